@@ -1,0 +1,1 @@
+"""Annotated posts: read, checked, located, split, described, generated, and their TF-IDF statistics."""

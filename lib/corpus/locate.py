@@ -1,0 +1,63 @@
+"""Find a sentence in its post: exactly, or else ignoring case, white space and Unicode form."""
+
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+Match = Literal["exact", "normalised", "none"]
+_PUNCTUATION = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
+
+
+@dataclass(frozen=True)
+class Span:
+    """Characters [start, end) of the original text."""
+
+    start: int
+    end: int
+    match: Match
+
+
+@lru_cache(maxsize=256)
+def normalise(text: str) -> tuple[str, tuple[int, ...]]:
+    """Fold case, compatibility forms, accents, typographic punctuation and runs of white space.
+
+    Returns the folded text and, for each of its characters, the index of the original character it came from.
+    Marks and format characters (accents, zero-width joiners) vanish; white space becomes single spaces.
+    """
+    characters: list[str] = []
+    origin: list[int] = []
+    for index, original in enumerate(text):
+        for char in unicodedata.normalize("NFKD", original.translate(_PUNCTUATION)).casefold():
+            if unicodedata.category(char) in {"Mn", "Cf"}:
+                continue
+            space = char.isspace()
+            if space and (not characters or characters[-1] == " "):
+                continue
+            characters.append(" " if space else char)
+            origin.append(index)
+    if characters and characters[-1] == " ":
+        characters.pop()
+        origin.pop()
+    return "".join(characters), tuple(origin)
+
+
+def locate(sentence: str, post: str, occurrence: int = 0) -> Span | None:
+    """Return the span of the occurrence-th copy of a sentence (the last copy if there are fewer), or None."""
+    if sentence and (starts := _occurrences(sentence, post)):
+        start = starts[min(occurrence, len(starts) - 1)]
+        return Span(start, start + len(sentence), "exact")
+    needle, _ = normalise(sentence)
+    haystack, origin = normalise(post)
+    if not needle or not (starts := _occurrences(needle, haystack)):
+        return None
+    start = starts[min(occurrence, len(starts) - 1)]
+    return Span(origin[start], origin[start + len(needle) - 1] + 1, "normalised")
+
+
+def _occurrences(needle: str, haystack: str) -> list[int]:
+    starts, at = [], haystack.find(needle)
+    while at >= 0:
+        starts.append(at)
+        at = haystack.find(needle, at + len(needle))
+    return starts

@@ -1,0 +1,67 @@
+"""Splits by post, stratified by criterion and status. A post is in exactly one part, whatever the corpus."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lib.files.hashing import derive_seed
+
+
+def assign(counts: NDArray[np.float64], shares: Sequence[float], seed: int) -> NDArray[np.int64]:
+    """Distribute groups over parts so that every stratum is shared out as asked.
+
+    Iterative stratification (Sechidis et al., 2011) for whole groups: the groups with the rarest strata choose
+    first, each goes to the part that still lacks most of what it holds.
+
+    counts: (groups, strata), how often a stratum occurs in a group. shares: of the parts, summing to 1.
+    Returns (groups,) part numbers. Every part gets a group if there are as many groups as parts.
+    Raises ValueError if shares do not sum to 1.
+    """
+    if abs(sum(shares) - 1) > 1e-9:
+        raise ValueError(f"shares must sum to 1, not {sum(shares)}")
+    rng = np.random.default_rng(seed)
+    n = len(counts)
+    # The number of groups is itself a stratum: parts get their share of posts, not only of rows.
+    counts = np.hstack([counts, np.ones((n, 1))])
+    totals = counts.sum(axis=0)
+    weight = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
+    target = np.outer(shares, totals)
+    missing = target.copy()
+    rarity = (counts * weight).max(axis=1) + rng.random(n) * 1e-9
+    parts = np.full(n, -1)
+    empty = set(range(len(shares)))
+    for rank, group in enumerate(np.argsort(-rarity)):
+        need = ((missing / np.maximum(target, 1e-12)) * counts[group] * weight).sum(axis=1)
+        need += rng.random(len(shares)) * 1e-9
+        if empty and n - rank <= len(empty):
+            need = np.where([part in empty for part in range(len(shares))], need, -np.inf)
+        part = int(need.argmax())
+        parts[group] = part
+        empty.discard(part)
+        missing[part] -= counts[group]
+    return parts
+
+
+def strata(annotations: pd.DataFrame, post_ids: Sequence[str]) -> NDArray[np.float64]:
+    """Count, for each post in the given order, its annotations by (criterion, status)."""
+    if not len(annotations):
+        return np.zeros((len(post_ids), 0))
+    table = pd.crosstab(annotations["post_id"], [annotations["criterion"], annotations["status"]])
+    return table.reindex(list(post_ids), fill_value=0).to_numpy(dtype=np.float64)
+
+
+def split_posts(
+    annotations: pd.DataFrame, post_ids: Sequence[str], shares: Sequence[float], seed: int
+) -> NDArray[np.int64]:
+    """Assign posts to parts. Returns a part number for each post, in the given order."""
+    known = annotations[annotations["post_id"].isin(set(post_ids))]
+    return assign(strata(known, post_ids), shares, seed)
+
+
+def folds(
+    annotations: pd.DataFrame, post_ids: Sequence[str], *, k: int, repeat: int, seed: int
+) -> NDArray[np.int64]:
+    """Assign posts to k folds; each repeat shuffles anew."""
+    return split_posts(annotations, post_ids, [1 / k] * k, derive_seed(seed, "folds", k, repeat))

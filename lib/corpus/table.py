@@ -1,0 +1,59 @@
+"""CSV files read strictly: encoding, columns and ragged rows are checked, every problem names its row."""
+
+import csv
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lib.errors import UserError, did_you_mean
+
+
+def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (row, {column: text}) for the named columns. Rows count from 1, the header, as spreadsheets do.
+
+    Raises UserError for a missing file, bad encoding, missing columns or ragged rows (all of them at once).
+    """
+    csv.field_size_limit(sys.maxsize)
+    rows = list(_rows(path))
+    if not rows:
+        raise UserError(f"{path}: is empty; expected the columns {', '.join(columns)}")
+    header = rows[0]
+    missing = [c for c in columns if c not in header]
+    if missing:
+        raise UserError(
+            f"{path}: column '{c}' is missing{did_you_mean(c, header) or ';'}"
+            f" (found: {', '.join(header)}; corpus.columns renames)"
+            for c in missing
+        )
+    ragged = [
+        f"{path}, row {number}: has {len(row)} fields, the header has {len(header)};"
+        " put quotes around a text that contains commas"
+        for number, row in enumerate(rows, start=1)
+        if row and len(row) != len(header)
+    ]
+    if ragged:
+        raise UserError(ragged)
+    places = {column: header.index(column) for column in columns}
+    for number, row in enumerate(rows[1:], start=2):
+        if row:
+            yield number, {column: row[place] for column, place in places.items()}
+
+
+def _rows(path: Path) -> Iterator[list[str]]:
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        raise UserError(f"{path}: no such file; corpus.dir must hold posts.csv and annotations.csv") from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"{path}, line {line}: byte {raw[error.start]:#04x} is not UTF-8; save the file as UTF-8"
+        ) from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num}: no valid CSV: {error}") from None

@@ -1,0 +1,80 @@
+"""The TF-IDF cache: fitted once on development text, kept by content, readable by nlpaug's TfIdfAug."""
+
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+import joblib
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from lib.files.atomic import replacing, write_json, write_text
+from lib.files.documents import Document, read_json
+from lib.files.hashing import hash_value
+from lib.settings.config import TfidfSettings
+
+MODEL = "tfidf.joblib"
+# The names nlpaug's TfIdfAug looks for in a folder.
+WORD_TO_IDF, WORD_TO_TFIDF = "tfidfaug_w2idf.txt", "tfidfaug_w2tfidf.txt"
+FILES = (MODEL, WORD_TO_IDF, WORD_TO_TFIDF)
+
+
+class TfidfManifest(Document):
+    """What the TF-IDF folder holds and how long it took to build."""
+
+    KIND: ClassVar[str] = "tfidf"
+
+    agent: str
+    key: str
+    texts: int
+    features: int
+    performance: dict[str, Any]
+
+
+def build(texts: list[str], settings: TfidfSettings, *, cache: Path, folder: Path) -> dict[str, Any]:
+    """Fit, or take from the cache what was fitted on the same texts with the same settings.
+
+    Writes FILES into `folder`. Returns key, texts, features and performance for the manifest.
+    """
+    key = hash_value([sorted(texts), settings.model_dump(mode="json"), 1])
+    kept = cache / key
+    reused = (kept / "facts.json").exists()
+    if not reused:
+        _fit(texts, settings, kept)
+    for name in FILES:
+        with replacing(folder / name) as temporary:
+            temporary.write_bytes((kept / name).read_bytes())
+    facts = read_json(kept / "facts.json")
+    performance = {"build_seconds": facts.pop("build_seconds"), "reused": reused}
+    return {"key": key, **facts, "performance": performance}
+
+
+def _fit(texts: list[str], settings: TfidfSettings, folder: Path) -> None:
+    started = time.perf_counter()
+    vectorizer = TfidfVectorizer(
+        max_features=settings.max_features,
+        ngram_range=settings.ngram_range,
+        min_df=settings.min_df,
+        sublinear_tf=True,
+    )
+    weights = np.asarray(vectorizer.fit_transform(texts).sum(axis=0)).ravel()
+    with replacing(folder / MODEL) as temporary:
+        joblib.dump(vectorizer, temporary)
+    names = vectorizer.get_feature_names_out()
+    # TfIdfAug replaces single words, so its files hold the unigrams; its scores are probabilities of being
+    # drawn as a replacement, high for words of little weight (Xie et al., 2020, UDA, appendix).
+    single = [i for i, name in enumerate(names) if " " not in name]
+    chances = weights[single].max() - weights[single]
+    chances = chances / chances.sum() if chances.sum() > 0 else np.full(len(single), 1 / len(single))
+    idf = vectorizer.idf_[single]
+    write_text(
+        folder / WORD_TO_IDF,
+        "".join(f"{names[i]} {v!r}\n" for i, v in zip(single, idf.tolist(), strict=True)),
+    )
+    write_text(
+        folder / WORD_TO_TFIDF,
+        "".join(f"{names[i]} {v!r}\n" for i, v in zip(single, chances.tolist(), strict=True)),
+    )
+    seconds = round(time.perf_counter() - started, 3)
+    # Written last: its presence says that the folder is whole.
+    write_json(folder / "facts.json", {"texts": len(texts), "features": len(names), "build_seconds": seconds})

@@ -1,0 +1,137 @@
+"""Versioned JSON documents: each says what it is, where it comes from, and is checked when read."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lib.errors import UserError
+from lib.files.atomic import write_text
+
+PACKAGES = ("torch", "transformers", "tokenizers", "optuna", "scikit-learn", "numpy", "snakemake")
+
+
+class Provenance(BaseModel):
+    """Where a document comes from. `started` and `finished` are the only parts two equal runs differ in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    config_hash: str
+    corpus_hash: str
+    code_version: str
+    packages: dict[str, str]
+    seed: int
+    device: str
+    started: str
+    finished: str
+
+
+def now() -> str:
+    """Return the time as ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@cache
+def code_version() -> str:
+    """Return the package's version and, in a git checkout, its commit ('+dirty' with local changes)."""
+    try:
+        package = version("clinical-transformer-search")
+    except PackageNotFoundError:
+        package = "0"
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return package
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty=+dirty", "--exclude=*"]
+    try:
+        described = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return package
+    return f"{package}+{described.stdout.strip()}"
+
+
+def provenance(*, config_hash: str, corpus_hash: str, seed: int, device: str, started: str) -> Provenance:
+    """Build the provenance of a document that is finished now."""
+    return Provenance(
+        config_hash=config_hash,
+        corpus_hash=corpus_hash,
+        code_version=code_version(),
+        packages={name: version(name) for name in PACKAGES},
+        seed=seed,
+        device=device,
+        started=started,
+        finished=now(),
+    )
+
+
+class Document(BaseModel):
+    """A result file. Subclasses name their KIND and VERSION; a reader refuses any other by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    KIND: ClassVar[str]
+    VERSION: ClassVar[int] = 1
+
+    provenance: Provenance
+
+    def write(self, path: str | Path) -> None:
+        """Write atomically as JSON, kind and schema_version first."""
+        body = {"kind": self.KIND, "schema_version": self.VERSION, **self.model_dump(mode="json")}
+        write_text(path, json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read and validate. Raises UserError naming the file if it is missing, broken, or of another kind."""
+        try:
+            return cls.model_validate(cls._body(path))
+        except ValidationError as error:
+            raise UserError(
+                f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}; remove the file to have it made anew"
+                for e in error.errors()
+            ) from None
+
+    @classmethod
+    def _body(cls, path: str | Path) -> dict[str, Any]:
+        body = read_json(path)
+        if not isinstance(body, dict):
+            raise UserError(f"{path}: expected a JSON object")
+        kind, schema = body.pop("kind", None), body.pop("schema_version", None)
+        if kind != cls.KIND:
+            raise UserError(f"{path}: is a '{kind}' document; expected '{cls.KIND}'")
+        if schema != cls.VERSION:
+            raise UserError(
+                f"{path}: schema_version {schema} of '{cls.KIND}' is unknown (known: {cls.VERSION});"
+                " use the version that wrote it, or remove the file to have it made anew"
+            )
+        return body
+
+
+def read_json(path: str | Path) -> Any:
+    """Read JSON. Raises UserError naming the file if it is missing or no JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except ValueError as error:
+        raise UserError(f"{path}: no valid JSON ({error}); remove the file to have it made anew") from None
+
+
+def without_times(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop what differs between two equal runs: times and what depends on them.
+
+    `performance` blocks hold every figure that is measured with a clock or a memory counter.
+    """
+    timed = {"performance", "started", "finished"}
+    return {key: _without_times(value) for key, value in document.items() if key not in timed}
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return without_times(value)
+    if isinstance(value, list):
+        return [_without_times(item) for item in value]
+    return value

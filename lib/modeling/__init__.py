@@ -1,0 +1,1 @@
+"""Backbones as files, pooling and heads: everything with weights."""

@@ -1,0 +1,1 @@
+"""The three stages: studies, selection, cross-validation, statistics."""

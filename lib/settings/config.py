@@ -1,0 +1,191 @@
+"""config/*.yaml as typed models: every key a person may set, with its meaning and its limits."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lib.settings.space import Constraint
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+Count = Annotated[int, Field(ge=1)]
+Tolerable = Literal["contradiction", "unknown_post", "unknown_criterion", "empty_text"]
+Architecture = Literal[
+    "bert", "roberta", "deberta-v2", "electra", "albert", "distilbert", "convbert", "xlnet"
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Columns(_Strict):
+    """Names of the columns in posts.csv and annotations.csv."""
+
+    post_id: str = "post_id"
+    text: str = "text"
+    sentence_id: str = "sentence_id"
+    sentence_text: str = "sentence_text"
+    criterion: str = "DSM5_symptom"
+    status: str = "status"
+
+
+class CorpusSettings(_Strict):
+    """Which corpus to read, and how to split it."""
+
+    dir: str | None = Field(
+        default=None, description="folder with posts.csv and annotations.csv; null: generate a corpus"
+    )
+    criteria: str | None = Field(
+        default=None,
+        description="criteria file; null: criteria.json in the corpus folder, else the nine DSM-5 symptoms",
+    )
+    columns: Columns = Columns()
+    tolerate: tuple[Tolerable, ...] = Field(
+        default=(), description="problems that drop a row and are counted in the report instead of refused"
+    )
+    test_fraction: Fraction = Field(default=0.15, description="share of the posts in the test set")
+
+
+class GeneratorSettings(_Strict):
+    """The generated corpus, used where corpus.dir is null."""
+
+    posts: int = Field(default=1484, ge=20)
+    seed: int = 5
+
+
+class TfidfSettings(_Strict):
+    """The TF-IDF cache."""
+
+    max_features: Count = 40_000
+    ngram_range: tuple[Count, Count] = (1, 2)
+    min_df: Count = 1
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.ngram_range[0] > self.ngram_range[1]:
+            raise ValueError("ngram_range: the first number is above the second")
+        return self
+
+
+class TrainingSettings(_Strict):
+    """How every training runs, whatever the hyper-parameters."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "bf16", "fp32"] = Field(
+        default="auto", description="auto: bf16 where the device computes it natively, else fp32"
+    )
+    threads: Count = Field(default=2, description="CPU threads of a training process")
+    patience: Count = Field(default=3, description="epochs without a better F1 until a training stops")
+    validation_fraction: Fraction = Field(
+        default=0.2, description="share of the development posts in a validation part (Stages A and B)"
+    )
+    stopping_fraction: Fraction = Field(
+        default=0.1, description="share of a fold's training posts that decides its best epoch (Stage C)"
+    )
+
+
+class StageASettings(_Strict):
+    """TPE + ASHA over the whole space."""
+
+    trials: Count
+    epochs: Count
+    seeds: Count
+    startup_trials: Count = Field(default=10, description="random trials before TPE begins")
+    min_epochs: Count = Field(default=2, description="ASHA's first rung")
+    reduction: int = Field(default=3, ge=2, description="ASHA keeps one in so many at each rung")
+
+
+class StageBSettings(_Strict):
+    """NSGA-II: F1-macro against calibration."""
+
+    trials: Count
+    epochs: Count
+    seeds: Count
+    population: int = Field(default=50, ge=2)
+    seeded: int = Field(default=20, ge=0, description="best configurations of Stage A that are tried first")
+
+
+class StageCSettings(_Strict):
+    """Repeated k-fold cross-validation of candidates from the front."""
+
+    candidates: Count
+    folds: int = Field(ge=2)
+    repeats: Count
+    epochs: Count
+    ensemble: int = Field(default=3, ge=2, description="models in the average that is scored beside them")
+
+
+class Config(_Strict):
+    """The whole configuration."""
+
+    seed: int
+    agents: tuple[Name, ...] = Field(min_length=1)
+    backbones: str = Field(description="file that declares the backbones")
+    search_space: str = Field(description="file that declares the search space")
+    constraints: dict[str, Constraint] = Field(
+        default={}, description="narrower ranges for parameters of the search space"
+    )
+    storage: str | None = Field(
+        default=None, description="Optuna storage URL; null: a journal file in results/{agent}/studies"
+    )
+    corpus: CorpusSettings = CorpusSettings()
+    generator: GeneratorSettings = GeneratorSettings()
+    tfidf: TfidfSettings = TfidfSettings()
+    training: TrainingSettings = TrainingSettings()
+    stage_a: StageASettings
+    stage_b: StageBSettings
+    stage_c: StageCSettings
+
+    def contradictions(self) -> list[tuple[str, str]]:
+        """Return (key, problem) for values that are fine alone but not together."""
+        problems = []
+        if self.stage_c.candidates > self.stage_b.trials:
+            problems.append(
+                (
+                    "stage_c.candidates",
+                    f"{self.stage_c.candidates} is above stage_b.trials {self.stage_b.trials}",
+                )
+            )
+        if self.stage_a.min_epochs > self.stage_a.epochs:
+            problems.append(
+                ("stage_a.min_epochs", f"{self.stage_a.min_epochs} is above epochs {self.stage_a.epochs}")
+            )
+        if len(set(self.agents)) < len(self.agents):
+            problems.append(("agents", "an agent is listed twice"))
+        return problems
+
+
+class HubBackbone(_Strict):
+    """A model of the Hugging Face hub at a pinned revision."""
+
+    source: Literal["hub"]
+    repo: str = Field(pattern=r"^[^/\s]+(/[^/\s]+)?$")
+    revision: str = Field(description="commit, tag or branch; the commit it resolved to is recorded")
+
+
+class FolderBackbone(_Strict):
+    """A local folder as save_pretrained writes it."""
+
+    source: Literal["folder"]
+    path: str
+
+
+class PackageBackbone(_Strict):
+    """A folder inside an installed Python package."""
+
+    source: Literal["package"]
+    package: str
+    folder: str
+
+
+class TinyBackbone(_Strict):
+    """A small randomly initialised model with a tokenizer trained on the development text."""
+
+    source: Literal["tiny"]
+    architecture: Architecture
+
+
+BackboneSource = Annotated[
+    HubBackbone | FolderBackbone | PackageBackbone | TinyBackbone, Field(discriminator="source")
+]

@@ -1,0 +1,42 @@
+"""The hyper-parameters of one training: what a trial suggests, what the engine reads, nothing else."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Pooling = Literal["cls", "mean", "max", "attention"]
+Activation = Literal["gelu", "relu", "silu", "tanh"]
+Optimizer = Literal["adamw", "adam"]
+Schedule = Literal["linear", "cosine"]
+Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class Hyperparameters(BaseModel):
+    """One point of the search space. The aliases are the names a search space declares."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backbone: str = Field(alias="model.backbone")
+    pooling: Pooling = Field(alias="model.pooling")
+    head_layers: int = Field(alias="head.layers", ge=1, le=3)
+    head_hidden: int = Field(alias="head.hidden", ge=1)
+    head_activation: Activation = Field(alias="head.activation")
+    head_dropout: Rate = Field(alias="head.dropout")
+    max_length: int = Field(alias="data.max_length", ge=8)
+    batch_size: int = Field(alias="optim.batch_size", ge=1)
+    accumulation: int = Field(alias="optim.accumulation", ge=1)
+    optimizer: Optimizer = Field(alias="optim.name")
+    lr: float = Field(alias="optim.lr", gt=0.0, lt=1.0)
+    head_lr_factor: float = Field(alias="optim.head_lr_factor", gt=0.0)
+    weight_decay: Rate = Field(alias="optim.weight_decay")
+    clip_norm: float = Field(alias="optim.clip_norm", gt=0.0)
+    schedule: Schedule = Field(alias="schedule.name")
+    warmup: Rate = Field(alias="schedule.warmup")
+    label_smoothing: Rate = Field(alias="loss.label_smoothing")
+
+    def params(self) -> dict[str, Any]:
+        """Return the point under the names of the search space."""
+        return self.model_dump(by_alias=True)
+
+
+NAMES = tuple(str(field.alias) for field in Hyperparameters.model_fields.values())

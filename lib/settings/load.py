@@ -1,0 +1,186 @@
+"""Read, merge and check the configuration files; every problem of every file is reported at once."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from lib.errors import UserError, did_you_mean
+from lib.files.atomic import write_json
+from lib.files.documents import read_json
+from lib.files.hashing import hash_value
+from lib.settings.config import BackboneSource, Config
+from lib.settings.space import Space, check_space, describe, flatten, narrow
+
+VERSION = 1
+_SCIENTIFIC = re.compile(r"^[+-]?\d+(\.\d*)?[eE][+-]?\d+$")
+
+
+class Settings(BaseModel):
+    """Everything a run depends on: the configuration, the backbones it may use, the narrowed space."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    config: Config
+    backbones: dict[str, BackboneSource]
+    space: Space
+
+    def digest(self) -> str:
+        """Return the hash that documents carry as config_hash."""
+        return hash_value(self.model_dump(mode="json"))
+
+
+def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Settings:
+    """Check a merged configuration and the two files it names.
+
+    raw: the merged mapping (later files override earlier ones). files: where its keys came from, in that
+    order; an error names the last file that sets the key. Raises UserError with a line per problem.
+    """
+    raw = _numbers(raw)
+    where = _Places(files)
+    config, problems = _config(raw, where)
+    if config is None:
+        raise UserError(problems)
+    backbones, backbone_problems = _backbones(config.backbones)
+    flat = flatten(read_yaml(config.search_space))
+    space_problems = [
+        f"{config.search_space}: {name}: {text}" for name, text in check_space(_numbers(flat), backbones)
+    ]
+    problems += backbone_problems + space_problems
+    if problems:
+        raise UserError(problems)
+    space = Space.model_validate_json(json.dumps({"parameters": _numbers(flat)}))
+    space, narrowing = narrow(space, config.constraints)
+    if narrowing:
+        raise UserError(f"{where.of(['constraints', n])}: constraints: {n}: {text}" for n, text in narrowing)
+    return Settings(config=config, backbones={n: backbones[n] for n in space.backbones}, space=space)
+
+
+def save_settings(settings: Settings, path: str | Path) -> None:
+    """Write settings as the JSON that `read_settings` reads."""
+    write_json(path, {"kind": "settings", "schema_version": VERSION, **settings.model_dump(mode="json")})
+
+
+def read_settings(path: str | Path) -> Settings:
+    """Read what `save_settings` wrote. Raises UserError naming the file."""
+    body = read_json(path)
+    if not isinstance(body, dict) or body.pop("kind", None) != "settings":
+        raise UserError(f"{path}: is no settings file; make one with 'python -m lib settings'")
+    if (found := body.pop("schema_version", None)) != VERSION:
+        raise UserError(f"{path}: schema_version {found} is unknown (this version reads {VERSION})")
+    try:
+        return Settings.model_validate_json(json.dumps(body))
+    except ValidationError as error:
+        raise UserError(f"{path}: {_path(e['loc'])}: {describe(e)}" for e in error.errors()) from None
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML mapping. Raises UserError naming file and line."""
+    try:
+        value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 ({error.reason} at byte {error.start})") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise UserError(f"{path}, line {line}: no valid YAML: {error.problem}") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: expected a mapping of keys to values")
+    return value
+
+
+def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two configurations as Snakemake does: mappings key by key, anything else replaced."""
+    merged = dict(base)
+    for key, value in overlay.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of the configuration, for editors."""
+    schema = Config.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _config(raw: Mapping[str, Any], where: "_Places") -> tuple[Config | None, list[str]]:
+    try:
+        config = Config.model_validate_json(json.dumps(raw))
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            loc = list(problem["loc"])
+            text = _unknown_key(loc) if problem["type"] == "extra_forbidden" else describe(problem)
+            lines.append(f"{where.of(loc)}: {_path(loc)}: {text}")
+        return None, lines
+    return config, [f"{where.of(k.split('.'))}: {k}: {text}" for k, text in config.contradictions()]
+
+
+def _unknown_key(loc: Sequence[int | str]) -> str:
+    model: Any = Config
+    for part in loc[:-1]:
+        field = model.model_fields.get(part)
+        if field is None or not isinstance(field.annotation, type):
+            return "unknown key"
+        model = field.annotation
+    known = list(getattr(model, "model_fields", {}))
+    return f"unknown key{did_you_mean(str(loc[-1]), known) or ';'} (known: {', '.join(known)})"
+
+
+def _backbones(path: str) -> tuple[dict[str, BackboneSource], list[str]]:
+    adapter: TypeAdapter[BackboneSource] = TypeAdapter(BackboneSource)
+    backbones, problems = {}, []
+    for name, value in read_yaml(path).items():
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", str(name)):
+            problems.append(f"{path}: {name}: a backbone's name may hold letters, digits, '.', '_' and '-'")
+            continue
+        try:
+            backbones[str(name)] = adapter.validate_python(value)
+        except ValidationError as error:
+            problems += [f"{path}: {_path([name, *e['loc'][1:]])}: {describe(e)}" for e in error.errors()]
+    return backbones, problems
+
+
+def _path(loc: Iterable[int | str]) -> str:
+    return ".".join(map(str, loc))
+
+
+def _numbers(value: Any) -> Any:
+    """Turn '1e-6' into a number: YAML 1.1 reads it as text for want of a dot."""
+    if isinstance(value, Mapping):
+        return {key: _numbers(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_numbers(item) for item in value]
+    if isinstance(value, str) and _SCIENTIFIC.match(value):
+        return float(value)
+    return value
+
+
+class _Places:
+    """Which file sets a key."""
+
+    def __init__(self, files: Sequence[str | Path]) -> None:
+        self._trees = [(str(file), read_yaml(file)) for file in files]
+
+    def of(self, loc: Sequence[int | str]) -> str:
+        """Return the last file that sets this key, or else its nearest parent; '--config' where none does."""
+        for depth in range(len(loc), 0, -1):
+            if file := next(self._setting(loc[:depth]), None):
+                return file
+        return self._trees[0][0] if self._trees else "--config"
+
+    def _setting(self, loc: Sequence[int | str]) -> Iterator[str]:
+        for file, tree in reversed(self._trees):
+            node: Any = tree
+            for part in loc:
+                if not isinstance(node, Mapping) or part not in node:
+                    break
+                node = node[part]
+            else:
+                yield file

@@ -1,0 +1,239 @@
+"""The static search space: a type and a range for every hyper-parameter, and overlays that narrow them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+from lib.errors import did_you_mean
+from lib.settings.hyperparameters import NAMES, Hyperparameters
+
+Value = str | int | float | bool
+
+
+class _Range(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class FloatRange(_Range):
+    """A real number in [low, high], on a log scale or in steps."""
+
+    type: Literal["float"]
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_range(self)
+        return self
+
+
+class IntRange(_Range):
+    """A whole number in [low, high], on a log scale or in steps."""
+
+    type: Literal["int"]
+    low: int
+    high: int
+    log: bool = False
+    step: int = Field(default=1, gt=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_range(self)
+        return self
+
+
+class Choices(_Range):
+    """One of several values."""
+
+    type: Literal["categorical"]
+    choices: tuple[Value, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.choices)) < len(self.choices):
+            raise ValueError("a choice is listed twice")
+        return self
+
+
+Parameter = Annotated[FloatRange | IntRange | Choices, Field(discriminator="type")]
+
+
+class Constraint(_Range):
+    """A narrower range for one parameter of the space."""
+
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[Value, ...] | None = Field(default=None, min_length=1)
+
+
+def _check_range(parameter: "FloatRange | IntRange") -> None:
+    if parameter.low > parameter.high:
+        raise ValueError(f"low {parameter.low:g} is above high {parameter.high:g}")
+    if parameter.log and parameter.low <= 0:
+        raise ValueError(f"low {parameter.low:g} must be above 0 on a log scale")
+    if parameter.log and parameter.step not in (None, 1):
+        raise ValueError("log and step exclude each other")
+
+
+def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn the file's groups into dotted names: {'optim': {'lr': …}} becomes {'optim.lr': …}."""
+    flat: dict[str, Any] = {}
+    for group, members in tree.items():
+        if isinstance(members, Mapping) and "type" not in members:
+            flat |= {f"{group}.{name}": value for name, value in members.items()}
+        else:
+            flat[group] = members
+    return flat
+
+
+def check_space(flat: Mapping[str, Any], backbones: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (name, problem) for everything wrong with a flat, untyped space."""
+    for name in flat:
+        if name not in NAMES:
+            yield name, f"unknown parameter{did_you_mean(name, NAMES)}"
+    for name in NAMES:
+        if name not in flat:
+            yield name, "is missing; every parameter is declared (fix one with a single choice)"
+    adapter: TypeAdapter[FloatRange | IntRange | Choices] = TypeAdapter(Parameter)
+    for name in (n for n in flat if n in NAMES):
+        try:
+            parameter = adapter.validate_python(_tuples(flat[name]))
+        except ValidationError as error:
+            for problem in error.errors():
+                yield ".".join([name, *map(str, problem["loc"][1:])]), describe(problem)
+            continue
+        yield from ((name, problem) for problem in _outside(name, parameter, backbones))
+
+
+def describe(problem: Mapping[str, Any]) -> str:
+    """Say one pydantic error in a few words, with the value that was found."""
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    found = problem.get("input")
+    if problem["type"] in {"missing", "value_error"} or isinstance(found, Mapping | list | tuple):
+        return message
+    return f"{message} (found {found!r})"
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, Mapping) and isinstance(value.get("choices"), list):
+        return {**value, "choices": tuple(value["choices"])}
+    return value
+
+
+def _annotated(field: FieldInfo) -> Any:
+    return Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+
+
+def _outside(
+    name: str, parameter: FloatRange | IntRange | Choices, backbones: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield what the engine could not accept from this range: a wrong type, a value out of its limits."""
+    field = next(f for f in Hyperparameters.model_fields.values() if f.alias == name)
+    adapter: TypeAdapter[Any] = TypeAdapter(_annotated(field))
+    values = parameter.choices if isinstance(parameter, Choices) else (parameter.low, parameter.high)
+    for value in values:
+        try:
+            adapter.validate_python(value, strict=not isinstance(value, int))
+        except ValidationError as error:
+            yield f"{value!r} is not possible: {error.errors()[0]['msg']}"
+    if isinstance(parameter, FloatRange) and field.annotation is int:
+        yield "must be of type int or categorical"
+    if name == "model.backbone":
+        for value in values:
+            if value not in backbones:
+                yield f"backbone '{value}' is unknown{did_you_mean(str(value), backbones)}"
+
+
+class Space(BaseModel):
+    """A checked search space."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    parameters: dict[str, Parameter]
+
+    @property
+    def backbones(self) -> tuple[str, ...]:
+        """Names of the backbones that can be suggested."""
+        return tuple(map(str, self._choices("model.backbone")))
+
+    @property
+    def max_lengths(self) -> tuple[int, int]:
+        """Smallest and largest max_length that can be suggested."""
+        parameter = self.parameters["data.max_length"]
+        values = (
+            self._choices("data.max_length")
+            if isinstance(parameter, Choices)
+            else (
+                parameter.low,
+                parameter.high,
+            )
+        )
+        return int(min(values)), int(max(values))
+
+    def _choices(self, name: str) -> tuple[Value, ...]:
+        parameter = self.parameters[name]
+        assert isinstance(parameter, Choices)
+        return parameter.choices
+
+    def differences(self, other: "Space") -> list[str]:
+        """Name the parameters that differ from another space, and how."""
+        lines = []
+        for name in sorted(self.parameters.keys() | other.parameters.keys()):
+            mine, theirs = self.parameters.get(name), other.parameters.get(name)
+            if mine != theirs:
+                lines.append(f"{name}: {_short(theirs)} became {_short(mine)}")
+        return lines
+
+
+def _short(parameter: FloatRange | IntRange | Choices | None) -> str:
+    if parameter is None:
+        return "nothing"
+    if isinstance(parameter, Choices):
+        return str(list(parameter.choices))
+    return f"[{parameter.low:g}, {parameter.high:g}]{' log' if parameter.log else ''}"
+
+
+def narrow(space: Space, constraints: Mapping[str, Constraint]) -> tuple[Space, list[tuple[str, str]]]:
+    """Apply constraints. Returns the narrowed space and (name, problem) for each that cannot be applied."""
+    parameters, problems = dict(space.parameters), []
+    for name, constraint in constraints.items():
+        if name not in parameters:
+            problems.append((name, f"unknown parameter{did_you_mean(name, parameters)}"))
+            continue
+        try:
+            parameters[name] = _narrowed(parameters[name], constraint)
+        except ValueError as error:
+            problems.append((name, str(error)))
+    return Space(parameters=parameters), problems
+
+
+def _narrowed(
+    parameter: FloatRange | IntRange | Choices, constraint: Constraint
+) -> FloatRange | IntRange | Choices:
+    if isinstance(parameter, Choices):
+        if constraint.choices is None or constraint.low is not None or constraint.high is not None:
+            raise ValueError("is categorical; a constraint gives 'choices'")
+        for value in constraint.choices:
+            if value not in parameter.choices:
+                near = did_you_mean(str(value), map(str, parameter.choices))
+                raise ValueError(f"{value!r} is not in the space{near}")
+        return parameter.model_copy(update={"choices": constraint.choices})
+    if constraint.choices is not None:
+        raise ValueError("is a range; a constraint gives 'low' and 'high'")
+    low = parameter.low if constraint.low is None else constraint.low
+    high = parameter.high if constraint.high is None else constraint.high
+    if low < parameter.low or high > parameter.high:
+        raise ValueError(
+            f"[{low:g}, {high:g}] is wider than the space's [{parameter.low:g}, {parameter.high:g}]"
+        )
+    if low > high:
+        raise ValueError(f"low {low:g} is above high {high:g}")
+    if isinstance(parameter, IntRange):
+        if low != int(low) or high != int(high):
+            raise ValueError("low and high must be whole numbers")
+        low, high = int(low), int(high)
+    return parameter.model_copy(update={"low": low, "high": high})

@@ -1,0 +1,1 @@
+"""The engine: tokens, batches, optimizers, the loop."""
