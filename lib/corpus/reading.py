@@ -147,9 +147,7 @@ def _read_annotations(
             continue
         if criterion not in criteria:
             near = did_you_mean(criterion, criteria)
-            findings.problem(
-                "unknown_criterion", f"{place}: criterion '{criterion}' is not among the criteria{near}"
-            )
+            findings.problem("unknown_criterion", f"{place}: criterion '{criterion}' is not among the criteria{near}")
             continue
         if status not in {"0", "1"}:
             findings.problems.append(f"{place}: {names.status} is '{status}'; expected 0 or 1")
@@ -182,9 +180,7 @@ def _read_annotations(
     return [r for r in rows if (r["post_id"], r["sentence_id"], r["criterion"]) not in contradicted]
 
 
-def _with_spans(
-    rows: list[dict[str, Any]], posts: dict[str, str], path: Path, findings: _Findings
-) -> pd.DataFrame:
+def _with_spans(rows: list[dict[str, Any]], posts: dict[str, str], path: Path, findings: _Findings) -> pd.DataFrame:
     """Add start, end and match. The k-th sentence_id with a repeated text gets the text's k-th copy."""
     copies: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in sorted(rows, key=lambda r: _natural(r["sentence_id"])):

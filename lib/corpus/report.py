@@ -47,7 +47,7 @@ def _criteria(corpus: Corpus, parts: pd.DataFrame) -> str:
 def _lengths(corpus: Corpus) -> str:
     rows = []
     for name, texts in (("post", corpus.posts["text"]), ("sentence", corpus.annotations["sentence"])):
-        words = texts.str.split().str.len()
+        words = pd.Series([len(text.split()) for text in texts])
         rows.append([name, f"{words.mean():.1f}", int(words.median()), int(words.max())])
     return "## Lengths in words\n\n" + _table(["text", "mean", "median", "longest"], rows)
 

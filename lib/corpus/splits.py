@@ -60,8 +60,6 @@ def split_posts(
     return assign(strata(known, post_ids), shares, seed)
 
 
-def folds(
-    annotations: pd.DataFrame, post_ids: Sequence[str], *, k: int, repeat: int, seed: int
-) -> NDArray[np.int64]:
+def folds(annotations: pd.DataFrame, post_ids: Sequence[str], *, k: int, repeat: int, seed: int) -> NDArray[np.int64]:
     """Assign posts to k folds; each repeat shuffles anew."""
     return split_posts(annotations, post_ids, [1 / k] * k, derive_seed(seed, "folds", k, repeat))

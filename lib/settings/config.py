@@ -10,9 +10,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 Count = Annotated[int, Field(ge=1)]
 Tolerable = Literal["contradiction", "unknown_post", "unknown_criterion", "empty_text"]
-Architecture = Literal[
-    "bert", "roberta", "deberta-v2", "electra", "albert", "distilbert", "convbert", "xlnet"
-]
+Architecture = Literal["bert", "roberta", "deberta-v2", "electra", "albert", "distilbert", "convbert", "xlnet"]
 
 
 class _Strict(BaseModel):

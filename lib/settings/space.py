@@ -128,9 +128,7 @@ def _annotated(field: FieldInfo) -> Any:
     return Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
 
 
-def _outside(
-    name: str, parameter: FloatRange | IntRange | Choices, backbones: Mapping[str, Any]
-) -> Iterator[str]:
+def _outside(name: str, parameter: FloatRange | IntRange | Choices, backbones: Mapping[str, Any]) -> Iterator[str]:
     """Yield what the engine could not accept from this range: a wrong type, a value out of its limits."""
     field = next(f for f in Hyperparameters.model_fields.values() if f.alias == name)
     adapter: TypeAdapter[Any] = TypeAdapter(_annotated(field))
@@ -211,9 +209,7 @@ def narrow(space: Space, constraints: Mapping[str, Constraint]) -> tuple[Space, 
     return Space(parameters=parameters), problems
 
 
-def _narrowed(
-    parameter: FloatRange | IntRange | Choices, constraint: Constraint
-) -> FloatRange | IntRange | Choices:
+def _narrowed(parameter: FloatRange | IntRange | Choices, constraint: Constraint) -> FloatRange | IntRange | Choices:
     if isinstance(parameter, Choices):
         if constraint.choices is None or constraint.low is not None or constraint.high is not None:
             raise ValueError("is categorical; a constraint gives 'choices'")
@@ -227,9 +223,7 @@ def _narrowed(
     low = parameter.low if constraint.low is None else constraint.low
     high = parameter.high if constraint.high is None else constraint.high
     if low < parameter.low or high > parameter.high:
-        raise ValueError(
-            f"[{low:g}, {high:g}] is wider than the space's [{parameter.low:g}, {parameter.high:g}]"
-        )
+        raise ValueError(f"[{low:g}, {high:g}] is wider than the space's [{parameter.low:g}, {parameter.high:g}]")
     if low > high:
         raise ValueError(f"low {low:g} is above high {high:g}")
     if isinstance(parameter, IntRange):

