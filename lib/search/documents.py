@@ -1,0 +1,155 @@
+"""The result files of the three stages."""
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from lib.errors import UserError
+from lib.files.documents import Document
+from lib.settings.space import Space
+
+
+class SeedResult(BaseModel):
+    """What one seed of a trial gave."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int
+    key: str
+    f1_macro: float
+    ece: float
+    best_epoch: int
+    epochs_run: int
+    stopped: str
+
+
+class TrialResult(BaseModel):
+    """A trial of Stage A or B. f1_macro and ece are means over its seeds; None where it failed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    number: int
+    state: str
+    params: dict[str, Any]
+    f1_macro: float | None
+    ece: float | None
+    seeds: list[SeedResult]
+    rank: int | None = None
+    reason: str | None = None
+
+
+class Counts(BaseModel):
+    """How the trials of a study ended."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    complete: int
+    pruned: int
+    failed: int
+
+
+class StageA(Document):
+    """stage_a_top50.json: the best configurations, best first."""
+
+    KIND: ClassVar[str] = "stage_a_top50"
+
+    agent: str
+    space: Space
+    counts: Counts
+    trials: list[TrialResult]
+
+
+class StageB(Document):
+    """stage_b_pareto.json: all completed trials by non-dominated rank; rank 0 is the front."""
+
+    KIND: ClassVar[str] = "stage_b_pareto"
+
+    agent: str
+    space: Space
+    counts: Counts
+    trials: list[TrialResult]
+
+
+class Candidate(BaseModel):
+    """A configuration that is cross-validated."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    number: int
+    trial: int
+    rank: int
+    params: dict[str, Any]
+    f1_macro: float
+    ece: float
+
+
+class Candidates(Document):
+    """stage_c/candidates.json: what Stage C cross-validates."""
+
+    KIND: ClassVar[str] = "stage_c_candidates"
+
+    agent: str
+    candidates: list[Candidate]
+
+
+class FoldResult(Document):
+    """stage_c/{candidate}-{fold}.json and stage_c/baseline.json's entries: one model on one held-out fold."""
+
+    KIND: ClassVar[str] = "stage_c_fold"
+
+    agent: str
+    candidate: int
+    fold: int
+    split: str
+    params: dict[str, Any]
+    sizes: dict[str, int]
+    best_epoch: int
+    scores: dict[str, Any]
+    rows: list[int]
+    prediction: list[float]
+    performance: dict[str, Any]
+
+
+class BaselineFold(BaseModel):
+    """The baseline on one held-out fold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fold: int
+    split: str
+    scores: dict[str, Any]
+
+
+class Baseline(Document):
+    """stage_c/baseline.json: TF-IDF and logistic regression on the same folds."""
+
+    KIND: ClassVar[str] = "stage_c_baseline"
+
+    agent: str
+    name: str
+    folds: list[BaselineFold]
+    performance: dict[str, Any]
+
+
+class StageC(Document):
+    """stage_c.json: ranking, standard errors, significance, the choice."""
+
+    KIND: ClassVar[str] = "stage_c"
+
+    agent: str
+    folds: int
+    repeats: int
+    ranking: list[dict[str, Any]]
+    choice: dict[str, Any]
+    ensemble: dict[str, Any]
+    baseline: dict[str, Any]
+    performance: dict[str, Any]
+
+
+def check_space(document: StageA | StageB, path: str, space: Space) -> None:
+    """Raise UserError if a result was searched in another space than the configured one."""
+    if lines := space.differences(document.space):
+        raise UserError(
+            [f"{path}: was searched in another space: {line}" for line in lines]
+            + [f"{path}: run the stage again in the new space, or restore the old one"]
+        )

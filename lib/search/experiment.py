@@ -1,0 +1,236 @@
+"""One finished training is a run: trained once, kept by content, never trained again."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lib.agents import Agent, Examples, get_agent
+from lib.corpus.splits import folds, split_posts
+from lib.corpus.store import Development, load_development
+from lib.files.documents import Document, Provenance, now, provenance
+from lib.files.hashing import derive_seed, hash_value
+from lib.modeling.backbones import Backbones
+from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.load import Settings
+from lib.training.device import Device, choose
+from lib.training.engine import Outcome, Task, predict, train
+from lib.training.tokens import check_criteria_fit, tokenize
+
+# Raised when the engine would give other numbers for the same hyper-parameters: old runs are then not reused.
+ENGINE = 1
+
+
+class Run(Document):
+    """A finished training: scores on the part that stopped it, and on the held-out part of a fold."""
+
+    KIND: ClassVar[str] = "run"
+
+    agent: str
+    key: str
+    split: str
+    params: dict[str, Any]
+    epochs: int
+    best_epoch: int
+    stopped: str
+    history: list[dict[str, float]]
+    scores: dict[str, Any]
+    held_out: dict[str, Any] | None = None
+    rows: list[int] | None = None
+    prediction: list[float] | None = None
+    performance: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices into the examples; no post is in two of the parts."""
+
+    name: str
+    train: NDArray[np.int64]
+    stop: NDArray[np.int64]
+    held_out: NDArray[np.int64] | None = None
+
+
+class PrunedError(Exception):
+    """A training was stopped because the trial is not promising enough."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__("pruned")
+        self.outcome = outcome
+
+
+class Experiment:
+    """Everything a training of one agent needs, loaded once a process."""
+
+    def __init__(self, settings: Settings, agent: str, results: Path) -> None:
+        self.settings = settings
+        self.agent: Agent = get_agent(agent)
+        self.results = results
+        self.development: Development = load_development(results / "corpus")
+        self.examples: Examples = self.agent.examples(self.development)
+        self.backbones = Backbones(results / "backbones")
+        self.device: Device = choose(settings.config.training)
+        torch.set_num_threads(settings.config.training.threads)
+        warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What two runs must share to be comparable, beside hyper-parameters, split and epochs."""
+        training = self.settings.config.training
+        return {
+            "engine": ENGINE,
+            "agent": self.agent.name,
+            "seed": self.settings.config.seed,
+            "corpus": self.development.corpus_hash,
+            "backbones": {name: self.backbones.fingerprint(name) for name in self.settings.space.backbones},
+            "precision": "bf16" if self.device.bf16 else "fp32",
+            "patience": training.patience,
+            "test_fraction": self.settings.config.corpus.test_fraction,
+        }
+
+    def provenance(self, started: str) -> Provenance:
+        """Return the provenance of a document made with this experiment."""
+        return provenance(
+            config_hash=self.settings.digest(),
+            corpus_hash=self.development.corpus_hash,
+            seed=self.settings.config.seed,
+            device=str(self.device),
+            started=started,
+        )
+
+    def check_criteria(self) -> None:
+        """Refuse a max_length that would leave no room beside a criterion."""
+        shortest = self.settings.space.max_lengths[0]
+        for name in self.settings.space.backbones:
+            check_criteria_fit(self.backbones.tokenizer(name), self.development.criteria, shortest, name)
+
+    def development_split(self, number: int) -> Split:
+        """Return development split `number`: the same for every trial."""
+        fraction = self.settings.config.training.validation_fraction
+        seed = derive_seed(self.settings.config.seed, "development split", number)
+        parts = self._parts([1 - fraction, fraction], seed)
+        return Split(f"development-{number}", np.flatnonzero(parts == 0), np.flatnonzero(parts == 1))
+
+    def fold(self, number: int, k: int) -> Split:
+        """Return fold `number` of repeated k-fold: numbers 0…k-1 are repeat 0, k…2k-1 repeat 1, and so on.
+
+        The best epoch is chosen on a part of the training posts, never on the held-out fold.
+        """
+        repeat, fold = divmod(number, k)
+        seed = self.settings.config.seed
+        rows, ids = self.development.annotations, self.development.post_ids
+        of_post = dict(zip(ids, folds(rows, ids, k=k, repeat=repeat, seed=seed), strict=True))
+        training_ids = [i for i in ids if of_post[i] != fold]
+        fraction = self.settings.config.training.stopping_fraction
+        stops = split_posts(rows, training_ids, [1 - fraction, fraction], derive_seed(seed, "stop", k, number))
+        stopping = {i for i, part in zip(training_ids, stops, strict=True) if part == 1}
+        part = np.array([2 if of_post[i] == fold else int(i in stopping) for i in self.examples.post_id])
+        name = f"fold-{fold + 1}-of-{k}-repeat-{repeat + 1}"
+        return Split(name, *(np.flatnonzero(part == value) for value in range(3)))
+
+    def run(
+        self,
+        params: dict[str, Any],
+        split: Split,
+        *,
+        epochs: int,
+        on_epoch: Callable[[int, float], bool] | None = None,
+    ) -> Run:
+        """Return the run for these hyper-parameters: from the store, or trained now and stored.
+
+        on_epoch may stop it (see `train`); a stored run is replayed through it. Raises PrunedError if it did,
+        TrainingFailure if there is no result.
+        """
+        parts = [
+            split.train.tolist(),
+            split.stop.tolist(),
+            None if split.held_out is None else split.held_out.tolist(),
+        ]
+        backbone = params["model.backbone"]
+        identity = {**self.identity, "backbones": self.identity["backbones"][backbone]}
+        key = hash_value([identity, params, split.name, parts, epochs], 24)
+        path = self.results / self.agent.name / "runs" / f"{key}.json"
+        if path.exists():
+            return _replay(Run.read(path), on_epoch)
+        run = self._train(Hyperparameters(**params), split, key, epochs, on_epoch)
+        run.write(path)
+        return run
+
+    def _train(
+        self,
+        hyper: Hyperparameters,
+        split: Split,
+        key: str,
+        epochs: int,
+        on_epoch: Callable[[int, float], bool] | None,
+    ) -> Run:
+        started = now()
+        seed = derive_seed(self.settings.config.seed, split.name)
+        torch.manual_seed(seed)
+        tokenizer = self.backbones.tokenizer(hyper.backbone)
+        tokens = tokenize(
+            tokenizer,
+            self.examples,
+            max_length=hyper.max_length,
+            fingerprint=self.backbones.fingerprint(hyper.backbone),
+            cache=self.results / "cache" / "tokens",
+        )
+        model = self.agent.model(self.backbones.encoder(hyper.backbone), tokenizer, hyper)
+        task = Task(self.agent, self.examples, tokens, split.train, split.stop)
+        outcome = train(
+            model,
+            task,
+            hyper,
+            self.device,
+            epochs=epochs,
+            patience=self.settings.config.training.patience,
+            seed=seed,
+            on_epoch=on_epoch,
+            keep_best=split.held_out is not None,
+        )
+        if outcome.stopped == "pruned":
+            raise PrunedError(outcome)
+        held_out: dict[str, Any] = {}
+        if split.held_out is not None:
+            prediction = self.agent.decode(predict(model, tokens, split.held_out, self.device))
+            held_out = {
+                "held_out": self.agent.scores(prediction, self.examples, split.held_out),
+                "rows": [self.examples.row[i] for i in split.held_out],
+                "prediction": prediction.tolist(),
+            }
+        return Run(
+            provenance=self.provenance(started),
+            agent=self.agent.name,
+            key=key,
+            split=split.name,
+            params=hyper.params(),
+            epochs=epochs,
+            best_epoch=outcome.best_epoch,
+            stopped=outcome.stopped,
+            history=outcome.history,
+            scores=outcome.scores,
+            performance=outcome.performance,
+            **held_out,
+        )
+
+    def _parts(self, shares: list[float], seed: int) -> NDArray[np.int64]:
+        ids = self.development.post_ids
+        assigned = split_posts(self.development.annotations, ids, shares, seed)
+        of_post = dict(zip(ids, assigned, strict=True))
+        return np.array([of_post[post_id] for post_id in self.examples.post_id])
+
+
+def _replay(run: Run, on_epoch: Callable[[int, float], bool] | None) -> Run:
+    if on_epoch is not None:
+        best = 0.0
+        for entry in run.history:
+            best = max(best, entry["f1_macro"])
+            if on_epoch(int(entry["epoch"]), best):
+                raise PrunedError(Outcome(run.scores, run.best_epoch, run.history, "pruned", run.performance))
+    return run

@@ -1,0 +1,70 @@
+"""Choose among trials: non-dominated ranks, and candidates spread along the front."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from lib.errors import UserError
+from lib.search.documents import Candidate, TrialResult
+
+
+def non_dominated_ranks(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Return the non-dominated rank of (f1, ece) points (Deb et al., 2002): 0 is the Pareto front.
+
+    More F1 is better, less ECE is better.
+    """
+    cost = np.array([(-f1, ece) for f1, ece in points]).reshape(-1, 2)
+    no_worse = (cost[:, None, :] <= cost[None, :, :]).all(axis=2)
+    better = (cost[:, None, :] < cost[None, :, :]).any(axis=2)
+    dominates = no_worse & better
+    ranks = np.full(len(cost), -1)
+    current = 0
+    while (ranks < 0).any():
+        left = ranks < 0
+        front = left & ~dominates[left].any(axis=0)
+        ranks[front] = current
+        current += 1
+    return [int(rank) for rank in ranks]
+
+
+def choose_candidates(trials: Sequence[TrialResult], n: int) -> list[Candidate]:
+    """Pick n distinct configurations: the front before later ranks; within a rank the best F1 first, then spread.
+
+    Spread: each next point is the one farthest from those already picked, in (F1, ECE) scaled to [0, 1].
+    The first k of n candidates are the candidates for n = k. Raises UserError if there are too few.
+    """
+    distinct: dict[str, TrialResult] = {}
+    for trial in sorted(trials, key=lambda t: (t.rank if t.rank is not None else 0, -(t.f1_macro or 0.0), t.number)):
+        distinct.setdefault(json.dumps(trial.params, sort_keys=True), trial)
+    pool = list(distinct.values())
+    if len(pool) < n:
+        raise UserError(
+            f"stage_c.candidates is {n}, but Stage B has only {len(pool)} distinct completed configurations;"
+            " lower it or raise stage_b.trials"
+        )
+    points = np.array([(t.f1_macro, t.ece) for t in pool], dtype=float)
+    extent = np.ptp(points, axis=0)
+    points = (points - points.min(axis=0)) / np.where(extent > 0, extent, 1)
+    picked: list[int] = []
+    for rank in sorted({t.rank or 0 for t in pool}):
+        members = [i for i, t in enumerate(pool) if (t.rank or 0) == rank]
+        picked.append(members.pop(0))
+        while members and len(picked) < n:
+            gaps = [min(float(np.linalg.norm(points[i] - points[j])) for j in picked) for i in members]
+            picked.append(members.pop(int(np.argmax(gaps))))
+        if len(picked) >= n:
+            break
+    return [_candidate(number, pool[i]) for number, i in enumerate(picked[:n])]
+
+
+def _candidate(number: int, trial: TrialResult) -> Candidate:
+    assert trial.f1_macro is not None and trial.ece is not None
+    return Candidate(
+        number=number,
+        trial=trial.number,
+        rank=trial.rank or 0,
+        params=trial.params,
+        f1_macro=trial.f1_macro,
+        ece=trial.ece,
+    )

@@ -1,0 +1,72 @@
+"""Stage A: multivariate TPE with ASHA over the whole space; seeds are a second fidelity."""
+
+from optuna.pruners import SuccessiveHalvingPruner
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.trial import Trial
+
+from lib.errors import UserError
+from lib.files.documents import now
+from lib.files.hashing import derive_seed
+from lib.search.documents import SeedResult, StageA, TrialResult
+from lib.search.experiment import Experiment
+from lib.search.stage import OnEpoch, counts, reasons, search, trial_result
+
+KEPT = 50
+
+
+def stage_a(experiment: Experiment) -> StageA:
+    """Search to the budget and keep the fifty best configurations."""
+    started = now()
+    limits = experiment.settings.config.stage_a
+    pruner = SuccessiveHalvingPruner(min_resource=limits.min_epochs, reduction_factor=limits.reduction)
+
+    def sampler(number: int) -> BaseSampler:
+        seed = derive_seed(experiment.settings.config.seed, experiment.agent.name, "stage a", number)
+        return TPESampler(seed=seed, multivariate=True, n_startup_trials=limits.startup_trials)
+
+    ended = search(
+        experiment,
+        "stage_a",
+        limits,
+        directions=["maximize"],
+        pruner=pruner,
+        sampler=sampler,
+        values=_mean_f1,
+        on_epoch=_report,
+    )
+    ranked = rank([trial_result(trial) for trial in ended])
+    if not ranked:
+        raise UserError(f"stage A of {experiment.agent.name}: no trial gave a result ({reasons(ended)})")
+    return StageA(
+        provenance=experiment.provenance(started),
+        agent=experiment.agent.name,
+        space=experiment.settings.space,
+        counts=counts(ended),
+        trials=ranked[:KEPT],
+    )
+
+
+def rank(results: list[TrialResult]) -> list[TrialResult]:
+    """Order trials: completed before pruned, more seeds and epochs before fewer, then by F1-macro.
+
+    A pruned trial's F1 is of fewer epochs and one seed: it is comparable only to trials that got as far.
+    """
+
+    def fidelity(result: TrialResult) -> tuple[bool, int]:
+        complete = result.state == "COMPLETE"
+        return complete, 0 if complete else sum(seed.epochs_run for seed in result.seeds)
+
+    scored = [result for result in results if result.state in {"COMPLETE", "PRUNED"}]
+    return sorted(scored, key=lambda r: (*fidelity(r), r.f1_macro or 0.0, -r.number), reverse=True)
+
+
+def _mean_f1(seeds: list[SeedResult]) -> float:
+    return sum(seed.f1_macro for seed in seeds) / len(seeds)
+
+
+def _report(trial: Trial) -> OnEpoch:
+    def report(epoch: int, best: float) -> bool:
+        trial.report(best, epoch)
+        return trial.should_prune()
+
+    return report

@@ -1,0 +1,193 @@
+"""Stage C: repeated stratified group k-fold cross-validation of the candidates, and the choice."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from lib.files.documents import now
+from lib.search.documents import Baseline, BaselineFold, Candidates, FoldResult, StageB, StageC
+from lib.search.experiment import Experiment
+from lib.search.selection import choose_candidates
+from lib.search.statistics import corrected_resampled_t_test, corrected_standard_error
+
+_SIGNIFICANT = 0.05
+
+
+def candidates(experiment: Experiment, front: StageB) -> Candidates:
+    """Choose the candidates."""
+    started = now()
+    chosen = choose_candidates(front.trials, experiment.settings.config.stage_c.candidates)
+    return Candidates(provenance=experiment.provenance(started), agent=experiment.agent.name, candidates=chosen)
+
+
+def fold(experiment: Experiment, chosen: Candidates, candidate: int, number: int) -> FoldResult:
+    """Train one candidate without one fold and score it on that fold."""
+    limits = experiment.settings.config.stage_c
+    split = experiment.fold(number, limits.folds)
+    params = chosen.candidates[candidate].params
+    run = experiment.run(params, split, epochs=limits.epochs)
+    assert run.held_out is not None and run.rows is not None and run.prediction is not None
+    assert split.held_out is not None
+    return FoldResult(
+        provenance=run.provenance,
+        agent=experiment.agent.name,
+        candidate=candidate,
+        fold=number,
+        split=split.name,
+        params=params,
+        sizes={"train": len(split.train), "stop": len(split.stop), "held_out": len(split.held_out)},
+        best_epoch=run.best_epoch,
+        scores=run.held_out,
+        rows=run.rows,
+        prediction=run.prediction,
+        performance=run.performance,
+    )
+
+
+def baseline(experiment: Experiment) -> Baseline:
+    """Score TF-IDF with logistic regression on the same folds; the vectorizer is fitted on each training part.
+
+    A pair's features are its sentence's terms, once alone and once crossed with the criterion, so that the linear
+    model can weigh a term for each criterion.
+    """
+    started, clock = now(), time.perf_counter()
+    limits = experiment.settings.config.stage_c
+    examples, tfidf = experiment.examples, experiment.settings.config.tfidf
+    texts = np.array(
+        [f"{name}\t{text}" for name, text in zip(examples.criterion, examples.second, strict=True)], dtype=object
+    )
+    results = []
+    for number in range(limits.folds * limits.repeats):
+        split = experiment.fold(number, limits.folds)
+        assert split.held_out is not None
+        known = np.sort(np.concatenate([split.train, split.stop]))
+        model = make_pipeline(
+            TfidfVectorizer(
+                analyzer=_Terms(tfidf.ngram_range), max_features=2 * tfidf.max_features, sublinear_tf=True
+            ),
+            LogisticRegression(C=10.0, max_iter=2000),
+        )
+        model.fit(texts[known], examples.label[known])
+        prediction = model.predict_proba(texts[split.held_out])[:, 1]
+        scores = experiment.agent.scores(prediction, examples, split.held_out)
+        results.append(BaselineFold(fold=number, split=split.name, scores=scores))
+    return Baseline(
+        provenance=experiment.provenance(started),
+        agent=experiment.agent.name,
+        name="TF-IDF + logistic regression",
+        folds=results,
+        performance={"seconds": round(time.perf_counter() - clock, 3)},
+    )
+
+
+class _Terms:
+    """Terms of a 'criterion<TAB>sentence', alone and crossed with the criterion."""
+
+    def __init__(self, ngram_range: tuple[int, int]) -> None:
+        self._analyze = TfidfVectorizer(ngram_range=ngram_range).build_analyzer()
+
+    def __call__(self, pair: str) -> list[str]:
+        criterion, _, sentence = pair.partition("\t")
+        terms = self._analyze(sentence)
+        return terms + [f"{criterion}|{term}" for term in terms]
+
+
+def collect(experiment: Experiment, chosen: Candidates, results: Sequence[FoldResult], base: Baseline) -> StageC:
+    """Rank the candidates and choose.
+
+    Ranked by mean F1-macro. Chosen by the one-standard-error rule: of the candidates within one corrected standard
+    error of the best, the one with the lowest mean ECE.
+    """
+    started = now()
+    limits = experiment.settings.config.stage_c
+    by = {(result.candidate, result.fold): result for result in results}
+    numbers = range(limits.folds * limits.repeats)
+    ratio = 1 / (limits.folds - 1)
+    f1 = {c.number: np.array([by[c.number, n].scores["f1_macro"] for n in numbers]) for c in chosen.candidates}
+    ece = {c.number: np.array([by[c.number, n].scores["ece"] for n in numbers]) for c in chosen.candidates}
+    order = sorted(f1, key=lambda number: (-f1[number].mean(), number))
+    best = order[0]
+    margin = corrected_standard_error(f1[best], ratio)
+    tied = [number for number in order if f1[number].mean() >= f1[best].mean() - margin]
+    choice = min(tied, key=lambda number: (ece[number].mean(), order.index(number)))
+    ranking = [
+        {
+            "candidate": number,
+            "params": chosen.candidates[number].params,
+            "f1_macro": summary(f1[number], ratio),
+            "ece": summary(ece[number], ratio),
+            "within_one_standard_error": number in tied,
+            "against_best": None if number == best else compare(f1[best], f1[number], ratio),
+            "per_criterion_f1": _per_criterion([by[number, n].scores for n in numbers]),
+        }
+        for number in order
+    ]
+    base_f1 = np.array([fold.scores["f1_macro"] for fold in base.folds])
+    runner_up = order[1] if len(order) > 1 else None
+    return StageC(
+        provenance=experiment.provenance(started),
+        agent=experiment.agent.name,
+        folds=limits.folds,
+        repeats=limits.repeats,
+        ranking=ranking,
+        choice={
+            "candidate": choice,
+            "params": chosen.candidates[choice].params,
+            "f1_macro": summary(f1[choice], ratio),
+            "ece": summary(ece[choice], ratio),
+            "rule": "lowest ECE within one standard error of the best F1-macro",
+            "best_f1_candidate": best,
+            "lead_of_best_is_significant": None
+            if runner_up is None
+            else compare(f1[best], f1[runner_up], ratio)["significant"],
+        },
+        ensemble=_ensemble(experiment, by, order[: limits.ensemble], ratio),
+        baseline={
+            "name": base.name,
+            "f1_macro": summary(base_f1, ratio),
+            "ece": summary(np.array([fold.scores["ece"] for fold in base.folds]), ratio),
+            "choice_against_baseline": compare(f1[choice], base_f1, ratio),
+        },
+        performance={"training_seconds": round(sum(r.performance["seconds"] for r in results), 1)},
+    )
+
+
+def summary(values: NDArray[np.float64], ratio: float) -> dict[str, Any]:
+    """Return mean, corrected standard error and the values by fold."""
+    error = corrected_standard_error(values, ratio)
+    return {"mean": float(values.mean()), "standard_error": error, "folds": values.tolist()}
+
+
+def compare(first: NDArray[np.float64], second: NDArray[np.float64], ratio: float) -> dict[str, Any]:
+    """Return the corrected resampled t-test of two models on the same folds."""
+    test = corrected_resampled_t_test(first, second, ratio)
+    return {"difference": test.difference, "t": test.t, "p": test.p, "significant": test.p < _SIGNIFICANT}
+
+
+def _per_criterion(scores: Sequence[dict[str, Any]]) -> dict[str, float]:
+    names = sorted({name for score in scores for name in score["per_criterion"]})
+    return {
+        name: float(np.mean([s["per_criterion"][name]["f1_macro"] for s in scores if name in s["per_criterion"]]))
+        for name in names
+    }
+
+
+def _ensemble(
+    experiment: Experiment, by: dict[tuple[int, int], FoldResult], members: list[int], ratio: float
+) -> dict[str, Any]:
+    """Score the average of the members' held-out predictions, fold by fold."""
+    position = {row: i for i, row in enumerate(experiment.examples.row)}
+    f1, ece = [], []
+    for number in sorted({n for _, n in by}):
+        rows = by[members[0], number].rows
+        mean = np.mean([by[member, number].prediction for member in members], axis=0)
+        scores = experiment.agent.scores(mean, experiment.examples, np.array([position[row] for row in rows]))
+        f1.append(scores["f1_macro"])
+        ece.append(scores["ece"])
+    return {"members": members, "f1_macro": summary(np.array(f1), ratio), "ece": summary(np.array(ece), ratio)}
