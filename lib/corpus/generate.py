@@ -52,8 +52,9 @@ class _Writer:
 
     def filler(self) -> str:
         slots = self.words["slots"]
-        template = self.pick(self.words["filler"])
-        return re.sub(r"\{(\w+)\}", lambda m: self.pick(slots[m[1]]), template)
+        template: str = self.pick(self.words["filler"])
+        text: str = re.sub(r"\{(\w+)\}", lambda m: self.pick(slots[m[1]]), template)
+        return text
 
     def clause(self, who: str, when: str, phrase: str) -> str:
         order = self.rng.integers(3)

@@ -28,7 +28,7 @@ def counts(corpus: Corpus, parts: pd.DataFrame) -> pd.DataFrame:
 
 def _sizes(corpus: Corpus, parts: pd.DataFrame) -> str:
     positive = set(corpus.annotations.query("status == 1")["post_id"])
-    rows = []
+    rows: list[list[object]] = []
     for part, group in parts.groupby("part"):
         ids = set(group["post_id"])
         annotations = corpus.annotations[corpus.annotations["post_id"].isin(ids)]

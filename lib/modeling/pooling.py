@@ -25,8 +25,10 @@ class Pool(nn.Module):
             place = (input_ids == self.cls_token_id).int().argmax(dim=1)
             return hidden[torch.arange(len(hidden), device=hidden.device), place]
         mask = attention_mask.unsqueeze(-1).bool()
+        pooled: Tensor
         if self.kind == "mean":
-            return hidden.masked_fill(~mask, 0).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+            pooled = hidden.masked_fill(~mask, 0).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+            return pooled
         if self.kind == "max":
             return hidden.masked_fill(~mask, torch.finfo(hidden.dtype).min).amax(dim=1)
         assert self.score is not None

@@ -15,9 +15,9 @@ def non_dominated_ranks(points: Sequence[tuple[float, float]]) -> list[int]:
     More F1 is better, less ECE is better.
     """
     cost = np.array([(-f1, ece) for f1, ece in points]).reshape(-1, 2)
-    no_worse = (cost[:, None, :] <= cost[None, :, :]).all(axis=2)
-    better = (cost[:, None, :] < cost[None, :, :]).any(axis=2)
-    dominates = no_worse & better
+    no_worse = np.all(cost[:, None, :] <= cost[None, :, :], axis=2)
+    better = np.any(cost[:, None, :] < cost[None, :, :], axis=2)
+    dominates = np.asarray(no_worse & better)
     ranks = np.full(len(cost), -1)
     current = 0
     while (ranks < 0).any():

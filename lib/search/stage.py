@@ -1,10 +1,11 @@
 """What Stages A and B share: the trial loop, seeds, failures, results."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import optuna
+from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -12,7 +13,7 @@ from lib.files.locks import hold
 from lib.search.documents import Counts, SeedResult, TrialResult
 from lib.search.experiment import Experiment, PrunedError, Run
 from lib.search.progress import Progress
-from lib.search.study import open_study, over, suggest, trials
+from lib.search.study import Direction, open_study, over, suggest, trials
 from lib.settings.config import StageASettings, StageBSettings
 from lib.training.engine import TrainingFailure
 
@@ -24,8 +25,8 @@ def search(
     stage: str,
     limits: StageASettings | StageBSettings,
     *,
-    directions: list[str],
-    pruner: optuna.pruners.BasePruner,
+    directions: Sequence[Direction],
+    pruner: BasePruner,
     sampler: Callable[[int], BaseSampler],
     values: Callable[[list[SeedResult]], float | list[float]],
     on_epoch: Callable[[Trial], OnEpoch] | None = None,

@@ -94,7 +94,7 @@ class _Terms:
 
     def __call__(self, pair: str) -> list[str]:
         criterion, _, sentence = pair.partition("\t")
-        terms = self._analyze(sentence)
+        terms: list[str] = self._analyze(sentence)
         return terms + [f"{criterion}|{term}" for term in terms]
 
 

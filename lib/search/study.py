@@ -1,9 +1,9 @@
 """Optuna studies that survive: one journal per stage, a budget of the study, interrupted trials continued."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from optuna.samplers import BaseSampler
@@ -14,13 +14,20 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from lib.errors import UserError
 from lib.settings.space import Choices, FloatRange, Space
 
+Direction = Literal["minimize", "maximize"]
 _IDENTITY = "identity"
 _OVER = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 logger = logging.getLogger(__name__)
 
 
 def open_study(
-    *, name: str, folder: Path, url: str | None, directions: list[str], pruner: Any, identity: dict[str, Any]
+    *,
+    name: str,
+    folder: Path,
+    url: str | None,
+    directions: Sequence[Direction],
+    pruner: Any,
+    identity: dict[str, Any],
 ) -> optuna.Study:
     """Open or create a study. The caller holds its lock.
 

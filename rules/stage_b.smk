@@ -1,0 +1,26 @@
+"""Stage B: NSGA-II, F1-macro against calibration."""
+
+
+rule stage_b:
+    """Search for the Pareto front, seeded with the best of Stage A."""
+    input:
+        settings=ancient("results/settings.json"),
+        corpus="results/corpus/corpus.json",
+        backbones=BACKBONES,
+        top="results/{agent}/stage_a_top50.json",
+    output:
+        pareto="results/{agent}/stage_b_pareto.json",
+        picture=report("results/{agent}/stage_b.svg", caption="../workflow/report/stage_b.rst", category="{agent}"),
+    log:
+        "results/{agent}/logs/stage_b.log",
+    benchmark:
+        "results/{agent}/benchmarks/stage_b.tsv"
+    params:
+        settings=training("stage_b"),
+    threads: THREADS
+    resources:
+        gpu=gpus(),
+        mem_mb=16000,
+        runtime=10080,
+    shell:
+        "python -m lib stage-b {wildcards.agent} --settings {input.settings} --log {log}"

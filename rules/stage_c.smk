@@ -1,0 +1,99 @@
+"""Stage C: repeated k-fold cross-validation of candidates from the front, one job per candidate and fold."""
+
+STAGE_C = SETTINGS.config.stage_c
+
+
+rule stage_c_candidates:
+    """Choose the candidates: the front's best F1 first, then spread along it."""
+    input:
+        settings=ancient("results/settings.json"),
+        pareto="results/{agent}/stage_b_pareto.json",
+    output:
+        "results/{agent}/stage_c/candidates.json",
+    log:
+        "results/{agent}/logs/stage_c_candidates.log",
+    benchmark:
+        "results/{agent}/benchmarks/stage_c_candidates.tsv"
+    params:
+        candidates=STAGE_C.candidates,
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    shell:
+        "python -m lib stage-c-candidates {wildcards.agent} --settings {input.settings} --log {log}"
+
+
+rule stage_c_fold:
+    """Train one candidate without one fold and score it on that fold."""
+    input:
+        settings=ancient("results/settings.json"),
+        corpus="results/corpus/corpus.json",
+        backbones=BACKBONES,
+        candidates="results/{agent}/stage_c/candidates.json",
+    output:
+        "results/{agent}/stage_c/{candidate}-{fold}.json",
+    log:
+        "results/{agent}/logs/stage_c/{candidate}-{fold}.log",
+    benchmark:
+        "results/{agent}/benchmarks/stage_c/{candidate}-{fold}.tsv"
+    params:
+        settings=training(),
+        folds=STAGE_C.folds,
+        epochs=STAGE_C.epochs,
+    threads: THREADS
+    resources:
+        gpu=gpus(),
+        mem_mb=16000,
+        runtime=240,
+    shell:
+        "python -m lib stage-c-fold {wildcards.agent} --candidate {wildcards.candidate} --fold {wildcards.fold}"
+        " --settings {input.settings} --log {log}"
+
+
+rule stage_c_baseline:
+    """Score TF-IDF with logistic regression on the same folds."""
+    input:
+        settings=ancient("results/settings.json"),
+        corpus="results/corpus/corpus.json",
+        backbones=BACKBONES,
+    output:
+        "results/{agent}/stage_c/baseline.json",
+    log:
+        "results/{agent}/logs/stage_c_baseline.log",
+    benchmark:
+        "results/{agent}/benchmarks/stage_c_baseline.tsv"
+    params:
+        settings=part("seed", "tfidf", "training"),
+        folds=(STAGE_C.folds, STAGE_C.repeats),
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    shell:
+        "python -m lib stage-c-baseline {wildcards.agent} --settings {input.settings} --log {log}"
+
+
+rule stage_c:
+    """Rank the candidates, test the lead, choose; score the average of the best."""
+    input:
+        settings=ancient("results/settings.json"),
+        candidates="results/{agent}/stage_c/candidates.json",
+        baseline="results/{agent}/stage_c/baseline.json",
+        folds=expand(
+            "results/{{agent}}/stage_c/{candidate}-{fold}.json",
+            candidate=range(STAGE_C.candidates),
+            fold=range(STAGE_C.folds * STAGE_C.repeats),
+        ),
+    output:
+        choice="results/{agent}/stage_c.json",
+        picture=report("results/{agent}/stage_c.svg", caption="../workflow/report/stage_c.rst", category="{agent}"),
+    log:
+        "results/{agent}/logs/stage_c.log",
+    benchmark:
+        "results/{agent}/benchmarks/stage_c.tsv"
+    params:
+        settings=part("stage_c"),
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    shell:
+        "python -m lib stage-c {wildcards.agent} --settings {input.settings} --log {log}"

@@ -1,0 +1,24 @@
+"""TF-IDF statistics of development text."""
+
+
+rule tfidf:
+    """Fit on development text only, or take what was fitted on the same text before."""
+    input:
+        settings=ancient("results/settings.json"),
+        corpus="results/corpus/corpus.json",
+    output:
+        manifest="results/{agent}/tfidf/manifest.json",
+        model="results/{agent}/tfidf/tfidf.joblib",
+        idf="results/{agent}/tfidf/tfidfaug_w2idf.txt",
+        tfidf="results/{agent}/tfidf/tfidfaug_w2tfidf.txt",
+    log:
+        "results/{agent}/logs/tfidf.log",
+    benchmark:
+        "results/{agent}/benchmarks/tfidf.tsv"
+    params:
+        settings=part("tfidf"),
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    shell:
+        "python -m lib tfidf {wildcards.agent} --settings {input.settings} --log {log}"
