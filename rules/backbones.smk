@@ -20,6 +20,8 @@ rule backbone:
         "results/benchmarks/backbone-{backbone}.tsv"
     localrule: True
     params:
-        source=lambda wildcards: SETTINGS.backbones[wildcards.backbone].model_dump_json(),
+        source=lambda wildcards: SETTINGS.backbones[
+            wildcards.backbone
+        ].model_dump_json(),
     shell:
         "python -m lib backbone {wildcards.backbone} --settings {input.settings} --log {log}"

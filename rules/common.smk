@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, str(Path(workflow.basedir).parent))
 
-from lib.agents import get_agent
+from lib.agents import check_agent
 from lib.errors import UserError
 from lib.files.locks import hold
 from lib.settings.config import TinyBackbone
@@ -17,7 +17,7 @@ def checked_settings():
     try:
         settings = load_settings(config, [file for file in workflow.configfiles])
         for agent in settings.config.agents:
-            get_agent(agent)
+            check_agent(agent)
         if settings.config.corpus.dir is not None:
             check_corpus_files(Path(settings.config.corpus.dir))
         return settings
@@ -27,7 +27,11 @@ def checked_settings():
 
 
 def check_corpus_files(folder):
-    missing = [folder / name for name in ("posts.csv", "annotations.csv") if not (folder / name).exists()]
+    missing = [
+        folder / name
+        for name in ("posts.csv", "annotations.csv")
+        if not (folder / name).exists()
+    ]
     if missing:
         raise UserError(
             f"corpus.dir: {file} is missing; put the corpus there (README.md says how to get ReDSM5)"
@@ -48,7 +52,10 @@ wildcard_constraints:
 def part(*names):
     """The named parts of the settings, as a parameter: a rule runs again when one of them changes."""
     dump = SETTINGS.model_dump(mode="json")
-    return json.dumps({name: dump["config"].get(name, dump.get(name)) for name in names}, sort_keys=True)
+    return json.dumps(
+        {name: dump["config"].get(name, dump.get(name)) for name in names},
+        sort_keys=True,
+    )
 
 
 def training(*more):
@@ -68,7 +75,9 @@ def corpus_folder():
     return SETTINGS.config.corpus.dir or "results/generated"
 
 
-BACKBONES = expand("results/backbones/{backbone}/backbone.json", backbone=SETTINGS.backbones)
+BACKBONES = expand(
+    "results/backbones/{backbone}/backbone.json", backbone=SETTINGS.backbones
+)
 THREADS = SETTINGS.config.training.threads
 
 

@@ -13,11 +13,11 @@ rule generate_corpus:
         "results/logs/generate_corpus.log",
     benchmark:
         "results/benchmarks/generate_corpus.tsv"
-    params:
-        settings=part("generator"),
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        settings=part("generator"),
     shell:
         "python -m lib generate-corpus --settings {input.settings} --output results/generated --log {log}"
 
@@ -34,16 +34,20 @@ rule corpus:
         annotations="results/corpus/annotations.parquet",
         splits="results/corpus/splits.parquet",
         report="results/corpus/report.md",
-        picture=report("results/corpus/report.svg", caption="../workflow/report/corpus.rst", category="Corpus"),
+        picture=report(
+            "results/corpus/report.svg",
+            caption="../workflow/report/corpus.rst",
+            category="Corpus",
+        ),
     log:
         "results/logs/corpus.log",
     benchmark:
         "results/benchmarks/corpus.tsv"
-    params:
-        settings=part("seed", "corpus"),
-        folder=corpus_folder(),
     resources:
         mem_mb=2000,
         runtime=20,
+    params:
+        settings=part("seed", "corpus"),
+        folder=corpus_folder(),
     shell:
         "python -m lib corpus --settings {input.settings} --input {params.folder:q} --log {log}"

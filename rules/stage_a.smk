@@ -10,17 +10,21 @@ rule stage_a:
         backbones=BACKBONES,
     output:
         top="results/{agent}/stage_a_top50.json",
-        picture=report("results/{agent}/stage_a.svg", caption="../workflow/report/stage_a.rst", category="{agent}"),
+        picture=report(
+            "results/{agent}/stage_a.svg",
+            caption="../workflow/report/stage_a.rst",
+            category="{agent}",
+        ),
     log:
         "results/{agent}/logs/stage_a.log",
     benchmark:
         "results/{agent}/benchmarks/stage_a.tsv"
-    params:
-        settings=training("stage_a"),
     threads: THREADS
     resources:
         gpu=gpus(),
         mem_mb=16000,
         runtime=10080,
+    params:
+        settings=training("stage_a"),
     shell:
         "python -m lib stage-a {wildcards.agent} --settings {input.settings} --log {log}"

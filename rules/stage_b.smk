@@ -10,17 +10,21 @@ rule stage_b:
         top="results/{agent}/stage_a_top50.json",
     output:
         pareto="results/{agent}/stage_b_pareto.json",
-        picture=report("results/{agent}/stage_b.svg", caption="../workflow/report/stage_b.rst", category="{agent}"),
+        picture=report(
+            "results/{agent}/stage_b.svg",
+            caption="../workflow/report/stage_b.rst",
+            category="{agent}",
+        ),
     log:
         "results/{agent}/logs/stage_b.log",
     benchmark:
         "results/{agent}/benchmarks/stage_b.tsv"
-    params:
-        settings=training("stage_b"),
     threads: THREADS
     resources:
         gpu=gpus(),
         mem_mb=16000,
         runtime=10080,
+    params:
+        settings=training("stage_b"),
     shell:
         "python -m lib stage-b {wildcards.agent} --settings {input.settings} --log {log}"

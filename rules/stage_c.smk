@@ -14,11 +14,11 @@ rule stage_c_candidates:
         "results/{agent}/logs/stage_c_candidates.log",
     benchmark:
         "results/{agent}/benchmarks/stage_c_candidates.tsv"
-    params:
-        candidates=STAGE_C.candidates,
     resources:
         mem_mb=4000,
         runtime=20,
+    params:
+        candidates=STAGE_C.candidates,
     shell:
         "python -m lib stage-c-candidates {wildcards.agent} --settings {input.settings} --log {log}"
 
@@ -36,15 +36,15 @@ rule stage_c_fold:
         "results/{agent}/logs/stage_c/{candidate}-{fold}.log",
     benchmark:
         "results/{agent}/benchmarks/stage_c/{candidate}-{fold}.tsv"
-    params:
-        settings=training(),
-        folds=STAGE_C.folds,
-        epochs=STAGE_C.epochs,
     threads: THREADS
     resources:
         gpu=gpus(),
         mem_mb=16000,
         runtime=240,
+    params:
+        settings=training(),
+        folds=STAGE_C.folds,
+        epochs=STAGE_C.epochs,
     shell:
         "python -m lib stage-c-fold {wildcards.agent} --candidate {wildcards.candidate} --fold {wildcards.fold}"
         " --settings {input.settings} --log {log}"
@@ -62,12 +62,12 @@ rule stage_c_baseline:
         "results/{agent}/logs/stage_c_baseline.log",
     benchmark:
         "results/{agent}/benchmarks/stage_c_baseline.tsv"
-    params:
-        settings=part("seed", "tfidf", "training"),
-        folds=(STAGE_C.folds, STAGE_C.repeats),
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        settings=part("seed", "tfidf", "training"),
+        folds=(STAGE_C.folds, STAGE_C.repeats),
     shell:
         "python -m lib stage-c-baseline {wildcards.agent} --settings {input.settings} --log {log}"
 
@@ -85,15 +85,19 @@ rule stage_c:
         ),
     output:
         choice="results/{agent}/stage_c.json",
-        picture=report("results/{agent}/stage_c.svg", caption="../workflow/report/stage_c.rst", category="{agent}"),
+        picture=report(
+            "results/{agent}/stage_c.svg",
+            caption="../workflow/report/stage_c.rst",
+            category="{agent}",
+        ),
     log:
         "results/{agent}/logs/stage_c.log",
     benchmark:
         "results/{agent}/benchmarks/stage_c.tsv"
-    params:
-        settings=part("stage_c"),
     resources:
         mem_mb=4000,
         runtime=20,
+    params:
+        settings=part("stage_c"),
     shell:
         "python -m lib stage-c {wildcards.agent} --settings {input.settings} --log {log}"

@@ -15,10 +15,10 @@ rule tfidf:
         "results/{agent}/logs/tfidf.log",
     benchmark:
         "results/{agent}/benchmarks/tfidf.tsv"
-    params:
-        settings=part("tfidf"),
     resources:
         mem_mb=4000,
         runtime=20,
+    params:
+        settings=part("tfidf"),
     shell:
         "python -m lib tfidf {wildcards.agent} --settings {input.settings} --log {log}"

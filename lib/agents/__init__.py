@@ -1,16 +1,25 @@
-"""The agents: what each reads, predicts and is scored by, behind one interface."""
+"""The agents: what each reads, predicts and is scored by, behind one interface (lib.agents.base.Agent)."""
 
-from lib.agents.base import Agent, Examples
-from lib.agents.criteria import CriteriaAgent
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from lib.errors import UserError, unknown_name
 
-__all__ = ["AGENTS", "Agent", "Examples", "get_agent"]
+if TYPE_CHECKING:
+    from lib.agents.base import Agent
 
-AGENTS: dict[str, Agent] = {agent.name: agent for agent in (CriteriaAgent(),)}
+# A new agent is one module with an AGENT and one entry here. Names are known without importing torch.
+AGENTS = ("criteria",)
 
 
-def get_agent(name: str) -> Agent:
-    """Return the agent of this name. Raises UserError with the nearest known name."""
+def check_agent(name: str) -> None:
+    """Raise UserError with the nearest known name if there is no such agent."""
     if name not in AGENTS:
-        raise UserError(unknown_name("agent", name, list(AGENTS)))
-    return AGENTS[name]
+        raise UserError(unknown_name("agent", name, AGENTS))
+
+
+def get_agent(name: str) -> "Agent":
+    """Return the agent of this name. Raises UserError if there is none."""
+    check_agent(name)
+    agent: Agent = import_module(f"lib.agents.{name}").AGENT
+    return agent

@@ -51,3 +51,6 @@ class CriteriaAgent(Agent):
     def scores(self, prediction: NDArray[np.float64], examples: Examples, index: NDArray[np.int64]) -> dict[str, Any]:
         """Score probabilities as a binary classification."""
         return score(prediction, examples.label[index], [examples.criterion[i] for i in index])
+
+
+AGENT = CriteriaAgent()

@@ -194,7 +194,8 @@ def stage_c(options: Namespace) -> None:
 
 
 def _in(options: Namespace, name: str) -> Path:
-    return Path(options.results) / options.agent / name
+    path: Path = options.results / options.agent / name
+    return path
 
 
 def _experiment(options: Namespace) -> "Experiment":

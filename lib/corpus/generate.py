@@ -51,7 +51,7 @@ class _Writer:
         return self.names[int(self.rng.choice(len(self.names), p=self.weights))]
 
     def filler(self) -> str:
-        slots = self.words["slots"]
+        slots: dict[str, list[str]] = self.words["slots"]
         template: str = self.pick(self.words["filler"])
         text: str = re.sub(r"\{(\w+)\}", lambda m: self.pick(slots[m[1]]), template)
         return text

@@ -30,7 +30,9 @@ class Pool(nn.Module):
             pooled = hidden.masked_fill(~mask, 0).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
             return pooled
         if self.kind == "max":
-            return hidden.masked_fill(~mask, torch.finfo(hidden.dtype).min).amax(dim=1)
+            pooled = hidden.masked_fill(~mask, torch.finfo(hidden.dtype).min).amax(dim=1)
+            return pooled
         assert self.score is not None
         weight = self.score(hidden).float().masked_fill(~mask, float("-inf")).softmax(dim=1)
-        return (hidden * weight.to(hidden.dtype)).sum(dim=1)
+        pooled = (hidden * weight.to(hidden.dtype)).sum(dim=1)
+        return pooled

@@ -1,5 +1,6 @@
 """Pictures of the corpus and of the three stages, as SVG with Okabe and Ito's colour-blind safe colours."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib.files.atomic import replacing
-from lib.search.documents import StageA, StageB, StageC
+from lib.search.documents import StageA, StageB, StageC, TrialResult
 
 matplotlib.use("svg")
 # Ids in the SVG come from this salt and no date is written: the same data give the same file.
@@ -23,6 +24,14 @@ def _axes(width: float = 7, height: float = 4) -> tuple[Figure, Axes]:
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def _f1(trials: Sequence[TrialResult]) -> list[float]:
+    return [trial.f1_macro for trial in trials if trial.f1_macro is not None]
+
+
+def _ece(trials: Sequence[TrialResult]) -> list[float]:
+    return [trial.ece for trial in trials if trial.ece is not None]
 
 
 def _save(figure: Figure, path: Path) -> None:
@@ -49,9 +58,7 @@ def stage_a(result: StageA, path: Path) -> None:
     figure, axes = _axes()
     for state, colour, marker in (("COMPLETE", BLUE, "o"), ("PRUNED", GREY, "x")):
         chosen = [t for t in result.trials if t.state == state]
-        axes.scatter(
-            [t.number for t in chosen], [t.f1_macro for t in chosen], c=colour, marker=marker, label=state.lower()
-        )
+        axes.scatter([t.number for t in chosen], _f1(chosen), c=colour, marker=marker, label=state.lower())
     complete = sorted((t for t in result.trials if t.state == "COMPLETE"), key=lambda t: t.number)
     best = np.maximum.accumulate([t.f1_macro or 0.0 for t in complete]) if complete else np.zeros(0)
     axes.step([t.number for t in complete], best, where="post", color=ORANGE, label="best so far")
@@ -66,8 +73,8 @@ def stage_b(result: StageB, path: Path) -> None:
     figure, axes = _axes()
     rest = [t for t in result.trials if t.rank]
     front = sorted((t for t in result.trials if t.rank == 0), key=lambda t: t.ece or 0.0)
-    axes.scatter([t.ece for t in rest], [t.f1_macro for t in rest], c=GREY, label="dominated")
-    axes.plot([t.ece for t in front], [t.f1_macro for t in front], "o-", color=BLUE, label="Pareto front")
+    axes.scatter(_ece(rest), _f1(rest), c=GREY, label="dominated")
+    axes.plot(_ece(front), _f1(front), "o-", color=BLUE, label="Pareto front")
     axes.set_xlabel("ECE (lower is better)")
     axes.set_ylabel("F1-macro (higher is better)")
     axes.legend(frameon=False)

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lib.agents import Agent, Examples, get_agent
+from lib.agents import get_agent
+from lib.agents.base import Agent, Examples
 from lib.corpus.splits import folds, split_posts
 from lib.corpus.store import Development, load_development
 from lib.files.documents import Document, Provenance, now, provenance

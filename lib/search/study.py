@@ -51,9 +51,9 @@ def open_study(
     elif before != identity:
         place = path if url is None else f"study '{name}' in {url}"
         raise UserError(
-            [f"{place}: {line}" for line in _differences(before, identity)]
-            + [
-                f"{place}: its trials cannot be mixed with new ones; restore the old setting, or move it away to start anew"
+            [
+                *(f"{place}: {line}" for line in _differences(before, identity)),
+                f"{place}: its trials cannot be mixed with new ones; restore the old setting, or move it away",
             ]
         )
     return study

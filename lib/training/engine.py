@@ -96,7 +96,7 @@ def train(
             outcome.scores, outcome.best_epoch = scores, epoch
             if keep_best:
                 best = {name: value.clone() for name, value in model.state_dict().items()}
-        collapsed = collapsed + 1 if len(logits.argmax(dim=-1).unique()) == 1 else 0
+        collapsed = collapsed + 1 if _collapsed(logits) else 0
         if on_epoch is not None and on_epoch(epoch, outcome.scores["f1_macro"]):
             outcome.stopped = "pruned"
         elif collapsed >= _COLLAPSED_EPOCHS and epoch < epochs:
@@ -115,6 +115,12 @@ def train(
         "peak_memory_mb": peak_memory_mb(device),
     }
     return outcome
+
+
+def _collapsed(logits: Tensor) -> bool:
+    """Whether every example is predicted to be of the same class."""
+    predicted = logits.argmax(dim=-1)
+    return bool((predicted == predicted[0]).all())
 
 
 @torch.inference_mode()
@@ -186,7 +192,7 @@ def _backward(
         with torch.autocast(device.torch.type, dtype=torch.bfloat16, enabled=device.bf16):
             logits = model(**inputs)
         loss = agent.loss(logits, target, hyper)
-        (loss / size).backward()
+        torch.autograd.backward(loss / size)
     except torch.OutOfMemoryError as error:
         raise TrainingFailure(
             f"out of memory: {len(target)} examples of {inputs['input_ids'].shape[1]} tokens do not fit"
