@@ -24,7 +24,8 @@ install: .venv/installed  ## only install
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; set PYTHON=")'
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install -q -c $(PINS) torch uv
-	. .venv/bin/activate && uv pip install -q -c $(PINS) --group dev -e .
+	. .venv/bin/activate && uv pip install -q -c $(PINS) --group dev -r pyproject.toml
+	. .venv/bin/activate && uv pip install -q --no-deps -e .
 	touch $@
 
 dag: .venv/installed  ## draw the graph of rules as docs/dag.svg

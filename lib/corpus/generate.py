@@ -53,8 +53,7 @@ class _Writer:
     def filler(self) -> str:
         slots: dict[str, list[str]] = self.words["slots"]
         template: str = self.pick(self.words["filler"])
-        text: str = re.sub(r"\{(\w+)\}", lambda m: self.pick(slots[m[1]]), template)
-        return text
+        return re.sub(r"\{(\w+)\}", lambda match: self.pick(slots[match.group(1)]), template)
 
     def clause(self, who: str, when: str, phrase: str) -> str:
         order = self.rng.integers(3)

@@ -1,0 +1,34 @@
+"""The `snakemake` command of this environment: Snakemake's own, which here finds a target behind --resources.
+
+Snakemake's parser takes every word after --resources, --config and their kind as one more KEY=VALUE and so fails on
+`snakemake --cores 8 --resources gpu=1 TARGET`. Targets hold no '=': they are moved to the front, nothing else changes.
+"""
+
+import sys
+from collections.abc import Sequence
+
+PAIRS = {"--resources", "--res", "--config", "-C", "--set-threads", "--set-resources", "--default-resources"}
+
+
+def targets_first(arguments: Sequence[str]) -> list[str]:
+    """Move words without '=' that stand behind an option of KEY=VALUE pairs to the front."""
+    targets, rest = [], []
+    in_pairs = False
+    for position, word in enumerate(arguments):
+        if word == "--":
+            return [*targets, *rest, *arguments[position:]]
+        if word.startswith("-"):
+            in_pairs = word in PAIRS
+        if in_pairs and not word.startswith("-") and "=" not in word and word != "none":
+            targets.append(word)
+        else:
+            rest.append(word)
+    return [*targets, *rest]
+
+
+def main() -> None:
+    """Run Snakemake."""
+    from snakemake.cli import main as snakemake
+
+    sys.argv[1:] = targets_first(sys.argv[1:])
+    snakemake()
