@@ -189,7 +189,8 @@ def stage_c(options: Namespace) -> None:
     _say(
         f"stage_c {options.agent}: chose candidate {result.choice['candidate']}"
         f" ({result.choice['params']['model.backbone']}): F1-macro {f1['mean']:.3f} ± {f1['standard_error']:.3f},"
-        f" ECE {ece['mean']:.3f}; {result.baseline['name']}: F1-macro {base['mean']:.3f} ± {base['standard_error']:.3f}"
+        f" ECE {ece['mean']:.3f}; {result.baseline['name']}:"
+        f" F1-macro {base['mean']:.3f} ± {base['standard_error']:.3f}"
     )
 
 

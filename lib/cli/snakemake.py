@@ -1,7 +1,7 @@
 """The `snakemake` command of this environment: Snakemake's own, which here finds a target behind --resources.
 
 Snakemake's parser takes every word after --resources, --config and their kind as one more KEY=VALUE and so fails on
-`snakemake --cores 8 --resources gpu=1 TARGET`. Targets hold no '=': they are moved to the front, nothing else changes.
+`snakemake --cores 8 --resources gpu=1 TARGET`. Targets hold no '=': they are moved to the front.
 """
 
 import sys
@@ -12,7 +12,8 @@ PAIRS = {"--resources", "--res", "--config", "-C", "--set-threads", "--set-resou
 
 def targets_first(arguments: Sequence[str]) -> list[str]:
     """Move words without '=' that stand behind an option of KEY=VALUE pairs to the front."""
-    targets, rest = [], []
+    targets: list[str] = []
+    rest: list[str] = []
     in_pairs = False
     for position, word in enumerate(arguments):
         if word == "--":

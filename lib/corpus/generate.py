@@ -1,7 +1,7 @@
 """Write a generated corpus in ReDSM5's format, for machines without the real one. It says that it is generated.
 
-A sentence has two clauses. Who is meant, when, and whether it is denied decides the label, and each cue occurs in
-positives and in negatives alike, so that a bag of words cannot separate them; a reader of the sentence can.
+Which symptom is meant, whose it is, when, and whether it is denied decide the label. Each cue occurs in positives and
+in negatives, so that a bag of words cannot separate them; a reader of the sentence can.
 """
 
 import csv
@@ -73,11 +73,13 @@ class _Writer:
         """Someone else's, a past, a denied, a hypothetical symptom, or another criterion's."""
         w, symptom = self.words, self.symptoms[criterion]
         phrase, fine = self.pick(symptom["present"]), self.pick(symptom["absent"])
-        kind = self.rng.choice(["other", "past", "denied", "hypothetical", "mismatch"], p=[0.3, 0.2, 0.15, 0.1, 0.25])
+        kind = self.rng.choice(
+            ["other", "past", "denied", "hypothetical", "mismatch"], p=[0.25, 0.15, 0.1, 0.05, 0.45]
+        )
         if kind == "mismatch":
             other = self.pick([name for name in self.names if name != criterion])
             return _Sentence(self.positive(other).text, criterion, 0)
-        mine = self.clause("I", self.pick(w["now"]), fine)
+        mine = self.clause("I", self.pick(w["now"]), fine) if self.rng.random() < 0.4 else ""
         if kind == "other":
             theirs = self.clause(self.pick(w["others"]), self.pick(w["now"]), phrase)
         elif kind == "past":
@@ -90,7 +92,7 @@ class _Writer:
 
     def distractor(self, criterion: str) -> str:
         w, fine = self.words, self.pick(self.symptoms[criterion]["absent"])
-        kind = self.rng.choice(["other", "past", "denied", "none"], p=[0.35, 0.25, 0.2, 0.2])
+        kind = self.rng.choice(["other", "past", "denied", "none"], p=[0.15, 0.15, 0.1, 0.6])
         if kind == "other":
             return self.clause(self.pick(w["others"]), self.pick(w["now"]), fine)
         if kind == "past":

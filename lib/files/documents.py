@@ -87,7 +87,7 @@ class Document(BaseModel):
     def read(cls, path: str | Path) -> Self:
         """Read and validate. Raises UserError naming the file if it is missing, broken, or of another kind."""
         try:
-            return cls.model_validate(cls._body(path))
+            return cls.model_validate_json(json.dumps(cls._body(path)))
         except ValidationError as error:
             raise UserError(
                 f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}; remove the file to have it made anew"

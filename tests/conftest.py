@@ -1,0 +1,84 @@
+"""Shared fixtures: a small generated corpus, settings at a tiny budget, and one run through all commands."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+from lib.cli.main import main
+from lib.settings.load import Settings, load_settings, merge, read_yaml
+
+ROOT = Path(__file__).parents[1]
+TINY = {
+    "constraints": {
+        "model.backbone": {"choices": ["tiny-bert"]},
+        "data.max_length": {"choices": [64]},
+        "optim.batch_size": {"choices": [16, 32]},
+        "optim.lr": {"low": 1e-4, "high": 1e-3},
+    },
+    "generator": {"posts": 40},
+    "training": {"device": "cpu", "precision": "fp32", "threads": 1},
+    "stage_a": {"trials": 5, "epochs": 3, "seeds": 2, "startup_trials": 3, "min_epochs": 1, "reduction": 2},
+    "stage_b": {"trials": 4, "epochs": 2, "seeds": 1, "population": 2, "seeded": 2},
+    "stage_c": {"candidates": 2, "folds": 2, "repeats": 1, "epochs": 2, "ensemble": 2},
+}
+
+
+def tiny_settings(**more: object) -> Settings:
+    """The embedded configuration at a tiny budget; run in a folder that holds config/."""
+    return load_settings(merge(merge(read_yaml("config/config.yaml"), TINY), more))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project folder with the shipped config/, as the working directory."""
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which every command has run, in the order of the graph. Copy it before changing it."""
+    folder = tmp_path_factory.mktemp("finished")
+    shutil.copytree(ROOT / "config", folder / "config")
+    (folder / "config/tiny.yaml").write_text(yaml.safe_dump(TINY))
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        for command in commands():
+            assert main(command.split()) == 0, command
+    finally:
+        os.chdir(before)
+    return folder
+
+
+def commands() -> list[str]:
+    """The commands of the graph, in order, at the tiny budget."""
+    folds = [f"stage-c-fold criteria --candidate {c} --fold {f}" for c in range(2) for f in range(2)]
+    return [
+        "settings --config config/config.yaml --config config/tiny.yaml",
+        "generate-corpus --output results/generated",
+        "corpus --input results/generated",
+        "tfidf criteria",
+        "backbone tiny-bert",
+        "stage-a criteria --log results/criteria/logs/stage_a.log",
+        "stage-b criteria",
+        "stage-c-candidates criteria",
+        *folds,
+        "stage-c-baseline criteria",
+        "stage-c criteria",
+    ]
+
+
+@pytest.fixture
+def copy_of_finished(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of `finished` that a test may change, as the working directory."""
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder)
+    monkeypatch.chdir(folder)
+    return folder

@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+
+from lib.corpus.generate import generate
+from lib.corpus.reading import read_corpus
+from lib.search.stage_c import _Terms
+from lib.settings.config import CorpusSettings
+
+
+def test_the_same_arguments_write_the_same_files(project: Path) -> None:
+    for name in ("a", "b", "c"):
+        generate(Path(name), posts=30, seed=3 if name != "c" else 4)
+    for file in ("posts.csv", "annotations.csv", "criteria.json"):
+        assert Path("a", file).read_bytes() == Path("b", file).read_bytes()
+    assert Path("a/posts.csv").read_bytes() != Path("c/posts.csv").read_bytes()
+
+
+def test_it_has_the_proportions_of_redsm5_and_no_bag_of_words_solves_it(project: Path) -> None:
+    generate(Path("g"), posts=1484, seed=5)
+    corpus = read_corpus(CorpusSettings(), Path("g"))
+    words = corpus.posts["text"].str.split().str.len()
+    positive = set(corpus.annotations.query("status == 1")["post_id"])
+    assert len(corpus.posts) - len(positive) == 392
+    assert abs(words.mean() - 295) < 15 and 6990 <= words.max() < 7040
+    assert set(corpus.annotations["criterion"]) == set(corpus.criteria) and len(corpus.criteria) == 9
+    assert (corpus.annotations["match"] == "exact").all()
+    rows = corpus.annotations
+    texts = np.array([f"{c}\t{t}" for c, t in zip(rows["criterion"], rows["sentence"], strict=True)], dtype=object)
+    model = make_pipeline(TfidfVectorizer(analyzer=_Terms((1, 2)), sublinear_tf=True), LogisticRegression(C=10.0))
+    predicted = cross_val_predict(model, texts, rows["status"], groups=rows["post_id"], cv=GroupKFold(3))
+    assert f1_score(rows["status"], predicted, average="macro") < 0.9

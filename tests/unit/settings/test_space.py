@@ -1,0 +1,29 @@
+import optuna
+from conftest import tiny_settings
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lib.search.study import suggest
+from lib.settings.hyperparameters import NAMES, Hyperparameters
+from lib.settings.space import FloatRange, Space
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_every_point_of_the_space_is_a_valid_training_and_none_is_conditional(seed: int) -> None:
+    space = tiny_settings().space
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    trial = study.ask()
+    params = suggest(trial, space)
+    assert tuple(sorted(params)) == tuple(sorted(NAMES))
+    assert Hyperparameters(**params).params() == params
+
+
+def test_differences_name_the_parameter() -> None:
+    space = tiny_settings().space
+    other = Space(parameters=space.parameters | {"optim.lr": FloatRange(type="float", low=1e-6, high=1e-5, log=True)})
+    assert space.differences(space) == []
+    assert space.differences(other) == ["optim.lr: [1e-06, 1e-05] log became [0.0001, 0.001] log"]
+    del other.parameters["model.pooling"]
+    assert any(line.startswith("model.pooling: nothing became ['cls'") for line in space.differences(other))
+    assert space.max_lengths == (64, 64)
