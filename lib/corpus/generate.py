@@ -40,7 +40,7 @@ class _Writer:
             (Path(__file__).parent / "phrases.yaml").read_text(encoding="utf-8")
         )
         self.symptoms: dict[str, Any] = self.words["symptoms"]
-        self.names = list(self.symptoms)
+        self.names: list[str] = list(self.symptoms)
         weights = np.array([self.symptoms[name]["weight"] for name in self.names], dtype=float)
         self.weights = weights / weights.sum()
 

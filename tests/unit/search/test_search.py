@@ -1,0 +1,260 @@
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from conftest import tiny_settings
+from hypothesis import given
+from hypothesis import strategies as st
+from optuna.trial import TrialState
+from scipy import stats
+
+from lib.cli.main import main
+from lib.errors import UserError
+from lib.search.documents import StageA, StageB, TrialResult, check_space
+from lib.search.selection import choose_candidates, non_dominated_ranks
+from lib.search.stage_a import rank
+from lib.search.statistics import corrected_resampled_t_test, corrected_standard_error
+from lib.search.study import cut_torn_tail, open_study, over, suggest, trials
+from lib.settings.load import read_settings, save_settings
+
+
+def study_in(folder: Path, **more: object) -> optuna.Study:
+    options: dict = {"name": "criteria/stage_a", "url": None, "directions": ["maximize"], "identity": {"seed": 1}}
+    return open_study(folder=folder, pruner=optuna.pruners.NopPruner(), **options | more)
+
+
+def sampler(number: int) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.TPESampler(seed=number, multivariate=True, n_startup_trials=3)
+
+
+def objective(params: dict) -> float:
+    return -abs(math.log10(params["optim.lr"]) + 3.5)
+
+
+def serve(study: optuna.Study, budget: int, space, stop_after: int = 10**9) -> list[dict]:
+    params = []
+    for done, trial in enumerate(trials(study, budget, sampler)):
+        params.append(suggest(trial, space))
+        if done == stop_after:
+            break  # as if killed: the trial stays RUNNING
+        study.tell(trial, objective(params[-1]))
+    return params
+
+
+def test_a_budget_is_of_the_study_and_an_interrupted_trial_goes_on_as_if_never_interrupted(tmp_path: Path) -> None:
+    space = tiny_settings().space
+    unbroken = serve(study_in(tmp_path / "a"), 8, space)
+    first = serve(study_in(tmp_path / "b"), 8, space, stop_after=4)
+    rest = serve(study_in(tmp_path / "b"), 8, space)
+    assert first[:4] + rest == unbroken and len(rest) == 4
+    ended = study_in(tmp_path / "b")
+    assert [t.state for t in ended.trials] == [TrialState.COMPLETE] * 8
+    assert serve(ended, 8, space) == []
+    assert len(serve(ended, 10, space)) == 2
+
+
+def test_enqueued_trials_come_first_and_once(tmp_path: Path) -> None:
+    space = tiny_settings().space
+    wanted = serve(study_in(tmp_path / "a"), 2, space)
+    study = study_in(tmp_path / "b")
+    study.enqueue_trial(wanted[0])  # killed between enqueuing and asking
+    seen = []
+    for trial in trials(study, 4, sampler, wanted):
+        seen.append(suggest(trial, space))
+        study.tell(trial, 0.0)
+    assert seen[:2] == wanted and len(seen) == 4
+
+
+def test_another_study_under_the_same_name_is_refused_by_what_differs(tmp_path: Path) -> None:
+    study_in(tmp_path, identity={"epochs": 3, "space": {"optim.lr": {"high": 1e-3}}})
+    with pytest.raises(UserError) as caught:
+        study_in(tmp_path, identity={"epochs": 3, "space": {"optim.lr": {"high": 1e-4}}})
+    assert "space: optim.lr: high was 0.001 when the study began and is now 0.0001" in caught.value.lines[0]
+    assert "restore the old setting" in caught.value.lines[-1]
+
+
+def test_any_optuna_url_serves(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    serve(study_in(tmp_path, url=url), 3, tiny_settings().space)
+    assert len(over(study_in(tmp_path, url=url))) == 3
+    with pytest.raises(UserError, match="study 'criteria/stage_a' in sqlite"):
+        study_in(tmp_path, url=url, identity={"seed": 2})
+
+
+def test_a_torn_tail_is_dropped(tmp_path: Path) -> None:
+    space = tiny_settings().space
+    serve(study_in(tmp_path), 3, space)
+    path = next(tmp_path.glob("*.journal"))
+    path.write_bytes(path.read_bytes() + b'{"op_code": 5, "wor')
+    assert len(serve(study_in(tmp_path), 4, space)) == 1
+    cut_torn_tail(tmp_path / "none")
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=30))
+def test_nothing_dominates_the_front_and_each_rank_is_dominated_by_the_one_before(points) -> None:
+    ranks = non_dominated_ranks(points)
+
+    def dominates(a, b) -> bool:
+        return a[0] >= b[0] and a[1] <= b[1] and a != b
+
+    for point, own in zip(points, ranks, strict=True):
+        dominators = [r for p, r in zip(points, ranks, strict=True) if dominates(p, point)]
+        assert own == max(dominators, default=-1) + 1
+
+
+def result(number: int, f1: float, ece: float, rank: int = 0, **more: object) -> TrialResult:
+    fields: dict = {"state": "COMPLETE", "params": {"n": number}, "seeds": []}
+    return TrialResult(number=number, f1_macro=f1, ece=ece, rank=rank, **fields | more)
+
+
+def test_candidates_are_the_best_f1_then_spread_then_the_next_rank() -> None:
+    pool = [
+        result(0, 0.9, 0.3),
+        result(1, 0.89, 0.29),
+        result(2, 0.5, 0.0),
+        result(3, 0.7, 0.1),
+        result(4, 0.6, 0.2, 1),
+        result(5, 0.9, 0.3, params={"n": 0}),
+    ]
+    assert [c.trial for c in choose_candidates(pool, 5)] == [0, 2, 3, 1, 4]
+    for k in range(1, 5):
+        assert choose_candidates(pool, 5)[:k] == choose_candidates(pool, k)
+    with pytest.raises(UserError, match="only 5 distinct completed configurations"):
+        choose_candidates(pool, 6)
+
+
+def test_completed_trials_rank_before_pruned_ones_that_got_further_before_the_rest() -> None:
+    def seeds(n: int) -> list[dict]:
+        return [
+            {"seed": 0, "key": "", "f1_macro": 0, "ece": 0, "best_epoch": 1, "epochs_run": n, "stopped": "pruned"}
+        ]
+
+    pool = [
+        result(0, 0.9, 0, state="PRUNED", seeds=seeds(2)),
+        result(1, 0.5, 0),
+        result(2, 0.4, 0, state="PRUNED", seeds=seeds(6)),
+        result(3, 0.6, 0),
+        result(4, 0.0, 0, state="FAIL"),
+    ]
+    assert [r.number for r in rank(pool)] == [3, 1, 2, 0]
+
+
+def test_the_corrected_t_test_by_hand() -> None:
+    first, second = np.array([0.8, 0.7, 0.9]), np.array([0.7, 0.7, 0.6])
+    difference = first - second
+    error = math.sqrt((1 / 3 + 0.5) * difference.var(ddof=1))
+    found = corrected_resampled_t_test(first, second, 0.5)
+    assert found.t == pytest.approx(difference.mean() / error)
+    assert found.p == pytest.approx(2 * stats.t.sf(difference.mean() / error, df=2))
+    plain = stats.ttest_rel(first, second)
+    assert corrected_resampled_t_test(first, second, 0.0).p == pytest.approx(plain.pvalue)
+    assert found.p > plain.pvalue
+    assert corrected_resampled_t_test(first, first, 0.5).p == 1.0
+    assert corrected_resampled_t_test(first, first - 0.25, 0.5).p < 1e-6
+    with pytest.raises(ValueError, match="two folds"):
+        corrected_standard_error(np.array([0.5]), 0.5)
+
+
+def test_the_stages_results_hold_what_they_say(copy_of_finished: Path) -> None:
+    settings = read_settings("results/settings.json")
+    a, b = StageA.read("results/criteria/stage_a_top50.json"), StageB.read("results/criteria/stage_b_pareto.json")
+    assert a.counts.complete + a.counts.pruned + a.counts.failed == 5 and a.counts.pruned > 0
+    survivors = [t for t in a.trials if t.state == "COMPLETE"]
+    assert all([s.seed for s in t.seeds] == [0, 1] for t in survivors)
+    assert all(len(t.seeds) == 1 for t in a.trials if t.state == "PRUNED")
+    first_of_b = sorted(b.trials, key=lambda t: t.number)[:2]
+    assert [t.params for t in first_of_b] == [t.params for t in a.trials[:2]]
+    c = json.loads(Path("results/criteria/stage_c.json").read_text())
+    ranked = [entry["f1_macro"]["mean"] for entry in c["ranking"]]
+    assert ranked == sorted(ranked, reverse=True) and len(c["ensemble"]["members"]) == 2
+    allowed = [e for e in c["ranking"] if e["within_one_standard_error"]]
+    assert c["choice"]["ece"]["mean"] == min(e["ece"]["mean"] for e in allowed)
+    assert c["provenance"]["corpus_hash"] == a.provenance.corpus_hash and c["schema_version"] == 1
+    check_space(a, "x", settings.space)
+
+
+def test_a_finished_stage_does_nothing_and_a_larger_budget_extends_it(copy_of_finished: Path, monkeypatch) -> None:
+    path = Path("results/criteria/stage_a_top50.json")
+    before = {run.name for run in Path("results/criteria/runs").iterdir()}
+    old = StageA.read(path)
+    assert main(["stage-a", "criteria"]) == 0
+    assert {run.name for run in Path("results/criteria/runs").iterdir()} == before
+    again = StageA.read(path)
+    assert again.trials == old.trials
+    settings = read_settings("results/settings.json")
+    larger = settings.config.stage_a.model_copy(update={"trials": 7})
+    config = settings.config.model_copy(update={"stage_a": larger})
+    save_settings(settings.model_copy(update={"config": config}), "results/settings.json")
+    assert main(["stage-a", "criteria"]) == 0
+    extended = StageA.read(path)
+    kept = {t.number: t for t in extended.trials}
+    assert all(kept[t.number] == t for t in old.trials)
+    assert sum(extended.counts.model_dump().values()) == 7
+
+
+def test_a_changed_space_is_refused_by_name(copy_of_finished: Path, capsys) -> None:
+    settings = read_settings("results/settings.json")
+    space = json.loads(Path("results/settings.json").read_text())
+    space["space"]["parameters"]["optim.lr"]["high"] = 5e-4
+    Path("results/settings.json").write_text(json.dumps(space))
+    assert main(["stage-a", "criteria"]) == 1
+    assert "space: optim.lr: high was 0.001 when the study began and is now 0.0005" in capsys.readouterr().err
+    assert main(["stage-b", "criteria"]) == 1
+    assert "was searched in another space: optim.lr" in capsys.readouterr().err
+    assert read_settings("results/settings.json").space != settings.space
+
+
+def test_failed_trials_are_recorded_with_their_reason_and_the_study_goes_on(
+    copy_of_finished, monkeypatch, capsys
+) -> None:
+    from lib.training.engine import TrainingFailure
+
+    def fails(*_: object, **__: object) -> None:
+        raise TrainingFailure("the loss is not finite")
+
+    monkeypatch.setattr("lib.search.experiment.train", fails)
+    for file in [*Path("results/criteria/studies").iterdir(), *Path("results/criteria/runs").iterdir()]:
+        file.unlink()
+    assert main(["stage-a", "criteria"]) == 1
+    shown = capsys.readouterr().err
+    assert "5/5" in shown and "failed 5" in shown
+    assert "no trial gave a result (the loss is not finite)" in shown
+    assert main(["stage-b", "criteria"]) == 1
+    assert "stage B of criteria: no trial gave a result" in capsys.readouterr().err
+
+
+def test_a_study_is_served_by_one_process(copy_of_finished: Path, capsys) -> None:
+    from lib.files.locks import hold
+
+    with hold("results/criteria/studies/stage_a.lock", "study"):
+        assert main(["stage-a", "criteria"]) == 1
+    assert "study criteria/stage_a is in use by process" in capsys.readouterr().err
+
+
+def test_kill_9_in_the_middle_of_stage_a_loses_nothing(copy_of_finished: Path) -> None:
+    """The interrupted study ends at the budget, with the trials of the unbroken one, its runs not trained again."""
+    unbroken = StageA.read("results/criteria/stage_a_top50.json")
+    for file in [*Path("results/criteria/studies").iterdir(), *Path("results/criteria/runs").iterdir()]:
+        file.unlink()
+    command = [sys.executable, "-m", "lib", "stage-a", "criteria"]
+    root = Path(__file__).parents[3]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, text=True) as process:
+        assert process.stderr is not None
+        while "  2/5  " not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGKILL)
+    kept = {p.name: p.stat().st_mtime_ns for p in Path("results/criteria/runs").iterdir()}
+    assert kept
+    subprocess.run(command, check=True, env=environment)
+    resumed = StageA.read("results/criteria/stage_a_top50.json")
+    assert resumed.trials == unbroken.trials and resumed.counts == unbroken.counts
+    now = {p.name: p.stat().st_mtime_ns for p in Path("results/criteria/runs").iterdir()}
+    assert all(now[name] == time for name, time in kept.items())

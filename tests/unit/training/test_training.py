@@ -1,0 +1,224 @@
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import tiny_settings
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from lib.errors import UserError
+from lib.search.experiment import Experiment, PrunedError
+from lib.settings.config import TrainingSettings
+from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.load import read_settings
+from lib.training import device as devices
+from lib.training.batches import evaluation_batches, training_batches
+from lib.training.device import Device
+from lib.training.engine import Task, TrainingFailure, predict, train
+from lib.training.optimizers import make_optimizer, rate
+from lib.training.tokens import check_criteria_fit, tokenize
+
+CPU = Device(torch.device("cpu"), bf16=False)
+
+
+@pytest.fixture
+def experiment(copy_of_finished: Path) -> Experiment:
+    return Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
+
+
+def params(**more: object) -> dict:
+    space = tiny_settings().space.parameters
+    chosen = {name: getattr(p, "choices", [getattr(p, "low", None)])[0] for name, p in space.items()}
+    return chosen | {"optim.lr": 1e-3, "head.dropout": 0.0, "model.pooling": "mean"} | more
+
+
+def parts(experiment: Experiment, hyper: Hyperparameters) -> tuple[nn.Module, Task]:
+    torch.manual_seed(0)
+    tokenizer = experiment.backbones.tokenizer(hyper.backbone)
+    tokens = tokenize(tokenizer, experiment.examples, max_length=64, fingerprint="f", cache=Path("cache"))
+    model = experiment.agent.model(experiment.backbones.encoder(hyper.backbone), tokenizer, hyper)
+    split = experiment.development_split(0)
+    return model, Task(experiment.agent, experiment.examples, tokens, split.train, split.stop)
+
+
+@given(
+    lengths=st.lists(st.integers(1, 200), min_size=1, max_size=80), size=st.integers(1, 20), seed=st.integers(0, 9)
+)
+def test_every_example_is_in_one_batch(lengths: list[int], size: int, seed: int) -> None:
+    index = np.arange(len(lengths)) + 7
+    batches = training_batches(index, np.array(lengths), size, np.random.default_rng(seed))
+    assert sorted(np.concatenate(batches).tolist()) == index.tolist()
+    assert max(map(len, batches)) <= size
+    packed = list(evaluation_batches(np.array(lengths), 256))
+    assert sorted(np.concatenate(packed).tolist()) == list(range(len(lengths)))
+    assert all(len(b) == 1 or len(b) * max(lengths[i] for i in b) <= 256 for b in packed)
+
+
+def test_batches_are_of_similar_length() -> None:
+    lengths = np.random.default_rng(0).integers(5, 100, 400)
+    batches = training_batches(np.arange(400), lengths, 16, np.random.default_rng(1))
+    padded = sum(len(b) * lengths[b].max() for b in batches)
+    assert padded < 1.25 * lengths.sum()
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_schedules_warm_up_and_decay_to_zero(schedule) -> None:
+    rates = [rate(schedule, step, 100, 0.1) for step in range(101)]
+    assert rates[0] == pytest.approx(1 / 11) and rates[10] == 1.0 and rates[100] == pytest.approx(0)
+    assert all(a < b for a, b in pairwise(rates[:11]))
+    assert all(a > b for a, b in pairwise(rates[10:]))
+    assert rate(schedule, 0, 10, 0.0) == 1.0
+
+
+@pytest.mark.parametrize(("name", "kind"), [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam)])
+def test_optimizers_are_what_they_are_called_and_spare_norms_and_biases(experiment, name: str, kind: type) -> None:
+    hyper = Hyperparameters(**params(**{"optim.name": name, "optim.weight_decay": 0.1, "optim.head_lr_factor": 5.0}))
+    model, _ = parts(experiment, hyper)
+    optimizer = make_optimizer(model, hyper)
+    assert type(optimizer) is kind
+    decay = {id(p): g["weight_decay"] for g in optimizer.param_groups for p in g["params"]}
+    rates = {id(p): g["lr"] for g in optimizer.param_groups for p in g["params"]}
+    for path, parameter in model.named_parameters():
+        assert decay[id(parameter)] == (0.1 if parameter.ndim > 1 else 0.0)
+        assert rates[id(parameter)] == pytest.approx(1e-3 * (1 if path.startswith("encoder.") else 5))
+
+
+def test_accumulated_batches_are_one_large_batch(experiment) -> None:
+    """Two batches of 8 give the weights that one of 16 gives, but for rounding."""
+    results = []
+    for size, accumulation in ((16, 1), (8, 2)):
+        hyper = Hyperparameters(**params(**{"optim.batch_size": size, "optim.accumulation": accumulation}))
+        model, task = parts(experiment, hyper)
+        for module in model.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0
+        task = Task(task.agent, task.examples, task.tokens, task.train[:16], task.stop)
+        train(model, task, hyper, CPU, epochs=1, patience=1, seed=3)
+        results.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
+    # Adam turns rounding in near-zero gradients into steps, hence the mean and not the largest difference.
+    assert (results[0] - results[1]).abs().mean() < 1e-6
+
+
+def test_a_model_overfits_a_few_examples(experiment) -> None:
+    hyper = Hyperparameters(**params(**{"optim.lr": 3e-3}))
+    model, task = parts(experiment, hyper)
+    few = task.train[:32]
+    outcome = train(
+        model, Task(task.agent, task.examples, task.tokens, few, few), hyper, CPU, epochs=60, patience=60, seed=0
+    )
+    assert outcome.scores["f1_macro"] >= 0.95
+
+
+def test_the_best_epoch_is_kept_and_patience_stops(experiment) -> None:
+    hyper = Hyperparameters(**params())
+    model, task = parts(experiment, hyper)
+    outcome = train(model, task, hyper, CPU, epochs=30, patience=2, seed=0, keep_best=True)
+    best = max(entry["f1_macro"] for entry in outcome.history)
+    assert outcome.scores["f1_macro"] == best == outcome.history[outcome.best_epoch - 1]["f1_macro"]
+    again = task.agent.scores(
+        task.agent.decode(predict(model, task.tokens, task.stop, CPU)), task.examples, task.stop
+    )
+    assert again == outcome.scores
+    assert outcome.stopped in {"patience", "collapsed"} and len(outcome.history) < 30
+
+
+def test_a_collapsed_model_stops_early(experiment) -> None:
+    hyper = Hyperparameters(**params(**{"optim.lr": 1e-9}))
+    model, task = parts(experiment, hyper)
+    with torch.no_grad():
+        model.head[-1].bias.copy_(torch.tensor([5.0, -5.0]))
+    outcome = train(model, task, hyper, CPU, epochs=10, patience=9, seed=0)
+    assert outcome.stopped == "collapsed" and len(outcome.history) == 3
+
+
+def test_a_loss_that_is_not_finite_and_lack_of_memory_fail_with_their_reason(experiment, monkeypatch) -> None:
+    hyper = Hyperparameters(**params())
+    model, task = parts(experiment, hyper)
+    with torch.no_grad():
+        model.head[-1].weight.fill_(float("nan"))
+    with pytest.raises(TrainingFailure, match="the loss is not finite"):
+        train(model, task, hyper, CPU, epochs=1, patience=1, seed=0)
+
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(model, "forward", full)
+    with pytest.raises(TrainingFailure, match=r"out of memory: \d+ examples of \d+ tokens"):
+        train(model, task, hyper, CPU, epochs=1, patience=1, seed=0)
+
+
+def test_the_criterion_is_never_truncated(experiment) -> None:
+    tokenizer = experiment.backbones.tokenizer("tiny-bert")
+    examples = experiment.examples
+    limit = 24
+    tokens = tokenize(tokenizer, examples, max_length=limit, fingerprint="f", cache=Path("cache"))
+    assert tokens.lengths.max() == limit
+    for i in range(0, len(examples), 7):
+        ids = tokens.ids[tokens.offsets[i] : tokens.offsets[i + 1]].tolist()
+        whole = tokenizer(examples.first[i])["input_ids"]
+        assert ids[: len(whole)] == whole
+    criteria = experiment.development.criteria
+    check_criteria_fit(tokenizer, criteria, 64, "tiny-bert")
+    with pytest.raises(UserError, match=r"criterion '.*' needs .* tokens of backbone 'tiny-bert'"):
+        check_criteria_fit(tokenizer, criteria, 12, "tiny-bert")
+
+
+def test_a_run_is_trained_once_and_replayed_to_the_pruner(experiment, monkeypatch) -> None:
+    split = experiment.development_split(0)
+    first = experiment.run(params(), split, epochs=2)
+    monkeypatch.setattr("lib.search.experiment.train", lambda *_, **__: pytest.fail("trained again"))
+    seen: list[tuple[int, float]] = []
+    again = experiment.run(params(), split, epochs=2, on_epoch=lambda *told: bool(seen.append(told)))
+    assert again == first and [epoch for epoch, _ in seen] == [entry["epoch"] for entry in first.history]
+    with pytest.raises(PrunedError):
+        experiment.run(params(), split, epochs=2, on_epoch=lambda *_: True)
+
+
+def test_development_and_folds_share_no_post(experiment) -> None:
+    posts = np.array(experiment.examples.post_id)
+    held_out = []
+    for number in range(4):
+        fold = experiment.fold(number, 2)
+        groups = [set(posts[part]) for part in (fold.train, fold.stop, fold.held_out)]
+        assert not groups[0] & groups[1] and not groups[0] & groups[2] and not groups[1] & groups[2]
+        assert sum(map(len, (fold.train, fold.stop, fold.held_out))) == len(posts)
+        held_out.append(set(fold.held_out.tolist()))
+    assert not held_out[0] & held_out[1] and held_out[0] != held_out[2]
+    split = experiment.development_split(1)
+    assert not set(posts[split.train]) & set(posts[split.stop])
+
+
+def test_the_test_set_never_reaches_an_experiment(experiment) -> None:
+    import pandas as pd
+
+    splits = pd.read_parquet("results/corpus/splits.parquet")
+    test = set(splits.query("part == 'test'")["post_id"])
+    assert test and not test & set(experiment.examples.post_id) and not test & set(experiment.development.post_ids)
+
+
+def test_devices_by_name(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match="torch sees no CUDA device"):
+        devices.choose(TrainingSettings(device="cuda"))
+    assert str(devices.choose(TrainingSettings(precision="bf16"))) == "cpu bf16"
+    monkeypatch.setattr(devices, "_cpu_bf16", lambda: False)
+    assert str(devices.choose(TrainingSettings())) == "cpu fp32"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    chosen = devices.choose(TrainingSettings())
+    assert str(chosen) == "cuda bf16"
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 2**21)
+    assert devices.peak_memory_mb(chosen) == 2.0
+    assert devices.peak_memory_mb(CPU) > 50
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_training_on_a_gpu(experiment) -> None:
+    hyper = Hyperparameters(**params())
+    model, task = parts(experiment, hyper)
+    outcome = train(model, task, hyper, devices.choose(TrainingSettings(device="cuda")), epochs=1, patience=1, seed=0)
+    assert outcome.performance["peak_memory_mb"] > 0
