@@ -13,7 +13,7 @@ run: .venv/installed  ## the embedded default, to results/criteria/stage_c.json
 	$(SNAKEMAKE) results/$(AGENT)/stage_c.json
 
 test: .venv/installed  ## all tests, with coverage
-	. .venv/bin/activate && coverage erase && coverage run -m pytest && coverage combine -q && coverage report
+	. .venv/bin/activate && pytest -n 2 --cov --cov-report=term-missing
 
 check: .venv/installed  ## what CI and pre-commit check beside the tests
 	. .venv/bin/activate && ruff format --check . && ruff check . && mypy && snakefmt --check workflow rules && snakemake --lint

@@ -19,6 +19,8 @@ rule backbone:
     benchmark:
         "results/benchmarks/backbone-{backbone}.tsv"
     localrule: True
+    conda:
+        "../envs/environment.yaml"
     params:
         source=lambda wildcards: SETTINGS.backbones[
             wildcards.backbone

@@ -96,6 +96,8 @@ rule settings:
     log:
         "results/logs/settings.log",
     localrule: True
+    conda:
+        "../envs/environment.yaml"
     params:
         config=json.dumps(config, sort_keys=True),
         files=part("backbones", "space"),

@@ -13,6 +13,8 @@ rule generate_corpus:
         "results/logs/generate_corpus.log",
     benchmark:
         "results/benchmarks/generate_corpus.tsv"
+    conda:
+        "../envs/environment.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
@@ -43,6 +45,8 @@ rule corpus:
         "results/logs/corpus.log",
     benchmark:
         "results/benchmarks/corpus.tsv"
+    conda:
+        "../envs/environment.yaml"
     resources:
         mem_mb=2000,
         runtime=20,

@@ -19,6 +19,8 @@ rule stage_a:
         "results/{agent}/logs/stage_a.log",
     benchmark:
         "results/{agent}/benchmarks/stage_a.tsv"
+    conda:
+        "../envs/environment.yaml"
     threads: THREADS
     resources:
         gpu=gpus(),

@@ -19,6 +19,8 @@ rule stage_b:
         "results/{agent}/logs/stage_b.log",
     benchmark:
         "results/{agent}/benchmarks/stage_b.tsv"
+    conda:
+        "../envs/environment.yaml"
     threads: THREADS
     resources:
         gpu=gpus(),

@@ -14,6 +14,8 @@ rule stage_c_candidates:
         "results/{agent}/logs/stage_c_candidates.log",
     benchmark:
         "results/{agent}/benchmarks/stage_c_candidates.tsv"
+    conda:
+        "../envs/environment.yaml"
     resources:
         mem_mb=4000,
         runtime=20,
@@ -36,6 +38,8 @@ rule stage_c_fold:
         "results/{agent}/logs/stage_c/{candidate}-{fold}.log",
     benchmark:
         "results/{agent}/benchmarks/stage_c/{candidate}-{fold}.tsv"
+    conda:
+        "../envs/environment.yaml"
     threads: THREADS
     resources:
         gpu=gpus(),
@@ -62,6 +66,8 @@ rule stage_c_baseline:
         "results/{agent}/logs/stage_c_baseline.log",
     benchmark:
         "results/{agent}/benchmarks/stage_c_baseline.tsv"
+    conda:
+        "../envs/environment.yaml"
     resources:
         mem_mb=4000,
         runtime=60,
@@ -94,6 +100,8 @@ rule stage_c:
         "results/{agent}/logs/stage_c.log",
     benchmark:
         "results/{agent}/benchmarks/stage_c.tsv"
+    conda:
+        "../envs/environment.yaml"
     resources:
         mem_mb=4000,
         runtime=20,

@@ -15,6 +15,8 @@ rule tfidf:
         "results/{agent}/logs/tfidf.log",
     benchmark:
         "results/{agent}/benchmarks/tfidf.tsv"
+    conda:
+        "../envs/environment.yaml"
     resources:
         mem_mb=4000,
         runtime=20,

@@ -1,5 +1,7 @@
 """Small randomly initialised models of the eight architectures, with tokenizers trained on a corpus."""
 
+import math
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +81,8 @@ def build_tiny(architecture: Architecture, texts: list[str], folder: Path, seed:
 def _tokenizer(architecture: Architecture, texts: list[str]) -> PreTrainedTokenizerFast:
     kind = _KIND.get(architecture, "wordpiece")
     special = _SPECIAL[kind]
-    tokenizer, trainer = _untrained(kind, list(special.values()))
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer = _TRAINERS[kind](texts, list(special.values()))
+    tokenizer.add_special_tokens(list(special.values()))
     cls, sep = special["cls"], special["sep"]
     single, pair = f"{cls} $A {sep}", f"{cls} $A {sep} $B:1 {sep}:1"
     if architecture == "roberta":
@@ -102,22 +104,65 @@ def _tokenizer(architecture: Architecture, texts: list[str]) -> PreTrainedTokeni
     )
 
 
-def _untrained(kind: str, special: list[str]) -> tuple[Tokenizer, Any]:
-    options: dict[str, Any] = {"vocab_size": _VOCABULARY, "special_tokens": special, "show_progress": False}
-    if kind == "wordpiece":
-        tokenizer = Tokenizer(models.WordPiece(unk_token=special[1]))
-        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        tokenizer.decoder = decoders.WordPiece()
-        return tokenizer, trainers.WordPieceTrainer(**options)
-    if kind == "bpe":
-        tokenizer = Tokenizer(models.BPE(unk_token=special[1]))
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        tokenizer.decoder = decoders.ByteLevel()
-        alphabet = pre_tokenizers.ByteLevel.alphabet()
-        return tokenizer, trainers.BpeTrainer(initial_alphabet=alphabet, **options)
+def _wordpiece(texts: list[str], special: list[str]) -> Tokenizer:
+    """Characters, and the most frequent words whole.
+
+    The library's WordPiece and Unigram trainers depend on the order of a hash table and give another vocabulary in
+    each process, hence these two: frequencies with ties in alphabetical order.
+    """
+    tokenizer = Tokenizer(models.WordPiece())
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    words = _counts(tokenizer, texts)
+    characters = sorted(set("".join(words)))
+    vocabulary = [*special, *characters, *(f"##{c}" for c in characters)]
+    vocabulary += [word for word in _frequent(words) if len(word) > 1]
+    places = {piece: i for i, piece in enumerate(vocabulary[:_VOCABULARY])}
+    tokenizer.model = models.WordPiece(vocab=places, unk_token=special[1])
+    return tokenizer
+
+
+def _unigram(texts: list[str], special: list[str]) -> Tokenizer:
+    """Words by their log frequency, characters as a last resort."""
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    return tokenizer, trainers.UnigramTrainer(unk_token=special[1], **options)
+    words = _counts(tokenizer, texts)
+    total = sum(words.values())
+    pieces = [(piece, 0.0) for piece in special]
+    pieces += [(character, -20.0) for character in sorted(set("".join(words)))]
+    pieces += [(word, math.log(words[word] / total)) for word in _frequent(words) if len(word) > 1]
+    tokenizer.model = models.Unigram(pieces[:_VOCABULARY], unk_id=1)
+    return tokenizer
+
+
+def _bpe(texts: list[str], special: list[str]) -> Tokenizer:
+    """Byte-level BPE; the library's trainer is deterministic on a fixed alphabet."""
+    tokenizer = Tokenizer(models.BPE(unk_token=special[1]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=_VOCABULARY, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+        ),
+    )
+    return tokenizer
+
+
+_TRAINERS = {"wordpiece": _wordpiece, "unigram": _unigram, "bpe": _bpe}
+
+
+def _counts(tokenizer: Tokenizer, texts: list[str]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for text in texts:
+        normal = tokenizer.normalizer.normalize_str(text)
+        counts.update(word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normal))
+    return counts
+
+
+def _frequent(words: Counter[str]) -> list[str]:
+    return sorted(words, key=lambda word: (-words[word], word))

@@ -165,10 +165,9 @@ def test_the_corrected_t_test_by_hand() -> None:
 def test_the_stages_results_hold_what_they_say(copy_of_finished: Path) -> None:
     settings = read_settings("results/settings.json")
     a, b = StageA.read("results/criteria/stage_a_top50.json"), StageB.read("results/criteria/stage_b_pareto.json")
-    assert a.counts.complete + a.counts.pruned + a.counts.failed == 5 and a.counts.pruned > 0
+    assert a.counts.complete + a.counts.pruned + a.counts.failed == 8
     survivors = [t for t in a.trials if t.state == "COMPLETE"]
     assert all([s.seed for s in t.seeds] == [0, 1] for t in survivors)
-    assert all(len(t.seeds) == 1 for t in a.trials if t.state == "PRUNED")
     first_of_b = sorted(b.trials, key=lambda t: t.number)[:2]
     assert [t.params for t in first_of_b] == [t.params for t in a.trials[:2]]
     c = json.loads(Path("results/criteria/stage_c.json").read_text())
@@ -189,14 +188,14 @@ def test_a_finished_stage_does_nothing_and_a_larger_budget_extends_it(copy_of_fi
     again = StageA.read(path)
     assert again.trials == old.trials
     settings = read_settings("results/settings.json")
-    larger = settings.config.stage_a.model_copy(update={"trials": 7})
+    larger = settings.config.stage_a.model_copy(update={"trials": 10})
     config = settings.config.model_copy(update={"stage_a": larger})
     save_settings(settings.model_copy(update={"config": config}), "results/settings.json")
     assert main(["stage-a", "criteria"]) == 0
     extended = StageA.read(path)
     kept = {t.number: t for t in extended.trials}
     assert all(kept[t.number] == t for t in old.trials)
-    assert sum(extended.counts.model_dump().values()) == 7
+    assert sum(extended.counts.model_dump().values()) == 10
 
 
 def test_a_changed_space_is_refused_by_name(copy_of_finished: Path, capsys) -> None:
@@ -209,6 +208,36 @@ def test_a_changed_space_is_refused_by_name(copy_of_finished: Path, capsys) -> N
     assert main(["stage-b", "criteria"]) == 1
     assert "was searched in another space: optim.lr" in capsys.readouterr().err
     assert read_settings("results/settings.json").space != settings.space
+
+
+def test_asha_prunes_the_first_seed_and_only_survivors_run_the_others(copy_of_finished: Path, monkeypatch) -> None:
+    from lib.training.engine import Outcome
+
+    def train(model, task, hyper, device, *, on_epoch=None, **_: object) -> Outcome:
+        """A training whose F1 depends on the learning rate and grows with the epochs."""
+        outcome = Outcome()
+        for epoch in (1, 2, 3):
+            f1 = hyper.lr * 500 + epoch / 100
+            outcome.history.append({"epoch": epoch, "loss": 1.0, "f1_macro": f1, "ece": 0.1})
+            outcome.scores, outcome.best_epoch = {"f1_macro": f1, "ece": 0.1}, epoch
+            if on_epoch is not None and on_epoch(epoch, f1):
+                outcome.stopped = "pruned"
+                break
+        return outcome
+
+    monkeypatch.setattr("lib.search.experiment.train", train)
+    for file in [*Path("results/criteria/studies").iterdir(), *Path("results/criteria/runs").iterdir()]:
+        file.unlink()
+    assert main(["stage-a", "criteria"]) == 0
+    result = StageA.read("results/criteria/stage_a_top50.json")
+    complete = [t for t in result.trials if t.state == "COMPLETE"]
+    pruned = [t for t in result.trials if t.state == "PRUNED"]
+    assert complete and pruned and result.counts.pruned == len(pruned)
+    assert all([s.seed for s in t.seeds] == [0, 1] for t in complete)
+    assert all(len(t.seeds) == 1 and t.seeds[0].epochs_run in {1, 2} for t in pruned)
+    assert len(list(Path("results/criteria/runs").iterdir())) == 2 * len(complete)
+    best = max(result.trials, key=lambda t: t.params["optim.lr"])
+    assert best.state == "COMPLETE" and result.trials[0] == best
 
 
 def test_failed_trials_are_recorded_with_their_reason_and_the_study_goes_on(
@@ -224,7 +253,7 @@ def test_failed_trials_are_recorded_with_their_reason_and_the_study_goes_on(
         file.unlink()
     assert main(["stage-a", "criteria"]) == 1
     shown = capsys.readouterr().err
-    assert "5/5" in shown and "failed 5" in shown
+    assert "8/8" in shown and "failed 8" in shown
     assert "no trial gave a result (the loss is not finite)" in shown
     assert main(["stage-b", "criteria"]) == 1
     assert "stage B of criteria: no trial gave a result" in capsys.readouterr().err
@@ -248,7 +277,7 @@ def test_kill_9_in_the_middle_of_stage_a_loses_nothing(copy_of_finished: Path) -
     environment = os.environ | {"PYTHONPATH": str(root)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, text=True) as process:
         assert process.stderr is not None
-        while "  2/5  " not in process.stderr.readline():
+        while "  3/8  " not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGKILL)
     kept = {p.name: p.stat().st_mtime_ns for p in Path("results/criteria/runs").iterdir()}

@@ -23,7 +23,7 @@ def test_differences_name_the_parameter() -> None:
     space = tiny_settings().space
     other = Space(parameters=space.parameters | {"optim.lr": FloatRange(type="float", low=1e-6, high=1e-5, log=True)})
     assert space.differences(space) == []
-    assert space.differences(other) == ["optim.lr: [1e-06, 1e-05] log became [0.0001, 0.001] log"]
+    assert space.differences(other) == ["optim.lr: [1e-06, 1e-05] log became [0.0004, 0.001] log"]
     del other.parameters["model.pooling"]
     assert any(line.startswith("model.pooling: nothing became ['cls'") for line in space.differences(other))
     assert space.max_lengths == (64, 64)

@@ -1,0 +1,17 @@
+"""Write envs/environment.yaml, the conda environment for `snakemake --sdm conda`, from the pins."""
+
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def environment() -> str:
+    """Return the environment file: Python from conda, everything else pinned from PyPI."""
+    pins = [line for line in (HERE / "constraints.txt").read_text(encoding="utf-8").splitlines() if "==" in line]
+    head = ["# made by envs/make_environment.py from constraints.txt", "channels: [conda-forge, nodefaults]"]
+    body = ["dependencies:", "  - python =3.11", "  - pip", "  - pip:", *(f"      - {pin}" for pin in pins)]
+    return "\n".join([*head, *body]) + "\n"
+
+
+if __name__ == "__main__":
+    (HERE / "environment.yaml").write_text(environment(), encoding="utf-8")
