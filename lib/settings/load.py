@@ -17,7 +17,7 @@ from lib.settings.config import BackboneSource, Config
 from lib.settings.space import Space, check_space, describe, flatten, narrow
 
 VERSION = 1
-_SCIENTIFIC = re.compile(r"^[+-]?\d+(\.\d*)?[eE][+-]?\d+$")
+_SCALAR = re.compile(r"^([+-]?\d+(\.\d*)?([eE][+-]?\d+)?|true|false|null)$")
 
 
 class Settings(BaseModel):
@@ -152,14 +152,24 @@ def _path(loc: Iterable[int | str]) -> str:
 
 
 def _numbers(value: Any) -> Any:
-    """Turn '1e-6' into a number: YAML 1.1 reads it as text for want of a dot."""
+    """Turn texts that are numbers, true, false or null into what they say.
+
+    YAML 1.1 reads 1e-6 as text for want of a dot, and Snakemake reads all values inside --config 'a={b: 1}' as text.
+    """
     if isinstance(value, Mapping):
         return {key: _numbers(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_numbers(item) for item in value]
-    if isinstance(value, str) and _SCIENTIFIC.match(value):
-        return float(value)
+    if isinstance(value, str) and _SCALAR.match(value):
+        return json.loads(value) if value in {"true", "false", "null"} else _number(value)
     return value
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
 
 
 class _Places:

@@ -126,6 +126,14 @@ def test_scientific_notation_without_a_dot_is_a_number(project: Path) -> None:
     assert settings.space.parameters["optim.lr"].low == 1e-5
 
 
+def test_texts_from_snakemakes_command_line_are_read_as_what_they_say(project: Path) -> None:
+    settings = load_settings(
+        changed(stage_a={"trials": "30"}, corpus={"dir": "null"}, tfidf={"ngram_range": ["1", "1"]})
+    )
+    assert settings.config.stage_a.trials == 30 and settings.config.corpus.dir is None
+    assert settings.config.tfidf.ngram_range == (1, 1)
+
+
 def test_settings_survive_the_file(project: Path) -> None:
     settings = load_settings(changed(**TINY))
     save_settings(settings, "settings.json")
