@@ -7,13 +7,17 @@ SNAKEMAKE = . .venv/bin/activate && snakemake --cores $(CORES) --resources gpu=1
 SUPERMAX = $(SNAKEMAKE) --configfile config/supermax.yaml
 PINS = envs/constraints.txt
 
-.PHONY: run test check dag report all stage-a stage-b stage-c supermax-all schema install help
+.PHONY: run test test-transformers5 check dag report all stage-a stage-b stage-c supermax-all schema install help
 
 run: .venv/installed  ## the embedded default, to results/criteria/stage_c.json
 	$(SNAKEMAKE) results/$(AGENT)/stage_c.json
 
 test: .venv/installed  ## all tests, with coverage
 	. .venv/bin/activate && pytest -n 2 --cov --cov-report=term-missing
+
+test-transformers5: .venv/installed  ## models and training on transformers 5 (the pins hold 4.57)
+	. .venv/bin/activate && uv pip install -q --target .venv/transformers5 'transformers==5.*' "$$(grep ^numpy== $(PINS))"
+	. .venv/bin/activate && PYTHONPATH=.venv/transformers5 pytest tests/unit/modeling tests/unit/training
 
 check: .venv/installed  ## what CI and pre-commit check beside the tests
 	. .venv/bin/activate && ruff format --check . && ruff check . && mypy && snakefmt --check workflow rules && snakemake --lint
@@ -54,4 +58,4 @@ supermax-all: .venv/installed  ## production: every agent
 	$(SUPERMAX) -- all
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 22

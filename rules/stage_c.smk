@@ -72,7 +72,7 @@ rule stage_c_baseline:
         mem_mb=4000,
         runtime=60,
     params:
-        settings=part("seed", "tfidf", "training"),
+        settings=training("tfidf"),
         folds=(STAGE_C.folds, STAGE_C.repeats),
     shell:
         "python -m lib stage-c-baseline {wildcards.agent} --settings {input.settings} --log {log}"

@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+import hypothesis
 import pytest
 import yaml
 
@@ -12,6 +13,11 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 from lib.cli.main import main
 from lib.settings.load import Settings, load_settings, merge, read_yaml
 
+# Machines are slow at times; a test that times itself fails for no reason.
+hypothesis.settings.register_profile(
+    "steady", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("steady")
 ROOT = Path(__file__).parents[1]
 TINY = {
     "constraints": {

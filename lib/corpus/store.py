@@ -10,7 +10,7 @@ from lib.corpus.reading import Corpus
 from lib.corpus.splits import split_posts
 from lib.errors import UserError
 from lib.files.atomic import replacing
-from lib.files.documents import Document, read_json
+from lib.files.documents import Document
 from lib.files.hashing import derive_seed
 
 
@@ -83,8 +83,3 @@ def check_disjoint(splits: pd.DataFrame) -> None:
     twice = splits["post_id"][splits["post_id"].duplicated()]
     if len(twice):
         raise UserError(f"splits.parquet: post '{twice.iloc[0]}' is in two parts; remove results/corpus")
-
-
-def corpus_hash(folder: Path) -> str:
-    """Return the hash in the manifest without loading the tables."""
-    return str(read_json(folder / "corpus.json").get("corpus_hash", ""))

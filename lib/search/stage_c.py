@@ -69,7 +69,7 @@ def baseline(experiment: Experiment) -> Baseline:
         known = np.sort(np.concatenate([split.train, split.stop]))
         model = make_pipeline(
             TfidfVectorizer(
-                analyzer=_Terms(tfidf.ngram_range), max_features=2 * tfidf.max_features, sublinear_tf=True
+                analyzer=CrossedTerms(tfidf.ngram_range), max_features=2 * tfidf.max_features, sublinear_tf=True
             ),
             LogisticRegression(C=10.0, max_iter=2000),
         )
@@ -86,13 +86,14 @@ def baseline(experiment: Experiment) -> Baseline:
     )
 
 
-class _Terms:
+class CrossedTerms:
     """Terms of a 'criterion<TAB>sentence', alone and crossed with the criterion."""
 
     def __init__(self, ngram_range: tuple[int, int]) -> None:
         self._analyze = TfidfVectorizer(ngram_range=ngram_range).build_analyzer()
 
     def __call__(self, pair: str) -> list[str]:
+        """Return the terms of one pair."""
         criterion, _, sentence = pair.partition("\t")
         terms: list[str] = self._analyze(sentence)
         return terms + [f"{criterion}|{term}" for term in terms]

@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 
 from lib.corpus.generate import generate
 from lib.corpus.reading import read_corpus
-from lib.search.stage_c import _Terms
+from lib.search.stage_c import CrossedTerms
 from lib.settings.config import CorpusSettings
 
 
@@ -32,6 +32,8 @@ def test_it_has_the_proportions_of_redsm5_and_no_bag_of_words_solves_it(project:
     assert (corpus.annotations["match"] == "exact").all()
     rows = corpus.annotations
     texts = np.array([f"{c}\t{t}" for c, t in zip(rows["criterion"], rows["sentence"], strict=True)], dtype=object)
-    model = make_pipeline(TfidfVectorizer(analyzer=_Terms((1, 2)), sublinear_tf=True), LogisticRegression(C=10.0))
+    model = make_pipeline(
+        TfidfVectorizer(analyzer=CrossedTerms((1, 2)), sublinear_tf=True), LogisticRegression(C=10.0)
+    )
     predicted = cross_val_predict(model, texts, rows["status"], groups=rows["post_id"], cv=GroupKFold(3))
     assert f1_score(rows["status"], predicted, average="macro") < 0.9
