@@ -23,6 +23,7 @@ TINY = {
     "constraints": {
         "model.backbone": {"choices": ["tiny-bert"]},
         "data.max_length": {"choices": [64]},
+        "model.pooling": {"choices": ["cls", "mean", "max", "attention"]},
         "optim.batch_size": {"choices": [16, 32]},
         "optim.lr": {"low": 4e-4, "high": 1e-3},
     },

@@ -21,9 +21,12 @@ def changed(**more: object) -> dict:
 
 def test_the_shipped_configurations_are_valid(project: Path) -> None:
     embedded = load_settings(read_yaml("config/config.yaml"))
-    assert set(embedded.backbones) == {"minilm", "tiny-bert"}
+    assert set(embedded.backbones) == {"minilm"}
     production = load_settings(changed(**read_yaml("config/supermax.yaml")))
     assert len(production.backbones) == 8
+    declared = load_settings(changed(constraints=None) | {"constraints": {}}).space.parameters
+    narrowed = {name for name, value in production.space.parameters.items() if value != declared[name]}
+    assert narrowed == {"model.backbone"}, "production searches the whole space"
     config = production.config
     assert (config.stage_a.trials, config.stage_a.epochs, config.stage_a.seeds) == (1000, 20, 3)
     assert (config.stage_b.trials, config.stage_b.epochs, config.stage_b.seeds) == (1500, 30, 4)
@@ -54,7 +57,7 @@ def test_every_problem_is_reported_at_once_with_file_key_and_nearest_name(projec
         ({"constraints": {"optim.lr": {"low": 5e-4, "high": 1e-4}}}, "low 0.0005 is above high 0.0001"),
         ({"constraints": {"optim.lr": {"choices": [1]}}}, "is a range"),
         ({"constraints": {"model.pooling": {"low": 1}}}, "is categorical"),
-        ({"constraints": {"optim.accumulation": {"low": 1.5}}}, "whole numbers"),
+        ({"constraints": {"optim.accumulation": {"low": 1.5, "high": 3}}}, "whole numbers"),
         (
             {"constraints": {"model.backbone": {"choices": ["minilm", "roberta-bas"]}}},
             "'roberta-bas' is not in the space; did you mean 'roberta-base'?",
