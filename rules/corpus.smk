@@ -3,8 +3,6 @@
 
 rule generate_corpus:
     """Write a generated corpus in ReDSM5's format."""
-    input:
-        settings=ancient("results/settings.json"),
     output:
         "results/generated/posts.csv",
         "results/generated/annotations.csv",
@@ -21,13 +19,12 @@ rule generate_corpus:
     params:
         settings=part("generator"),
     shell:
-        "python -m lib generate-corpus --settings {input.settings} --output results/generated --log {log}"
+        "python -m lib generate-corpus --output results/generated --log {log}"
 
 
 rule corpus:
     """Check every row, find the sentences in their posts, split by post, write the data report."""
     input:
-        settings=ancient("results/settings.json"),
         posts=f"{corpus_folder()}/posts.csv",
         annotations=f"{corpus_folder()}/annotations.csv",
     output:
@@ -54,4 +51,4 @@ rule corpus:
         settings=part("seed", "corpus"),
         folder=lambda wildcards, input: Path(input.posts).parent,
     shell:
-        "python -m lib corpus --settings {input.settings} --input {params.folder:q} --log {log}"
+        "python -m lib corpus --input {params.folder:q} --log {log}"

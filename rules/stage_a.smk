@@ -4,7 +4,6 @@
 rule stage_a:
     """Search the whole space; keep the fifty best configurations. Continues the study in results/{agent}/studies."""
     input:
-        settings=ancient("results/settings.json"),
         corpus="results/corpus/corpus.json",
         tfidf="results/{agent}/tfidf/manifest.json",
         backbones=BACKBONES,
@@ -29,4 +28,4 @@ rule stage_a:
     params:
         settings=training("stage_a"),
     shell:
-        "python -m lib stage-a {wildcards.agent} --settings {input.settings} --log {log}"
+        "python -m lib stage-a {wildcards.agent} --log {log}"

@@ -4,7 +4,6 @@
 rule stage_b:
     """Search for the Pareto front, seeded with the best of Stage A."""
     input:
-        settings=ancient("results/settings.json"),
         corpus="results/corpus/corpus.json",
         backbones=BACKBONES,
         top="results/{agent}/stage_a_top50.json",
@@ -29,4 +28,4 @@ rule stage_b:
     params:
         settings=training("stage_b"),
     shell:
-        "python -m lib stage-b {wildcards.agent} --settings {input.settings} --log {log}"
+        "python -m lib stage-b {wildcards.agent} --log {log}"

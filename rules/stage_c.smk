@@ -6,7 +6,6 @@ STAGE_C = SETTINGS.config.stage_c
 rule stage_c_candidates:
     """Choose the candidates: the front's best F1 first, then spread along it."""
     input:
-        settings=ancient("results/settings.json"),
         pareto="results/{agent}/stage_b_pareto.json",
     output:
         "results/{agent}/stage_c/candidates.json",
@@ -22,13 +21,12 @@ rule stage_c_candidates:
     params:
         candidates=STAGE_C.candidates,
     shell:
-        "python -m lib stage-c-candidates {wildcards.agent} --settings {input.settings} --log {log}"
+        "python -m lib stage-c-candidates {wildcards.agent} --log {log}"
 
 
 rule stage_c_fold:
     """Train one candidate without one fold and score it on that fold."""
     input:
-        settings=ancient("results/settings.json"),
         corpus="results/corpus/corpus.json",
         backbones=BACKBONES,
         candidates="results/{agent}/stage_c/candidates.json",
@@ -51,13 +49,12 @@ rule stage_c_fold:
         epochs=STAGE_C.epochs,
     shell:
         "python -m lib stage-c-fold {wildcards.agent} --candidate {wildcards.candidate} --fold {wildcards.fold}"
-        " --settings {input.settings} --log {log}"
+        " --log {log}"
 
 
 rule stage_c_baseline:
     """Score TF-IDF with logistic regression on the same folds."""
     input:
-        settings=ancient("results/settings.json"),
         corpus="results/corpus/corpus.json",
         backbones=BACKBONES,
     output:
@@ -75,13 +72,12 @@ rule stage_c_baseline:
         settings=training("tfidf"),
         folds=(STAGE_C.folds, STAGE_C.repeats),
     shell:
-        "python -m lib stage-c-baseline {wildcards.agent} --settings {input.settings} --log {log}"
+        "python -m lib stage-c-baseline {wildcards.agent} --log {log}"
 
 
 rule stage_c:
     """Rank the candidates, test the lead, choose; score the average of the best."""
     input:
-        settings=ancient("results/settings.json"),
         candidates="results/{agent}/stage_c/candidates.json",
         baseline="results/{agent}/stage_c/baseline.json",
         folds=expand(
@@ -108,4 +104,4 @@ rule stage_c:
     params:
         settings=part("stage_c"),
     shell:
-        "python -m lib stage-c {wildcards.agent} --settings {input.settings} --log {log}"
+        "python -m lib stage-c {wildcards.agent} --log {log}"

@@ -4,7 +4,6 @@
 rule tfidf:
     """Fit on development text only, or take what was fitted on the same text before."""
     input:
-        settings=ancient("results/settings.json"),
         corpus="results/corpus/corpus.json",
     output:
         manifest="results/{agent}/tfidf/manifest.json",
@@ -23,4 +22,4 @@ rule tfidf:
     params:
         settings=part("tfidf"),
     shell:
-        "python -m lib tfidf {wildcards.agent} --settings {input.settings} --log {log}"
+        "python -m lib tfidf {wildcards.agent} --log {log}"
