@@ -228,10 +228,11 @@ class Experiment:
 
 
 def _replay(run: Run, on_epoch: Callable[[int, float], bool] | None) -> Run:
-    if on_epoch is not None:
-        best = 0.0
-        for entry in run.history:
-            best = max(best, entry["f1_macro"])
-            if on_epoch(int(entry["epoch"]), best):
-                raise PrunedError(Outcome(run.scores, run.best_epoch, run.history, "pruned", run.performance))
+    """Tell a stored run's epochs again; pruned, it counts for no more than the epochs that were told."""
+    for told in range(1, len(run.history) + 1 if on_epoch is not None else 1):
+        history = run.history[:told]
+        best = max(history, key=lambda entry: entry["f1_macro"])
+        if on_epoch is not None and on_epoch(int(history[-1]["epoch"]), best["f1_macro"]):
+            scores = {name: best[name] for name in ("f1_macro", "ece")}
+            raise PrunedError(Outcome(scores, int(best["epoch"]), history, "pruned", run.performance))
     return run

@@ -15,7 +15,7 @@ from lib.search.experiment import Experiment, PrunedError, Run
 from lib.search.progress import Progress
 from lib.search.study import Direction, open_study, over, suggest, trials
 from lib.settings.config import StageASettings, StageBSettings
-from lib.training.engine import TrainingFailure
+from lib.training.engine import Outcome, TrainingFailure
 
 OnEpoch = Callable[[int, float], bool]
 
@@ -82,20 +82,9 @@ def _one(
         for seed in range(limits.seeds):
             watch = on_epoch(trial) if on_epoch is not None and seed == 0 else None
             run = experiment.run(params, experiment.development_split(seed), epochs=limits.epochs, on_epoch=watch)
-            seeds.append(_seed_result(seed, run))
+            seeds.append(_seed_result(seed, run.key, run))
     except PrunedError as pruned:
-        outcome = pruned.outcome
-        seeds.append(
-            SeedResult(
-                seed=0,
-                key="",
-                f1_macro=outcome.scores["f1_macro"],
-                ece=outcome.scores["ece"],
-                best_epoch=outcome.best_epoch,
-                epochs_run=len(outcome.history),
-                stopped="pruned",
-            )
-        )
+        seeds.append(_seed_result(0, "", pruned.outcome))
         _tell(study, trial, seeds, TrialState.PRUNED, None)
     except TrainingFailure as failure:
         trial.set_user_attr("reason", str(failure))
@@ -111,10 +100,10 @@ def _tell(
     study.tell(trial, values, state=state)
 
 
-def _seed_result(seed: int, run: Run) -> SeedResult:
+def _seed_result(seed: int, key: str, run: Run | Outcome) -> SeedResult:
     return SeedResult(
         seed=seed,
-        key=run.key,
+        key=key,
         f1_macro=run.scores["f1_macro"],
         ece=run.scores["ece"],
         best_epoch=run.best_epoch,

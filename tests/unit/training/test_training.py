@@ -175,8 +175,10 @@ def test_a_run_is_trained_once_and_replayed_to_the_pruner(experiment, monkeypatc
     seen: list[tuple[int, float]] = []
     again = experiment.run(params(), split, epochs=2, on_epoch=lambda *told: bool(seen.append(told)))
     assert again == first and [epoch for epoch, _ in seen] == [entry["epoch"] for entry in first.history]
-    with pytest.raises(PrunedError):
+    with pytest.raises(PrunedError) as pruned:
         experiment.run(params(), split, epochs=2, on_epoch=lambda *_: True)
+    assert pruned.value.outcome.history == first.history[:1]
+    assert pruned.value.outcome.scores["f1_macro"] == first.history[0]["f1_macro"]
 
 
 def test_development_and_folds_share_no_post(experiment) -> None:
