@@ -92,7 +92,7 @@ def backbone(options: Namespace) -> None:
     """Bring a backbone into the results folder."""
     from lib.files.hashing import derive_seed
     from lib.modeling.backbones import MANIFEST, BackboneManifest, fetch
-    from lib.settings.config import TinyBackbone
+    from lib.settings.config import HubBackbone, TinyBackbone
 
     started, config = now(), read_settings(options.settings)
     if options.name not in config.backbones:
@@ -107,6 +107,12 @@ def backbone(options: Namespace) -> None:
     facts = fetch(options.name, source, folder, texts=texts, seed=seed)
     BackboneManifest(provenance=_provenance(config, corpus_hash, started), **facts).write(folder / MANIFEST)
     _say(f"backbone {options.name}: {facts['parameters']:,} parameters from {facts['resolved']}")
+    if isinstance(source, HubBackbone) and not facts["resolved"].endswith(f"@{source.revision}"):
+        commit = facts["resolved"].rpartition("@")[2]
+        _say(
+            f"backbone {options.name}: '{source.revision}' may move; to have these weights again, pin it:"
+            f" revision: {commit}"
+        )
 
 
 def stage_a(options: Namespace) -> None:
@@ -122,13 +128,11 @@ def stage_a(options: Namespace) -> None:
 def stage_b(options: Namespace) -> None:
     """Run Stage B."""
     from lib.reporting import plots
-    from lib.search.documents import StageA, check_space
+    from lib.search.documents import StageA, read_searched
     from lib.search.stage_b import stage_b as run
 
     experiment = _experiment(options)
-    path = _in(options, "stage_a_top50.json")
-    best = StageA.read(path)
-    check_space(best, str(path), experiment.settings.space)
+    best = read_searched(StageA, _in(options, "stage_a_top50.json"), experiment.settings.space)
     result = run(experiment, best)
     plots.stage_b(result, _in(options, "stage_b.svg"))
     result.write(_in(options, "stage_b_pareto.json"))
@@ -136,13 +140,11 @@ def stage_b(options: Namespace) -> None:
 
 def stage_c_candidates(options: Namespace) -> None:
     """Choose the candidates."""
-    from lib.search.documents import StageB, check_space
+    from lib.search.documents import StageB, read_searched
     from lib.search.stage_c import candidates
 
     experiment = _experiment(options)
-    path = _in(options, "stage_b_pareto.json")
-    front = StageB.read(path)
-    check_space(front, str(path), experiment.settings.space)
+    front = read_searched(StageB, _in(options, "stage_b_pareto.json"), experiment.settings.space)
     candidates(experiment, front).write(_in(options, "stage_c/candidates.json"))
 
 

@@ -18,8 +18,9 @@ from lib.modeling.tiny import build_tiny
 from lib.settings.config import BackboneSource, FolderBackbone, HubBackbone, PackageBackbone
 
 MANIFEST = "backbone.json"
-# Weights in either format; from_pretrained prefers safetensors. Nothing for other frameworks.
-_HUB_FILES = ["*.json", "*.txt", "*.model", "model.safetensors", "pytorch_model.bin"]
+# The older weights are fetched only where there are no others, and nothing for other frameworks.
+_WEIGHTS, _OLD_WEIGHTS = "model.safetensors", "pytorch_model.bin"
+_HUB_FILES = ["*.json", "*.txt", "*.model", _WEIGHTS]
 
 
 class BackboneManifest(Document):
@@ -79,16 +80,19 @@ def _from_hub(name: str, source: HubBackbone) -> tuple[Path, str]:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        path = snapshot_download(source.repo, revision=source.revision, allow_patterns=_HUB_FILES)
+        path = Path(snapshot_download(source.repo, revision=source.revision, allow_patterns=_HUB_FILES))
+        if not (path / _WEIGHTS).exists():
+            snapshot_download(source.repo, revision=path.name, allow_patterns=[_OLD_WEIGHTS])
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise UserError(
             f"backbone '{name}': {source.repo} at {source.revision} cannot be had from the hub"
-            f" ({type(error).__name__}); looked in the cache {constants.HF_HUB_CACHE} for {', '.join(_HUB_FILES)}."
+            f" ({type(error).__name__}); looked in the cache {constants.HF_HUB_CACHE} for"
+            f" {', '.join(_HUB_FILES)} or {_OLD_WEIGHTS}."
             f" On a machine with network run 'hf download {source.repo} --revision {source.revision}"
             " --local-dir DIR', bring DIR here, and declare"
             f" '{name}: {{source: folder, path: DIR}}' in the backbones file"
         ) from None
-    return Path(path), f"{source.repo}@{Path(path).name}"
+    return path, f"{source.repo}@{path.name}"
 
 
 def _from_package(name: str, source: PackageBackbone) -> tuple[Path, str]:

@@ -1,6 +1,7 @@
 """The result files of the three stages."""
 
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -146,10 +147,15 @@ class StageC(Document):
     performance: dict[str, Any]
 
 
-def check_space(document: StageA | StageB, path: str, space: Space) -> None:
-    """Raise UserError if a result was searched in another space than the configured one."""
+Searched = TypeVar("Searched", StageA, StageB)
+
+
+def read_searched(kind: type[Searched], path: Path, space: Space) -> Searched:
+    """Read a stage's result. Raises UserError if it was searched in another space than the configured one."""
+    document = kind.read(path)
     if lines := space.differences(document.space):
         raise UserError(
             [f"{path}: was searched in another space: {line}" for line in lines]
             + [f"{path}: run the stage again in the new space, or restore the old one"]
         )
+    return document

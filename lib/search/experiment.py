@@ -107,7 +107,7 @@ class Experiment:
 
     def check_criteria(self) -> None:
         """Refuse a max_length that would leave no room beside a criterion."""
-        shortest = self.settings.space.max_lengths[0]
+        shortest = self.settings.space.shortest_length
         for name in self.settings.space.backbones:
             check_criteria_fit(self.backbones.tokenizer(name), self.development.criteria, shortest, name)
 

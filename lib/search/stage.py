@@ -49,10 +49,10 @@ def search(
             identity=_identity(experiment, limits),
         )
         experiment.check_criteria()
-        progress = Progress(stage, experiment.agent.name, limits.trials)
+        progress = Progress(stage, experiment.agent.name, limits.trials, map(trial_result, over(study)))
         for trial in trials(study, limits.trials, sampler, enqueued):
             _one(study, trial, experiment, limits, values, on_epoch)
-            _say(progress, study)
+            progress.add(trial_result(study.get_trials(deepcopy=False)[trial.number]))
         return over(study)
 
 
@@ -140,19 +140,3 @@ def reasons(ended: list[FrozenTrial]) -> str:
     """Say why trials failed, for an error line."""
     found = sorted({str(trial.user_attrs["reason"]) for trial in ended if "reason" in trial.user_attrs})
     return "; ".join(found) or "none failed"
-
-
-def _say(progress: Progress, study: optuna.Study) -> None:
-    ended = over(study)
-    last = trial_result(ended[-1])
-    complete = [r for t in ended if t.state == TrialState.COMPLETE and (r := trial_result(t)).f1_macro is not None]
-    best = max(complete, key=lambda r: r.f1_macro or 0.0, default=None)
-    tally = counts(ended)
-    scores = "" if last.f1_macro is None else f" F1 {last.f1_macro:.3f} ECE {last.ece:.3f}"
-    progress.line(
-        len(ended),
-        f"trial {last.number} {last.state.lower()}{scores} {last.params['model.backbone']}",
-        best=f"F1 {best.f1_macro:.3f} (trial {best.number})" if best else "none yet",
-        pruned=tally.pruned,
-        failed=tally.failed,
-    )

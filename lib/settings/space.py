@@ -159,18 +159,10 @@ class Space(BaseModel):
         return tuple(map(str, self._choices("model.backbone")))
 
     @property
-    def max_lengths(self) -> tuple[int, int]:
-        """Smallest and largest max_length that can be suggested."""
+    def shortest_length(self) -> int:
+        """Smallest max_length that can be suggested."""
         parameter = self.parameters["data.max_length"]
-        values = (
-            self._choices("data.max_length")
-            if isinstance(parameter, Choices)
-            else (
-                parameter.low,
-                parameter.high,
-            )
-        )
-        return int(min(values)), int(max(values))
+        return int(min(map(int, parameter.choices)) if isinstance(parameter, Choices) else parameter.low)
 
     def _choices(self, name: str) -> tuple[Value, ...]:
         parameter = self.parameters[name]

@@ -17,7 +17,7 @@ from scipy import stats
 
 from lib.cli.main import main
 from lib.errors import UserError
-from lib.search.documents import StageA, StageB, TrialResult, check_space
+from lib.search.documents import StageA, StageB, TrialResult, read_searched
 from lib.search.selection import choose_candidates, non_dominated_ranks
 from lib.search.stage_a import rank
 from lib.search.statistics import corrected_resampled_t_test, corrected_standard_error
@@ -176,7 +176,7 @@ def test_the_stages_results_hold_what_they_say(copy_of_finished: Path) -> None:
     allowed = [e for e in c["ranking"] if e["within_one_standard_error"]]
     assert c["choice"]["ece"]["mean"] == min(e["ece"]["mean"] for e in allowed)
     assert c["provenance"]["corpus_hash"] == a.provenance.corpus_hash and c["schema_version"] == 1
-    check_space(a, "x", settings.space)
+    assert read_searched(StageA, Path("results/criteria/stage_a_top50.json"), settings.space) == a
 
 
 def test_a_finished_stage_does_nothing_and_a_larger_budget_extends_it(copy_of_finished: Path, monkeypatch) -> None:

@@ -26,4 +26,4 @@ def test_differences_name_the_parameter() -> None:
     assert space.differences(other) == ["optim.lr: [1e-06, 1e-05] log became [0.0004, 0.001] log"]
     del other.parameters["model.pooling"]
     assert any(line.startswith("model.pooling: nothing became ['cls'") for line in space.differences(other))
-    assert space.max_lengths == (64, 64)
+    assert space.shortest_length == 64
