@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerBase
 
 from lib.corpus.store import Development
 from lib.settings.hyperparameters import Hyperparameters
@@ -42,7 +41,7 @@ class Agent(ABC):
         """Return the distinct texts the agent reads beside the criteria, for statistics such as TF-IDF."""
 
     @abstractmethod
-    def model(self, encoder: nn.Module, tokenizer: PreTrainedTokenizerBase, hyper: Hyperparameters) -> nn.Module:
+    def model(self, encoder: nn.Module, hyper: Hyperparameters, cls_token_id: int) -> nn.Module:
         """Put a head on an encoder; the head's weights come from torch's global generator."""
 
     @abstractmethod

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import PreTrainedTokenizerBase
 
 from lib.agents.base import Agent, Examples
 from lib.corpus.store import Development
@@ -36,9 +35,9 @@ class CriteriaAgent(Agent):
         """Return the annotated sentences, each once."""
         return list(dict.fromkeys(development.annotations["sentence"]))
 
-    def model(self, encoder: nn.Module, tokenizer: PreTrainedTokenizerBase, hyper: Hyperparameters) -> nn.Module:
+    def model(self, encoder: nn.Module, hyper: Hyperparameters, cls_token_id: int) -> nn.Module:
         """Return a two-class pair classifier."""
-        return PairClassifier(encoder, hyper, int(tokenizer.cls_token_id), classes=2)
+        return PairClassifier(encoder, hyper, cls_token_id, classes=2)
 
     def loss(self, logits: Tensor, label: Tensor, hyper: Hyperparameters) -> Tensor:
         """Cross entropy with label smoothing."""

@@ -7,7 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
@@ -129,8 +131,12 @@ class Backbones:
         self._models: dict[str, nn.Module] = {}
         self._tokenizers: dict[str, PreTrainedTokenizerBase] = {}
 
-    def encoder(self, name: str) -> nn.Module:
-        """Return a fresh copy of the pretrained encoder."""
+    def encoder(self, name: str, vocabulary: NDArray[np.int64]) -> nn.Module:
+        """Return a fresh copy of the pretrained encoder that knows only the tokens with these ids, ascending.
+
+        A token's number is then its place in `vocabulary`. Predictions for these tokens stay exactly the same, and no
+        optimizer steps through the rows of tokens that never occur: half of MiniLM's parameters.
+        """
         if name not in self._models:
             self.fingerprint(name)
             model = AutoModel.from_pretrained(self._root / name, local_files_only=True, dtype=torch.float32)
@@ -138,7 +144,9 @@ class Backbones:
             if getattr(model, "pooler", None) is not None:
                 model.pooler = None
             self._models[name] = model
-        return copy.deepcopy(self._models[name])
+        encoder = copy.deepcopy(self._models[name])
+        _trim(encoder, vocabulary)
+        return encoder
 
     def tokenizer(self, name: str) -> PreTrainedTokenizerBase:
         """Return the backbone's tokenizer."""
@@ -149,3 +157,10 @@ class Backbones:
     def fingerprint(self, name: str) -> str:
         """Return the content hash of weights, configuration and tokenizer."""
         return BackboneManifest.read(self._root / name / MANIFEST).fingerprint
+
+
+def _trim(encoder: Any, vocabulary: NDArray[np.int64]) -> None:
+    old = encoder.get_input_embeddings()
+    weight = old.weight.detach()[torch.from_numpy(vocabulary)]
+    padding = None if old.padding_idx is None else int(np.searchsorted(vocabulary, old.padding_idx))
+    encoder.set_input_embeddings(nn.Embedding(*weight.shape, padding_idx=padding, _weight=weight))

@@ -25,7 +25,7 @@ from lib.training.engine import Outcome, Task, predict, train
 from lib.training.tokens import check_criteria_fit, tokenize
 
 # Raised when the engine would give other numbers for the same hyper-parameters: old runs are then not reused.
-ENGINE = 1
+ENGINE = 2
 
 
 class Run(Document):
@@ -182,7 +182,8 @@ class Experiment:
             fingerprint=self.backbones.fingerprint(hyper.backbone),
             cache=self.results / "cache" / "tokens",
         )
-        model = self.agent.model(self.backbones.encoder(hyper.backbone), tokenizer, hyper)
+        encoder = self.backbones.encoder(hyper.backbone, tokens.vocabulary)
+        model = self.agent.model(encoder, hyper, tokens.cls_token_id)
         task = Task(self.agent, self.examples, tokens, split.train, split.stop)
         outcome = train(
             model,

@@ -19,12 +19,17 @@ _LEAST_ROOM = 4
 
 @dataclass(frozen=True)
 class Tokens:
-    """Ragged token ids. ids, types: (total,) flat; offsets: (n + 1,) where each example starts."""
+    """Ragged token ids. ids, types: (total,) flat; offsets: (n + 1,) where each example starts.
+
+    Ids are places in `vocabulary`, (size,), the tokenizer's ids that occur, ascending; the encoder is trimmed to it.
+    """
 
     ids: Tensor
     types: Tensor | None
     offsets: NDArray[np.int64]
+    vocabulary: NDArray[np.int64]
     pad_token_id: int
+    cls_token_id: int
     pad_left: bool
 
     @property
@@ -73,16 +78,18 @@ def tokenize(
 
     fingerprint: of the backbone. Only `second` is truncated.
     """
-    path = cache / f"{hash_value([fingerprint, max_length, examples.first, examples.second, 1])}.npz"
+    path = cache / f"{hash_value([fingerprint, max_length, examples.first, examples.second, 2])}.npz"
     if not path.exists():
         _make(tokenizer, examples, max_length, path)
     with np.load(path) as arrays:
-        types = arrays["types"]
+        types, vocabulary = arrays["types"], arrays["vocabulary"]
         return Tokens(
             ids=torch.from_numpy(arrays["ids"].astype(np.int64)),
             types=torch.from_numpy(types.astype(np.int64)) if len(types) else None,
             offsets=arrays["offsets"],
-            pad_token_id=int(tokenizer.pad_token_id),
+            vocabulary=vocabulary,
+            pad_token_id=int(np.searchsorted(vocabulary, tokenizer.pad_token_id)),
+            cls_token_id=int(np.searchsorted(vocabulary, tokenizer.cls_token_id)),
             pad_left=tokenizer.padding_side == "left",
         )
 
@@ -92,8 +99,18 @@ def _make(tokenizer: PreTrainedTokenizerBase, examples: Examples, max_length: in
         examples.first, examples.second, truncation="only_second", max_length=max_length, return_attention_mask=False
     )
     ids = encoded["input_ids"]
+    # With all ids up to padding's, padding keeps its number: RoBERTa counts positions from it.
+    always = [*range(tokenizer.pad_token_id + 1), tokenizer.cls_token_id]
+    flat = np.concatenate([always, *ids])
+    vocabulary, places = np.unique(flat, return_inverse=True)
     wanted = "token_type_ids" in tokenizer.model_input_names
     types = np.concatenate(encoded["token_type_ids"]) if wanted else np.zeros(0)
     offsets = np.cumsum([0, *map(len, ids)], dtype=np.int64)
     with replacing(path) as temporary:
-        np.savez(temporary, ids=np.concatenate(ids).astype(np.int32), types=types.astype(np.int8), offsets=offsets)
+        np.savez(
+            temporary,
+            ids=places[len(always) :].astype(np.int32),
+            types=types.astype(np.int8),
+            offsets=offsets,
+            vocabulary=vocabulary.astype(np.int64),
+        )

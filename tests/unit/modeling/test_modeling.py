@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT, tiny_settings
+from transformers import AutoModel
 
 from lib.agents.base import Examples
 from lib.agents.criteria import AGENT
@@ -31,13 +32,18 @@ def hyper(**more: object) -> Hyperparameters:
     return Hyperparameters(**params | more)
 
 
-@pytest.mark.parametrize("architecture", get_args(Architecture))
-def test_every_architecture_is_built_saved_loaded_and_pools_alike(project: Path, architecture: Architecture) -> None:
+def tiny_backbone(project: Path, architecture: Architecture) -> Backbones:
+    """A tiny backbone under the name x."""
     folder = project / "backbones" / "x"
     facts = fetch("x", TinyBackbone(source="tiny", architecture=architecture), folder, texts=TEXTS, seed=1)
     made = provenance(config_hash="", corpus_hash="", seed=1, device="cpu", started=now())
     BackboneManifest(provenance=made, **facts).write(folder / MANIFEST)
-    backbones = Backbones(project / "backbones")
+    return Backbones(project / "backbones")
+
+
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+def test_every_architecture_is_built_saved_loaded_and_pools_alike(project: Path, architecture: Architecture) -> None:
+    backbones = tiny_backbone(project, architecture)
     tokenizer = backbones.tokenizer("x")
     n = 5
     second = ["I slept " + "very " * i + "badly" for i in range(n)]
@@ -46,7 +52,8 @@ def test_every_architecture_is_built_saved_loaded_and_pools_alike(project: Path,
     device = Device(torch.device("cpu"), bf16=False)
     for pooling in get_args(Pooling):
         torch.manual_seed(0)
-        model = AGENT.model(backbones.encoder("x"), tokenizer, hyper(**{"model.pooling": pooling, "head.layers": 2}))
+        wanted = hyper(**{"model.pooling": pooling, "head.layers": 2})
+        model = AGENT.model(backbones.encoder("x", tokens.vocabulary), wanted, tokens.cls_token_id)
         together = predict(model, tokens, np.arange(n), device)
         alone = torch.cat([predict(model, tokens, np.array([i]), device) for i in range(n)])
         assert together.shape == (n, 2)
@@ -55,8 +62,27 @@ def test_every_architecture_is_built_saved_loaded_and_pools_alike(project: Path,
     batch = tokens.batch(np.arange(n), torch.device("cpu"))
     padding_first = batch["attention_mask"][0, 0] == 0
     assert bool(padding_first) == (architecture == "xlnet")
-    first = tokenizer.decode(batch["input_ids"][n - 1][batch["attention_mask"][n - 1].bool()])
+    numbers = tokens.vocabulary[batch["input_ids"][n - 1][batch["attention_mask"][n - 1].bool()]]
+    first = tokenizer.decode(numbers)
     assert first.lower().find("writer") < first.lower().find("slept")
+
+
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+def test_a_trimmed_vocabulary_gives_equal_vectors(project: Path, architecture: Architecture) -> None:
+    backbones = tiny_backbone(project, architecture)
+    second = ["I slept badly", "I could not sleep at all", "Zebras?"]
+    examples = Examples([TEXTS[0]] * 3, second, np.zeros(3, dtype=np.int64), ["A"] * 3, ["p"] * 3, [0, 1, 2])
+    tokens = tokenize(backbones.tokenizer("x"), examples, max_length=64, fingerprint="f", cache=project / "cache")
+    batch = tokens.batch(np.arange(3), torch.device("cpu"))
+    whole = AutoModel.from_pretrained(project / "backbones/x").eval()
+    trimmed = backbones.encoder("x", tokens.vocabulary).eval()
+    rows = trimmed.get_input_embeddings().num_embeddings
+    assert rows == len(tokens.vocabulary) < whole.get_input_embeddings().num_embeddings
+    with torch.no_grad():
+        expected = whole(**batch | {"input_ids": torch.from_numpy(tokens.vocabulary)[batch["input_ids"]]})
+        found = trimmed(**batch)
+    mask = batch["attention_mask"].bool()
+    assert torch.equal(found.last_hidden_state[mask], expected.last_hidden_state[mask])
 
 
 @pytest.mark.parametrize("architecture", ["bert", "roberta", "xlnet"])

@@ -39,7 +39,8 @@ def parts(experiment: Experiment, hyper: Hyperparameters) -> tuple[nn.Module, Ta
     torch.manual_seed(0)
     tokenizer = experiment.backbones.tokenizer(hyper.backbone)
     tokens = tokenize(tokenizer, experiment.examples, max_length=64, fingerprint="f", cache=Path("cache"))
-    model = experiment.agent.model(experiment.backbones.encoder(hyper.backbone), tokenizer, hyper)
+    encoder = experiment.backbones.encoder(hyper.backbone, tokens.vocabulary)
+    model = experiment.agent.model(encoder, hyper, tokens.cls_token_id)
     split = experiment.development_split(0)
     return model, Task(experiment.agent, experiment.examples, tokens, split.train, split.stop)
 
@@ -159,7 +160,7 @@ def test_the_criterion_is_never_truncated(experiment) -> None:
     tokens = tokenize(tokenizer, examples, max_length=limit, fingerprint="f", cache=Path("cache"))
     assert tokens.lengths.max() == limit
     for i in range(0, len(examples), 7):
-        ids = tokens.ids[tokens.offsets[i] : tokens.offsets[i + 1]].tolist()
+        ids = tokens.vocabulary[tokens.ids[tokens.offsets[i] : tokens.offsets[i + 1]]].tolist()
         whole = tokenizer(examples.first[i])["input_ids"]
         assert ids[: len(whole)] == whole
     criteria = experiment.development.criteria
