@@ -163,4 +163,5 @@ def _trim(encoder: Any, vocabulary: NDArray[np.int64]) -> None:
     old = encoder.get_input_embeddings()
     weight = old.weight.detach()[torch.from_numpy(vocabulary)]
     padding = None if old.padding_idx is None else int(np.searchsorted(vocabulary, old.padding_idx))
-    encoder.set_input_embeddings(nn.Embedding(*weight.shape, padding_idx=padding, _weight=weight))
+    rows, width = weight.shape
+    encoder.set_input_embeddings(nn.Embedding(rows, width, padding_idx=padding, _weight=weight))
