@@ -7,7 +7,7 @@ SNAKEMAKE = . .venv/bin/activate && snakemake --cores $(CORES) --resources gpu=1
 SUPERMAX = $(SNAKEMAKE) --configfile config/supermax.yaml
 PINS = envs/constraints.txt
 
-.PHONY: run test test-transformers5 check dag report all stage-a stage-b stage-c supermax-all schema install help
+.PHONY: run test test-transformers5 check dag report bench-corpus all stage-a stage-b stage-c supermax-all schema install help
 
 run: .venv/installed  ## the embedded default, to results/criteria/stage_c.json
 	$(SNAKEMAKE) results/$(AGENT)/stage_c.json
@@ -34,7 +34,7 @@ install: .venv/installed  ## only install
 
 dag: .venv/installed  ## draw the graph of rules as docs/dag.svg
 	@command -v dot >/dev/null || { echo "make dag needs Graphviz: apt-get install graphviz, or brew install graphviz" >&2; exit 1; }
-	. .venv/bin/activate && snakemake --rulegraph all 2>/dev/null | dot -Tsvg > docs/dag.svg
+	. .venv/bin/activate && snakemake --quiet all --rulegraph > docs/dag.dot && dot -Tsvg docs/dag.dot -o docs/dag.svg
 
 report: .venv/installed  ## results/report.html from Snakemake
 	. .venv/bin/activate && snakemake --report results/report.html
@@ -56,6 +56,9 @@ stage-c: .venv/installed  ## production: up to Stage C of AGENT
 
 supermax-all: .venv/installed  ## production: every agent
 	$(SUPERMAX) -- all
+
+bench-corpus: .venv/installed  ## the generated corpus: a bag of words against MiniLM
+	. .venv/bin/activate && PYTHONPATH=. python tests/benchmarks/generated_corpus.py
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 22

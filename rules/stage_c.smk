@@ -56,7 +56,6 @@ rule stage_c_baseline:
     """Score TF-IDF with logistic regression on the same folds."""
     input:
         corpus="results/corpus/corpus.json",
-        backbones=BACKBONES,
     output:
         "results/{agent}/stage_c/baseline.json",
     log:

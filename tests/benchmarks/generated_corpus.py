@@ -1,0 +1,65 @@
+"""Is the generated corpus hard for a bag of words and learnable for an encoder? Prints both, on the same folds.
+
+The corpus is of ReDSM5's size; TF-IDF with logistic regression against MiniLM at fixed hyper-parameters.
+"""
+
+import tempfile
+from contextlib import chdir
+from pathlib import Path
+
+import numpy as np
+
+from lib.cli.main import main
+from lib.search.experiment import Experiment
+from lib.search.stage_c import baseline
+from lib.settings.load import load_settings, merge, read_yaml, save_settings
+
+PARAMS = {
+    "model.backbone": "minilm",
+    "model.pooling": "mean",
+    "head.layers": 1,
+    "head.hidden": 128,
+    "head.activation": "gelu",
+    "head.dropout": 0.1,
+    "data.max_length": 64,
+    "optim.name": "adamw",
+    "optim.lr": 2e-4,
+    "optim.head_lr_factor": 5.0,
+    "optim.weight_decay": 0.01,
+    "optim.batch_size": 16,
+    "optim.accumulation": 1,
+    "optim.clip_norm": 1.0,
+    "schedule.name": "linear",
+    "schedule.warmup": 0.1,
+    "loss.label_smoothing": 0.0,
+}
+EPOCHS, FOLDS = 4, 3
+
+
+def run() -> None:
+    """Train and print."""
+    raw = merge(read_yaml("config/config.yaml"), {"generator": {"posts": 1484}, "stage_c": {"folds": FOLDS}})
+    settings = load_settings(raw, ["config/config.yaml"])
+    config = Path("config").resolve()
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        Path("config").symlink_to(config)
+        save_settings(settings, "results/settings.json")
+        for command in (
+            "generate-corpus --output results/generated",
+            "corpus --input results/generated",
+            "backbone minilm",
+        ):
+            assert main(command.split()) == 0, command
+        experiment = Experiment(settings, "criteria", Path("results"))
+        words = [fold.scores["f1_macro"] for fold in baseline(experiment).folds]
+        encoder = []
+        for number in range(FOLDS):
+            done = experiment.run(PARAMS, experiment.fold(number, FOLDS), epochs=EPOCHS)
+            assert done.held_out is not None
+            encoder.append(done.held_out["f1_macro"])
+            print(f"fold {number + 1}: bag of words {words[number]:.3f}, MiniLM {encoder[-1]:.3f}", flush=True)
+    print(f"mean F1-macro: bag of words {np.mean(words):.3f}, MiniLM {np.mean(encoder):.3f}")
+
+
+if __name__ == "__main__":
+    run()
