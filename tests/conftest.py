@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 TINY = {
     "constraints": {
         "model.backbone": {"choices": ["tiny-bert"]},
+        "joint.backbone": {"choices": ["tiny-bert"]},
         "data.max_length": {"choices": [64]},
         "model.pooling": {"choices": ["cls", "mean", "max", "attention"]},
         "optim.batch_size": {"choices": [16, 32]},
@@ -38,6 +39,12 @@ TINY = {
 def tiny_settings(**more: object) -> Settings:
     """The embedded configuration at a tiny budget; run in a folder that holds config/."""
     return load_settings(merge(merge(read_yaml("config/config.yaml"), TINY), more))
+
+
+def params(**more: object) -> dict[str, object]:
+    """A point of the tiny space: first choices and lower bounds, but for what is named."""
+    space = tiny_settings().space.parameters
+    return {name: getattr(p, "choices", [getattr(p, "low", None)])[0] for name, p in space.items()} | more
 
 
 @pytest.fixture

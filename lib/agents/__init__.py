@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from lib.agents.base import Agent
 
 # A new agent is one module with an AGENT and one entry here. Names are known without importing torch.
-AGENTS = ("criteria",)
+AGENTS = ("criteria", "evidence", "share", "joint")
 
 
 def check_agent(name: str) -> None:

@@ -1,57 +1,182 @@
 """What every agent provides; the engine and the search know agents only through this."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lib.corpus.store import Development
+from lib.modeling.models import Outputs
+from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
+from lib.tasks.base import Index, Task
+from lib.tasks.examples import Characters, Examples, Targets
+
+Reading = dict[str, Any]
+Answers = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Examples:
-    """What an agent trains on, all of length n. `first` (the criterion) is never truncated, `second` may be."""
+class Features:
+    """An agent's examples as windows of tokens, for each of its encoders, and what is to be learnt from each window.
 
-    first: list[str]
-    second: list[str]
-    label: NDArray[np.int64]
-    criterion: list[str]
-    post_id: list[str]
-    row: list[int]
+    tokens: the same windows for every encoder; spans are those of the first.
+    """
 
-    def __len__(self) -> int:
-        return len(self.first)
+    tokens: tuple[Tokens, ...]
+    targets: Targets
+
+    def windows(self, examples: Index) -> Index:
+        """Return the windows of the named examples."""
+        return self.tokens[0].windows(examples)
+
+    @property
+    def lengths(self) -> Index:
+        """Tokens per window, over all encoders."""
+        lengths: Index = np.sum([tokens.lengths for tokens in self.tokens], axis=0)
+        return lengths
+
+    def batch(self, windows: Index, device: torch.device) -> tuple[list[dict[str, Tensor]], Targets, Batch]:
+        """Return inputs for each encoder and targets, on the device, and the first encoder's batch."""
+        batches = [tokens.batch(windows) for tokens in self.tokens]
+        inputs = [{n: v.to(device, non_blocking=True) for n, v in batch.inputs.items()} for batch in batches]
+        return inputs, self.targets.batch(batches[0], windows).to(device), batches[0]
 
 
 class Agent(ABC):
-    """One task: examples, model, loss, decoding, scores."""
+    """Examples, a model and the tasks it is for. Everything else follows from these."""
 
     name: str
+    tasks: Sequence[Task[Any, Any]]
+    # Posts are read in windows of any number; sentences are cut at the maximum length.
+    reads_posts: bool
 
     @abstractmethod
-    def examples(self, development: Development) -> Examples:
-        """Return the development set's examples in the corpus' order."""
+    def examples(self, development: Development, *, unannotated: float, seed: int) -> Examples:
+        """Return the development set's examples in the corpus' order.
+
+        unannotated: unannotated (post, criterion) pairs, as a share of the annotated ones, that a span agent draws by
+        `seed` as examples without evidence.
+        """
 
     @abstractmethod
-    def texts(self, development: Development) -> list[str]:
-        """Return the distinct texts the agent reads beside the criteria, for statistics such as TF-IDF."""
+    def backbones(self, hyper: Hyperparameters) -> tuple[str, ...]:
+        """Name the backbone of each encoder; the first reads for spans."""
 
     @abstractmethod
-    def model(self, encoder: nn.Module, hyper: Hyperparameters, cls_token_id: int) -> nn.Module:
-        """Put a head on an encoder; the head's weights come from torch's global generator."""
+    def model(self, encoders: Sequence[nn.Module], tokens: Sequence[Tokens], hyper: Hyperparameters) -> nn.Module:
+        """Put heads on encoders. New weights come from torch's global generator.
 
-    @abstractmethod
-    def loss(self, logits: Tensor, label: Tensor, hyper: Hyperparameters) -> Tensor:
-        """Return the sum of the examples' losses. logits: (batch, classes), label: (batch,)."""
+        The model takes each encoder's inputs and returns what the tasks' losses take.
+        """
 
-    @abstractmethod
-    def decode(self, logits: Tensor) -> NDArray[np.float64]:
-        """Turn logits into what `scores` takes."""
+    def weight(self, task: str, hyper: Hyperparameters) -> float:
+        """Return a task's weight in the loss: loss.span_weight shares it out where there are two."""
+        if len(self.tasks) == 1:
+            return 1.0
+        return hyper.span_weight if task == "span" else 1 - hyper.span_weight
 
-    @abstractmethod
-    def scores(self, prediction: NDArray[np.float64], examples: Examples, index: NDArray[np.int64]) -> dict[str, Any]:
-        """Score predictions for examples[index]; f1_macro and ece are always among the scores."""
+    def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:
+        """Return the weighted sum of the windows' losses."""
+        losses = [self.weight(task.name, hyper) * task.loss(outputs, targets, hyper) for task in self.tasks]
+        return torch.stack(losses).sum()
+
+    def read(self, outputs: Outputs, targets: Targets, batch: Batch, hyper: Hyperparameters) -> dict[str, Tensor]:
+        """Reduce a batch's outputs to rows, under names 'task.array'."""
+        return {
+            f"{task.name}.{name}": value
+            for task in self.tasks
+            for name, value in task.read(outputs, targets, batch, hyper).items()
+        }
+
+    def gather(self, rows: Mapping[str, NDArray[Any]], tokens: Tokens, windows: Index, index: Index) -> Reading:
+        """Put the windows' rows together to a reading of examples[index]."""
+        return {
+            task.name: task.gather(
+                {name.split(".")[1]: v for name, v in rows.items() if name.startswith(f"{task.name}.")},
+                tokens,
+                windows,
+                index,
+            )
+            for task in self.tasks
+        }
+
+    def answer(
+        self,
+        reading: Reading,
+        examples: Examples,
+        index: Index,
+        hyper: Hyperparameters,
+        reference: tuple[Reading, Index] | None = None,
+    ) -> Answers:
+        """Decide. The `calibrated` null policy fits its temperature on other examples, the `reference`.
+
+        Without one it is fitted across: on each half of the posts for the other, so never on what it is used for.
+        """
+        answers: Answers = {}
+        for task in self.tasks:
+            own = reading[task.name]
+            if hyper.null_policy != "calibrated":
+                temperature = np.full(len(index), hyper.null_temperature)
+            elif reference is not None:
+                temperature = np.full(
+                    len(index), task.fit_temperature(reference[0][task.name], examples, reference[1])
+                )
+            else:
+                temperature = _across(task, own, examples, index)
+            answers[task.name] = task.answer(own, temperature, hyper)
+        return answers
+
+    def plain_answers(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Answers:
+        """Return answers, without policy, from the log odds that parts of each example's text are evidence."""
+        return {task.name: task.plain(scored) for task in self.tasks}
+
+    def collapsed(self, answers: Answers) -> bool:
+        """Whether all examples get the same yes or no in every task, whatever the null policy."""
+        yes = [task.probability(answers[task.name]) > 0.5 for task in self.tasks]
+        return all(bool((each == each[0]).all()) for each in yes)
+
+    def scores(self, answers: Answers, examples: Examples, index: Index) -> dict[str, Any]:
+        """Score answers for examples[index]: one task's scores, or the means of two tasks' beside their own."""
+        parts = {task.name: task.score(answers[task.name], examples, index) for task in self.tasks}
+        if len(parts) == 1:
+            return next(iter(parts.values()))
+        each = list(parts.values())
+        return {
+            "f1_macro": float(np.mean([part["f1_macro"] for part in each])),
+            "ece": float(np.mean([part["ece"] for part in each])),
+            "per_criterion": {
+                name: {"f1_macro": float(np.mean([part["per_criterion"][name]["f1_macro"] for part in each]))}
+                for name in each[0]["per_criterion"]
+            },
+            **parts,
+        }
+
+    def average(self, members: Sequence[Answers]) -> Answers:
+        """Average several models' answers for the same examples."""
+        return {task.name: task.average([member[task.name] for member in members]) for task in self.tasks}
+
+    def dump(self, answers: Answers) -> dict[str, Any]:
+        """Return answers as JSON can hold them."""
+        return {task.name: task.dump(answers[task.name]) for task in self.tasks}
+
+    def load(self, dumped: Mapping[str, Any]) -> Answers:
+        """Return what `dump` was given."""
+        return {task.name: task.load(dumped[task.name]) for task in self.tasks}
+
+
+def _across(task: Task[Any, Any], reading: Any, examples: Examples, index: Index) -> NDArray[np.float64]:
+    place = {post: place for place, post in enumerate(sorted({examples.post_id[i] for i in index}))}
+    half = np.array([place[examples.post_id[i]] % 2 for i in index])
+    temperature = np.ones(len(index))
+    for own in (0, 1):
+        there = np.flatnonzero(half != own)
+        if len(there):
+            fitted = task.fit_temperature(task.select(reading, there), examples, index[there])
+            temperature[half == own] = fitted
+    return temperature

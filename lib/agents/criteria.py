@@ -1,55 +1,46 @@
 """The criteria agent: does a sentence meet a criterion?"""
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
-from lib.agents.base import Agent, Examples
+from lib.agents.base import Agent
 from lib.corpus.store import Development
-from lib.metrics.classification import score
-from lib.modeling.classifier import PairClassifier
+from lib.modeling.models import PairModel
+from lib.modeling.tokens import Tokens
 from lib.settings.hyperparameters import Hyperparameters
+from lib.tasks.examples import Examples
+from lib.tasks.label import LabelTask
 
 
 class CriteriaAgent(Agent):
-    """Classifies (criterion text, sentence) pairs: an encoder, a pooling, a classification head."""
+    """Labels (criterion text, sentence): an encoder, a pooling, a head."""
 
     name = "criteria"
+    tasks = (LabelTask(),)
+    reads_posts = False
 
-    def examples(self, development: Development) -> Examples:
+    def examples(self, development: Development, *, unannotated: float, seed: int) -> Examples:
         """Return one example per annotation."""
         rows = development.annotations
         return Examples(
             first=[development.criteria[criterion] for criterion in rows["criterion"]],
             second=rows["sentence"].tolist(),
             label=rows["status"].to_numpy(dtype=np.int64),
+            answers=[[] for _ in range(len(rows))],
             criterion=rows["criterion"].tolist(),
             post_id=rows["post_id"].tolist(),
-            row=rows["row"].tolist(),
+            ids=[f"row {row}" for row in rows["row"]],
         )
 
-    def texts(self, development: Development) -> list[str]:
-        """Return the annotated sentences, each once."""
-        return list(dict.fromkeys(development.annotations["sentence"]))
+    def backbones(self, hyper: Hyperparameters) -> tuple[str, ...]:
+        """One encoder."""
+        return (hyper.backbone,)
 
-    def model(self, encoder: nn.Module, hyper: Hyperparameters, cls_token_id: int) -> nn.Module:
-        """Return a two-class pair classifier."""
-        return PairClassifier(encoder, hyper, cls_token_id, classes=2)
-
-    def loss(self, logits: Tensor, label: Tensor, hyper: Hyperparameters) -> Tensor:
-        """Cross entropy with label smoothing."""
-        return F.cross_entropy(logits.float(), label, label_smoothing=hyper.label_smoothing, reduction="sum")
-
-    def decode(self, logits: Tensor) -> NDArray[np.float64]:
-        """Return the probability of status 1, (n,)."""
-        return logits.double().softmax(dim=-1)[:, 1].cpu().numpy()
-
-    def scores(self, prediction: NDArray[np.float64], examples: Examples, index: NDArray[np.int64]) -> dict[str, Any]:
-        """Score probabilities as a binary classification."""
-        return score(prediction, examples.label[index], [examples.criterion[i] for i in index])
+    def model(self, encoders: Sequence[nn.Module], tokens: Sequence[Tokens], hyper: Hyperparameters) -> nn.Module:
+        """Return a labeller."""
+        return PairModel(encoders[0], hyper, tokens[0].cls_token_id, label=True, span=False)
 
 
 AGENT = CriteriaAgent()

@@ -79,7 +79,10 @@ def tfidf(options: Namespace) -> None:
     started, config = now(), read_settings(options.settings)
     development = _development(options)
     folder: Path = options.results / options.agent / "tfidf"
-    texts = get_agent(options.agent).texts(development)
+    examples = get_agent(options.agent).examples(
+        development, unannotated=config.config.corpus.unannotated, seed=config.config.seed
+    )
+    texts = list(dict.fromkeys(examples.second))
     facts = build(texts, config.config.tfidf, cache=options.results / "cache" / "tfidf", folder=folder)
     TfidfManifest(
         provenance=_provenance(config, development.corpus_hash, started), agent=options.agent, **facts
@@ -165,7 +168,7 @@ def stage_c_fold(options: Namespace) -> None:
 
 def stage_c_baseline(options: Namespace) -> None:
     """Score the baseline on the folds."""
-    from lib.search.stage_c import baseline
+    from lib.search.baseline import baseline
 
     baseline(_experiment(options)).write(_in(options, "stage_c/baseline.json"))
 

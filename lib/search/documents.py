@@ -106,8 +106,8 @@ class FoldResult(Document):
     sizes: dict[str, int]
     best_epoch: int
     scores: dict[str, Any]
-    rows: list[int]
-    prediction: list[float]
+    examples: list[str]
+    answers: dict[str, Any]
     performance: dict[str, Any]
 
 

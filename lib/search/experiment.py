@@ -10,22 +10,25 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from lib.agents import get_agent
-from lib.agents.base import Agent, Examples
+from lib.agents.base import Agent, Features
 from lib.corpus.splits import folds, split_posts
 from lib.corpus.store import Development, load_development
 from lib.files.documents import Document, Provenance, now, provenance
 from lib.files.hashing import derive_seed, hash_value
 from lib.modeling.backbones import Backbones
+from lib.modeling.tokens import check_criteria_fit
 from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.load import Settings
+from lib.tasks.examples import Examples
 from lib.training.device import Device, choose
-from lib.training.engine import Outcome, Task, predict, train
-from lib.training.tokens import check_criteria_fit, tokenize
+from lib.training.engine import Lesson, Outcome, predict, train
+from lib.training.features import make_features
 
 # Raised when the engine would give other numbers for the same hyper-parameters: old runs are then not reused.
-ENGINE = 2
+ENGINE = 3
 
 
 class Run(Document):
@@ -43,8 +46,8 @@ class Run(Document):
     history: list[dict[str, float]]
     scores: dict[str, Any]
     held_out: dict[str, Any] | None = None
-    rows: list[int] | None = None
-    prediction: list[float] | None = None
+    examples: list[str] | None = None
+    answers: dict[str, Any] | None = None
     performance: dict[str, float]
 
 
@@ -74,8 +77,11 @@ class Experiment:
         self.agent: Agent = get_agent(agent)
         self.results = results
         self.development: Development = load_development(results / "corpus")
-        self.examples: Examples = self.agent.examples(self.development)
+        self.examples: Examples = self.agent.examples(
+            self.development, unannotated=settings.config.corpus.unannotated, seed=settings.config.seed
+        )
         self.backbones = Backbones(results / "backbones")
+        self._last: tuple[Any, Features] | None = None
         self.device: Device = choose(settings.config.training)
         torch.set_num_threads(settings.config.training.threads)
         warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
@@ -93,6 +99,7 @@ class Experiment:
             "precision": "bf16" if self.device.bf16 else "fp32",
             "patience": training.patience,
             "test_fraction": self.settings.config.corpus.test_fraction,
+            "unannotated": self.settings.config.corpus.unannotated,
         }
 
     def provenance(self, started: str) -> Provenance:
@@ -153,8 +160,8 @@ class Experiment:
             split.stop.tolist(),
             None if split.held_out is None else split.held_out.tolist(),
         ]
-        backbone = params["model.backbone"]
-        identity = {**self.identity, "backbones": self.identity["backbones"][backbone]}
+        used = {name: self.identity["backbones"][name] for name in self.agent.backbones(Hyperparameters(**params))}
+        identity = {**self.identity, "backbones": used}
         key = hash_value([identity, params, split.name, parts, epochs], 24)
         path = self.results / self.agent.name / "runs" / f"{key}.json"
         if path.exists():
@@ -174,21 +181,16 @@ class Experiment:
         started = now()
         seed = derive_seed(self.settings.config.seed, split.name)
         torch.manual_seed(seed)
-        tokenizer = self.backbones.tokenizer(hyper.backbone)
-        tokens = tokenize(
-            tokenizer,
-            self.examples,
-            max_length=hyper.max_length,
-            fingerprint=self.backbones.fingerprint(hyper.backbone),
-            cache=self.results / "cache" / "tokens",
-        )
-        encoder = self.backbones.encoder(hyper.backbone, tokens.vocabulary)
-        model = self.agent.model(encoder, hyper, tokens.cls_token_id)
-        task = Task(self.agent, self.examples, tokens, split.train, split.stop)
+        features = self._features(hyper)
+        encoders = [
+            self.backbones.encoder(name, tokens.vocabulary)
+            for name, tokens in zip(self.agent.backbones(hyper), features.tokens, strict=True)
+        ]
+        model = self.agent.model(encoders, features.tokens, hyper)
+        lesson = Lesson(self.agent, self.examples, features, hyper, split.train, split.stop)
         outcome = train(
             model,
-            task,
-            hyper,
+            lesson,
             self.device,
             epochs=epochs,
             patience=self.settings.config.training.patience,
@@ -198,14 +200,7 @@ class Experiment:
         )
         if outcome.stopped == "pruned":
             raise PrunedError(outcome)
-        held_out: dict[str, Any] = {}
-        if split.held_out is not None:
-            prediction = self.agent.decode(predict(model, tokens, split.held_out, self.device))
-            held_out = {
-                "held_out": self.agent.scores(prediction, self.examples, split.held_out),
-                "rows": [self.examples.row[i] for i in split.held_out],
-                "prediction": prediction.tolist(),
-            }
+        held_out = {} if split.held_out is None else self._hold_out(model, lesson, split.held_out)
         return Run(
             provenance=self.provenance(started),
             agent=self.agent.name,
@@ -220,6 +215,26 @@ class Experiment:
             performance=outcome.performance,
             **held_out,
         )
+
+    def _features(self, hyper: Hyperparameters) -> Features:
+        """Return the features, remembering the last: seeds and folds of one configuration share them."""
+        key = (self.agent.backbones(hyper), hyper.max_length, hyper.overlap)
+        if self._last is None or self._last[0] != key:
+            cache = self.results / "cache" / "tokens"
+            self._last = key, make_features(self.agent, self.examples, hyper, self.backbones, cache)
+        return self._last[1]
+
+    def _hold_out(self, model: nn.Module, lesson: Lesson, held_out: NDArray[np.int64]) -> dict[str, Any]:
+        """Score the held-out part; whatever is fitted is fitted on the part that chose the best epoch."""
+        agent, examples, hyper = lesson.agent, lesson.examples, lesson.hyper
+        reference = predict(model, lesson, lesson.stop, self.device), lesson.stop
+        reading = predict(model, lesson, held_out, self.device)
+        answers = agent.answer(reading, examples, held_out, hyper, reference)
+        return {
+            "held_out": agent.scores(answers, examples, held_out),
+            "examples": [examples.ids[i] for i in held_out],
+            "answers": agent.dump(answers),
+        }
 
     def _parts(self, shares: list[float], seed: int) -> NDArray[np.int64]:
         ids = self.development.post_ids

@@ -1,17 +1,13 @@
 """Stage C: repeated stratified group k-fold cross-validation of the candidates, and the choice."""
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 
 from lib.files.documents import now
-from lib.search.documents import Baseline, BaselineFold, Candidates, FoldResult, StageB, StageC
+from lib.search.documents import Baseline, Candidates, FoldResult, StageB, StageC
 from lib.search.experiment import Experiment
 from lib.search.selection import choose_candidates
 from lib.search.statistics import corrected_resampled_t_test, corrected_standard_error
@@ -32,7 +28,7 @@ def fold(experiment: Experiment, chosen: Candidates, candidate: int, number: int
     split = experiment.fold(number, limits.folds)
     params = chosen.candidates[candidate].params
     run = experiment.run(params, split, epochs=limits.epochs)
-    assert run.held_out is not None and run.rows is not None and run.prediction is not None
+    assert run.held_out is not None and run.examples is not None and run.answers is not None
     assert split.held_out is not None
     return FoldResult(
         provenance=run.provenance,
@@ -44,59 +40,10 @@ def fold(experiment: Experiment, chosen: Candidates, candidate: int, number: int
         sizes={"train": len(split.train), "stop": len(split.stop), "held_out": len(split.held_out)},
         best_epoch=run.best_epoch,
         scores=run.held_out,
-        rows=run.rows,
-        prediction=run.prediction,
+        examples=run.examples,
+        answers=run.answers,
         performance=run.performance,
     )
-
-
-def baseline(experiment: Experiment) -> Baseline:
-    """Score TF-IDF with logistic regression on the same folds; the vectorizer is fitted on each training part.
-
-    A pair's features are its sentence's terms, once alone and once crossed with the criterion, so that the linear
-    model can weigh a term for each criterion.
-    """
-    started, clock = now(), time.perf_counter()
-    limits = experiment.settings.config.stage_c
-    examples, tfidf = experiment.examples, experiment.settings.config.tfidf
-    texts = np.array(
-        [f"{name}\t{text}" for name, text in zip(examples.criterion, examples.second, strict=True)], dtype=object
-    )
-    results = []
-    for number in range(limits.folds * limits.repeats):
-        split = experiment.fold(number, limits.folds)
-        assert split.held_out is not None
-        known = np.sort(np.concatenate([split.train, split.stop]))
-        model = make_pipeline(
-            TfidfVectorizer(
-                analyzer=CrossedTerms(tfidf.ngram_range), max_features=2 * tfidf.max_features, sublinear_tf=True
-            ),
-            LogisticRegression(C=10.0, max_iter=2000),
-        )
-        model.fit(texts[known], examples.label[known])
-        prediction = model.predict_proba(texts[split.held_out])[:, 1]
-        scores = experiment.agent.scores(prediction, examples, split.held_out)
-        results.append(BaselineFold(fold=number, split=split.name, scores=scores))
-    return Baseline(
-        provenance=experiment.provenance(started),
-        agent=experiment.agent.name,
-        name="TF-IDF + logistic regression",
-        folds=results,
-        performance={"seconds": round(time.perf_counter() - clock, 3)},
-    )
-
-
-class CrossedTerms:
-    """Terms of a 'criterion<TAB>sentence', alone and crossed with the criterion."""
-
-    def __init__(self, ngram_range: tuple[int, int]) -> None:
-        self._analyze = TfidfVectorizer(ngram_range=ngram_range).build_analyzer()
-
-    def __call__(self, pair: str) -> list[str]:
-        """Return the terms of one pair."""
-        criterion, _, sentence = pair.partition("\t")
-        terms: list[str] = self._analyze(sentence)
-        return terms + [f"{criterion}|{term}" for term in terms]
 
 
 def collect(experiment: Experiment, chosen: Candidates, results: Sequence[FoldResult], base: Baseline) -> StageC:
@@ -183,12 +130,13 @@ def _ensemble(
     experiment: Experiment, by: dict[tuple[int, int], FoldResult], members: list[int], ratio: float
 ) -> dict[str, Any]:
     """Score the average of the members' held-out predictions, fold by fold."""
-    position = {row: i for i, row in enumerate(experiment.examples.row)}
+    agent, examples = experiment.agent, experiment.examples
+    position = {name: i for i, name in enumerate(examples.ids)}
     f1, ece = [], []
     for number in sorted({n for _, n in by}):
-        rows = by[members[0], number].rows
-        mean = np.mean([by[member, number].prediction for member in members], axis=0)
-        scores = experiment.agent.scores(mean, experiment.examples, np.array([position[row] for row in rows]))
+        index = np.array([position[name] for name in by[members[0], number].examples])
+        answers = agent.average([agent.load(by[member, number].answers) for member in members])
+        scores = agent.scores(answers, examples, index)
         f1.append(scores["f1_macro"])
         ece.append(scores["ece"])
     return {"members": members, "f1_macro": summary(np.array(f1), ratio), "ece": summary(np.array(ece), ratio)}

@@ -43,6 +43,12 @@ class CorpusSettings(_Strict):
         default=(), description="problems that drop a row and are counted in the report instead of refused"
     )
     test_fraction: Fraction = Field(default=0.15, description="share of the posts in the test set")
+    unannotated: float = Field(
+        default=0.5,
+        ge=0.0,
+        description="(post, criterion) pairs without annotation that span agents see as examples without evidence,"
+        " per annotated pair",
+    )
 
 
 class GeneratorSettings(_Strict):

@@ -8,6 +8,8 @@ Pooling = Literal["cls", "mean", "max", "attention"]
 Activation = Literal["gelu", "relu", "silu", "tanh"]
 Optimizer = Literal["adamw", "adam"]
 Schedule = Literal["linear", "cosine"]
+Fusion = Literal["add", "gate", "concat"]
+NullPolicy = Literal["none", "threshold", "ratio", "calibrated"]
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
@@ -33,6 +35,16 @@ class Hyperparameters(BaseModel):
     schedule: Schedule = Field(alias="schedule.name")
     warmup: Rate = Field(alias="schedule.warmup")
     label_smoothing: Rate = Field(alias="loss.label_smoothing")
+    span_weight: Rate = Field(alias="loss.span_weight")
+    overlap: Rate = Field(alias="data.overlap")
+    max_answer: int = Field(alias="span.max_answer", ge=1)
+    null_policy: NullPolicy = Field(alias="null_policy.name")
+    null_threshold: Rate = Field(alias="null_policy.threshold")
+    null_ratio: float = Field(alias="null_policy.ratio", gt=0.0)
+    null_temperature: float = Field(alias="null_policy.temperature", gt=0.0)
+    joint_backbone: str = Field(alias="joint.backbone")
+    joint_fusion: Fusion = Field(alias="joint.fusion")
+    joint_dropout: Rate = Field(alias="joint.dropout")
 
     def params(self) -> dict[str, Any]:
         """Return the point under the names of the search space."""

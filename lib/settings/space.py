@@ -10,6 +10,8 @@ from lib.errors import did_you_mean
 from lib.settings.hyperparameters import NAMES, Hyperparameters
 
 Value = str | int | float | bool
+# The parameters whose choices are backbones.
+BACKBONES = ("model.backbone", "joint.backbone")
 
 
 class _Range(BaseModel):
@@ -140,7 +142,7 @@ def _outside(name: str, parameter: FloatRange | IntRange | Choices, backbones: M
             yield f"{value!r} is not possible: {error.errors()[0]['msg']}"
     if isinstance(parameter, FloatRange) and field.annotation is int:
         yield "must be of type int or categorical"
-    if name == "model.backbone":
+    if name in BACKBONES:
         for value in values:
             if value not in backbones:
                 yield f"backbone '{value}' is unknown{did_you_mean(str(value), backbones)}"
@@ -156,7 +158,7 @@ class Space(BaseModel):
     @property
     def backbones(self) -> tuple[str, ...]:
         """Names of the backbones that can be suggested."""
-        return tuple(map(str, self._choices("model.backbone")))
+        return tuple(dict.fromkeys(str(name) for parameter in BACKBONES for name in self._choices(parameter)))
 
     @property
     def shortest_length(self) -> int:

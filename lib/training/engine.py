@@ -8,16 +8,16 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lib.agents.base import Agent, Examples
+from lib.agents.base import Agent, Features, Reading
 from lib.files.hashing import derive_seed
 from lib.settings.hyperparameters import Hyperparameters
+from lib.tasks.base import Index
+from lib.tasks.examples import Examples, Targets
 from lib.training.batches import evaluation_batches, training_batches
 from lib.training.device import Device, peak_memory_mb
 from lib.training.optimizers import make_optimizer, make_scheduler
-from lib.training.tokens import Tokens
 
 Stopped = Literal["epochs", "patience", "collapsed", "pruned"]
 _EVALUATION_TOKENS = 16_384
@@ -29,14 +29,15 @@ class TrainingFailure(Exception):
 
 
 @dataclass(frozen=True)
-class Task:
+class Lesson:
     """What to train on and what to watch. train, stop: indices into the examples."""
 
     agent: Agent
     examples: Examples
-    tokens: Tokens
-    train: NDArray[np.int64]
-    stop: NDArray[np.int64]
+    features: Features
+    hyper: Hyperparameters
+    train: Index
+    stop: Index
 
 
 @dataclass
@@ -62,8 +63,7 @@ OnEpoch = Callable[[int, float], bool]
 
 def train(
     model: nn.Module,
-    task: Task,
-    hyper: Hyperparameters,
+    lesson: Lesson,
     device: Device,
     *,
     epochs: int,
@@ -79,24 +79,26 @@ def train(
     """
     started = time.perf_counter()
     outcome, clock = Outcome(), _Clock()
+    agent, hyper = lesson.agent, lesson.hyper
     model.to(device.torch)
     optimizer = make_optimizer(model, hyper)
-    per_epoch = math.ceil(math.ceil(len(task.train) / hyper.batch_size) / hyper.accumulation)
+    windows = lesson.features.windows(lesson.train)
+    per_epoch = math.ceil(math.ceil(len(windows) / hyper.batch_size) / hyper.accumulation)
     scheduler = make_scheduler(optimizer, hyper, per_epoch * epochs)
     best: dict[str, Tensor] = {}
     collapsed = 0
     for epoch in range(1, epochs + 1):
         rng = np.random.default_rng(derive_seed(seed, "batches", epoch))
-        loss = _epoch(model, task, hyper, device, optimizer, scheduler, rng, clock)
-        logits = predict(model, task.tokens, task.stop, device)
-        prediction = task.agent.decode(logits)
-        scores = task.agent.scores(prediction, task.examples, task.stop)
+        loss = _epoch(model, lesson, windows, device, optimizer, scheduler, rng, clock)
+        reading = predict(model, lesson, lesson.stop, device)
+        answers = agent.answer(reading, lesson.examples, lesson.stop, hyper)
+        scores = agent.scores(answers, lesson.examples, lesson.stop)
         outcome.history.append({"epoch": epoch, "loss": loss, "f1_macro": scores["f1_macro"], "ece": scores["ece"]})
         if not outcome.scores or scores["f1_macro"] > outcome.scores["f1_macro"]:
             outcome.scores, outcome.best_epoch = scores, epoch
             if keep_best:
                 best = {name: value.clone() for name, value in model.state_dict().items()}
-        collapsed = collapsed + 1 if _collapsed(logits) else 0
+        collapsed = collapsed + 1 if agent.collapsed(answers) else 0
         if on_epoch is not None and on_epoch(epoch, outcome.scores["f1_macro"]):
             outcome.stopped = "pruned"
         elif collapsed >= _COLLAPSED_EPOCHS and epoch < epochs:
@@ -117,54 +119,52 @@ def train(
     return outcome
 
 
-def _collapsed(logits: Tensor) -> bool:
-    """Whether every example is predicted to be of the same class."""
-    predicted = logits.argmax(dim=-1)
-    return bool((predicted == predicted[0]).all())
-
-
 @torch.inference_mode()
-def predict(model: nn.Module, tokens: Tokens, index: NDArray[np.int64], device: Device) -> Tensor:
-    """Return logits for the named examples in their order, float32 on the CPU, (n, classes)."""
+def predict(model: nn.Module, lesson: Lesson, index: Index, device: Device) -> Reading:
+    """Return the reading of examples[index].
+
+    Windows are reduced to a few rows batch by batch: memory does not grow with the length of a text.
+    """
     model.eval()
-    parts, order = [], []
-    for positions in evaluation_batches(tokens.lengths[index], _EVALUATION_TOKENS):
+    windows = lesson.features.windows(index)
+    order, parts = [], []
+    for positions in evaluation_batches(lesson.features.lengths[windows], _EVALUATION_TOKENS):
+        inputs, targets, batch = lesson.features.batch(windows[positions], device.torch)
         with torch.autocast(device.torch.type, dtype=torch.bfloat16, enabled=device.bf16):
-            parts.append(model(**tokens.batch(index[positions], device.torch)).float())
+            outputs = model(*inputs)
+        parts.append(lesson.agent.read(outputs, targets, batch, lesson.hyper))
         order.append(positions)
-    logits = torch.cat(parts).cpu()
-    result = torch.empty_like(logits)
-    result[torch.from_numpy(np.concatenate(order))] = logits
-    return result
+    back = np.argsort(np.concatenate(order), kind="stable")
+    rows = {name: torch.cat([part[name] for part in parts]).cpu().numpy()[back] for name in parts[0]}
+    return lesson.agent.gather(rows, lesson.features.tokens[0], windows, index)
 
 
 def _epoch(
     model: nn.Module,
-    task: Task,
-    hyper: Hyperparameters,
+    lesson: Lesson,
+    windows: Index,
     device: Device,
     optimizer: torch.optim.Optimizer,
     scheduler: torch.optim.lr_scheduler.LambdaLR,
     rng: np.random.Generator,
     clock: _Clock,
 ) -> float:
-    """Train one epoch. Returns the mean loss; raises TrainingFailure if it is not finite."""
+    """Train one epoch. Returns the mean loss of a window; raises TrainingFailure if it is not finite."""
     model.train()
-    batches = training_batches(task.train, task.tokens.lengths[task.train], hyper.batch_size, rng)
-    label = torch.from_numpy(task.examples.label)
+    hyper, lengths = lesson.hyper, lesson.features.lengths
+    batches = training_batches(windows, lengths[windows], hyper.batch_size, rng)
     total = torch.zeros((), device=device.torch)
     for start in range(0, len(batches), hyper.accumulation):
         group = batches[start : start + hyper.accumulation]
         size = sum(map(len, group))
-        for index in group:
+        for chosen in group:
             begin = time.perf_counter()
-            inputs = task.tokens.batch(index, device.torch)
-            target = label[torch.from_numpy(index)].to(device.torch, non_blocking=True)
+            inputs, targets, _ = lesson.features.batch(chosen, device.torch)
             ready = time.perf_counter()
-            total += _backward(model, task.agent, inputs, target, hyper, device, size)
+            total += _backward(model, lesson, inputs, targets, device, size)
             clock.data += ready - begin
             clock.step += time.perf_counter() - ready
-            clock.tokens += int(task.tokens.lengths[index].sum())
+            clock.tokens += int(lengths[chosen].sum())
         begin = time.perf_counter()
         nn.utils.clip_grad_norm_(model.parameters(), hyper.clip_norm)
         optimizer.step()
@@ -172,29 +172,22 @@ def _epoch(
         scheduler.step()
         clock.step += time.perf_counter() - begin
     # One look at the loss an epoch: looking at every step would stall the device.
-    mean = float(total) / len(task.train)
+    mean = float(total) / len(windows)
     if not math.isfinite(mean):
         raise TrainingFailure("the loss is not finite")
     return mean
 
 
 def _backward(
-    model: nn.Module,
-    agent: Agent,
-    inputs: dict[str, Tensor],
-    target: Tensor,
-    hyper: Hyperparameters,
-    device: Device,
-    size: int,
+    model: nn.Module, lesson: Lesson, inputs: list[dict[str, Tensor]], targets: Targets, device: Device, size: int
 ) -> Tensor:
-    """Add one batch's gradient, as its share of an effective batch of `size` examples. Returns the summed loss."""
+    """Add one batch's gradient, as its share of an effective batch of `size` windows. Returns the summed loss."""
     try:
         with torch.autocast(device.torch.type, dtype=torch.bfloat16, enabled=device.bf16):
-            logits = model(**inputs)
-        loss = agent.loss(logits, target, hyper)
+            outputs = model(*inputs)
+        loss = lesson.agent.loss(outputs, targets, lesson.hyper)
         torch.autograd.backward(loss / size)
     except torch.OutOfMemoryError as error:
-        raise TrainingFailure(
-            f"out of memory: {len(target)} examples of {inputs['input_ids'].shape[1]} tokens do not fit"
-        ) from error
+        windows, tokens = inputs[0]["input_ids"].shape
+        raise TrainingFailure(f"out of memory: {windows} windows of {tokens} tokens do not fit") from error
     return loss.detach()

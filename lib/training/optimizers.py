@@ -22,7 +22,7 @@ def make_optimizer(model: nn.Module, hyper: Hyperparameters) -> torch.optim.Opti
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            key = (name.startswith("encoder."), parameter.ndim > 1)
+            key = (name.partition(".")[0].endswith("encoder"), parameter.ndim > 1)
             groups.setdefault(key, []).append(parameter)
     options = [
         {

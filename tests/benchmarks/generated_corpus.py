@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from lib.cli.main import main
+from lib.search.baseline import baseline
 from lib.search.experiment import Experiment
-from lib.search.stage_c import baseline
 from lib.settings.load import load_settings, merge, read_yaml, save_settings
 
 PARAMS = {

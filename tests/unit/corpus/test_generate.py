@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 
 from lib.corpus.generate import generate
 from lib.corpus.reading import read_corpus
-from lib.search.stage_c import CrossedTerms
+from lib.search.baseline import CrossedTerms
 from lib.settings.config import CorpusSettings
 
 

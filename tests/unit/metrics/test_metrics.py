@@ -28,7 +28,7 @@ def test_bins_are_closed_on_the_right() -> None:
 @given(probability=arrays(np.float64, st.integers(2, 60), elements=st.floats(0.001, 0.999)), seed=st.integers(0, 99))
 def test_scores_agree_with_torchmetrics_and_scikit_learn(probability, seed: int) -> None:
     label = np.random.default_rng(seed).integers(0, 2, len(probability))
-    found = score(probability, label, ["A"] * len(label))
+    found = score(probability, probability > 0.5, label, ["A"] * len(label))
     both = torch.from_numpy(np.stack([1 - probability, probability], axis=1)).float()
     confidence = both.max(dim=1).values.double().numpy()
     on_edge = np.abs(confidence * 15 - np.round(confidence * 15)) < 1e-4
@@ -51,22 +51,19 @@ def test_scores_agree_with_torchmetrics_and_scikit_learn(probability, seed: int)
 def test_f1_and_confusion_by_hand() -> None:
     label, predicted = np.array([1, 1, 0, 0, 0]), np.array([1, 0, 0, 0, 1])
     assert f1_macro(label, predicted) == pytest.approx((1 / 2 + 2 / 3) / 2)
-    found = score(np.array([0.9, 0.2, 0.1, 0.3, 0.7]), label, ["A", "A", "A", "B", "B"])
-    assert found["per_criterion"]["A"] == {
-        "f1_macro": pytest.approx((2 / 3 + 2 / 3) / 2),
-        "true_negative": 1,
-        "false_positive": 0,
-        "false_negative": 1,
-        "true_positive": 1,
-    }
+    probability = np.array([0.9, 0.2, 0.1, 0.3, 0.7])
+    found = score(probability, probability > 0.5, label, ["A", "A", "A", "B", "B"])
+    table = {"true_negative": 1, "false_positive": 0, "false_negative": 1, "true_positive": 1}
+    assert found["per_criterion"]["A"] == {"f1_macro": pytest.approx((2 / 3 + 2 / 3) / 2), "confusion": table}
+    assert found["confusion"] == {"true_negative": 2, "false_positive": 1, "false_negative": 1, "true_positive": 1}
     assert found["per_criterion"]["B"]["f1_macro"] == pytest.approx(1 / 3)
 
 
 def test_what_cannot_be_scored_is_refused() -> None:
     with pytest.raises(ValueError, match="no predictions"):
-        score(np.array([]), np.array([], dtype=int), [])
+        score(np.array([]), np.array([], dtype=bool), np.array([], dtype=int), [])
     with pytest.raises(ValueError, match="not finite"):
-        score(np.array([np.nan]), np.array([1]), ["A"])
+        score(np.array([np.nan]), np.array([True]), np.array([1]), ["A"])
     with pytest.raises(ValueError, match="no predictions"):
         expected_calibration_error(np.array([]), np.array([], dtype=bool))
     with pytest.raises(ValueError, match="alike"):

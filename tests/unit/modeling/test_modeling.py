@@ -7,29 +7,19 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, tiny_settings
+from conftest import ROOT, params
 from transformers import AutoModel
 
-from lib.agents.base import Examples
-from lib.agents.criteria import AGENT
 from lib.errors import UserError
 from lib.files.documents import now, provenance
 from lib.modeling.backbones import MANIFEST, BackboneManifest, Backbones, fetch
-from lib.modeling.classifier import head
+from lib.modeling.heads import head
 from lib.modeling.pooling import Pool
+from lib.modeling.tokens import tokenize
 from lib.settings.config import Architecture, FolderBackbone, HubBackbone, PackageBackbone, TinyBackbone
-from lib.settings.hyperparameters import Hyperparameters, Pooling
-from lib.training.device import Device
-from lib.training.engine import predict
-from lib.training.tokens import tokenize
+from lib.settings.hyperparameters import Hyperparameters
 
 TEXTS = ["The writer is tired nearly every day.", "I could not sleep at all last night, again."] * 20
-
-
-def hyper(**more: object) -> Hyperparameters:
-    space = tiny_settings().space.parameters
-    params = {name: getattr(p, "choices", [getattr(p, "low", None)])[0] for name, p in space.items()}
-    return Hyperparameters(**params | more)
 
 
 def tiny_backbone(project: Path, architecture: Architecture) -> Backbones:
@@ -42,38 +32,12 @@ def tiny_backbone(project: Path, architecture: Architecture) -> Backbones:
 
 
 @pytest.mark.parametrize("architecture", get_args(Architecture))
-def test_every_architecture_is_built_saved_loaded_and_pools_alike(project: Path, architecture: Architecture) -> None:
-    backbones = tiny_backbone(project, architecture)
-    tokenizer = backbones.tokenizer("x")
-    n = 5
-    second = ["I slept " + "very " * i + "badly" for i in range(n)]
-    examples = Examples([TEXTS[0]] * n, second, np.arange(n) % 2, ["A"] * n, ["p"] * n, list(range(n)))
-    tokens = tokenize(tokenizer, examples, max_length=64, fingerprint="f", cache=project / "cache")
-    device = Device(torch.device("cpu"), bf16=False)
-    for pooling in get_args(Pooling):
-        torch.manual_seed(0)
-        wanted = hyper(**{"model.pooling": pooling, "head.layers": 2})
-        model = AGENT.model(backbones.encoder("x", tokens.vocabulary), wanted, tokens.cls_token_id)
-        together = predict(model, tokens, np.arange(n), device)
-        alone = torch.cat([predict(model, tokens, np.array([i]), device) for i in range(n)])
-        assert together.shape == (n, 2)
-        # Padding changes nothing, on whichever side it is; but transformers' ConvBERT convolves over padding.
-        assert torch.allclose(together, alone, atol=0.1 if architecture == "convbert" else 1e-4), pooling
-    batch = tokens.batch(np.arange(n), torch.device("cpu"))
-    padding_first = batch["attention_mask"][0, 0] == 0
-    assert bool(padding_first) == (architecture == "xlnet")
-    numbers = tokens.vocabulary[batch["input_ids"][n - 1][batch["attention_mask"][n - 1].bool()]]
-    first = tokenizer.decode(numbers)
-    assert first.lower().find("writer") < first.lower().find("slept")
-
-
-@pytest.mark.parametrize("architecture", get_args(Architecture))
 def test_a_trimmed_vocabulary_gives_equal_vectors(project: Path, architecture: Architecture) -> None:
     backbones = tiny_backbone(project, architecture)
     second = ["I slept badly", "I could not sleep at all", "Zebras?"]
-    examples = Examples([TEXTS[0]] * 3, second, np.zeros(3, dtype=np.int64), ["A"] * 3, ["p"] * 3, [0, 1, 2])
-    tokens = tokenize(backbones.tokenizer("x"), examples, max_length=64, fingerprint="f", cache=project / "cache")
-    batch = tokens.batch(np.arange(3), torch.device("cpu"))
+    options = {"max_length": 64, "overlap": None, "fingerprint": "f", "cache": project / "cache"}
+    tokens = tokenize(backbones.tokenizer("x"), [TEXTS[0]] * 3, second, **options)
+    batch = tokens.batch(np.arange(3)).inputs
     whole = AutoModel.from_pretrained(project / "backbones/x").eval()
     trimmed = backbones.encoder("x", tokens.vocabulary).eval()
     rows = trimmed.get_input_embeddings().num_embeddings
@@ -150,6 +114,6 @@ def test_pooling_by_hand() -> None:
 
 def test_heads_have_the_layers_asked_for() -> None:
     for layers in (1, 2, 3):
-        built = head(8, 2, layers=layers, hidden=5, activation="relu", dropout=0.1)
+        built = head(8, 2, Hyperparameters(**params(**{"head.layers": layers})))
         assert sum(isinstance(m, torch.nn.Linear) for m in built) == layers
         assert built(torch.zeros(4, 8)).shape == (4, 2)

@@ -1,15 +1,17 @@
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_settings
+from conftest import params as lowest
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from lib.errors import UserError
+from lib.modeling.tokens import check_criteria_fit, tokenize
 from lib.search.experiment import Experiment, PrunedError
 from lib.settings.config import TrainingSettings
 from lib.settings.hyperparameters import Hyperparameters
@@ -17,9 +19,9 @@ from lib.settings.load import read_settings
 from lib.training import device as devices
 from lib.training.batches import evaluation_batches, training_batches
 from lib.training.device import Device
-from lib.training.engine import Task, TrainingFailure, predict, train
+from lib.training.engine import Lesson, TrainingFailure, predict, train
+from lib.training.features import make_features
 from lib.training.optimizers import make_optimizer, rate
-from lib.training.tokens import check_criteria_fit, tokenize
 
 CPU = Device(torch.device("cpu"), bf16=False)
 
@@ -30,19 +32,19 @@ def experiment(copy_of_finished: Path) -> Experiment:
 
 
 def params(**more: object) -> dict:
-    space = tiny_settings().space.parameters
-    chosen = {name: getattr(p, "choices", [getattr(p, "low", None)])[0] for name, p in space.items()}
-    return chosen | {"optim.lr": 1e-3, "head.dropout": 0.0, "model.pooling": "mean"} | more
+    return lowest(**{"optim.lr": 1e-3, "head.dropout": 0.0, "model.pooling": "mean"} | more)
 
 
-def parts(experiment: Experiment, hyper: Hyperparameters) -> tuple[nn.Module, Task]:
+def parts(experiment: Experiment, hyper: Hyperparameters) -> tuple[nn.Module, Lesson]:
     torch.manual_seed(0)
-    tokenizer = experiment.backbones.tokenizer(hyper.backbone)
-    tokens = tokenize(tokenizer, experiment.examples, max_length=64, fingerprint="f", cache=Path("cache"))
-    encoder = experiment.backbones.encoder(hyper.backbone, tokens.vocabulary)
-    model = experiment.agent.model(encoder, hyper, tokens.cls_token_id)
+    features = make_features(experiment.agent, experiment.examples, hyper, experiment.backbones, Path("cache"))
+    encoders = [
+        experiment.backbones.encoder(name, tokens.vocabulary)
+        for name, tokens in zip(experiment.agent.backbones(hyper), features.tokens, strict=True)
+    ]
+    model = experiment.agent.model(encoders, features.tokens, hyper)
     split = experiment.development_split(0)
-    return model, Task(experiment.agent, experiment.examples, tokens, split.train, split.stop)
+    return model, Lesson(experiment.agent, experiment.examples, features, hyper, split.train, split.stop)
 
 
 @given(
@@ -92,14 +94,13 @@ def test_accumulated_batches_are_one_large_batch(experiment) -> None:
     results = []
     for size, accumulation in ((16, 1), (8, 2)):
         hyper = Hyperparameters(**params(**{"optim.batch_size": size, "optim.accumulation": accumulation}))
-        model, task = parts(experiment, hyper)
+        model, lesson = parts(experiment, hyper)
         for module in model.modules():
             if isinstance(module, nn.Dropout):
                 module.p = 0.0
             if hasattr(module, "dropout_prob"):  # of the attention, given to SDPA
                 module.dropout_prob = 0.0
-        task = Task(task.agent, task.examples, task.tokens, task.train[:16], task.stop)
-        train(model, task, hyper, CPU, epochs=1, patience=1, seed=3)
+        train(model, replace(lesson, train=lesson.train[:16]), CPU, epochs=1, patience=1, seed=3)
         results.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
     # Adam turns rounding in near-zero gradients into steps, hence the mean and not the largest difference.
     assert (results[0] - results[1]).abs().mean() < 1e-6
@@ -107,57 +108,56 @@ def test_accumulated_batches_are_one_large_batch(experiment) -> None:
 
 def test_a_model_overfits_a_few_examples(experiment) -> None:
     hyper = Hyperparameters(**params(**{"optim.lr": 3e-3}))
-    model, task = parts(experiment, hyper)
-    few = task.train[:32]
-    outcome = train(
-        model, Task(task.agent, task.examples, task.tokens, few, few), hyper, CPU, epochs=60, patience=60, seed=0
-    )
+    model, lesson = parts(experiment, hyper)
+    few = lesson.train[:32]
+    outcome = train(model, replace(lesson, train=few, stop=few), CPU, epochs=60, patience=60, seed=0)
     assert outcome.scores["f1_macro"] >= 0.95
 
 
 def test_the_best_epoch_is_kept_and_patience_stops(experiment) -> None:
     hyper = Hyperparameters(**params())
-    model, task = parts(experiment, hyper)
-    outcome = train(model, task, hyper, CPU, epochs=30, patience=2, seed=0, keep_best=True)
+    model, lesson = parts(experiment, hyper)
+    outcome = train(model, lesson, CPU, epochs=30, patience=2, seed=0, keep_best=True)
     best = max(entry["f1_macro"] for entry in outcome.history)
     assert outcome.scores["f1_macro"] == best == outcome.history[outcome.best_epoch - 1]["f1_macro"]
-    again = task.agent.scores(
-        task.agent.decode(predict(model, task.tokens, task.stop, CPU)), task.examples, task.stop
-    )
+    reading = predict(model, lesson, lesson.stop, CPU)
+    answers = lesson.agent.answer(reading, lesson.examples, lesson.stop, hyper)
+    again = lesson.agent.scores(answers, lesson.examples, lesson.stop)
     assert again == outcome.scores
     assert outcome.stopped in {"patience", "collapsed"} and len(outcome.history) < 30
 
 
 def test_a_collapsed_model_stops_early(experiment) -> None:
     hyper = Hyperparameters(**params(**{"optim.lr": 1e-9}))
-    model, task = parts(experiment, hyper)
+    model, lesson = parts(experiment, hyper)
     with torch.no_grad():
-        model.head[-1].bias.copy_(torch.tensor([5.0, -5.0]))
-    outcome = train(model, task, hyper, CPU, epochs=10, patience=9, seed=0)
+        model.label_head[-1].bias.copy_(torch.tensor([5.0, -5.0]))
+    outcome = train(model, lesson, CPU, epochs=10, patience=9, seed=0)
     assert outcome.stopped == "collapsed" and len(outcome.history) == 3
 
 
 def test_a_loss_that_is_not_finite_and_lack_of_memory_fail_with_their_reason(experiment, monkeypatch) -> None:
     hyper = Hyperparameters(**params())
-    model, task = parts(experiment, hyper)
+    model, lesson = parts(experiment, hyper)
     with torch.no_grad():
-        model.head[-1].weight.fill_(float("nan"))
+        model.label_head[-1].weight.fill_(float("nan"))
     with pytest.raises(TrainingFailure, match="the loss is not finite"):
-        train(model, task, hyper, CPU, epochs=1, patience=1, seed=0)
+        train(model, lesson, CPU, epochs=1, patience=1, seed=0)
 
     def full(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(model, "forward", full)
-    with pytest.raises(TrainingFailure, match=r"out of memory: \d+ examples of \d+ tokens"):
-        train(model, task, hyper, CPU, epochs=1, patience=1, seed=0)
+    with pytest.raises(TrainingFailure, match=r"out of memory: \d+ windows of \d+ tokens"):
+        train(model, lesson, CPU, epochs=1, patience=1, seed=0)
 
 
 def test_the_criterion_is_never_truncated(experiment) -> None:
     tokenizer = experiment.backbones.tokenizer("tiny-bert")
     examples = experiment.examples
     limit = 24
-    tokens = tokenize(tokenizer, examples, max_length=limit, fingerprint="f", cache=Path("cache"))
+    options = {"max_length": limit, "overlap": None, "fingerprint": "f", "cache": Path("cache")}
+    tokens = tokenize(tokenizer, examples.first, examples.second, **options)
     assert tokens.lengths.max() == limit
     for i in range(0, len(examples), 7):
         ids = tokens.vocabulary[tokens.ids[tokens.offsets[i] : tokens.offsets[i + 1]]].tolist()
@@ -224,6 +224,6 @@ def test_devices_by_name(monkeypatch) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_training_on_a_gpu(experiment) -> None:
     hyper = Hyperparameters(**params())
-    model, task = parts(experiment, hyper)
-    outcome = train(model, task, hyper, devices.choose(TrainingSettings(device="cuda")), epochs=1, patience=1, seed=0)
+    model, lesson = parts(experiment, hyper)
+    outcome = train(model, lesson, devices.choose(TrainingSettings(device="cuda")), epochs=1, patience=1, seed=0)
     assert outcome.performance["peak_memory_mb"] > 0

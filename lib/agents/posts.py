@@ -1,0 +1,58 @@
+"""Agents that read whole posts in windows: their examples are (criterion, post) pairs."""
+
+from collections import defaultdict
+
+import numpy as np
+
+from lib.agents.base import Agent
+from lib.corpus.store import Development
+from lib.files.hashing import derive_seed
+from lib.tasks.examples import Characters, Examples
+
+
+class PostAgent(Agent):
+    """Reads (criterion text, post)."""
+
+    reads_posts = True
+
+    def examples(self, development: Development, *, unannotated: float, seed: int) -> Examples:
+        """Return a pair for each annotated (post, criterion), and unannotated ones as examples without evidence.
+
+        All sentences of status 1 are answers. A pair with a sentence of status 1 that was not found in its post is
+        left out: its evidence is there, but not known where.
+        """
+        answers: dict[tuple[str, str], set[Characters]] = defaultdict(set)
+        lost: set[tuple[str, str]] = set()
+        columns = ("post_id", "criterion", "status", "start", "end")
+        for post_id, criterion, status, start, end in zip(
+            *(development.annotations[c] for c in columns), strict=True
+        ):
+            pair = answers[post_id, criterion]
+            if status == 1 and start >= 0:
+                pair.add((int(start), int(end)))
+            elif status == 1:
+                lost.add((post_id, criterion))
+        drawn = _unannotated(development, set(answers), round(unannotated * len(answers)), seed)
+        texts = dict(zip(development.posts["post_id"], development.posts["text"], strict=True))
+        order = [(post, criterion) for post in texts for criterion in development.criteria]
+        known = (set(answers) - lost) | drawn
+        pairs = [pair for pair in order if pair in known]
+        return Examples(
+            first=[development.criteria[criterion] for _, criterion in pairs],
+            second=[texts[post] for post, _ in pairs],
+            label=np.array([bool(answers.get(pair)) for pair in pairs], dtype=np.int64),
+            answers=[sorted(answers.get(pair, ())) for pair in pairs],
+            criterion=[criterion for _, criterion in pairs],
+            post_id=[post for post, _ in pairs],
+            ids=[f"{post} {criterion}" for post, criterion in pairs],
+        )
+
+
+def _unannotated(
+    development: Development, annotated: set[tuple[str, str]], n: int, seed: int
+) -> set[tuple[str, str]]:
+    """Draw n (post, criterion) pairs without an annotation, or all there are."""
+    criteria = [name for name in development.criteria if any(name == criterion for _, criterion in annotated)]
+    others = [(post, name) for post in development.post_ids for name in criteria if (post, name) not in annotated]
+    rng = np.random.default_rng(derive_seed(seed, "unannotated pairs"))
+    return {others[i] for i in rng.permutation(len(others))[:n]}

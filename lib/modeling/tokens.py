@@ -1,0 +1,192 @@
+"""Tokens of text pairs: made once per (backbone, texts, max length, overlap), kept on disk, padded per batch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from lib.errors import UserError
+from lib.files.atomic import replacing
+from lib.files.hashing import hash_value
+
+_LEAST_ROOM = 4
+_FORMAT = 3  # of the files in the cache
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows padded to the longest among them.
+
+    inputs: the encoder's, (batch, tokens) each. place: (batch, tokens) where each token stands in the flat arrays,
+    meaningless at padding. mask: (batch, tokens), False at padding.
+    """
+
+    inputs: dict[str, Tensor]
+    place: Tensor
+    mask: Tensor
+
+    def pad(self, flat: Tensor, fill: Any) -> Tensor:
+        """Lay a flat array, (total,), out as this batch, (batch, tokens), with `fill` at padding."""
+        return flat[self.place].masked_fill(~self.mask, fill)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Windows of tokenised pairs, one after the other. A pair that is cut, not windowed, has one window.
+
+    ids, types: (total,). offsets: (windows + 1,) where each window starts. pair: (windows,) whose window it is.
+    start, end: (total,) the characters of the pair's second text that a token stands for; -1 for any other token.
+    Ids are places in `vocabulary`, (size,), the tokenizer's ids that occur, ascending; the encoder is trimmed to it.
+    """
+
+    ids: Tensor
+    types: Tensor | None
+    offsets: NDArray[np.int64]
+    pair: NDArray[np.int64]
+    start: NDArray[np.int32]
+    end: NDArray[np.int32]
+    vocabulary: NDArray[np.int64]
+    pad_token_id: int
+    cls_token_id: int
+    pad_left: bool
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens per window."""
+        return np.diff(self.offsets)
+
+    @cached_property
+    def cls(self) -> NDArray[np.int64]:
+        """Where each window's cls token stands in the flat arrays, (windows,)."""
+        return np.flatnonzero((self.ids.numpy() == self.cls_token_id) & (self.start < 0))
+
+    def windows(self, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the windows of the named pairs, ascending."""
+        return np.flatnonzero(np.isin(self.pair, pairs))
+
+    def batch(self, windows: NDArray[np.int64]) -> Batch:
+        """Pad the named windows, on the CPU."""
+        lengths = self.lengths[windows]
+        width = int(lengths.max())
+        column = np.arange(width)[None, :]
+        first = (width - lengths)[:, None] if self.pad_left else np.zeros((len(windows), 1), dtype=np.int64)
+        mask = torch.from_numpy((column >= first) & (column < first + lengths[:, None]))
+        place = torch.from_numpy(np.clip(self.offsets[windows][:, None] + column - first, 0, len(self.ids) - 1))
+        empty = Batch({}, place, mask)
+        inputs = {"input_ids": empty.pad(self.ids, self.pad_token_id), "attention_mask": mask.long()}
+        if self.types is not None:
+            inputs["token_type_ids"] = empty.pad(self.types, 0)
+        return Batch(inputs, place, mask)
+
+
+def check_criteria_fit(
+    tokenizer: PreTrainedTokenizerBase, criteria: Mapping[str, str], max_length: int, name: str
+) -> None:
+    """Raise UserError if a criterion leaves no room for text: it is the query and is never truncated."""
+    problems = []
+    for criterion, text in criteria.items():
+        needed = len(tokenizer(text, "")["input_ids"]) + _LEAST_ROOM
+        if needed > max_length:
+            problems.append(
+                f"criterion '{criterion}' needs {needed} tokens of backbone '{name}' and room for text, but"
+                f" data.max_length goes down to {max_length}; raise it under 'constraints' or shorten the criterion"
+            )
+    if problems:
+        raise UserError(problems)
+
+
+def tokenize(
+    tokenizer: PreTrainedTokenizerBase,
+    first: Sequence[str],
+    second: Sequence[str],
+    *,
+    max_length: int,
+    overlap: float | None,
+    fingerprint: str,
+    cache: Path,
+) -> Tokens:
+    """Return the tokens of all pairs, from `cache` if they were made before.
+
+    `first` is never truncated. overlap: None cuts `second` off at max_length; a share in [0, 1) lays windows over all
+    of it, the neighbours sharing that share of the room beside the longest `first`. fingerprint: of the backbone.
+    """
+    path = cache / f"{hash_value([fingerprint, max_length, overlap, list(first), list(second), _FORMAT])}.npz"
+    if not path.exists():
+        arrays = _encode(tokenizer, first, second, max_length, overlap)
+        with replacing(path) as temporary:
+            np.savez(temporary, allow_pickle=False, **arrays)
+    with np.load(path) as kept:
+        arrays = dict(kept)
+    types, vocabulary = arrays["types"], arrays["vocabulary"].astype(np.int64)
+    return Tokens(
+        ids=torch.from_numpy(arrays["ids"].astype(np.int64)),
+        types=torch.from_numpy(types.astype(np.int64)) if len(types) else None,
+        offsets=arrays["offsets"],
+        pair=arrays["pair"],
+        start=arrays["start"],
+        end=arrays["end"],
+        vocabulary=vocabulary,
+        pad_token_id=int(np.searchsorted(vocabulary, tokenizer.pad_token_id)),
+        cls_token_id=int(np.searchsorted(vocabulary, tokenizer.cls_token_id)),
+        pad_left=tokenizer.padding_side == "left",
+    )
+
+
+def _encode(
+    tokenizer: PreTrainedTokenizerBase,
+    first: Sequence[str],
+    second: Sequence[str],
+    max_length: int,
+    overlap: float | None,
+) -> dict[str, NDArray[Any]]:
+    windows: dict[str, Any] = {}
+    if overlap is not None:
+        longest = max(len(tokenizer(text, "")["input_ids"]) for text in set(first))
+        windows = {"return_overflowing_tokens": True, "stride": int(overlap * (max_length - longest))}
+    encoded = tokenizer(
+        list(first),
+        list(second),
+        truncation="only_second",
+        max_length=max_length,
+        return_attention_mask=False,
+        return_offsets_mapping=True,
+        **windows,
+    )
+    ids = encoded["input_ids"]
+    pair = np.array(encoded.get("overflow_to_sample_mapping", range(len(ids))), dtype=np.int64)
+    spans = [_characters(encoded, window, second[pair[window]]) for window in range(len(ids))]
+    # With all ids up to padding's, padding keeps its number: RoBERTa counts positions from it.
+    always = [*range(tokenizer.pad_token_id + 1), tokenizer.cls_token_id]
+    vocabulary, places = np.unique(np.concatenate([always, *ids]), return_inverse=True)
+    typed = "token_type_ids" in tokenizer.model_input_names
+    return {
+        "ids": places[len(always) :].astype(np.int32),
+        "types": (np.concatenate(encoded["token_type_ids"]) if typed else np.zeros(0)).astype(np.int8),
+        "offsets": np.cumsum([0, *map(len, ids)], dtype=np.int64),
+        "pair": pair,
+        "start": np.concatenate([span[:, 0] for span in spans]).astype(np.int32),
+        "end": np.concatenate([span[:, 1] for span in spans]).astype(np.int32),
+        "vocabulary": vocabulary,
+    }
+
+
+def _characters(encoded: Any, window: int, text: str) -> NDArray[np.int64]:
+    """Return (tokens, 2): each token's characters of the second text without white space at its ends, else -1."""
+    of_second = np.array([number == 1 for number in encoded.sequence_ids(window)])
+    spans = np.array(encoded["offset_mapping"][window], dtype=np.int64).reshape(-1, 2)
+    solid = np.array([not character.isspace() for character in text], dtype=bool)
+    # The next character that is no white space, and the end of the last one before.
+    following = np.append(np.where(solid, np.arange(len(text)), len(text)), len(text))
+    following = np.minimum.accumulate(following[::-1])[::-1]
+    before = np.maximum.accumulate(np.insert(np.where(solid, np.arange(len(text)) + 1, 0), 0, 0))
+    spans = np.where(of_second[:, None], spans, 0)
+    trimmed = np.stack([following[spans[:, 0]], before[spans[:, 1]]], axis=1)
+    kept = of_second & (trimmed[:, 0] < trimmed[:, 1])
+    return np.where(kept[:, None], trimmed, -1)

@@ -1,0 +1,184 @@
+"""Where is the evidence? A span of the text, or none; windows of a post compete with each other and with "none".
+
+A window's logits weigh each span against the window's own "none", at its cls token: score = start + end - none. The
+normalisation of the window cancels out, so scores of different windows compare, and "none" scores 0 for all of them.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from torch import Tensor
+from torch.nn import functional as F
+
+from lib.metrics.spans import RIGHT, score
+from lib.modeling.models import Outputs
+from lib.modeling.tokens import Batch, Tokens
+from lib.settings.hyperparameters import Hyperparameters
+from lib.tasks.base import Index, Task
+from lib.tasks.decision import fit_temperature, negative_log_likelihood, says_yes
+from lib.tasks.examples import Characters, Examples, Targets
+
+# Starts and ends that are combined in a window, and spans that are kept of a window and of an example.
+_ENDS, _BEST = 20, 10
+Candidate = tuple[int, int, float]
+Candidates = list[list[Candidate]]
+
+
+@dataclass(frozen=True)
+class Spans:
+    """For n examples: none, (n,), the probability of no evidence; the best spans (start, end, probability), most
+    probable first, in characters; yes, (n,) bool, whether the first of them is the answer, or "none" is."""
+
+    none: NDArray[np.float64]
+    candidates: Candidates
+    yes: NDArray[np.bool_]
+
+
+class SpanTask(Task[Candidates, Spans]):
+    """A reading is, per example, its best spans (start, end, score), in characters."""
+
+    name = "span"
+
+    def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:
+        """Marginal cross entropy of start and end over all gold tokens (Clark & Gardner, 2018), smoothed."""
+        total = outputs["start"].new_zeros(len(targets.weight), dtype=targets.weight.dtype)
+        possible = targets.allowed | targets.cls
+        for name, gold in (("start", targets.start), ("end", targets.end)):
+            log = outputs[name].float().masked_fill(~possible, float("-inf")).log_softmax(dim=-1)
+            right = log.masked_fill(~gold, float("-inf")).logsumexp(dim=-1)
+            evenly = log.masked_fill(~possible, 0).sum(dim=-1) / possible.sum(dim=-1)
+            total = total - (1 - hyper.label_smoothing) * right - hyper.label_smoothing * evenly
+        return (total / 2 * targets.weight).sum()
+
+    def read(self, outputs: Outputs, targets: Targets, batch: Batch, hyper: Hyperparameters) -> dict[str, Tensor]:
+        """Return each window's best spans, (batch, 10): 'score', 'start' and 'end', places in the flat arrays."""
+        start, end = outputs["start"].float(), outputs["end"].float()
+        none = ((start + end) * targets.cls).sum(dim=-1)
+        ends = min(_ENDS, start.shape[1])
+        starts, from_ = start.masked_fill(~targets.allowed, float("-inf")).topk(ends)
+        stops, to = end.masked_fill(~targets.allowed, float("-inf")).topk(ends)
+        tokens = to[:, None, :] - from_[:, :, None]
+        legal = (tokens >= 0) & (tokens < hyper.max_answer)
+        scores = (starts[:, :, None] + stops[:, None, :] - none[:, None, None]).masked_fill(~legal, float("-inf"))
+        best, which = scores.flatten(1).topk(min(_BEST, ends * ends))
+        place = batch.place.to(start.device)
+        found = {
+            "score": best,
+            "start": place.gather(1, from_.gather(1, which // ends)),
+            "end": place.gather(1, to.gather(1, which % ends)),
+        }
+        missing = (0, _BEST - best.shape[1])
+        return {n: F.pad(v, missing, value=float("-inf") if n == "score" else 0) for n, v in found.items()}
+
+    def gather(self, rows: Mapping[str, NDArray[Any]], tokens: Tokens, windows: Index, index: Index) -> Candidates:
+        """Keep each example's best spans; one that two windows share counts once, by its higher score."""
+        of: dict[int, dict[tuple[int, int], float]] = defaultdict(dict)
+        starts, ends = tokens.start[rows["start"]], tokens.end[rows["end"]]
+        for row, column in np.argwhere(np.isfinite(rows["score"])):
+            spans = of[int(tokens.pair[windows[row]])]
+            span = (int(starts[row, column]), int(ends[row, column]))
+            spans[span] = max(spans.get(span, -np.inf), float(rows["score"][row, column]))
+        ordered = {pair: sorted(spans.items(), key=lambda item: (-item[1], item[0])) for pair, spans in of.items()}
+        return [[(*span, value) for span, value in ordered.get(int(pair), [])[:_BEST]] for pair in index]
+
+    def select(self, reading: Candidates, chosen: Index) -> Candidates:
+        """Return the spans of some examples."""
+        return [reading[place] for place in chosen]
+
+    def fit_temperature(self, reading: Candidates, examples: Examples, index: Index) -> float:
+        """Fit by the negative log likelihood of whether there is evidence."""
+        truth = np.array([bool(examples.answers[i]) for i in index], dtype=np.int64)
+        scores = _padded(reading)
+        return fit_temperature(lambda t: negative_log_likelihood(1 - softmax(scores / t, axis=1)[:, 0], truth))
+
+    def answer(self, reading: Candidates, temperature: NDArray[np.float64], hyper: Hyperparameters) -> Spans:
+        """Without a null policy there always is an answer."""
+        none, candidates = _chances(reading, temperature)
+        best = np.array([spans[0][2] if spans else 0.0 for spans in candidates])
+        found = np.array([bool(spans) for spans in candidates])
+        return Spans(none, candidates, found & says_yes(hyper, 1 - none, best, none, without_policy=found))
+
+    def plain(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Spans:
+        """Take each example's best parts as its spans."""
+        ranked = [sorted(parts, key=lambda part: (-part[1], part[0]))[:_BEST] for parts in scored]
+        reading = [[(*span, odds) for span, odds in parts] for parts in ranked]
+        none, candidates = _chances(reading, np.ones(len(reading)))
+        return Spans(none, candidates, np.array([bool(spans) for spans in candidates]) & (none < 0.5))
+
+    def probability(self, answers: Spans) -> NDArray[np.float64]:
+        """Return the probability that there is evidence."""
+        return 1 - answers.none
+
+    def score(self, answers: Spans, examples: Examples, index: Index) -> dict[str, Any]:
+        """Score the answers' texts."""
+        texts = [
+            examples.second[i][slice(*spans[0][:2])] if yes else ""
+            for i, spans, yes in zip(index, answers.candidates, answers.yes, strict=True)
+        ]
+        golds = [[examples.second[i][slice(*characters)] for characters in examples.answers[i]] for i in index]
+        criterion = [examples.criterion[i] for i in index]
+        return score(texts, golds, confidence(answers), self.probability(answers), criterion)
+
+    def average(self, members: Sequence[Spans]) -> Spans:
+        """Average the probabilities of equal spans and of none."""
+        candidates: Candidates = []
+        for lists in zip(*(member.candidates for member in members), strict=True):
+            total: dict[tuple[int, int], float] = defaultdict(float)
+            for start, end, chance in (candidate for spans in lists for candidate in spans):
+                total[start, end] += chance / len(members)
+            ordered = sorted(total.items(), key=lambda item: (-item[1], item[0]))
+            candidates.append([(*span, chance) for span, chance in ordered])
+        none = np.mean([member.none for member in members], axis=0)
+        return Spans(none, candidates, np.array([bool(c) for c in candidates]) & (none < 0.5))
+
+    def dump(self, answers: Spans) -> dict[str, Any]:
+        """Return lists; nothing of the text."""
+        candidates = [[list(candidate) for candidate in spans] for spans in answers.candidates]
+        return {"none": answers.none.tolist(), "candidates": candidates, "yes": answers.yes.tolist()}
+
+    def load(self, dumped: Mapping[str, Any]) -> Spans:
+        """Return arrays and tuples."""
+        candidates = [[(int(s), int(e), float(p)) for s, e, p in spans] for spans in dumped["candidates"]]
+        return Spans(np.array(dumped["none"], dtype=np.float64), candidates, np.array(dumped["yes"], dtype=bool))
+
+
+def confidence(answers: Spans) -> NDArray[np.float64]:
+    """Return the model's own probability, (n,), that the given answer counts as right.
+
+    That is the probability of none, or of all spans that share at least half with the answer (F1 of characters).
+    """
+    values = [
+        sum(p for start, end, p in spans if _overlap((start, end), spans[0]) >= RIGHT) if yes else none
+        for spans, yes, none in zip(answers.candidates, answers.yes, answers.none.tolist(), strict=True)
+    ]
+    return np.clip(np.array(values, dtype=np.float64), 0, 1)
+
+
+def _overlap(span: tuple[int, int], other: Candidate) -> float:
+    shared = max(0, min(span[1], other[1]) - max(span[0], other[0]))
+    return 2 * shared / (span[1] - span[0] + other[1] - other[0])
+
+
+def _chances(reading: Candidates, temperature: NDArray[np.float64]) -> tuple[NDArray[np.float64], Candidates]:
+    """Turn scores into probabilities of none, (n,), and of each span. temperature: (n,)."""
+    chances = softmax(_padded(reading) / temperature[:, None], axis=1)
+    candidates = [
+        [(start, end, float(chance)) for (start, end, _), chance in zip(spans, row[1:], strict=False)]
+        for spans, row in zip(reading, chances, strict=True)
+    ]
+    none: NDArray[np.float64] = chances[:, 0]
+    return none, candidates
+
+
+def _padded(reading: Candidates) -> NDArray[np.float64]:
+    """Return (n, 11) scores: none's 0 first, -inf where there are fewer spans."""
+    scores = np.full((len(reading), 1 + _BEST), -np.inf)
+    scores[:, 0] = 0
+    for row, spans in enumerate(reading):
+        scores[row, 1 : 1 + len(spans)] = [value for _, _, value in spans]
+    return scores

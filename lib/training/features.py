@@ -1,0 +1,46 @@
+"""An agent's examples as windows of tokens for each of its encoders."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lib.agents.base import Agent, Features
+from lib.modeling.backbones import Backbones
+from lib.modeling.tokens import Tokens, tokenize
+from lib.settings.hyperparameters import Hyperparameters
+from lib.tasks.examples import Examples, make_targets
+
+
+def make_features(
+    agent: Agent, examples: Examples, hyper: Hyperparameters, backbones: Backbones, cache: Path
+) -> Features:
+    """Tokenise for the agent's first encoder; any other encoder reads the texts of the same windows."""
+
+    def encode(name: str, first: list[str], second: list[str], overlap: float | None) -> Tokens:
+        return tokenize(
+            backbones.tokenizer(name),
+            first,
+            second,
+            max_length=hyper.max_length,
+            overlap=overlap,
+            fingerprint=backbones.fingerprint(name),
+            cache=cache,
+        )
+
+    main, *others = agent.backbones(hyper)
+    tokens = encode(main, examples.first, examples.second, hyper.overlap if agent.reads_posts else None)
+    more: list[Tokens] = []
+    if any(name != main for name in others):
+        first = [examples.first[pair] for pair in tokens.pair]
+        windows = [_text(tokens, window, examples.second[pair]) for window, pair in enumerate(tokens.pair)]
+        more = [tokens if name == main else encode(name, first, windows, None) for name in others]
+    else:
+        more = [tokens for _ in others]
+    return Features((tokens, *more), make_targets(tokens, examples.label, examples.answers))
+
+
+def _text(tokens: Tokens, window: int, whole: str) -> str:
+    """Return the text a window covers."""
+    part = slice(tokens.offsets[window], tokens.offsets[window + 1])
+    starts, ends = tokens.start[part], tokens.end[part]
+    return whole[int(np.min(starts[starts >= 0], initial=len(whole))) : int(ends.max())]
