@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lib.modeling.heads import head
+from lib.modeling.heads import head, linear
 from lib.modeling.pooling import Pool
 from lib.settings.hyperparameters import Fusion, Hyperparameters
 
@@ -48,7 +48,7 @@ class JointModel(nn.Module):
         self.criteria_encoder = criteria
         self.pool = Pool(hyper.pooling, own, cls_token_id)
         self.label_head = head(own, 2, hyper)
-        self.align = nn.Sequential(nn.Linear(own, width), nn.Dropout(hyper.joint_dropout))
+        self.align = nn.Sequential(linear(own, width), nn.Dropout(hyper.joint_dropout))
         self.fuse = Fuse(hyper.joint_fusion, width)
         self.span_head = head(width, 2, hyper)
 
@@ -71,7 +71,7 @@ class Fuse(nn.Module):
     def __init__(self, kind: Fusion, width: int) -> None:
         super().__init__()
         self.kind = kind
-        self.mix = None if kind == "add" else nn.Linear(2 * width, width)
+        self.mix = None if kind == "add" else linear(2 * width, width)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, tokens: Tensor, vector: Tensor) -> Tensor:
