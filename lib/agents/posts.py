@@ -33,7 +33,7 @@ class PostAgent(Agent):
             elif status == 1:
                 lost.add((post_id, criterion))
         drawn = _unannotated(development, set(answers), round(unannotated * len(answers)), seed)
-        texts = dict(zip(development.posts["post_id"], development.posts["text"], strict=True))
+        texts = development.texts
         order = [(post, criterion) for post in texts for criterion in development.criteria]
         known = (set(answers) - lost) | drawn
         pairs = [pair for pair in order if pair in known]
@@ -53,6 +53,6 @@ def _unannotated(
 ) -> set[tuple[str, str]]:
     """Draw n (post, criterion) pairs without an annotation, or all there are."""
     criteria = [name for name in development.criteria if any(name == criterion for _, criterion in annotated)]
-    others = [(post, name) for post in development.post_ids for name in criteria if (post, name) not in annotated]
+    others = [(post, name) for post in development.texts for name in criteria if (post, name) not in annotated]
     rng = np.random.default_rng(derive_seed(seed, "unannotated pairs"))
     return {others[i] for i in rng.permutation(len(others))[:n]}

@@ -36,7 +36,7 @@ def generate_corpus(options: Namespace) -> None:
     from lib.corpus.generate import generate
 
     generator = read_settings(options.settings).config.generator
-    generate(options.output, posts=generator.posts, seed=generator.seed)
+    generate(options.output, posts=generator.posts, seed=generator.seed, words=generator.words)
     _say(f"generated {generator.posts} posts in {options.output}; no person wrote them")
 
 

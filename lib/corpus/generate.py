@@ -108,12 +108,13 @@ class _Writer:
         text = joint.join(parts)
         return text[0].upper() + text[1:] + self.pick([".", ".", ".", "!", " :("])
 
-    def lengths(self, n: int) -> list[int]:
-        """Log-normal, like forum posts; one post is as long as ReDSM5's longest."""
+    def lengths(self, n: int, mean: int) -> list[int]:
+        """Log-normal, like forum posts; one post is as long as ReDSM5's longest in proportion."""
         quantiles = (np.arange(n) + 0.5) / n
-        words = np.exp(np.log(_MEAN_WORDS) - _SPREAD**2 / 2 + _SPREAD * norm.ppf(quantiles))
-        words = np.clip(words, 15, _MOST_WORDS).astype(int)
-        words[-1] = _MOST_WORDS
+        most = _MOST_WORDS * mean // _MEAN_WORDS
+        words = np.exp(np.log(mean) - _SPREAD**2 / 2 + _SPREAD * norm.ppf(quantiles))
+        words = np.clip(words, 15, most).astype(int)
+        words[-1] = most
         return [int(value) for value in self.rng.permutation(words)]
 
     def post(self, words: int, with_positive: bool) -> list[str | _Sentence]:
@@ -134,14 +135,14 @@ class _Writer:
         return parts
 
 
-def generate(folder: Path, *, posts: int, seed: int) -> None:
+def generate(folder: Path, *, posts: int, seed: int, words: int = _MEAN_WORDS) -> None:
     """Write posts.csv, annotations.csv and criteria.json, the same for the same arguments."""
     writer = _Writer(seed)
     with_positive = writer.rng.permutation(posts) >= round(posts * _NO_POSITIVE)
     post_rows, annotation_rows = [], []
-    for number, words in enumerate(writer.lengths(posts)):
+    for number, length in enumerate(writer.lengths(posts, words)):
         post_id = f"s_{number:04d}"
-        parts = writer.post(words, bool(with_positive[number]))
+        parts = writer.post(length, bool(with_positive[number]))
         post_rows.append([post_id, " ".join(p if isinstance(p, str) else p.text for p in parts)])
         for place, part in enumerate(parts):
             if isinstance(part, _Sentence):

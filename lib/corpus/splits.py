@@ -1,6 +1,6 @@
 """Splits by post, stratified by criterion and status. A post is in exactly one part, whatever the corpus."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -53,13 +53,24 @@ def strata(annotations: pd.DataFrame, post_ids: Sequence[str]) -> NDArray[np.flo
 
 
 def split_posts(
-    annotations: pd.DataFrame, post_ids: Sequence[str], shares: Sequence[float], seed: int
-) -> NDArray[np.int64]:
-    """Assign posts to parts. Returns a part number for each post, in the given order."""
-    known = annotations[annotations["post_id"].isin(set(post_ids))]
-    return assign(strata(known, post_ids), shares, seed)
+    annotations: pd.DataFrame, posts: Mapping[str, str], shares: Sequence[float], seed: int
+) -> dict[str, int]:
+    """Assign posts (id to text) to parts: id to part number. Reposts, posts of the same text, stay together."""
+    first_of: dict[str, str] = {}
+    for post_id, text in posts.items():
+        first_of.setdefault(same_text(text), post_id)
+    twin = {post_id: first_of[same_text(text)] for post_id, text in posts.items()}
+    firsts = [post_id for post_id in posts if twin[post_id] == post_id]
+    known = annotations[["post_id", "criterion", "status"]].assign(post_id=annotations["post_id"].map(twin)).dropna()
+    parts = dict(zip(firsts, assign(strata(known, firsts), shares, seed).tolist(), strict=True))
+    return {post_id: parts[twin[post_id]] for post_id in posts}
 
 
-def folds(annotations: pd.DataFrame, post_ids: Sequence[str], *, k: int, repeat: int, seed: int) -> NDArray[np.int64]:
-    """Assign posts to k folds; each repeat shuffles anew."""
-    return split_posts(annotations, post_ids, [1 / k] * k, derive_seed(seed, "folds", k, repeat))
+def same_text(text: str) -> str:
+    """Return what two posts share that are the same but for case and white space."""
+    return " ".join(text.casefold().split())
+
+
+def folds(annotations: pd.DataFrame, posts: Mapping[str, str], *, k: int, repeat: int, seed: int) -> dict[str, int]:
+    """Assign posts (id to text) to k folds; each repeat shuffles anew."""
+    return split_posts(annotations, posts, [1 / k] * k, derive_seed(seed, "folds", k, repeat))

@@ -1,13 +1,14 @@
 """The validated corpus on disk: parquet tables, a manifest, a report."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 import pandas as pd
 
 from lib.corpus.reading import Corpus
-from lib.corpus.splits import split_posts
+from lib.corpus.splits import same_text, split_posts
 from lib.errors import UserError
 from lib.files.atomic import replacing
 from lib.files.documents import Document
@@ -37,18 +38,18 @@ class Development:
     criteria: dict[str, str]
     corpus_hash: str
 
-    @property
-    def post_ids(self) -> list[str]:
-        """Post ids in the corpus' order."""
-        return list(self.posts["post_id"])
+    @cached_property
+    def texts(self) -> dict[str, str]:
+        """Post ids, in the corpus' order, to texts."""
+        return dict(zip(self.posts["post_id"], self.posts["text"], strict=True))
 
 
 def part_of_posts(corpus: Corpus, test_fraction: float, seed: int) -> pd.DataFrame:
     """Assign each post to 'development' or 'test', fixed by the corpus' content and the seed."""
-    ids = list(corpus.posts["post_id"])
+    texts = dict(zip(corpus.posts["post_id"], corpus.posts["text"], strict=True))
     shares = [1 - test_fraction, test_fraction]
-    parts = split_posts(corpus.annotations, ids, shares, derive_seed(seed, corpus.hash(), "test"))
-    return pd.DataFrame({"post_id": ids, "part": [("development", "test")[part] for part in parts]})
+    parts = split_posts(corpus.annotations, texts, shares, derive_seed(seed, corpus.hash(), "test"))
+    return pd.DataFrame({"post_id": list(parts), "part": [("development", "test")[part] for part in parts.values()]})
 
 
 def save_tables(corpus: Corpus, parts: pd.DataFrame, folder: Path) -> None:
@@ -66,7 +67,7 @@ def load_development(folder: Path) -> Development:
         tables = {n: pd.read_parquet(folder / f"{n}.parquet") for n in ("posts", "annotations", "splits")}
     except (OSError, ValueError) as error:
         raise UserError(f"{folder}: cannot be read ({error}); remove it to have it made anew") from None
-    check_disjoint(tables["splits"])
+    check_disjoint(tables["splits"].merge(tables["posts"], on="post_id"))
     if Corpus(tables["posts"], tables["annotations"], manifest.criteria).hash() != manifest.corpus_hash:
         raise UserError(f"{folder}: the tables are not those of corpus.json; remove it to have it made anew")
     ids = set(tables["splits"].query("part == 'development'")["post_id"])
@@ -78,8 +79,12 @@ def load_development(folder: Path) -> Development:
     )
 
 
-def check_disjoint(splits: pd.DataFrame) -> None:
-    """Raise UserError if a post is in two parts: every number computed from such a split would be wrong."""
-    twice = splits["post_id"][splits["post_id"].duplicated()]
-    if len(twice):
-        raise UserError(f"splits.parquet: post '{twice.iloc[0]}' is in two parts; remove results/corpus")
+def check_disjoint(posts: pd.DataFrame) -> None:
+    """Raise UserError if a post is in two parts: every number computed from such a split would be wrong.
+
+    posts: post_id, text, part. A post of the same text under another id is the same post.
+    """
+    for key in (posts["post_id"], posts["text"].map(same_text)):
+        leaks = posts["post_id"][posts.groupby(key)["part"].transform("nunique") > 1]
+        if len(leaks):
+            raise UserError(f"splits.parquet: post '{leaks.iloc[0]}' is in two parts; remove results/corpus")

@@ -122,7 +122,8 @@ class Experiment:
         """Return development split `number`: the same for every trial."""
         fraction = self.settings.config.training.validation_fraction
         seed = derive_seed(self.settings.config.seed, "development split", number)
-        parts = self._parts([1 - fraction, fraction], seed)
+        assigned = split_posts(self.development.annotations, self.development.texts, [1 - fraction, fraction], seed)
+        parts = np.array([assigned[post_id] for post_id in self.examples.post_id])
         return Split(f"development-{number}", np.flatnonzero(parts == 0), np.flatnonzero(parts == 1))
 
     def fold(self, number: int, k: int) -> Split:
@@ -132,13 +133,12 @@ class Experiment:
         """
         repeat, fold = divmod(number, k)
         seed = self.settings.config.seed
-        rows, ids = self.development.annotations, self.development.post_ids
-        of_post = dict(zip(ids, folds(rows, ids, k=k, repeat=repeat, seed=seed), strict=True))
-        training_ids = [i for i in ids if of_post[i] != fold]
+        rows, texts = self.development.annotations, self.development.texts
+        of_post = folds(rows, texts, k=k, repeat=repeat, seed=seed)
+        training = {post_id: text for post_id, text in texts.items() if of_post[post_id] != fold}
         fraction = self.settings.config.training.stopping_fraction
-        stops = split_posts(rows, training_ids, [1 - fraction, fraction], derive_seed(seed, "stop", k, number))
-        stopping = {i for i, part in zip(training_ids, stops, strict=True) if part == 1}
-        part = np.array([2 if of_post[i] == fold else int(i in stopping) for i in self.examples.post_id])
+        stops = split_posts(rows, training, [1 - fraction, fraction], derive_seed(seed, "stop", k, number))
+        part = np.array([stops.get(post_id, 2) for post_id in self.examples.post_id])
         name = f"fold-{fold + 1}-of-{k}-repeat-{repeat + 1}"
         return Split(name, *(np.flatnonzero(part == value) for value in range(3)))
 
@@ -235,12 +235,6 @@ class Experiment:
             "examples": [examples.ids[i] for i in held_out],
             "answers": agent.dump(answers),
         }
-
-    def _parts(self, shares: list[float], seed: int) -> NDArray[np.int64]:
-        ids = self.development.post_ids
-        assigned = split_posts(self.development.annotations, ids, shares, seed)
-        of_post = dict(zip(ids, assigned, strict=True))
-        return np.array([of_post[post_id] for post_id in self.examples.post_id])
 
 
 def _replay(run: Run, on_epoch: Callable[[int, float], bool] | None) -> Run:

@@ -55,6 +55,7 @@ class GeneratorSettings(_Strict):
     """The generated corpus, used where corpus.dir is null."""
 
     posts: int = Field(default=1484, ge=20)
+    words: int = Field(default=295, ge=20, description="mean length of a post; the longest has 24 times as many")
     seed: int = 5
 
 

@@ -21,7 +21,6 @@ from lib.training.optimizers import make_optimizer, make_scheduler
 
 Stopped = Literal["epochs", "patience", "collapsed", "pruned"]
 _EVALUATION_TOKENS = 16_384
-_COLLAPSED_EPOCHS = 3
 
 
 class TrainingFailure(Exception):
@@ -74,6 +73,7 @@ def train(
 ) -> Outcome:
     """Fine-tune `model` in place with early stopping on F1-macro of the stop part.
 
+    It stops after `patience` epochs without a better F1, or with the same answer for every example (collapsed).
     on_epoch: called with (epoch, best F1 so far); True stops the training as pruned. keep_best: leave the model
     with the weights of its best epoch. Raises TrainingFailure on a non-finite loss or lack of memory.
     """
@@ -101,7 +101,7 @@ def train(
         collapsed = collapsed + 1 if agent.collapsed(answers) else 0
         if on_epoch is not None and on_epoch(epoch, outcome.scores["f1_macro"]):
             outcome.stopped = "pruned"
-        elif collapsed >= _COLLAPSED_EPOCHS and epoch < epochs:
+        elif collapsed >= patience and epoch < epochs:
             outcome.stopped = "collapsed"
         elif epoch - outcome.best_epoch >= patience and epoch < epochs:
             outcome.stopped = "patience"

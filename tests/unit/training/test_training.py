@@ -132,7 +132,7 @@ def test_a_collapsed_model_stops_early(experiment) -> None:
     model, lesson = parts(experiment, hyper)
     with torch.no_grad():
         model.label_head[-1].bias.copy_(torch.tensor([5.0, -5.0]))
-    outcome = train(model, lesson, CPU, epochs=10, patience=9, seed=0)
+    outcome = train(model, lesson, CPU, epochs=10, patience=3, seed=0)
     assert outcome.stopped == "collapsed" and len(outcome.history) == 3
 
 
