@@ -72,20 +72,27 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def commands() -> list[str]:
-    """The commands of the graph, in order, at the tiny budget."""
-    folds = [f"stage-c-fold criteria --candidate {c} --fold {f}" for c in range(2) for f in range(2)]
+    """The commands of the graph for the criteria agent, in order, at the tiny budget."""
     return [
         "settings --config config/config.yaml --config config/tiny.yaml",
         "generate-corpus --output results/generated",
         "corpus --input results/generated",
-        "tfidf criteria",
         "backbone tiny-bert",
-        "stage-a criteria --log results/criteria/logs/stage_a.log",
-        "stage-b criteria",
-        "stage-c-candidates criteria",
+        *agent_commands("criteria"),
+    ]
+
+
+def agent_commands(agent: str) -> list[str]:
+    """An agent's own commands, in order."""
+    folds = [f"stage-c-fold {agent} --candidate {c} --fold {f}" for c in range(2) for f in range(2)]
+    return [
+        f"tfidf {agent}",
+        f"stage-a {agent} --log results/{agent}/logs/stage_a.log",
+        f"stage-b {agent}",
+        f"stage-c-candidates {agent}",
         *folds,
-        "stage-c-baseline criteria",
-        "stage-c criteria",
+        f"stage-c-baseline {agent}",
+        f"stage-c {agent}",
     ]
 
 

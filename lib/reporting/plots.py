@@ -82,7 +82,7 @@ def stage_b(result: StageB, path: Path) -> None:
 
 
 def stage_c(result: StageC, path: Path) -> None:
-    """Mean F1-macro with standard errors and folds: candidates, ensemble, baseline."""
+    """Mean F1-macro with standard errors and folds: candidates, ensemble, baseline; and the choice by criterion."""
     entries: list[tuple[str, dict[str, Any], str]] = [
         (
             f"candidate {e['candidate']}",
@@ -95,7 +95,17 @@ def stage_c(result: StageC, path: Path) -> None:
         ("average of " + ", ".join(map(str, result.ensemble["members"])), result.ensemble["f1_macro"], GREEN)
     )
     entries.append((result.baseline["name"], result.baseline["f1_macro"], GREY))
-    figure, axes = _axes(height=0.5 * len(entries) + 1.2)
+    chosen = next(e for e in result.ranking if e["candidate"] == result.choice["candidate"])["scores"][
+        "per_criterion"
+    ]
+    figure = Figure(figsize=(11, 0.4 * max(len(entries), len(chosen)) + 1.4), layout="constrained")
+    axes, by_criterion = figure.subplots(1, 2, width_ratios=[3, 2])
+    for each in (axes, by_criterion):
+        each.spines[["top", "right"]].set_visible(False)
+    by_criterion.barh(list(chosen), [scores["f1_macro"] for scores in chosen.values()], color=ORANGE)
+    by_criterion.invert_yaxis()
+    by_criterion.set_xlim(0, 1)
+    by_criterion.set_xlabel("F1-macro of the choice by criterion")
     for place, (_, values, colour) in enumerate(entries):
         axes.scatter(values["folds"], [place] * len(values["folds"]), color=colour, alpha=0.3, s=15)
         axes.errorbar(values["mean"], place, xerr=values["standard_error"], fmt="o", color=colour, capsize=4)

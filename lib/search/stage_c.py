@@ -1,6 +1,6 @@
 """Stage C: repeated stratified group k-fold cross-validation of the candidates, and the choice."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,7 @@ def collect(experiment: Experiment, chosen: Candidates, results: Sequence[FoldRe
             "ece": summary(ece[number], ratio),
             "within_one_standard_error": number in tied,
             "against_best": None if number == best else compare(f1[best], f1[number], ratio),
-            "per_criterion_f1": _per_criterion([by[number, n].scores for n in numbers]),
+            "scores": pooled([by[number, n].scores for n in numbers]),
         }
         for number in order
     ]
@@ -118,12 +118,18 @@ def compare(first: NDArray[np.float64], second: NDArray[np.float64], ratio: floa
     return {"difference": test.difference, "t": test.t, "p": test.p, "significant": test.p < _SIGNIFICANT}
 
 
-def _per_criterion(scores: Sequence[dict[str, Any]]) -> dict[str, float]:
-    names = sorted({name for score in scores for name in score["per_criterion"]})
-    return {
-        name: float(np.mean([s["per_criterion"][name]["f1_macro"] for s in scores if name in s["per_criterion"]]))
-        for name in names
-    }
+def pooled(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Average every score over the folds that have it; counts are summed."""
+    result: dict[str, Any] = {}
+    for name in dict.fromkeys(name for each in scores for name in each):
+        values = [each[name] for each in scores if each.get(name) is not None]
+        if not values:
+            result[name] = None
+        elif isinstance(values[0], Mapping):
+            result[name] = pooled(values)
+        else:
+            result[name] = sum(values) if isinstance(values[0], int) else float(np.mean(values))
+    return result
 
 
 def _ensemble(
