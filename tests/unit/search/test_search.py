@@ -213,11 +213,11 @@ def test_a_changed_space_is_refused_by_name(copy_of_finished: Path, capsys) -> N
 def test_asha_prunes_the_first_seed_and_only_survivors_run_the_others(copy_of_finished: Path, monkeypatch) -> None:
     from lib.training.engine import Outcome
 
-    def train(model, task, hyper, device, *, on_epoch=None, **_: object) -> Outcome:
+    def train(model, lesson, device, *, on_epoch=None, **_: object) -> Outcome:
         """A training whose F1 depends on the learning rate and grows with the epochs."""
         outcome = Outcome()
         for epoch in (1, 2, 3):
-            f1 = hyper.lr * 500 + epoch / 100
+            f1 = lesson.hyper.lr * 500 + epoch / 100
             outcome.history.append({"epoch": epoch, "loss": 1.0, "f1_macro": f1, "ece": 0.1})
             outcome.scores, outcome.best_epoch = {"f1_macro": f1, "ece": 0.1}, epoch
             if on_epoch is not None and on_epoch(epoch, f1):
