@@ -1,5 +1,6 @@
 """What no fake passes: agents learn what they claim to, from the texts they claim to read."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -7,17 +8,20 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from conftest import params
+from conftest import ROOT, params
 from planted import CHOSEN, CPU, CRITERIA, corpus, teach
 from scipy.special import expit
 from torch import nn
 
 from lib.agents import AGENTS, get_agent
 from lib.agents.base import Answers
+from lib.agents.posts import PostAgent
 from lib.modeling.backbones import Backbones
+from lib.modeling.models import PairModel
 from lib.settings.config import Architecture
 from lib.settings.hyperparameters import Fusion, Hyperparameters, Pooling
 from lib.tasks.base import Index
+from lib.tasks.label import LabelTask
 from lib.training.engine import Lesson, predict, train
 from lib.training.features import make_features
 
@@ -123,11 +127,15 @@ def test_it_runs_on_every_architecture_and_packing_changes_nothing(
 
 
 @pytest.mark.parametrize("fusion", get_args(Fusion))
-def test_every_fusion_carries_the_criteria_vector_into_the_evidence(fusion: Fusion, folder: Path) -> None:
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+def test_every_fusion_carries_the_criteria_vector_into_the_evidence(
+    fusion: Fusion, architecture: Architecture, folder: Path
+) -> None:
     """Two encoders with tokenizers of their own; another criteria vector changes the span logits."""
-    model, lesson = teach(folder, "joint", corpus(12), first="xlnet", second="roberta", **{"joint.fusion": fusion})
-    first, second = lesson.features.tokens
-    assert len(first.vocabulary) != len(second.vocabulary) and len(first.pair) == len(second.pair)
+    second: Architecture = "bert" if architecture == "roberta" else "roberta"
+    model, lesson = teach(folder, "joint", corpus(12), first=architecture, second=second, **{"joint.fusion": fusion})
+    own, other = lesson.features.tokens
+    assert len(own.vocabulary) != len(other.vocabulary) and len(own.pair) == len(other.pair)
     inputs, _, _ = lesson.features.batch(np.arange(4), CPU.torch)
     model.eval()
     with torch.no_grad():
@@ -176,3 +184,40 @@ def test_a_temperature_is_fitted_on_other_posts() -> None:
     assert np.allclose(crossed, expit(odds / np.where(half == 0, cool, hot)))
     fixed = agent.answer({"label": odds}, examples, index, hyper, ({"label": odds[half == 0]}, index[half == 0]))
     assert np.allclose(fixed["label"].probability, expit(odds / hot))
+
+
+def test_the_fifth_agent_of_the_docs_works(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    block = re.search(r"```python\n(.*?)```", (ROOT / "docs/agents.md").read_text(), re.DOTALL)
+    assert block is not None
+    names: dict[str, object] = {"PostAgent": PostAgent, "LabelTask": LabelTask, "PairModel": PairModel}
+    exec(block.group(1), names)
+    monkeypatch.setattr("planted.get_agent", lambda _: names["AGENT"])
+    model, lesson = teach(folder, "triage", corpus(40))
+    outcome = train(model, lesson, CPU, epochs=2, patience=2, seed=0)
+    assert outcome.scores["confusion"] and len(outcome.history) == 2
+
+
+def test_a_posts_memory_does_not_grow_with_its_length(folder: Path) -> None:
+    """A post of 7,000 words: its windows leave ten spans each behind, and the example ten."""
+    long = corpus(4)
+    text = " ".join([*["we went home ."] * 1750, long.posts["text"][0]])
+    posts = long.posts.assign(text=[text, *long.posts["text"][1:]])
+    shift = len(text) - len(long.posts["text"][0])
+    rows = long.annotations
+    first = rows["post_id"] == "p0000"
+    moved = rows.assign(start=rows["start"] + shift * first, end=rows["end"] + shift * first)
+    model, lesson = teach(folder, "evidence", replace(long, posts=posts, annotations=moved))
+    assert len(lesson.features.windows(np.array([0]))) > 150
+    sizes: list[int] = []
+    read = type(lesson.agent).read
+
+    def watched(*arguments: object) -> dict[str, torch.Tensor]:
+        rows = read(*arguments)  # type: ignore[arg-type]
+        sizes.extend(value.shape[1] for value in rows.values())
+        return rows
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(lesson.agent), "read", watched)
+        reading = predict(model, lesson, np.array([0]), CPU)["span"][0]
+    assert set(sizes) == {10} and len(reading) == 10
+    assert all(text[start:end].strip() == text[start:end] for start, end, _ in reading)
