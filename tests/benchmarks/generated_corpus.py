@@ -32,13 +32,26 @@ PARAMS = {
     "schedule.name": "linear",
     "schedule.warmup": 0.1,
     "loss.label_smoothing": 0.0,
+    "null_policy.name": "none",
+    "null_policy.temperature": 1.0,
+    # Of no effect here.
+    "null_policy.threshold": 0.5,
+    "null_policy.ratio": 1.0,
+    "loss.span_weight": 0.5,
+    "data.overlap": 0.25,
+    "span.max_answer": 32,
+    "joint.backbone": "minilm",
+    "joint.fusion": "add",
+    "joint.dropout": 0.0,
 }
 EPOCHS, FOLDS = 4, 3
 
 
 def run() -> None:
     """Train and print."""
-    raw = merge(read_yaml("config/config.yaml"), {"generator": {"posts": 1484}, "stage_c": {"folds": FOLDS}})
+    raw = merge(
+        read_yaml("config/config.yaml"), {"generator": {"posts": 1484, "words": 295}, "stage_c": {"folds": FOLDS}}
+    )
     settings = load_settings(raw, ["config/config.yaml"])
     config = Path("config").resolve()
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
