@@ -90,6 +90,8 @@ def _silence_dependencies(*, offline: bool) -> None:
 
 def _log_to(path: Path | None) -> None:
     if path is None:
+        # Else logging's handler of last resort would say every problem a second time.
+        logging.getLogger("lib").addHandler(logging.NullHandler())
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(

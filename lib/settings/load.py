@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> S
     order; an error names the last file that sets the key. Raises UserError with a line per problem.
     """
     raw = _numbers(raw)
-    where = _Places(files)
+    where = _Places(files, raw)
     config, problems = _config(raw, where)
     if config is None:
         raise UserError(problems)
@@ -110,16 +110,33 @@ def json_schema() -> dict[str, Any]:
 
 
 def _config(raw: Mapping[str, Any], where: "_Places") -> tuple[Config | None, list[str]]:
+    """Return the configuration and its problems; without its wrong keys if it is complete without them.
+
+    So the rest, and the files it names, can still be checked, and all problems are said at once.
+    """
+    lines: list[str] = []
     try:
         config = Config.model_validate_json(json.dumps(raw))
     except ValidationError as error:
-        lines = []
         for problem in error.errors():
             loc = list(problem["loc"])
             text = _unknown_key(loc) if problem["type"] == "extra_forbidden" else describe(problem)
             lines.append(f"{where.of(loc)}: {_path(loc)}: {text}")
-        return None, lines
-    return config, [f"{where.of(k.split('.'))}: {k}: {text}" for k, text in config.contradictions()]
+            raw = _without(raw, loc)
+        try:
+            config = Config.model_validate_json(json.dumps(raw))
+        except ValidationError:
+            return None, lines
+    return config, lines + [f"{where.of(k.split('.'))}: {k}: {text}" for k, text in config.contradictions()]
+
+
+def _without(tree: Mapping[str, Any], loc: Sequence[int | str]) -> dict[str, Any]:
+    """Drop the key at loc, or the nearest key above it that is in a mapping."""
+    key, rest = loc[0], loc[1:]
+    below = tree.get(str(key))
+    if rest and isinstance(below, Mapping) and rest[0] in below:
+        return {**tree, str(key): _without(below, rest)}
+    return {name: value for name, value in tree.items() if name != key}
 
 
 def _unknown_key(loc: Sequence[int | str]) -> str:
@@ -173,24 +190,35 @@ def _number(text: str) -> int | float:
 
 
 class _Places:
-    """Which file sets a key."""
+    """Which file sets a key; '--config' where none does, or where it has another value in the end."""
 
-    def __init__(self, files: Sequence[str | Path]) -> None:
-        self._trees = [(str(file), read_yaml(file)) for file in files]
+    def __init__(self, files: Sequence[str | Path], merged: Mapping[str, Any]) -> None:
+        self._trees = [(str(file), _numbers(read_yaml(file))) for file in files]
+        self._merged = merged
+        self._files: Mapping[str, Any] = {}
+        for _, tree in self._trees:
+            self._files = merge(self._files, tree)
 
     def of(self, loc: Sequence[int | str]) -> str:
-        """Return the last file that sets this key, or else its nearest parent; '--config' where none does."""
+        """Return the last file that sets this key, or else its nearest parent."""
         for depth in range(len(loc), 0, -1):
-            if file := next(self._setting(loc[:depth]), None):
-                return file
+            final = _at(self._merged, loc[:depth])
+            if final is _NOTHING:
+                continue
+            for file, tree in reversed(self._trees):
+                if _at(tree, loc[:depth]) is not _NOTHING:
+                    return file if depth < len(loc) or _at(self._files, loc) == final else "--config"
+            if self._trees:
+                return "--config"
         return self._trees[0][0] if self._trees else "--config"
 
-    def _setting(self, loc: Sequence[int | str]) -> Iterator[str]:
-        for file, tree in reversed(self._trees):
-            node: Any = tree
-            for part in loc:
-                if not isinstance(node, Mapping) or part not in node:
-                    break
-                node = node[part]
-            else:
-                yield file
+
+_NOTHING = object()
+
+
+def _at(tree: Any, loc: Sequence[int | str]) -> Any:
+    for part in loc:
+        if not isinstance(tree, Mapping) or part not in tree:
+            return _NOTHING
+        tree = tree[part]
+    return tree

@@ -43,6 +43,12 @@ def test_a_user_error_is_a_line_and_a_bug_is_a_traceback(project: Path, capsys, 
     assert capsys.readouterr().err == "results/settings.json: no such file\n"
     assert "results/settings.json: no such file" in Path("logs/a.log").read_text()
 
+    command = [sys.executable, "-m", "lib", "corpus", "--input", "x"]
+    plain = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    assert plain.stderr == "results/settings.json: no such file\n"
+
     def bug(*_: object) -> None:
         raise ZeroDivisionError
 

@@ -65,7 +65,20 @@ def test_every_problem_is_reported_at_once_with_file_key_and_nearest_name(projec
     ],
 )
 def test_contradictions_are_refused_by_key(project: Path, change: dict, expected: str) -> None:
-    assert any(expected in line and line.startswith("config/config.yaml: ") for line in lines(changed(**change)))
+    assert any(expected in line and line.startswith("--config: ") for line in lines(changed(**change)))
+    Path("overlay.yaml").write_text(yaml.safe_dump(change))
+    found = lines(changed(**change), ["config/config.yaml", "overlay.yaml"])
+    assert any(expected in line and line.startswith("overlay.yaml: ") for line in found)
+
+
+def test_problems_of_the_configuration_and_of_the_files_it_names_are_said_together(project: Path) -> None:
+    space = read_yaml("config/search_space.yaml")
+    space["optim"]["lr"]["low"] = 1.0
+    Path("space.yaml").write_text(yaml.safe_dump(space))
+    wrong = {"training": {"device": "tpu"}, "stage_c": {"candidates": 99}, "search_space": "space.yaml", "sed": 1}
+    found = "\n".join(lines(changed(**wrong)))
+    for expected in ("training.device: ", "'tpu'", "candidates: 99 is above", "optim.lr: ", "did you mean 'seed'?"):
+        assert expected in found
 
 
 @pytest.mark.parametrize(
