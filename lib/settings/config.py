@@ -81,7 +81,10 @@ class TrainingSettings(_Strict):
         default="auto", description="auto: bf16 where the device computes it natively, else fp32"
     )
     threads: Count = Field(default=2, description="CPU threads of a training process")
-    patience: Count = Field(default=3, description="epochs without a better F1 until a training stops")
+    patience: Count = Field(
+        default=3,
+        description="epochs without a better F1 until a training stops; doubled while all answers are the same",
+    )
     validation_fraction: Fraction = Field(
         default=0.2, description="share of the development posts in a validation part (Stages A and B)"
     )

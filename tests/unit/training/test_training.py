@@ -132,8 +132,8 @@ def test_a_collapsed_model_stops_early(experiment) -> None:
     model, lesson = parts(experiment, hyper)
     with torch.no_grad():
         model.label_head[-1].bias.copy_(torch.tensor([5.0, -5.0]))
-    outcome = train(model, lesson, CPU, epochs=10, patience=3, seed=0)
-    assert outcome.stopped == "collapsed" and len(outcome.history) == 3
+    outcome = train(model, lesson, CPU, epochs=10, patience=2, seed=0)
+    assert outcome.stopped == "collapsed" and len(outcome.history) == 4
 
 
 def test_a_loss_that_is_not_finite_and_lack_of_memory_fail_with_their_reason(experiment, monkeypatch) -> None:
