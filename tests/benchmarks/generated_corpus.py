@@ -1,13 +1,12 @@
-"""Is the generated corpus hard for a bag of words and learnable for an encoder? Prints both, on the same folds.
+"""Is the generated corpus hard for a bag of words and learnable for an encoder? Prints the F1-macro of both.
 
-The corpus is of ReDSM5's size; TF-IDF with logistic regression against MiniLM at fixed hyper-parameters.
+The corpus is of ReDSM5's size; TF-IDF with logistic regression against MiniLM at fixed hyper-parameters, on one third
+of the posts.
 """
 
 import tempfile
 from contextlib import chdir
 from pathlib import Path
-
-import numpy as np
 
 from lib.cli.main import main
 from lib.search.baseline import baseline
@@ -64,14 +63,10 @@ def run() -> None:
         ):
             assert main(command.split()) == 0, command
         experiment = Experiment(settings, "criteria", Path("results"))
-        words = [fold.scores["f1_macro"] for fold in baseline(experiment).folds]
-        encoder = []
-        for number in range(FOLDS):
-            done = experiment.run(PARAMS, experiment.fold(number, FOLDS), epochs=EPOCHS)
-            assert done.held_out is not None
-            encoder.append(done.held_out["f1_macro"])
-            print(f"fold {number + 1}: bag of words {words[number]:.3f}, MiniLM {encoder[-1]:.3f}", flush=True)
-    print(f"mean F1-macro: bag of words {np.mean(words):.3f}, MiniLM {np.mean(encoder):.3f}")
+        words = baseline(experiment).folds[0].scores["f1_macro"]
+        encoder = experiment.run(PARAMS, experiment.fold(0, FOLDS), epochs=EPOCHS).held_out
+    assert encoder is not None
+    print(f"F1-macro on the held-out third: bag of words {words:.3f}, MiniLM {encoder['f1_macro']:.3f}")
 
 
 if __name__ == "__main__":
