@@ -201,7 +201,7 @@ def test_the_test_set_never_reaches_an_experiment(experiment) -> None:
 
     splits = pd.read_parquet("results/corpus/splits.parquet")
     test = set(splits.query("part == 'test'")["post_id"])
-    assert test and not test & set(experiment.examples.post_id) and not test & set(experiment.development.post_ids)
+    assert test and not test & set(experiment.examples.post_id) and not test & set(experiment.development.texts)
 
 
 def test_devices_by_name(monkeypatch) -> None:
