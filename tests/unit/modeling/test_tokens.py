@@ -75,13 +75,15 @@ def test_spans_are_characters_of_the_text_and_windows_cover_all_of_it(
     later = [end for end in ends if end > first]
     answer = (first, later[min(int(places[1] * len(later)), len(later) - 1)])
     targets = make_targets(tokens, np.array([1]), [[answer]])
-    found = set()
+    found, held = set(), False
     for window in np.flatnonzero(targets.label.numpy()):
         part = slice(tokens.offsets[window], tokens.offsets[window + 1])
+        solid = tokens.start[part] >= 0
+        held |= tokens.start[part][solid].min() <= answer[0] and tokens.end[part].max() >= answer[1]
         starts, ends = targets.start[part].numpy(), targets.end[part].numpy()
         found.add((int(tokens.start[part][starts][0]), int(tokens.end[part][ends][-1])))
-    if answer[1] - answer[0] <= 8:
-        assert answer in found
+    # Unless it is longer than the overlap, and every window cuts it.
+    assert answer in found or not held
 
 
 def test_windows_overlap_and_a_cut_answer_is_not_learnt(tokenizer: PreTrainedTokenizerBase, tmp_path: Path) -> None:
