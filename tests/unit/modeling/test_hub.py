@@ -62,7 +62,7 @@ def hub(folder: Path) -> Iterator[tuple[str, list[str]]]:
 
 def fetch(address: str, *, offline: bool = False) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
         "HF_ENDPOINT": address,
         "HF_HOME": "hub-cache",
         "HF_HUB_OFFLINE": str(int(offline)),
