@@ -17,7 +17,7 @@ test: .venv/installed  ## all tests, with coverage
 
 test-transformers5: .venv/installed  ## models and training on transformers 5 (the pins hold 4.57)
 	. .venv/bin/activate && uv pip install -q --target .venv/transformers5 'transformers==5.*' "$$(grep ^numpy== $(PINS))"
-	. .venv/bin/activate && PYTHONPATH=.venv/transformers5 pytest tests/unit/modeling tests/unit/tasks tests/unit/agents tests/unit/training
+	. .venv/bin/activate && PYTHONPATH=$(CURDIR)/.venv/transformers5 pytest tests/unit/modeling tests/unit/tasks tests/unit/agents tests/unit/training
 
 check: .venv/installed  ## what CI and pre-commit check beside the tests
 	. .venv/bin/activate && ruff format --check . && ruff check . && mypy && snakefmt --check workflow rules && snakemake --lint
