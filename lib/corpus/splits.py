@@ -57,9 +57,7 @@ def split_posts(
 ) -> dict[str, int]:
     """Assign posts (id to text) to parts: id to part number. Reposts, posts of the same text, stay together."""
     first_of: dict[str, str] = {}
-    for post_id, text in posts.items():
-        first_of.setdefault(same_text(text), post_id)
-    twin = {post_id: first_of[same_text(text)] for post_id, text in posts.items()}
+    twin = {post_id: first_of.setdefault(same_text(text), post_id) for post_id, text in posts.items()}
     firsts = [post_id for post_id in posts if twin[post_id] == post_id]
     known = annotations[["post_id", "criterion", "status"]].assign(post_id=annotations["post_id"].map(twin)).dropna()
     parts = dict(zip(firsts, assign(strata(known, firsts), shares, seed).tolist(), strict=True))
