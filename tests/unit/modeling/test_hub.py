@@ -38,6 +38,13 @@ def hub(folder: Path) -> Iterator[tuple[str, list[str]]]:
             if self.path.startswith("/api/models/org/model/revision/"):
                 siblings = [{"rfilename": file.name} for file in folder.iterdir()]
                 body = json.dumps({"id": "org/model", "sha": COMMIT, "siblings": siblings}).encode()
+            elif self.path.startswith(
+                f"/api/models/org/model/tree/{COMMIT}"
+            ):  # asked by huggingface_hub 2, not by 0.36
+                files = [
+                    {"type": "file", "path": f.name, "size": f.stat().st_size, "oid": ""} for f in folder.iterdir()
+                ]
+                body = json.dumps(files).encode()
             elif self.path == f"/org/model/resolve/{COMMIT}/{name}" and (folder / name).exists():
                 body = (folder / name).read_bytes()
                 fetched.extend([name] if with_body else [])
