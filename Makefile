@@ -7,13 +7,16 @@ SNAKEMAKE = . .venv/bin/activate && snakemake --cores $(CORES) --resources gpu=1
 SUPERMAX = $(SNAKEMAKE) --configfile config/supermax.yaml
 PINS = envs/constraints.txt
 
-.PHONY: run test test-transformers5 check dag report bench-corpus all stage-a stage-b stage-c supermax-all schema install help
+.PHONY: run test compatibility test-transformers5 check dag report bench-corpus all stage-a stage-b stage-c supermax-all schema install help
 
 run: .venv/installed  ## the embedded default, to results/criteria/stage_c.json
 	$(SNAKEMAKE) results/$(AGENT)/stage_c.json
 
 test: .venv/installed  ## all tests, with coverage
 	. .venv/bin/activate && pytest -n 2 --cov --cov-report=term-missing
+
+compatibility: .venv/installed  ## train every backbone with every optimizer (tiny), write docs/compatibility.md
+	. .venv/bin/activate && pytest tests/unit/training/test_compatibility.py --write-docs
 
 test-transformers5: .venv/installed  ## models and training on transformers 5 (the pins hold 4.57)
 	. .venv/bin/activate && uv pip install -q --target .venv/transformers5 'transformers==5.*' "$$(grep ^numpy== $(PINS))"

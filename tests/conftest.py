@@ -36,6 +36,10 @@ TINY = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-docs", action="store_true", help="write what tests measure into docs/")
+
+
 def tiny_settings(**more: object) -> Settings:
     """The embedded configuration at a tiny budget; run in a folder that holds config/."""
     return load_settings(merge(merge(read_yaml("config/config.yaml"), TINY), more))

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,17 +36,25 @@ class Features:
         """Return the windows of the named examples."""
         return self.tokens[0].windows(examples)
 
-    @property
+    @cached_property
     def lengths(self) -> Index:
         """Tokens per window, over all encoders."""
         lengths: Index = np.sum([tokens.lengths for tokens in self.tokens], axis=0)
         return lengths
 
-    def batch(self, windows: Index, device: torch.device) -> tuple[list[dict[str, Tensor]], Targets, Batch]:
-        """Return inputs for each encoder and targets, on the device, and the first encoder's batch."""
-        batches = [tokens.batch(windows) for tokens in self.tokens]
-        inputs = [{n: v.to(device, non_blocking=True) for n, v in batch.inputs.items()} for batch in batches]
-        return inputs, self.targets.batch(batches[0], windows).to(device), batches[0]
+    def to(self, device: torch.device) -> "Features":
+        """Bring everything to a device, once: batches are made there."""
+        if self.targets.label.device == device:
+            return self
+        # Encoders that share their tokens share them there too.
+        there = {id(tokens): tokens.to(device) for tokens in self.tokens}
+        return Features(tuple(there[id(tokens)] for tokens in self.tokens), self.targets.to(device))
+
+    def batch(self, windows: Index) -> tuple[list[dict[str, Tensor]], Targets, Batch]:
+        """Return inputs for each encoder and targets, where the features are, and the first encoder's batch."""
+        made = {id(tokens): tokens.batch(windows) for tokens in self.tokens}
+        batches = [made[id(tokens)] for tokens in self.tokens]
+        return [batch.inputs for batch in batches], self.targets.batch(batches[0]), batches[0]
 
 
 class Agent(ABC):

@@ -14,7 +14,18 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from lib.errors import UserError
 from lib.files.atomic import write_text
 
-PACKAGES = ("torch", "transformers", "tokenizers", "optuna", "scikit-learn", "numpy", "snakemake")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "bitsandbytes",
+    "lion-pytorch",
+    "pytorch-optimizer",
+    "optuna",
+    "scikit-learn",
+    "numpy",
+    "snakemake",
+)
 
 
 class Provenance(BaseModel):

@@ -1,7 +1,7 @@
 """Tokens of text pairs: made once per (backbone, texts, max length, overlap), kept on disk, padded per batch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,11 @@ _FORMAT = 3  # of the files in the cache
 class Batch:
     """Windows padded to the longest among them.
 
-    inputs: the encoder's, (batch, tokens) each. place: (batch, tokens) where each token stands in the flat arrays,
-    meaningless at padding. mask: (batch, tokens), False at padding.
+    windows: (batch,) which. inputs: the encoder's, (batch, tokens) each. place: (batch, tokens) where each token
+    stands in the flat arrays, meaningless at padding. mask: (batch, tokens), False at padding.
     """
 
+    windows: Tensor
     inputs: dict[str, Tensor]
     place: Tensor
     mask: Tensor
@@ -71,19 +72,33 @@ class Tokens:
         """Return the windows of the named pairs, ascending."""
         return np.flatnonzero(np.isin(self.pair, pairs))
 
+    @cached_property
+    def _places(self) -> tuple[Tensor, Tensor]:
+        """Where each window starts, and 0, 1, 2, …, on the device of the ids."""
+        device = self.ids.device
+        columns = torch.arange(int(self.lengths.max()), device=device)
+        return torch.from_numpy(self.offsets).to(device), columns
+
+    def to(self, device: torch.device) -> "Tokens":
+        """Bring ids and types to a device; what is used on the host stays there."""
+        types = None if self.types is None else self.types.to(device)
+        return replace(self, ids=self.ids.to(device), types=types)
+
     def batch(self, windows: NDArray[np.int64]) -> Batch:
-        """Pad the named windows, on the CPU."""
-        lengths = self.lengths[windows]
-        width = int(lengths.max())
-        column = np.arange(width)[None, :]
-        first = (width - lengths)[:, None] if self.pad_left else np.zeros((len(windows), 1), dtype=np.int64)
-        mask = torch.from_numpy((column >= first) & (column < first + lengths[:, None]))
-        place = torch.from_numpy(np.clip(self.offsets[windows][:, None] + column - first, 0, len(self.ids) - 1))
-        empty = Batch({}, place, mask)
-        inputs = {"input_ids": empty.pad(self.ids, self.pad_token_id), "attention_mask": mask.long()}
+        """Pad the named windows, where the ids are."""
+        offsets, columns = self._places
+        width = int(self.lengths[windows].max())
+        which = torch.from_numpy(windows).to(offsets.device, non_blocking=True)
+        begin = offsets[which].unsqueeze(1)
+        lengths = offsets[which + 1].unsqueeze(1) - begin
+        first = width - lengths if self.pad_left else torch.zeros_like(lengths)
+        column = columns[:width] - first
+        mask = (column >= 0) & (column < lengths)
+        batch = Batch(which, {}, (begin + column).clamp(0, len(self.ids) - 1), mask)
+        inputs = {"input_ids": batch.pad(self.ids, self.pad_token_id), "attention_mask": mask.long()}
         if self.types is not None:
-            inputs["token_type_ids"] = empty.pad(self.types, 0)
-        return Batch(inputs, place, mask)
+            inputs["token_type_ids"] = batch.pad(self.types, 0)
+        return replace(batch, inputs=inputs)
 
 
 def check_criteria_fit(

@@ -1,7 +1,6 @@
 """One finished training is a run: trained once, kept by content, never trained again."""
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,11 +23,13 @@ from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.load import Settings
 from lib.tasks.examples import Examples
 from lib.training.device import Device, choose
-from lib.training.engine import Lesson, Outcome, predict, train
+from lib.training.engine import Lesson, OnEpoch, Outcome, TrainingFailure, predict, replay, train
 from lib.training.features import make_features
+from lib.training.memory import MicroBatches
+from lib.training.optimizers import check_optimizers
 
 # Raised when the engine would give other numbers for the same hyper-parameters: old runs are then not reused.
-ENGINE = 5
+ENGINE = 6
 
 
 class Run(Document):
@@ -76,6 +77,7 @@ class Experiment:
         self.settings = settings
         self.agent: Agent = get_agent(agent)
         self.results = results
+        self._cache = results / "cache"
         self.development: Development = load_development(results / "corpus")
         self.examples: Examples = self.agent.examples(
             self.development, unannotated=settings.config.corpus.unannotated, seed=settings.config.seed
@@ -112,8 +114,9 @@ class Experiment:
             started=started,
         )
 
-    def check_criteria(self) -> None:
-        """Refuse a max_length that would leave no room beside a criterion."""
+    def check(self) -> None:
+        """Refuse optimizers that cannot be had here, and a max_length that leaves no room beside a criterion."""
+        check_optimizers(self.settings.space.optimizers)
         shortest = self.settings.space.shortest_length
         for name in self.settings.space.backbones:
             check_criteria_fit(self.backbones.tokenizer(name), self.development.criteria, shortest, name)
@@ -148,7 +151,7 @@ class Experiment:
         split: Split,
         *,
         epochs: int,
-        on_epoch: Callable[[int, float], bool] | None = None,
+        on_epoch: OnEpoch | None = None,
     ) -> Run:
         """Return the run for these hyper-parameters: from the store, or trained now and stored.
 
@@ -166,8 +169,14 @@ class Experiment:
         path = self.results / self.agent.name / "runs" / f"{key}.json"
         if path.exists():
             return _replay(Run.read(path), on_epoch)
-        run = self._train(Hyperparameters(**params), split, key, epochs, on_epoch)
+        checkpoint = self._cache / "checkpoints" / f"{key}.pt"
+        try:
+            run = self._train(Hyperparameters(**params), split, key, epochs, on_epoch, checkpoint)
+        except (PrunedError, TrainingFailure):
+            checkpoint.unlink(missing_ok=True)
+            raise
         run.write(path)
+        checkpoint.unlink(missing_ok=True)
         return run
 
     def _train(
@@ -176,17 +185,14 @@ class Experiment:
         split: Split,
         key: str,
         epochs: int,
-        on_epoch: Callable[[int, float], bool] | None,
+        on_epoch: OnEpoch | None,
+        checkpoint: Path,
     ) -> Run:
         started = now()
         seed = derive_seed(self.settings.config.seed, split.name)
         torch.manual_seed(seed)
-        features = self._features(hyper)
-        encoders = [
-            self.backbones.encoder(name, tokens.vocabulary)
-            for name, tokens in zip(self.agent.backbones(hyper), features.tokens, strict=True)
-        ]
-        model = self.agent.model(encoders, features.tokens, hyper)
+        names = self.agent.backbones(hyper)
+        model, features = self.model(hyper)
         lesson = Lesson(self.agent, self.examples, features, hyper, split.train, split.stop)
         outcome = train(
             model,
@@ -197,6 +203,8 @@ class Experiment:
             seed=seed,
             on_epoch=on_epoch,
             keep_best=split.held_out is not None,
+            checkpoint=checkpoint,
+            memory=MicroBatches(self._cache / "micro_batches.json", self.device.model, *names, hyper.max_length),
         )
         if outcome.stopped == "pruned":
             raise PrunedError(outcome)
@@ -216,12 +224,21 @@ class Experiment:
             **held_out,
         )
 
+    def model(self, hyper: Hyperparameters) -> tuple[nn.Module, Features]:
+        """Return an untrained model and what it reads. The heads' weights come from torch's global generator."""
+        features = self._features(hyper)
+        encoders = [
+            self.backbones.encoder(name, tokens.vocabulary)
+            for name, tokens in zip(self.agent.backbones(hyper), features.tokens, strict=True)
+        ]
+        return self.agent.model(encoders, features.tokens, hyper), features
+
     def _features(self, hyper: Hyperparameters) -> Features:
         """Return the features, remembering the last: seeds and folds of one configuration share them."""
         key = (self.agent.backbones(hyper), hyper.max_length, hyper.overlap)
         if self._last is None or self._last[0] != key:
-            cache = self.results / "cache" / "tokens"
-            self._last = key, make_features(self.agent, self.examples, hyper, self.backbones, cache)
+            made = make_features(self.agent, self.examples, hyper, self.backbones, self._cache / "tokens")
+            self._last = key, made.to(self.device.torch)
         return self._last[1]
 
     def _hold_out(self, model: nn.Module, lesson: Lesson, held_out: NDArray[np.int64]) -> dict[str, Any]:
@@ -237,12 +254,9 @@ class Experiment:
         }
 
 
-def _replay(run: Run, on_epoch: Callable[[int, float], bool] | None) -> Run:
+def _replay(run: Run, on_epoch: OnEpoch | None) -> Run:
     """Tell a stored run's epochs again; pruned, it counts for no more than the epochs that were told."""
-    for told in range(1, len(run.history) + 1 if on_epoch is not None else 1):
-        history = run.history[:told]
-        best = max(history, key=lambda entry: entry["f1_macro"])
-        if on_epoch is not None and on_epoch(int(history[-1]["epoch"]), best["f1_macro"]):
-            scores = {name: best[name] for name in ("f1_macro", "ece")}
-            raise PrunedError(Outcome(scores, int(best["epoch"]), history, "pruned", run.performance))
+    if on_epoch is not None and (pruned := replay(run.history, on_epoch)) is not None:
+        pruned.performance = run.performance
+        raise PrunedError(pruned)
     return run

@@ -15,9 +15,7 @@ from lib.search.experiment import Experiment, PrunedError, Run
 from lib.search.progress import Progress
 from lib.search.study import Direction, open_study, over, suggest, trials
 from lib.settings.config import StageASettings, StageBSettings
-from lib.training.engine import Outcome, TrainingFailure
-
-OnEpoch = Callable[[int, float], bool]
+from lib.training.engine import OnEpoch, Outcome, TrainingFailure
 
 
 def search(
@@ -48,7 +46,7 @@ def search(
             pruner=pruner,
             identity=_identity(experiment, limits),
         )
-        experiment.check_criteria()
+        experiment.check()
         progress = Progress(stage, experiment.agent.name, limits.trials, map(trial_result, over(study)))
         for trial in trials(study, limits.trials, sampler, enqueued):
             _one(study, trial, experiment, limits, values, on_epoch)

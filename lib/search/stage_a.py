@@ -9,7 +9,8 @@ from lib.files.documents import now
 from lib.files.hashing import derive_seed
 from lib.search.documents import SeedResult, StageA, TrialResult
 from lib.search.experiment import Experiment
-from lib.search.stage import OnEpoch, counts, reasons, search, trial_result
+from lib.search.stage import counts, reasons, search, trial_result
+from lib.training.engine import OnEpoch
 
 KEPT = 50
 

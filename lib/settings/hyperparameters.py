@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Pooling = Literal["cls", "mean", "max", "attention"]
 Activation = Literal["gelu", "relu", "silu", "tanh"]
-Optimizer = Literal["adamw", "adam"]
-Schedule = Literal["linear", "cosine"]
+Optimizer = Literal["adamw", "adam", "adafactor", "lion", "lamb", "adamw_8bit"]
+Schedule = Literal["linear", "cosine", "cosine_with_restarts", "polynomial", "one_cycle"]
 Fusion = Literal["add", "gate", "concat"]
 NullPolicy = Literal["none", "threshold", "ratio", "calibrated"]
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -20,6 +20,7 @@ class Hyperparameters(BaseModel):
 
     backbone: str = Field(alias="model.backbone")
     pooling: Pooling = Field(alias="model.pooling")
+    gradient_checkpointing: bool = Field(alias="model.gradient_checkpointing")
     head_layers: int = Field(alias="head.layers", ge=1, le=3)
     head_hidden: int = Field(alias="head.hidden", ge=1)
     head_activation: Activation = Field(alias="head.activation")
@@ -30,7 +31,9 @@ class Hyperparameters(BaseModel):
     optimizer: Optimizer = Field(alias="optim.name")
     lr: float = Field(alias="optim.lr", gt=0.0, lt=1.0)
     head_lr_factor: float = Field(alias="optim.head_lr_factor", gt=0.0)
+    layer_decay: float = Field(alias="optim.layer_decay", gt=0.0, le=1.0)
     weight_decay: Rate = Field(alias="optim.weight_decay")
+    ema_decay: Rate = Field(alias="optim.ema_decay")
     clip_norm: float = Field(alias="optim.clip_norm", gt=0.0)
     schedule: Schedule = Field(alias="schedule.name")
     warmup: Rate = Field(alias="schedule.warmup")

@@ -1,13 +1,13 @@
 """The static search space: a type and a range for every hyper-parameter, and overlays that narrow them."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from lib.errors import did_you_mean
-from lib.settings.hyperparameters import NAMES, Hyperparameters
+from lib.settings.hyperparameters import NAMES, Hyperparameters, Optimizer
 
 Value = str | int | float | bool
 # The parameters whose choices are backbones.
@@ -159,6 +159,11 @@ class Space(BaseModel):
     def backbones(self) -> tuple[str, ...]:
         """Names of the backbones that can be suggested."""
         return tuple(dict.fromkeys(str(name) for parameter in BACKBONES for name in self._choices(parameter)))
+
+    @property
+    def optimizers(self) -> tuple[Optimizer, ...]:
+        """Names of the optimizers that can be suggested."""
+        return cast(tuple[Optimizer, ...], self._choices("optim.name"))
 
     @property
     def shortest_length(self) -> int:

@@ -49,15 +49,14 @@ class Targets:
     allowed: Tensor
     cls: Tensor
 
-    def batch(self, batch: Batch, windows: NDArray[np.int64]) -> "Targets":
-        """Return the targets of a batch of these windows: (batch,) and (batch, tokens)."""
-        of_window = torch.from_numpy(windows)
+    def batch(self, batch: Batch) -> "Targets":
+        """Return the targets of a batch: (batch,) and (batch, tokens)."""
         flat = (batch.pad(value, False) for value in (self.start, self.end, self.allowed, self.cls))
-        return Targets(self.label[of_window], self.weight[of_window], *flat)
+        return Targets(self.label[batch.windows], self.weight[batch.windows], *flat)
 
     def to(self, device: torch.device) -> "Targets":
         """Move to a device."""
-        return Targets(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
+        return Targets(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def make_targets(tokens: Tokens, label: NDArray[np.int64], answers: Sequence[Sequence[Characters]]) -> Targets:

@@ -17,6 +17,12 @@ class Device:
     torch: torch.device
     bf16: bool
 
+    @property
+    def model(self) -> str:
+        """What memory and speed depend on: the GPU's model, or 'cpu', and the precision."""
+        name = torch.cuda.get_device_name(self.torch) if self.torch.type == "cuda" else "cpu"
+        return f"{name} {'bf16' if self.bf16 else 'fp32'}"
+
     def __str__(self) -> str:
         return f"{self.torch.type} {'bf16' if self.bf16 else 'fp32'}"
 

@@ -3,7 +3,8 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -12,12 +13,15 @@ from torch import Tensor, nn
 
 from lib.agents.base import Agent, Features, Reading
 from lib.files.hashing import derive_seed
+from lib.modeling.layers import checkpoint_gradients
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.base import Index
-from lib.tasks.examples import Examples, Targets
+from lib.tasks.examples import Examples
+from lib.training import checkpoints
 from lib.training.batches import evaluation_batches, training_batches
 from lib.training.device import Device, peak_memory_mb
-from lib.training.optimizers import make_optimizer, make_scheduler
+from lib.training.memory import MicroBatches, out_of_memory
+from lib.training.optimizers import make_average, make_optimizer, make_scheduler
 
 Stopped = Literal["epochs", "patience", "collapsed", "pruned"]
 _EVALUATION_TOKENS = 16_384
@@ -52,6 +56,9 @@ class Outcome:
 
 @dataclass
 class _Clock:
+    """Seconds so far, and tokens that are no padding; of all starts of a training together."""
+
+    total: float = 0.0
     data: float = 0.0
     step: float = 0.0
     tokens: int = 0
@@ -70,125 +77,241 @@ def train(
     seed: int,
     on_epoch: OnEpoch | None = None,
     keep_best: bool = False,
+    checkpoint: Path | None = None,
+    memory: MicroBatches | None = None,
 ) -> Outcome:
     """Fine-tune `model` in place with early stopping on F1-macro of the stop part.
 
     It stops after `patience` epochs without a better F1. While it gives every example the same answer (collapsed) it
     has twice as long: small encoders on small corpora leave that state late, with the loss falling from the start.
     on_epoch: called with (epoch, best F1 so far); True stops the training as pruned. keep_best: leave the model
-    with the weights of its best epoch. Raises TrainingFailure on a non-finite loss or lack of memory.
+    with the weights of its best epoch. checkpoint: written after each epoch; a training that finds it goes on from
+    there. memory: what is known of the size of batches that fit.
+
+    Raises TrainingFailure on a non-finite loss, or where a single window does not fit into memory.
     """
-    started = time.perf_counter()
-    outcome, clock = Outcome(), _Clock()
-    agent, hyper = lesson.agent, lesson.hyper
-    model.to(device.torch)
-    optimizer = make_optimizer(model, hyper)
-    windows = lesson.features.windows(lesson.train)
-    per_epoch = math.ceil(math.ceil(len(windows) / hyper.batch_size) / hyper.accumulation)
-    scheduler = make_scheduler(optimizer, hyper, per_epoch * epochs)
-    best: dict[str, Tensor] = {}
-    collapsed = 0
-    for epoch in range(1, epochs + 1):
-        rng = np.random.default_rng(derive_seed(seed, "batches", epoch))
-        loss = _epoch(model, lesson, windows, device, optimizer, scheduler, rng, clock)
-        reading = predict(model, lesson, lesson.stop, device)
-        answers = agent.answer(reading, lesson.examples, lesson.stop, hyper)
-        scores = agent.scores(answers, lesson.examples, lesson.stop)
+    try:
+        training = _Training(model, lesson, device, epochs, seed, keep_best, memory or MicroBatches(None))
+        if checkpoint is not None and checkpoint.exists():
+            training.restore(checkpoint)
+            if on_epoch is not None and (pruned := replay(training.outcome.history, on_epoch)) is not None:
+                training.outcome = pruned
+        while training.outcome.stopped == "epochs" and len(training.outcome.history) < epochs:
+            training.epoch()
+            training.outcome.stopped = _verdict(training, epochs, patience, on_epoch)
+            if checkpoint is not None:
+                training.save(checkpoint)
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        raise TrainingFailure("out of memory: the model and the optimizer's state do not fit") from error
+    training.finish()
+    return training.outcome
+
+
+def replay(history: list[dict[str, float]], on_epoch: OnEpoch) -> Outcome | None:
+    """Tell epochs of an earlier training again. Returns the outcome as it was then if they are pruned now."""
+    for told in range(1, len(history) + 1):
+        best = max(history[:told], key=lambda entry: entry["f1_macro"])
+        if on_epoch(int(history[told - 1]["epoch"]), best["f1_macro"]):
+            scores = {name: best[name] for name in ("f1_macro", "ece")}
+            return Outcome(scores, int(best["epoch"]), history[:told], "pruned")
+    return None
+
+
+def _verdict(training: "_Training", epochs: int, patience: int, on_epoch: OnEpoch | None) -> Stopped:
+    outcome = training.outcome
+    epoch = len(outcome.history)
+    if on_epoch is not None and on_epoch(epoch, outcome.scores["f1_macro"]):
+        return "pruned"
+    if training.collapsed >= 2 * patience and epoch < epochs:
+        return "collapsed"
+    if not training.collapsed and epoch - outcome.best_epoch >= patience and epoch < epochs:
+        return "patience"
+    return "epochs"
+
+
+class _Training:
+    """A model, its optimizer and all else that changes while it learns."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        lesson: Lesson,
+        device: Device,
+        epochs: int,
+        seed: int,
+        keep_best: bool,
+        memory: MicroBatches,
+    ) -> None:
+        hyper = lesson.hyper
+        self.model = model.to(device.torch)
+        self.lesson = replace(lesson, features=lesson.features.to(device.torch))
+        self.device, self.memory = device, memory
+        self.seed, self.keep_best = seed, keep_best
+        if hyper.gradient_checkpointing:
+            for name, child in model.named_children():
+                if name.endswith("encoder"):
+                    checkpoint_gradients(child)
+        self.windows = self.lesson.features.windows(lesson.train)
+        per_epoch = math.ceil(math.ceil(len(self.windows) / hyper.batch_size) / hyper.accumulation)
+        self.optimizer = make_optimizer(model, hyper)
+        self.scheduler = make_scheduler(self.optimizer, hyper, per_epoch * epochs)
+        self.average = make_average(model, hyper)
+        self.outcome, self.clock = Outcome(), _Clock()
+        self.best: dict[str, Tensor] = {}
+        self.collapsed = 0
+        self._started = time.perf_counter()
+
+    @property
+    def judged(self) -> nn.Module:
+        """The model that is evaluated: the average of the weights where there is one."""
+        return self.model if self.average is None else self.average.module
+
+    def epoch(self) -> None:
+        """Train one epoch and score it."""
+        lesson, outcome = self.lesson, self.outcome
+        epoch = len(outcome.history) + 1
+        loss = self._learn(np.random.default_rng(derive_seed(self.seed, "batches", epoch)))
+        reading = predict(self.judged, lesson, lesson.stop, self.device)
+        answers = lesson.agent.answer(reading, lesson.examples, lesson.stop, lesson.hyper)
+        scores = lesson.agent.scores(answers, lesson.examples, lesson.stop)
         outcome.history.append({"epoch": epoch, "loss": loss, "f1_macro": scores["f1_macro"], "ece": scores["ece"]})
         if not outcome.scores or scores["f1_macro"] > outcome.scores["f1_macro"]:
             outcome.scores, outcome.best_epoch = scores, epoch
-            if keep_best:
-                best = {name: value.clone() for name, value in model.state_dict().items()}
-        collapsed = collapsed + 1 if agent.collapsed(answers) else 0
-        if on_epoch is not None and on_epoch(epoch, outcome.scores["f1_macro"]):
-            outcome.stopped = "pruned"
-        elif collapsed >= 2 * patience and epoch < epochs:
-            outcome.stopped = "collapsed"
-        elif not collapsed and epoch - outcome.best_epoch >= patience and epoch < epochs:
-            outcome.stopped = "patience"
-        else:
-            continue
-        break
-    if keep_best:
-        model.load_state_dict(best)
-    outcome.performance = {
-        "seconds": round(time.perf_counter() - started, 3),
-        "tokens_per_second": round(clock.tokens / max(clock.data + clock.step, 1e-9), 1),
-        "data_step_ratio": round(clock.data / max(clock.step, 1e-9), 5),
-        "peak_memory_mb": peak_memory_mb(device),
-    }
-    return outcome
+            if self.keep_best:
+                self.best = {name: value.clone() for name, value in self.judged.state_dict().items()}
+        self.collapsed = self.collapsed + 1 if lesson.agent.collapsed(answers) else 0
+
+    def finish(self) -> None:
+        """Leave the model with the weights it is judged by, and say what the training cost."""
+        if self.keep_best:
+            self.model.load_state_dict(self.best)
+        elif self.average is not None:
+            self.model.load_state_dict(self.average.module.state_dict())
+        clock = self.clock
+        self.outcome.performance = {
+            "seconds": round(clock.total + time.perf_counter() - self._started, 3),
+            "tokens_per_second": round(clock.tokens / max(clock.data + clock.step, 1e-9), 1),
+            "data_step_ratio": round(clock.data / max(clock.step, 1e-9), 5),
+            "peak_memory_mb": peak_memory_mb(self.device),
+        }
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint."""
+        now = time.perf_counter()
+        self.clock.total, self._started = self.clock.total + now - self._started, now
+        state = {name: part.state_dict() for name, part in self._parts().items()}
+        plain = {name: value for name, value in vars(self.outcome).items() if name != "performance"}
+        state |= {"outcome": plain, "clock": vars(self.clock), "best": self.best, "collapsed": self.collapsed}
+        checkpoints.save(path, state)
+
+    def restore(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        state = checkpoints.load(path, self.device.torch)
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        for name, value in state["outcome"].items():
+            setattr(self.outcome, name, value)
+        self.clock = _Clock(**state["clock"])
+        self.best, self.collapsed = state["best"], state["collapsed"]
+
+    def _parts(self) -> dict[str, Any]:
+        parts = {"model": self.model, "optimizer": self.optimizer, "scheduler": self.scheduler}
+        return parts if self.average is None else {**parts, "average": self.average}
+
+    def _learn(self, rng: np.random.Generator) -> float:
+        """Train one epoch. Returns the mean loss of a window; raises TrainingFailure if it is not finite."""
+        self.model.train()
+        hyper, lengths, clock = self.lesson.hyper, self.lesson.features.lengths, self.clock
+        batches = training_batches(self.windows, lengths[self.windows], hyper.batch_size, rng)
+        total = torch.zeros((), device=self.device.torch)
+        for start in range(0, len(batches), hyper.accumulation):
+            group = batches[start : start + hyper.accumulation]
+            total += self._gradient(group)
+            begin = time.perf_counter()
+            nn.utils.clip_grad_norm_(self.model.parameters(), hyper.clip_norm)
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+            self.scheduler.step()
+            if self.average is not None:
+                self.average.update_parameters(self.model)
+            clock.step += time.perf_counter() - begin
+            clock.tokens += sum(int(lengths[batch].sum()) for batch in group)
+        # One look at the loss an epoch: looking at every step would stall the device.
+        mean = float(total) / len(self.windows)
+        if not math.isfinite(mean):
+            raise TrainingFailure("the loss is not finite")
+        return mean
+
+    def _gradient(self, group: list[Index]) -> Tensor:
+        """Compute the gradient of an effective batch, in parts that fit. Returns the summed loss.
+
+        If a part does not fit, the gradient is computed anew from the group's beginning in smaller parts.
+        """
+        size, lengths = sum(map(len, group)), self.lesson.features.lengths
+        while True:
+            part = group[0]
+            total = torch.zeros((), device=self.device.torch)
+            try:
+                for batch in group:
+                    for part in self.memory.parts(batch, lengths):
+                        total += self._backward(part, size)
+                return total
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
+            # Outside of the handler: the error holds on to the tensors that did not fit.
+            self.optimizer.zero_grad(set_to_none=True)
+            if self.device.torch.type == "cuda":
+                torch.cuda.empty_cache()
+            longest = int(lengths[part].max())
+            if len(part) == 1:
+                raise TrainingFailure(f"out of memory: a window of {longest} tokens does not fit")
+            self.memory.halve(len(part) * longest)
+
+    def _backward(self, windows: Index, size: int) -> Tensor:
+        """Add some windows' gradient, as their share of an effective batch of `size`. Returns the summed loss."""
+        begin = time.perf_counter()
+        inputs, targets, _ = self.lesson.features.batch(windows)
+        ready = time.perf_counter()
+        with torch.autocast(self.device.torch.type, dtype=torch.bfloat16, enabled=self.device.bf16):
+            outputs = self.model(*inputs)
+        loss = self.lesson.agent.loss(outputs, targets, self.lesson.hyper)
+        torch.autograd.backward(loss / size)
+        self.clock.data += ready - begin
+        self.clock.step += time.perf_counter() - ready
+        return loss.detach()
 
 
 @torch.inference_mode()
 def predict(model: nn.Module, lesson: Lesson, index: Index, device: Device) -> Reading:
     """Return the reading of examples[index].
 
-    Windows are reduced to a few rows batch by batch: memory does not grow with the length of a text.
+    Windows are reduced to a few rows batch by batch: memory does not grow with the length of a text. Batches that do
+    not fit are halved. Raises TrainingFailure where a single window does not fit.
     """
     model.eval()
-    windows = lesson.features.windows(index)
-    order, parts = [], []
-    for positions in evaluation_batches(lesson.features.lengths[windows], _EVALUATION_TOKENS):
-        inputs, targets, batch = lesson.features.batch(windows[positions], device.torch)
-        with torch.autocast(device.torch.type, dtype=torch.bfloat16, enabled=device.bf16):
-            outputs = model(*inputs)
-        parts.append(lesson.agent.read(outputs, targets, batch, lesson.hyper))
-        order.append(positions)
+    features = lesson.features.to(device.torch)
+    windows = features.windows(index)
+    lengths = features.lengths[windows]
+    budget = _EVALUATION_TOKENS
+    while True:
+        try:
+            order, parts = [], []
+            for positions in evaluation_batches(lengths, budget):
+                inputs, targets, batch = features.batch(windows[positions])
+                with torch.autocast(device.torch.type, dtype=torch.bfloat16, enabled=device.bf16):
+                    outputs = model(*inputs)
+                parts.append(lesson.agent.read(outputs, targets, batch, lesson.hyper))
+                order.append(positions)
+            break
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            if budget < int(lengths.max()):
+                raise TrainingFailure(f"out of memory: a window of {lengths.max()} tokens does not fit") from error
+        budget //= 2
     back = np.argsort(np.concatenate(order), kind="stable")
     rows = {name: torch.cat([part[name] for part in parts]).cpu().numpy()[back] for name in parts[0]}
-    return lesson.agent.gather(rows, lesson.features.tokens[0], windows, index)
-
-
-def _epoch(
-    model: nn.Module,
-    lesson: Lesson,
-    windows: Index,
-    device: Device,
-    optimizer: torch.optim.Optimizer,
-    scheduler: torch.optim.lr_scheduler.LambdaLR,
-    rng: np.random.Generator,
-    clock: _Clock,
-) -> float:
-    """Train one epoch. Returns the mean loss of a window; raises TrainingFailure if it is not finite."""
-    model.train()
-    hyper, lengths = lesson.hyper, lesson.features.lengths
-    batches = training_batches(windows, lengths[windows], hyper.batch_size, rng)
-    total = torch.zeros((), device=device.torch)
-    for start in range(0, len(batches), hyper.accumulation):
-        group = batches[start : start + hyper.accumulation]
-        size = sum(map(len, group))
-        for chosen in group:
-            begin = time.perf_counter()
-            inputs, targets, _ = lesson.features.batch(chosen, device.torch)
-            ready = time.perf_counter()
-            total += _backward(model, lesson, inputs, targets, device, size)
-            clock.data += ready - begin
-            clock.step += time.perf_counter() - ready
-            clock.tokens += int(lengths[chosen].sum())
-        begin = time.perf_counter()
-        nn.utils.clip_grad_norm_(model.parameters(), hyper.clip_norm)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        scheduler.step()
-        clock.step += time.perf_counter() - begin
-    # One look at the loss an epoch: looking at every step would stall the device.
-    mean = float(total) / len(windows)
-    if not math.isfinite(mean):
-        raise TrainingFailure("the loss is not finite")
-    return mean
-
-
-def _backward(
-    model: nn.Module, lesson: Lesson, inputs: list[dict[str, Tensor]], targets: Targets, device: Device, size: int
-) -> Tensor:
-    """Add one batch's gradient, as its share of an effective batch of `size` windows. Returns the summed loss."""
-    try:
-        with torch.autocast(device.torch.type, dtype=torch.bfloat16, enabled=device.bf16):
-            outputs = model(*inputs)
-        loss = lesson.agent.loss(outputs, targets, lesson.hyper)
-        torch.autograd.backward(loss / size)
-    except torch.OutOfMemoryError as error:
-        windows, tokens = inputs[0]["input_ids"].shape
-        raise TrainingFailure(f"out of memory: {windows} windows of {tokens} tokens do not fit") from error
-    return loss.detach()
+    return lesson.agent.gather(rows, features.tokens[0], windows, index)

@@ -136,7 +136,7 @@ def test_every_fusion_carries_the_criteria_vector_into_the_evidence(
     model, lesson = teach(folder, "joint", corpus(12), first=architecture, second=second, **{"joint.fusion": fusion})
     own, other = lesson.features.tokens
     assert len(own.vocabulary) != len(other.vocabulary) and len(own.pair) == len(other.pair)
-    inputs, _, _ = lesson.features.batch(np.arange(4), CPU.torch)
+    inputs, _, _ = lesson.features.batch(np.arange(4))
     model.eval()
     with torch.no_grad():
         before = model(*inputs)

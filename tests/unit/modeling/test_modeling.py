@@ -14,6 +14,7 @@ from lib.errors import UserError
 from lib.files.documents import now, provenance
 from lib.modeling.backbones import MANIFEST, BackboneManifest, Backbones, fetch
 from lib.modeling.heads import head
+from lib.modeling.layers import checkpoint_gradients, depths, layers
 from lib.modeling.pooling import Pool
 from lib.modeling.tokens import tokenize
 from lib.settings.config import Architecture, FolderBackbone, HubBackbone, PackageBackbone, TinyBackbone
@@ -47,6 +48,35 @@ def test_a_trimmed_vocabulary_gives_equal_vectors(project: Path, architecture: A
         found = trimmed(**batch)
     mask = batch["attention_mask"].bool()
     assert torch.equal(found.last_hidden_state[mask], expected.last_hidden_state[mask])
+
+
+def count_calls(module: torch.nn.Module) -> list[None]:
+    calls: list[None] = []
+    module.register_forward_hook(lambda *_: calls.append(None))
+    return calls
+
+
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+def test_layers_are_found_and_recomputed_ones_give_the_same_gradients(
+    project: Path, architecture: Architecture
+) -> None:
+    backbones = tiny_backbone(project, architecture)
+    options = {"max_length": 64, "overlap": None, "fingerprint": "f", "cache": project / "cache"}
+    tokens = tokenize(backbones.tokenizer("x"), TEXTS[:4], TEXTS[1:5], **options)
+    gradients, counts = [], []
+    for recompute in (False, True):
+        encoder = backbones.encoder("x", tokens.vocabulary).train()
+        if recompute:
+            checkpoint_gradients(encoder)
+        times = count_calls(next(m for m in layers(encoder)[1].modules() if isinstance(m, torch.nn.Linear)))
+        torch.manual_seed(0)
+        encoder(**tokens.batch(np.arange(4)).inputs).last_hidden_state.square().sum().backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in encoder.parameters() if p.grad is not None]))
+        counts.append(len(times))
+    assert torch.equal(*gradients) and counts[1] == 2 * counts[0] > 0
+    depth, top = depths(encoder)
+    assert top == (1 if architecture == "albert" else 2) and set(depth.values()) == set(range(top + 1))
+    assert all(depth[name] == 0 for name in depth if "word_embedding" in name)
 
 
 @pytest.mark.parametrize("architecture", ["bert", "roberta", "xlnet"])
@@ -113,7 +143,7 @@ def test_pooling_by_hand() -> None:
 
 
 def test_heads_have_the_layers_asked_for() -> None:
-    for layers in (1, 2, 3):
-        built = head(8, 2, Hyperparameters(**params(**{"head.layers": layers})))
-        assert sum(isinstance(m, torch.nn.Linear) for m in built) == layers
+    for number in (1, 2, 3):
+        built = head(8, 2, Hyperparameters(**params(**{"head.layers": number})))
+        assert sum(isinstance(m, torch.nn.Linear) for m in built) == number
         assert built(torch.zeros(4, 8)).shape == (4, 2)

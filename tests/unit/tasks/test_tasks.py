@@ -38,7 +38,7 @@ def examples(answers: list[tuple[int, int]]) -> Examples:
 def batch_of(known: Tokens, targets: Targets) -> tuple[Batch, Targets]:
     both = np.arange(2)
     batch = known.batch(both)
-    return batch, targets.batch(batch, both)
+    return batch, targets.batch(batch)
 
 
 def test_the_span_loss_by_hand() -> None:

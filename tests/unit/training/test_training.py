@@ -1,5 +1,4 @@
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from lib.training.batches import evaluation_batches, training_batches
 from lib.training.device import Device
 from lib.training.engine import Lesson, TrainingFailure, predict, train
 from lib.training.features import make_features
-from lib.training.optimizers import make_optimizer, rate
+from lib.training.memory import MicroBatches
 
 CPU = Device(torch.device("cpu"), bf16=False)
 
@@ -47,6 +46,14 @@ def parts(experiment: Experiment, hyper: Hyperparameters) -> tuple[nn.Module, Le
     return model, Lesson(experiment.agent, experiment.examples, features, hyper, split.train, split.stop)
 
 
+def without_dropout(model: nn.Module) -> None:
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        if hasattr(module, "dropout_prob"):  # of the attention, given to SDPA
+            module.dropout_prob = 0.0
+
+
 @given(
     lengths=st.lists(st.integers(1, 200), min_size=1, max_size=80), size=st.integers(1, 20), seed=st.integers(0, 9)
 )
@@ -67,39 +74,13 @@ def test_batches_are_of_similar_length() -> None:
     assert padded < 1.25 * lengths.sum()
 
 
-@pytest.mark.parametrize("schedule", ["linear", "cosine"])
-def test_schedules_warm_up_and_decay_to_zero(schedule) -> None:
-    rates = [rate(schedule, step, 100, 0.1) for step in range(101)]
-    assert rates[0] == pytest.approx(1 / 11) and rates[10] == 1.0 and rates[100] == pytest.approx(0)
-    assert all(a < b for a, b in pairwise(rates[:11]))
-    assert all(a > b for a, b in pairwise(rates[10:]))
-    assert rate(schedule, 0, 10, 0.0) == 1.0
-
-
-@pytest.mark.parametrize(("name", "kind"), [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam)])
-def test_optimizers_are_what_they_are_called_and_spare_norms_and_biases(experiment, name: str, kind: type) -> None:
-    hyper = Hyperparameters(**params(**{"optim.name": name, "optim.weight_decay": 0.1, "optim.head_lr_factor": 5.0}))
-    model, _ = parts(experiment, hyper)
-    optimizer = make_optimizer(model, hyper)
-    assert type(optimizer) is kind
-    decay = {id(p): g["weight_decay"] for g in optimizer.param_groups for p in g["params"]}
-    rates = {id(p): g["lr"] for g in optimizer.param_groups for p in g["params"]}
-    for path, parameter in model.named_parameters():
-        assert decay[id(parameter)] == (0.1 if parameter.ndim > 1 else 0.0)
-        assert rates[id(parameter)] == pytest.approx(1e-3 * (1 if path.startswith("encoder.") else 5))
-
-
 def test_accumulated_batches_are_one_large_batch(experiment) -> None:
     """Two batches of 8 give the weights that one of 16 gives, but for rounding."""
     results = []
     for size, accumulation in ((16, 1), (8, 2)):
         hyper = Hyperparameters(**params(**{"optim.batch_size": size, "optim.accumulation": accumulation}))
         model, lesson = parts(experiment, hyper)
-        for module in model.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = 0.0
-            if hasattr(module, "dropout_prob"):  # of the attention, given to SDPA
-                module.dropout_prob = 0.0
+        without_dropout(model)
         train(model, replace(lesson, train=lesson.train[:16]), CPU, epochs=1, patience=1, seed=3)
         results.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
     # Adam turns rounding in near-zero gradients into steps, hence the mean and not the largest difference.
@@ -147,9 +128,44 @@ def test_a_loss_that_is_not_finite_and_lack_of_memory_fail_with_their_reason(exp
     def full(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(model, "forward", full)
-    with pytest.raises(TrainingFailure, match=r"out of memory: \d+ windows of \d+ tokens"):
+    with monkeypatch.context() as patched:
+        patched.setattr(model, "forward", full)
+        with pytest.raises(TrainingFailure, match=r"out of memory: a window of \d+ tokens does not fit"):
+            train(model, lesson, CPU, epochs=1, patience=1, seed=0)
+        with pytest.raises(TrainingFailure, match=r"out of memory: a window of \d+ tokens does not fit"):
+            predict(model, lesson, lesson.stop, CPU)
+    monkeypatch.setattr(torch.optim.AdamW, "step", full)
+    model, lesson = parts(experiment, hyper)
+    with pytest.raises(TrainingFailure, match="the model and the optimizer's state do not fit"):
         train(model, lesson, CPU, epochs=1, patience=1, seed=0)
+
+
+@pytest.mark.parametrize("size", [16, 64])
+def test_a_batch_that_does_not_fit_is_halved_and_gives_the_same_numbers(experiment, monkeypatch, size: int) -> None:
+    hyper = Hyperparameters(**params(**{"optim.batch_size": size}))
+    weights, sizes = [], []
+    for most in (10**9, 500, 500):
+        model, lesson = parts(experiment, hyper)
+        without_dropout(model)
+        whole, failed = model.forward, []
+
+        def forward(inputs, whole=whole, failed=failed, most=most):
+            sizes.append(inputs["input_ids"].numel())
+            if sizes[-1] > most and torch.is_grad_enabled():
+                failed.append(sizes[-1])
+                raise torch.OutOfMemoryError
+            return whole(inputs)
+
+        monkeypatch.setattr(model, "forward", forward)
+        memory = MicroBatches(Path("cache/micro_batches.json"), "cpu", "tiny-bert", hyper.max_length)
+        history = train(model, lesson, CPU, epochs=1, patience=1, seed=3, memory=memory).history
+        weights.append((torch.cat([p.detach().flatten() for p in model.parameters()]), history[0]["loss"], failed))
+    (whole_weights, whole_loss, _), (parted, parted_loss, failed), (again, _, remembered) = weights
+    assert failed and not remembered, "what fits is found once"
+    assert (whole_weights - parted).abs().mean() < 1e-6 and whole_loss == pytest.approx(parted_loss, rel=1e-5)
+    assert (again - parted).abs().mean() < 1e-6
+    other = MicroBatches(Path("cache/micro_batches.json"), "cpu", "tiny-bert", 512)
+    assert len(list(other.parts(np.arange(64), np.full(64, 60)))) == 1
 
 
 def test_the_criterion_is_never_truncated(experiment) -> None:

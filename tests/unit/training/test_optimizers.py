@@ -1,0 +1,160 @@
+import importlib
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from test_training import CPU, params, parts
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from lib.errors import UserError
+from lib.modeling.layers import depths
+from lib.search.experiment import Experiment
+from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.load import read_settings
+from lib.training.engine import train
+from lib.training.optimizers import check_optimizers, make_optimizer, make_scheduler, rate
+
+CLASSES = {
+    "adamw": "torch.optim.AdamW",
+    "adam": "torch.optim.Adam",
+    "adafactor": "torch.optim.Adafactor",
+    "lion": "lion_pytorch.foreach.Lion",
+    "lamb": "pytorch_optimizer.Lamb",
+    "adamw_8bit": "bitsandbytes.optim.AdamW8bit",
+}
+
+
+@pytest.fixture
+def experiment(copy_of_finished: Path) -> Experiment:
+    return Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_optimizers_are_what_they_are_called(experiment, name: str) -> None:
+    options = {"optim.weight_decay": 0.1, "optim.head_lr_factor": 5.0, "optim.layer_decay": 0.9}
+    hyper = Hyperparameters(**params(**options, **{"optim.name": name}))
+    model, _ = parts(experiment, hyper)
+    optimizer = make_optimizer(model, hyper)
+    module, _, kind = CLASSES[name].rpartition(".")
+    assert type(optimizer) is getattr(importlib.import_module(module), kind)
+    group = {id(p): g for g in optimizer.param_groups for p in g["params"]}
+    depth, top = depths(model.encoder)
+    assert top == 2 and set(depth.values()) == {0, 1, 2}
+    assert len(group) == len(list(model.parameters()))
+    for path, parameter in model.named_parameters():
+        assert group[id(parameter)]["weight_decay"] == (0.1 if parameter.ndim > 1 else 0.0)
+        encoder, _, rest = path.partition(".")
+        factor = 0.9 ** (top - depth[rest]) if encoder == "encoder" else 5
+        assert group[id(parameter)]["lr"] == pytest.approx(1e-3 * factor)
+    assert depth["embeddings.word_embeddings.weight"] == 0
+    assert depth["encoder.layer.1.output.dense.weight"] == 2
+
+
+def test_lamb_scales_the_step_by_the_size_of_the_weights() -> None:
+    """The trust ratio (You et al., 2020) is what AdamW has not: ten times the weights, ten times the step."""
+    hyper = Hyperparameters(**params(**{"optim.name": "lamb", "optim.weight_decay": 0.0}))
+    steps = []
+    for scale in (0.01, 0.1):
+        model = torch.nn.Sequential(torch.nn.Linear(4, 4, bias=False))
+        torch.nn.init.constant_(model[0].weight, scale)
+        optimizer = make_optimizer(model, hyper)
+        model(torch.ones(1, 4)).sum().backward()
+        optimizer.step()
+        steps.append((model[0].weight - scale).norm().item())
+    assert steps[1] == pytest.approx(10 * steps[0], rel=1e-3)
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "polynomial", "cosine_with_restarts"])
+def test_schedules_warm_up_and_decay_to_zero(schedule) -> None:
+    rates = [rate(schedule, step, 100, 0.1) for step in range(101)]
+    assert rates[0] == pytest.approx(1 / 11) and rates[10] == 1.0 and rates[100] == pytest.approx(0)
+    assert all(a < b for a, b in pairwise(rates[:11]))
+    rises = [step for step, (a, b) in enumerate(pairwise(rates)) if a < b and step >= 10]
+    assert rises == ([39, 69] if schedule == "cosine_with_restarts" else [])
+    assert rate(schedule, 0, 10, 0.0) == 1.0
+
+
+@pytest.mark.parametrize(("name", "moves"), [("adamw", True), ("adafactor", False)])
+def test_one_cycle_rises_for_three_tenths_and_moves_momentum_against_the_rate(name: str, moves: bool) -> None:
+    hyper = Hyperparameters(**params(**{"optim.name": name, "schedule.name": "one_cycle"}))
+    optimizer = make_optimizer(torch.nn.Sequential(torch.nn.Linear(2, 2)), hyper)
+    scheduler = make_scheduler(optimizer, hyper, 100)
+    rates, momenta = [], []
+    for _ in range(100):
+        rates.append(optimizer.param_groups[0]["lr"])
+        momenta.append(optimizer.param_groups[0].get("betas", (0,))[0])
+        optimizer.step()
+        scheduler.step()
+    assert rates.index(max(rates)) == 29 and rates[-1] < 1e-4 * max(rates)
+    if moves:
+        assert momenta.index(min(momenta)) == 29 and momenta[0] == momenta[-1] == pytest.approx(0.95)
+
+
+def test_the_average_of_the_weights_is_what_is_judged(experiment) -> None:
+    hyper = Hyperparameters(**params(**{"optim.ema_decay": 0.9}))
+    model, lesson = parts(experiment, hyper)
+    average: list[torch.Tensor] = []
+
+    def follow(*_: object) -> None:
+        now = torch.cat([p.detach().flatten() for p in model.parameters()])
+        average[:] = [0.9 * average[0] + 0.1 * now if average else now]
+
+    hook = register_optimizer_step_post_hook(follow)
+    try:
+        train(model, lesson, CPU, epochs=2, patience=2, seed=0)
+    finally:
+        hook.remove()
+    assert torch.allclose(average[0], torch.cat([p.detach().flatten() for p in model.parameters()]), atol=1e-6)
+
+
+def test_an_optimizer_that_cannot_be_had_is_named_at_the_start(monkeypatch) -> None:
+    check_optimizers(list(CLASSES))
+    monkeypatch.setitem(__import__("sys").modules, "lion_pytorch.foreach", None)
+    with pytest.raises(UserError, match=r"optimizer 'lion' cannot be used here .*; install its package"):
+        check_optimizers(["adamw", "lion"])
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_killed_training_goes_on_bit_for_bit(experiment, name: str) -> None:
+    options = {"optim.name": name, "head.dropout": 0.2, "optim.ema_decay": 0.9, "schedule.name": "one_cycle"}
+    hyper = Hyperparameters(**params(**options))
+    path = Path("cache/checkpoint.pt")
+    outcomes, weights = [], []
+
+    def killed(epoch: int, best: float) -> bool:
+        if epoch == 3:
+            raise KeyboardInterrupt
+        return False
+
+    for checkpoint, on_epoch in ((None, None), (path, killed), (path, None)):
+        model, lesson = parts(experiment, hyper)
+        lesson = replace(lesson, train=lesson.train[:48])
+        torch.manual_seed(1 if on_epoch is None and checkpoint else 0)
+        options = {"epochs": 4, "patience": 4, "seed": 0, "keep_best": True, "on_epoch": on_epoch}
+        try:
+            outcomes.append(train(model, lesson, CPU, checkpoint=checkpoint, **options))
+        except KeyboardInterrupt:
+            continue
+        weights.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
+    unbroken, resumed = outcomes
+    assert resumed.history == unbroken.history and len(resumed.history) == 4
+    assert resumed.scores == unbroken.scores and resumed.best_epoch == unbroken.best_epoch
+    assert torch.equal(*weights)
+
+
+def test_epochs_of_a_checkpoint_are_told_to_the_pruner_again(experiment) -> None:
+    hyper = Hyperparameters(**params())
+    path = Path("cache/checkpoint.pt")
+    model, lesson = parts(experiment, hyper)
+    train(model, lesson, CPU, epochs=3, patience=3, seed=0, checkpoint=path)
+    told: list[int] = []
+
+    def prune(epoch: int, best: float) -> bool:
+        told.append(epoch)
+        return epoch == 2
+
+    model, lesson = parts(experiment, hyper)
+    outcome = train(model, lesson, CPU, epochs=3, patience=3, seed=0, checkpoint=path, on_epoch=prune)
+    assert outcome.stopped == "pruned" and told == [1, 2] and len(outcome.history) == 2
