@@ -30,9 +30,9 @@ TWINS = {
 PAGE = ROOT / "docs" / "compatibility.md"
 INTRODUCTION = f"""# Backbones and optimizers
 
-Each backbone's tiny twin (same architecture, random weights) with each optimizer: the mean loss of the first and of the
-last of {EPOCHS} epochs on {PAIRS} sentence pairs, in batches of 4. Who knows only the share of positives has 0.63; the test
-asks for less than {LEARNT}. Made by `make compatibility`.
+Each backbone's tiny twin (same architecture, random weights) with each optimizer: the mean loss of the first and of
+the last of {EPOCHS} epochs on {PAIRS} sentence pairs, in batches of 4. Who knows only the share of positives has 0.63; the
+test asks for less than {LEARNT}. Made by `make compatibility`.
 """
 
 
