@@ -206,7 +206,9 @@ def _in(options: Namespace, name: str) -> Path:
 
 def _experiment(options: Namespace) -> "Experiment":
     from lib.search.experiment import Experiment
+    from lib.training.process import keep_freed_memory
 
+    keep_freed_memory()
     return Experiment(read_settings(options.settings), options.agent, options.results)
 
 

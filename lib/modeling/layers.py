@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from lib.modeling.dropout import same_noise
+
 
 def layers(encoder: nn.Module) -> tuple[str, nn.ModuleList]:
     """Return the encoder's stack of layers and its name: the outermost list of modules (ALBERT's has one, shared)."""
@@ -46,4 +48,4 @@ class _Recomputed:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not torch.is_grad_enabled():
             return self.forward(*args, **kwargs)
-        return checkpoint(self.forward, *args, use_reentrant=False, **kwargs)
+        return checkpoint(self.forward, *args, use_reentrant=False, context_fn=same_noise, **kwargs)

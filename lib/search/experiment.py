@@ -23,10 +23,13 @@ from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.load import Settings
 from lib.tasks.examples import Examples
 from lib.training.device import Device, choose
-from lib.training.engine import Lesson, OnEpoch, Outcome, TrainingFailure, predict, replay, train
+from lib.training.engine import OnEpoch, Outcome, replay, train
 from lib.training.features import make_features
+from lib.training.lesson import Lesson, TrainingFailure
 from lib.training.memory import MicroBatches
 from lib.training.optimizers import check_optimizers
+from lib.training.prediction import predict
+from lib.training.process import set_threads
 
 # Raised when the engine would give other numbers for the same hyper-parameters: old runs are then not reused.
 ENGINE = 6
@@ -85,7 +88,7 @@ class Experiment:
         self.backbones = Backbones(results / "backbones")
         self._last: tuple[Any, Features] | None = None
         self.device: Device = choose(settings.config.training)
-        torch.set_num_threads(settings.config.training.threads)
+        set_threads(settings.config.training.threads)
         warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
 
     @cached_property

@@ -15,7 +15,8 @@ from lib.search.experiment import Experiment, PrunedError, Run
 from lib.search.progress import Progress
 from lib.search.study import Direction, open_study, over, suggest, trials
 from lib.settings.config import StageASettings, StageBSettings
-from lib.training.engine import OnEpoch, Outcome, TrainingFailure
+from lib.training.engine import OnEpoch, Outcome
+from lib.training.lesson import TrainingFailure
 
 
 def search(

@@ -12,10 +12,11 @@ from lib.settings.config import TrainingSettings
 
 @dataclass(frozen=True)
 class Device:
-    """A torch device and whether matrix products run in bf16."""
+    """A torch device, whether matrix products run in bf16, and whether a batch's parts have a thread each."""
 
     torch: torch.device
     bf16: bool
+    parallel: bool = False
 
     @property
     def model(self) -> str:
@@ -37,7 +38,7 @@ def choose(settings: TrainingSettings) -> Device:
     kind = "cuda" if available and settings.device != "cpu" else "cpu"
     native = torch.cuda.is_bf16_supported(including_emulation=False) if kind == "cuda" else _cpu_bf16()
     bf16 = native if settings.precision == "auto" else settings.precision == "bf16"
-    return Device(torch.device(kind), bf16)
+    return Device(torch.device(kind), bf16, parallel=kind == "cpu" and settings.threads > 1)
 
 
 def _cpu_bf16() -> bool:

@@ -11,36 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lib.agents.base import Agent, Features, Reading
 from lib.files.hashing import derive_seed
 from lib.modeling.layers import checkpoint_gradients
-from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.base import Index
-from lib.tasks.examples import Examples
 from lib.training import checkpoints
-from lib.training.batches import evaluation_batches, training_batches
+from lib.training.batches import training_batches
 from lib.training.device import Device, peak_memory_mb
+from lib.training.gradients import Gradients
+from lib.training.lesson import Lesson, TrainingFailure
 from lib.training.memory import MicroBatches, out_of_memory
 from lib.training.optimizers import make_average, make_optimizer, make_scheduler
+from lib.training.prediction import predict
 
 Stopped = Literal["epochs", "patience", "collapsed", "pruned"]
-_EVALUATION_TOKENS = 16_384
-
-
-class TrainingFailure(Exception):
-    """A training that cannot give a result, with the reason; the search goes on without it."""
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What to train on and what to watch. train, stop: indices into the examples."""
-
-    agent: Agent
-    examples: Examples
-    features: Features
-    hyper: Hyperparameters
-    train: Index
-    stop: Index
 
 
 @dataclass
@@ -56,11 +38,14 @@ class Outcome:
 
 @dataclass
 class _Clock:
-    """Seconds so far, and tokens that are no padding; of all starts of a training together."""
+    """Seconds so far, and tokens that are no padding; of all starts of a training together.
+
+    learning: of epochs without their evaluation; data: of these, spent on making batches.
+    """
 
     total: float = 0.0
+    learning: float = 0.0
     data: float = 0.0
-    step: float = 0.0
     tokens: int = 0
 
 
@@ -147,14 +132,14 @@ class _Training:
         hyper = lesson.hyper
         self.model = model.to(device.torch)
         self.lesson = replace(lesson, features=lesson.features.to(device.torch))
-        self.device, self.memory = device, memory
-        self.seed, self.keep_best = seed, keep_best
+        self.device, self.seed, self.keep_best = device, seed, keep_best
         if hyper.gradient_checkpointing:
             for name, child in model.named_children():
                 if name.endswith("encoder"):
                     checkpoint_gradients(child)
         self.windows = self.lesson.features.windows(lesson.train)
         per_epoch = math.ceil(math.ceil(len(self.windows) / hyper.batch_size) / hyper.accumulation)
+        self.gradients = Gradients(model, self.lesson, device, memory)
         self.optimizer = make_optimizer(model, hyper)
         self.scheduler = make_scheduler(self.optimizer, hyper, per_epoch * epochs)
         self.average = make_average(model, hyper)
@@ -172,7 +157,7 @@ class _Training:
         """Train one epoch and score it."""
         lesson, outcome = self.lesson, self.outcome
         epoch = len(outcome.history) + 1
-        loss = self._learn(np.random.default_rng(derive_seed(self.seed, "batches", epoch)))
+        loss = self._learn(epoch)
         reading = predict(self.judged, lesson, lesson.stop, self.device)
         answers = lesson.agent.answer(reading, lesson.examples, lesson.stop, lesson.hyper)
         scores = lesson.agent.scores(answers, lesson.examples, lesson.stop)
@@ -192,8 +177,8 @@ class _Training:
         clock = self.clock
         self.outcome.performance = {
             "seconds": round(clock.total + time.perf_counter() - self._started, 3),
-            "tokens_per_second": round(clock.tokens / max(clock.data + clock.step, 1e-9), 1),
-            "data_step_ratio": round(clock.data / max(clock.step, 1e-9), 5),
+            "tokens_per_second": round(clock.tokens / max(clock.learning, 1e-9), 1),
+            "data_step_ratio": round(clock.data / max(clock.learning - clock.data, 1e-9), 5),
             "peak_memory_mb": peak_memory_mb(self.device),
         }
 
@@ -220,98 +205,27 @@ class _Training:
         parts = {"model": self.model, "optimizer": self.optimizer, "scheduler": self.scheduler}
         return parts if self.average is None else {**parts, "average": self.average}
 
-    def _learn(self, rng: np.random.Generator) -> float:
+    def _learn(self, epoch: int) -> float:
         """Train one epoch. Returns the mean loss of a window; raises TrainingFailure if it is not finite."""
         self.model.train()
-        hyper, lengths, clock = self.lesson.hyper, self.lesson.features.lengths, self.clock
+        hyper, lengths, began = self.lesson.hyper, self.lesson.features.lengths, time.perf_counter()
+        rng = np.random.default_rng(derive_seed(self.seed, "batches", epoch))
         batches = training_batches(self.windows, lengths[self.windows], hyper.batch_size, rng)
         total = torch.zeros((), device=self.device.torch)
         for start in range(0, len(batches), hyper.accumulation):
             group = batches[start : start + hyper.accumulation]
-            total += self._gradient(group)
-            begin = time.perf_counter()
-            nn.utils.clip_grad_norm_(self.model.parameters(), hyper.clip_norm)
+            total += self.gradients.set(group, derive_seed(self.seed, "noise", epoch, start))
+            nn.utils.clip_grad_norm_(self.gradients.parameters, hyper.clip_norm)
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
             self.scheduler.step()
             if self.average is not None:
                 self.average.update_parameters(self.model)
-            clock.step += time.perf_counter() - begin
-            clock.tokens += sum(int(lengths[batch].sum()) for batch in group)
         # One look at the loss an epoch: looking at every step would stall the device.
         mean = float(total) / len(self.windows)
         if not math.isfinite(mean):
             raise TrainingFailure("the loss is not finite")
+        self.clock.learning += time.perf_counter() - began
+        self.clock.data, self.gradients.data_seconds = self.clock.data + self.gradients.data_seconds, 0.0
+        self.clock.tokens += int(lengths[self.windows].sum())
         return mean
-
-    def _gradient(self, group: list[Index]) -> Tensor:
-        """Compute the gradient of an effective batch, in parts that fit. Returns the summed loss.
-
-        If a part does not fit, the gradient is computed anew from the group's beginning in smaller parts.
-        """
-        size, lengths = sum(map(len, group)), self.lesson.features.lengths
-        while True:
-            part = group[0]
-            total = torch.zeros((), device=self.device.torch)
-            try:
-                for batch in group:
-                    for part in self.memory.parts(batch, lengths):
-                        total += self._backward(part, size)
-                return total
-            except RuntimeError as error:
-                if not out_of_memory(error):
-                    raise
-            # Outside of the handler: the error holds on to the tensors that did not fit.
-            self.optimizer.zero_grad(set_to_none=True)
-            if self.device.torch.type == "cuda":
-                torch.cuda.empty_cache()
-            longest = int(lengths[part].max())
-            if len(part) == 1:
-                raise TrainingFailure(f"out of memory: a window of {longest} tokens does not fit")
-            self.memory.halve(len(part) * longest)
-
-    def _backward(self, windows: Index, size: int) -> Tensor:
-        """Add some windows' gradient, as their share of an effective batch of `size`. Returns the summed loss."""
-        begin = time.perf_counter()
-        inputs, targets, _ = self.lesson.features.batch(windows)
-        ready = time.perf_counter()
-        with torch.autocast(self.device.torch.type, dtype=torch.bfloat16, enabled=self.device.bf16):
-            outputs = self.model(*inputs)
-        loss = self.lesson.agent.loss(outputs, targets, self.lesson.hyper)
-        torch.autograd.backward(loss / size)
-        self.clock.data += ready - begin
-        self.clock.step += time.perf_counter() - ready
-        return loss.detach()
-
-
-@torch.inference_mode()
-def predict(model: nn.Module, lesson: Lesson, index: Index, device: Device) -> Reading:
-    """Return the reading of examples[index].
-
-    Windows are reduced to a few rows batch by batch: memory does not grow with the length of a text. Batches that do
-    not fit are halved. Raises TrainingFailure where a single window does not fit.
-    """
-    model.eval()
-    features = lesson.features.to(device.torch)
-    windows = features.windows(index)
-    lengths = features.lengths[windows]
-    budget = _EVALUATION_TOKENS
-    while True:
-        try:
-            order, parts = [], []
-            for positions in evaluation_batches(lengths, budget):
-                inputs, targets, batch = features.batch(windows[positions])
-                with torch.autocast(device.torch.type, dtype=torch.bfloat16, enabled=device.bf16):
-                    outputs = model(*inputs)
-                parts.append(lesson.agent.read(outputs, targets, batch, lesson.hyper))
-                order.append(positions)
-            break
-        except RuntimeError as error:
-            if not out_of_memory(error):
-                raise
-            if budget < int(lengths.max()):
-                raise TrainingFailure(f"out of memory: a window of {lengths.max()} tokens does not fit") from error
-        budget //= 2
-    back = np.argsort(np.concatenate(order), kind="stable")
-    rows = {name: torch.cat([part[name] for part in parts]).cpu().numpy()[back] for name in parts[0]}
-    return lesson.agent.gather(rows, features.tokens[0], windows, index)

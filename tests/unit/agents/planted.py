@@ -15,8 +15,8 @@ from lib.modeling.backbones import MANIFEST, BackboneManifest, Backbones, fetch
 from lib.settings.config import Architecture, TinyBackbone
 from lib.settings.hyperparameters import Hyperparameters
 from lib.training.device import Device
-from lib.training.engine import Lesson
 from lib.training.features import make_features
+from lib.training.lesson import Lesson
 
 CPU = Device(torch.device("cpu"), bf16=False)
 CHOSEN: dict[str, object] = {

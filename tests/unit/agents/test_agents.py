@@ -22,8 +22,10 @@ from lib.settings.config import Architecture
 from lib.settings.hyperparameters import Fusion, Hyperparameters, Pooling
 from lib.tasks.base import Index
 from lib.tasks.label import LabelTask
-from lib.training.engine import Lesson, predict, train
+from lib.training.engine import train
 from lib.training.features import make_features
+from lib.training.lesson import Lesson
+from lib.training.prediction import predict
 
 POSTS, EPOCHS = 200, 40
 

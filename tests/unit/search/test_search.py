@@ -243,7 +243,7 @@ def test_asha_prunes_the_first_seed_and_only_survivors_run_the_others(copy_of_fi
 def test_failed_trials_are_recorded_with_their_reason_and_the_study_goes_on(
     copy_of_finished, monkeypatch, capsys
 ) -> None:
-    from lib.training.engine import TrainingFailure
+    from lib.training.lesson import TrainingFailure
 
     def fails(*_: object, **__: object) -> None:
         raise TrainingFailure("the loss is not finite")

@@ -12,7 +12,8 @@ from lib.files.atomic import write_text
 from lib.search.experiment import Experiment
 from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.load import read_settings, save_settings
-from lib.training.engine import Lesson, train
+from lib.training.engine import train
+from lib.training.lesson import Lesson
 
 # Adafactor and LAMB scale their steps by the weights' size, Lion's are all of the full rate.
 RATES = {"adamw": 1e-3, "adam": 1e-3, "adafactor": 2e-2, "lion": 3e-4, "lamb": 2e-3, "adamw_8bit": 1e-3}
@@ -31,8 +32,8 @@ PAGE = ROOT / "docs" / "compatibility.md"
 INTRODUCTION = f"""# Backbones and optimizers
 
 Each backbone's tiny twin (same architecture, random weights) with each optimizer: the mean loss of the first and of
-the last of {EPOCHS} epochs on {PAIRS} sentence pairs, in batches of 4. Who knows only the share of positives has 0.63; the
-test asks for less than {LEARNT}. Made by `make compatibility`.
+the last of {EPOCHS} epochs on {PAIRS} sentence pairs, in batches of 4. Knowing only the share of positives gives
+0.63, the test asks for less than {LEARNT}. Made by `make compatibility`.
 """
 
 

@@ -18,9 +18,11 @@ from lib.settings.load import read_settings
 from lib.training import device as devices
 from lib.training.batches import evaluation_batches, training_batches
 from lib.training.device import Device
-from lib.training.engine import Lesson, TrainingFailure, predict, train
+from lib.training.engine import train
 from lib.training.features import make_features
+from lib.training.lesson import Lesson, TrainingFailure
 from lib.training.memory import MicroBatches
+from lib.training.prediction import predict
 
 CPU = Device(torch.device("cpu"), bf16=False)
 
@@ -144,7 +146,7 @@ def test_a_loss_that_is_not_finite_and_lack_of_memory_fail_with_their_reason(exp
 def test_a_batch_that_does_not_fit_is_halved_and_gives_the_same_numbers(experiment, monkeypatch, size: int) -> None:
     hyper = Hyperparameters(**params(**{"optim.batch_size": size}))
     weights, sizes = [], []
-    for most in (10**9, 500, 500):
+    for most in (10**9, 300, 300):
         model, lesson = parts(experiment, hyper)
         without_dropout(model)
         whole, failed = model.forward, []

@@ -1,0 +1,104 @@
+"""The gradient of an effective batch: in two parts side by side on a CPU, and in smaller ones where memory ends."""
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lib.modeling.dropout import QuickDropout
+from lib.tasks.base import Index
+from lib.training.device import Device
+from lib.training.lesson import Lesson, TrainingFailure
+from lib.training.memory import MicroBatches, out_of_memory
+from lib.training.process import PARTS, side_by_side
+
+
+class Gradients:
+    """Computes gradients of one model."""
+
+    def __init__(self, model: nn.Module, lesson: Lesson, device: Device, memory: MicroBatches) -> None:
+        self.model, self.lesson, self.device, self.memory = model, lesson, device, memory
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        # Seconds spent on making batches; of the slowest of parts that work side by side.
+        self.data_seconds = 0.0
+
+    def set(self, batches: list[Index], seed: int) -> Tensor:
+        """Set the gradient of the batches' mean loss of a window. Returns the summed loss.
+
+        The numbers do not depend on the number of threads: each part has its own noise, and parts are added in order.
+        If something does not fit into memory all is computed anew in smaller pieces. Raises TrainingFailure if a
+        single window does not fit.
+        """
+        cpu = self.device.torch.type == "cpu"
+        shares = [[batch[part::PARTS] for batch in batches] for part in range(PARTS)] if cpu else [batches]
+        while True:
+            parts = [_Part(self, share, sum(map(len, batches)), [seed, i]) for i, share in enumerate(shares)]
+            try:
+                results = side_by_side(_Part.gradient, parts, parallel=self.device.parallel)
+                break
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
+            # Outside of the handler: the error holds on to the tensors that did not fit.
+            if not cpu:
+                torch.cuda.empty_cache()
+            for rows, tokens in (part.failed for part in parts if part.failed is not None):
+                if rows == 1:
+                    raise TrainingFailure(f"out of memory: a window of {tokens} tokens does not fit")
+                self.memory.halve(rows * tokens)
+        self.data_seconds += max(part.data_seconds for part in parts)
+        for parameter, *gradients in zip(self.parameters, *(found for _, found in results), strict=True):
+            parameter.grad = _add(gradients)
+        return torch.stack([loss for loss, _ in results]).sum()
+
+
+class _Part:
+    """A share of an effective batch of `size` windows."""
+
+    def __init__(self, gradients: Gradients, batches: list[Index], size: int, noise: list[int]) -> None:
+        self.gradients, self.batches, self.size, self.noise = gradients, batches, size, noise
+        self.data_seconds = 0.0
+        # Windows and tokens of what did not fit.
+        self.failed: tuple[int, int] | None = None
+
+    def gradient(self) -> tuple[Tensor, list[Tensor | None]]:
+        """Return the summed loss and the gradient."""
+        of = self.gradients
+        total = torch.zeros((), device=of.device.torch)
+        found: list[Tensor | None] = [None] * len(of.parameters)
+        rng = np.random.Generator(np.random.SFC64(self.noise))
+        with QuickDropout(rng), torch.autocast(of.device.torch.type, dtype=torch.bfloat16, enabled=of.device.bf16):
+            for windows in self._pieces():
+                try:
+                    loss = self._loss(windows)
+                    more = torch.autograd.grad(loss / self.size, of.parameters, allow_unused=True)
+                except RuntimeError:
+                    self.failed = len(windows), int(of.lesson.features.lengths[windows].max())
+                    raise
+                found = [_add([old, new]) for old, new in zip(found, more, strict=True)]
+                total += loss.detach()
+        return total, found
+
+    def _pieces(self) -> Iterator[Index]:
+        for batch in self.batches:
+            if len(batch):
+                yield from self.gradients.memory.parts(batch, self.gradients.lesson.features.lengths)
+
+    def _loss(self, windows: Index) -> Tensor:
+        lesson, begin = self.gradients.lesson, time.perf_counter()
+        inputs, targets, _ = lesson.features.batch(windows)
+        self.data_seconds += time.perf_counter() - begin
+        outputs = self.gradients.model(*inputs)
+        with torch.autocast(self.gradients.device.torch.type, enabled=False):
+            return lesson.agent.loss(outputs, targets, lesson.hyper)
+
+
+def _add(gradients: list[Tensor | None]) -> Tensor | None:
+    known = [gradient for gradient in gradients if gradient is not None]
+    if not known:
+        return None
+    for other in known[1:]:
+        known[0].add_(other)
+    return known[0]

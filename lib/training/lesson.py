@@ -1,0 +1,24 @@
+"""What a training is about, and how it can fail."""
+
+from dataclasses import dataclass
+
+from lib.agents.base import Agent, Features
+from lib.settings.hyperparameters import Hyperparameters
+from lib.tasks.base import Index
+from lib.tasks.examples import Examples
+
+
+class TrainingFailure(Exception):
+    """A training that cannot give a result, with the reason; the search goes on without it."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What to train on and what to watch. train, stop: indices into the examples."""
+
+    agent: Agent
+    examples: Examples
+    features: Features
+    hyper: Hyperparameters
+    train: Index
+    stop: Index

@@ -1,0 +1,328 @@
+"""How fast is the engine? The same pairs, model and epochs through four ways to train, side by side.
+
+(a) every pair padded to the maximum length, fp32, a plain AdamW loop; (b) the Hugging Face Trainer with its defaults;
+(c) the Trainer with bf16 and group_by_length; (d) this engine. Each way runs in a process of its own. Tokenising is
+not timed.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lib.cli.main import main
+from lib.search.experiment import Experiment
+from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.load import load_settings, merge, read_settings, read_yaml, save_settings
+from lib.training.engine import train
+from lib.training.lesson import Lesson
+from lib.training.prediction import predict
+from lib.training.process import keep_freed_memory, set_threads
+
+BATCH, LENGTH, RATE = 32, 256, 2e-4
+WAYS = {
+    "a": "padded to the maximum, fp32, plain loop",
+    "b": "Hugging Face Trainer, defaults",
+    "c": "Hugging Face Trainer, bf16, group_by_length",
+    "d": "this engine",
+}
+PARAMS = {
+    "model.backbone": "minilm",
+    "model.pooling": "cls",
+    "model.gradient_checkpointing": False,
+    "head.layers": 2,
+    "head.hidden": 384,
+    "head.activation": "tanh",
+    "head.dropout": 0.1,
+    "data.max_length": LENGTH,
+    "data.overlap": 0.25,
+    "optim.name": "adamw",
+    "optim.lr": RATE,
+    "optim.head_lr_factor": 1.0,
+    "optim.layer_decay": 1.0,
+    "optim.weight_decay": 0.0,
+    "optim.ema_decay": 0.0,
+    "optim.batch_size": BATCH,
+    "optim.accumulation": 1,
+    "optim.clip_norm": 1.0,
+    "schedule.name": "linear",
+    "schedule.warmup": 0.0,
+    "loss.label_smoothing": 0.0,
+    "loss.span_weight": 0.5,
+    "span.max_answer": 64,
+    "null_policy.name": "none",
+    "null_policy.threshold": 0.5,
+    "null_policy.ratio": 1.0,
+    "null_policy.temperature": 1.0,
+    "joint.backbone": "minilm",
+    "joint.fusion": "add",
+    "joint.dropout": 0.0,
+}
+
+
+class Task:
+    """One agent's pairs (or windows), and what each way needs of them."""
+
+    def __init__(self, agent: str, n: int, threads: int) -> None:
+        settings = read_settings("results/settings.json")
+        training = settings.config.training.model_copy(update={"threads": threads})
+        config = settings.config.model_copy(update={"training": training})
+        self.experiment = Experiment(settings.model_copy(update={"config": config}), agent, Path("results"))
+        self.hyper = Hyperparameters(**PARAMS)
+        self.spans = agent == "evidence"
+        rng = np.random.default_rng(0)
+        order = rng.permutation(len(self.experiment.examples))
+        self.train, self.test = np.sort(order[:n]), np.sort(order[n : n + 1000])
+        torch.set_num_threads(threads)
+
+    def features(self, seed: int) -> tuple[Any, Any]:
+        """Return the engine's model and features."""
+        torch.manual_seed(seed)
+        return self.experiment.model(self.hyper)
+
+    def rows(self, index: np.ndarray) -> list[dict[str, Any]]:
+        """Return tokenised rows as the Trainer takes them, with the tokenizer's own numbers."""
+        _, features = self.features(0)
+        tokens, targets = features.tokens[0], features.targets
+        rows = []
+        for window in tokens.windows(index):
+            part = slice(tokens.offsets[window], tokens.offsets[window + 1])
+            row = {
+                "input_ids": tokens.vocabulary[tokens.ids[part]].tolist(),
+                "attention_mask": [1] * len(tokens.ids[part]),
+            }
+            row["token_type_ids"] = tokens.types[part].tolist()
+            if self.spans:
+                row["start_positions"] = int(targets.start[part].int().argmax())
+                row["end_positions"] = int(targets.end[part].int().argmax())
+            else:
+                row["labels"] = int(targets.label[window])
+            rows.append(row)
+        return rows
+
+    def model(self, seed: int) -> Any:
+        """Return transformers' own model with a fresh head."""
+        from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification
+
+        torch.manual_seed(seed)
+        kind = AutoModelForQuestionAnswering if self.spans else AutoModelForSequenceClassification
+        return kind.from_pretrained("results/backbones/minilm", local_files_only=True)
+
+
+def plain_loop(task: Task, epochs: int, seed: int, width: int | None) -> tuple[float, Any]:
+    """Train as textbooks do. width: pad to it, None: to the longest of each batch. Returns seconds and the model."""
+    from torch.utils.data import DataLoader
+    from transformers import DataCollatorWithPadding
+
+    rows, model = task.rows(task.train), task.model(seed)
+    how = {"padding": "max_length", "max_length": width} if width else {"padding": True}
+    collate = DataCollatorWithPadding(task.experiment.backbones.tokenizer("minilm"), **how)
+    loader = DataLoader(rows, BATCH, shuffle=True, collate_fn=collate)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.0)
+    steps = epochs * len(loader)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
+    model.train()
+    began = time.perf_counter()
+    for _ in range(epochs):
+        for batch in loader:
+            optimizer.zero_grad()
+            model(**batch).loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+    return time.perf_counter() - began, model
+
+
+def trainer(task: Task, epochs: int, seed: int, **options: Any) -> tuple[float, Any]:
+    """Train with the Hugging Face Trainer. Returns seconds and the model."""
+    from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
+
+    rows, model = task.rows(task.train), task.model(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            folder,
+            per_device_train_batch_size=BATCH,
+            num_train_epochs=epochs,
+            learning_rate=RATE,
+            seed=seed,
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+            use_cpu=not torch.cuda.is_available(),
+            **options,
+        )
+        collate = DataCollatorWithPadding(task.experiment.backbones.tokenizer("minilm"))
+        its = Trainer(model, arguments, train_dataset=rows, data_collator=collate)
+        began = time.perf_counter()
+        its.train()
+        return time.perf_counter() - began, model
+
+
+def engine(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
+    """Train with this engine. Returns seconds, and model and lesson."""
+    model, features = task.features(seed)
+    experiment = task.experiment
+    set_threads(experiment.settings.config.training.threads)
+    keep_freed_memory()
+    # Two examples to watch: the other ways evaluate nothing between epochs.
+    lesson = Lesson(experiment.agent, experiment.examples, features, task.hyper, task.train, task.test[:2])
+    began = time.perf_counter()
+    train(model, lesson, experiment.device, epochs=epochs, patience=epochs, seed=seed)
+    return time.perf_counter() - began, (model, lesson)
+
+
+def run_way(task: Task, way: str, epochs: int, seed: int) -> tuple[float, Any]:
+    """Train one way. Returns seconds and what was trained."""
+    if way == "d":
+        return engine(task, epochs, seed)
+    if way == "a":
+        return plain_loop(task, epochs, seed, LENGTH)
+    if way == "plain":  # (a)'s numbers without its padding, which changes none of them
+        return plain_loop(task, epochs, seed, None)
+    return trainer(task, epochs, seed, **({"bf16": True, "group_by_length": True} if way == "c" else {}))
+
+
+@torch.inference_mode()
+def f1(task: Task, way: str, trained: Any) -> float:
+    """Return F1-macro on the test pairs."""
+    agent, examples = task.experiment.agent, task.experiment.examples
+    if way == "d":
+        model, lesson = trained
+        reading = predict(model, lesson, task.test, task.experiment.device)
+    else:
+        trained.eval()
+        odds = []
+        for row in task.rows(task.test):
+            inputs = {k: torch.tensor([v]) for k, v in row.items() if k != "labels"}
+            logits = trained(**inputs).logits[0].double()
+            odds.append(float(logits[1] - logits[0]))
+        reading = {"label": np.array(odds)}
+    answers = agent.answer(reading, examples, task.test, task.hyper)
+    return float(agent.scores(answers, examples, task.test)["f1_macro"])
+
+
+def matrix_rate(threads: int) -> float:
+    """Return the machine's bf16 matrix products in FLOP/s, at the encoder's feed-forward shape."""
+    torch.set_num_threads(threads)
+    rows, width, inner = 4096, 384, 1536
+    left, right = torch.randn(rows, width).bfloat16(), torch.randn(width, inner).bfloat16()
+    best = float("inf")
+    for _ in range(20):
+        began = time.perf_counter()
+        _ = left @ right
+        best = min(best, time.perf_counter() - began)
+    return 2 * rows * width * inner / best
+
+
+def child(options: argparse.Namespace) -> None:
+    """Run one way once and print what it took as JSON."""
+    task = Task(options.agent, options.pairs, options.threads)
+    seconds, trained = run_way(task, options.child, options.epochs, options.seed)
+    result: dict[str, float] = {"seconds": seconds}
+    if options.f1:
+        result["f1"] = f1(task, options.child, trained)
+    if options.child == "d":
+        features = trained[1].features
+        windows = features.windows(task.train)
+        tokens = int(features.lengths[windows].sum())
+        layers = sum(p.numel() for n, p in trained[0].encoder.named_parameters() if ".layer." in n and p.ndim > 1)
+        squares = float((features.lengths[windows].astype(float) ** 2).sum())
+        attention = 12 * trained[0].encoder.config.num_hidden_layers * trained[0].encoder.config.hidden_size * squares
+        result |= {"tokens": tokens, "windows": len(windows), "rate": matrix_rate(options.threads)}
+        result["flop"] = 6 * layers * tokens + attention
+    print(json.dumps(result))
+
+
+def measure(way: str, options: argparse.Namespace, seed: int) -> dict[str, float]:
+    """Run one way in its own process."""
+    command = [sys.executable, str(Path(__file__).resolve()), "--child", way, "--seed", str(seed)]
+    for name in ("agent", "pairs", "epochs", "threads"):
+        command += [f"--{name}", str(getattr(options, name))]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": str(options.threads)}
+    done = subprocess.run(
+        command + (["--f1"] if options.f1 else []), env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def prepare(corpus: str | None) -> None:
+    """Make corpus and backbone in the working directory."""
+    raw = merge(read_yaml("config/config.yaml"), {"generator": {"posts": 600, "words": 150}})
+    if corpus:
+        raw = merge(raw, {"corpus": {"dir": corpus}})
+    save_settings(load_settings(raw, ["config/config.yaml"]), "results/settings.json")
+    commands = [f"corpus --input {corpus or 'results/generated'}", "backbone minilm"]
+    for command in commands if corpus else ["generate-corpus --output results/generated", *commands]:
+        assert main(command.split()) == 0, command
+
+
+def report(options: argparse.Namespace) -> None:
+    """Measure all ways in turn, `runs` times, and print medians, ratios and the share of the machine's rate."""
+    print(
+        f"{options.agent}, {options.pairs} pairs, batch {BATCH}, at most {LENGTH} tokens, {options.epochs} epoch(s)"
+    )
+    taken: dict[str, list[dict[str, float]]] = {way: [] for way in options.ways}
+    for run in range(options.runs):
+        for way in options.ways:
+            taken[way].append(measure(way, options, run))
+            print(f"  run {run + 1} ({way}) {taken[way][-1]}", flush=True)
+    seconds = {way: statistics.median(result["seconds"] for result in results) for way, results in taken.items()}
+    for way in options.ways:
+        ratio = f"({way})/(d) = {seconds[way] / seconds['d']:.2f}" if "d" in seconds else ""
+        scores = [result["f1"] for result in taken[way] if "f1" in result]
+        score = f"F1 {np.mean(scores):.3f} ± {np.std(scores):.3f}" if scores else ""
+        print(f"({way}) {WAYS.get(way, way):45s} {seconds[way]:8.1f} s  {ratio}  {score}")
+    if "d" in seconds:
+        last = taken["d"][-1]
+        flops = last["flop"] * options.epochs / seconds["d"]
+        print(
+            f"(d): {last['windows']:.0f} windows, {last['tokens'] * options.epochs / seconds['d']:,.0f} tokens/s"
+            f" without padding, {flops / 1e9:.0f} GFLOP/s of {last['rate'] / 1e9:.0f} ({flops / last['rate']:.0%})"
+        )
+
+
+def parse() -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--corpus", help="folder of a corpus; none: a generated one")
+    parser.add_argument("--agent", choices=["criteria", "evidence"], default="criteria")
+    parser.add_argument("--pairs", type=int, default=480)
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=[*WAYS, "plain"])
+    parser.add_argument("--f1", action="store_true", help="also score on 1,000 other pairs, a seed a run")
+    parser.add_argument("--child", choices=[*WAYS, "plain"], help=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def run() -> None:
+    """Prepare once, then measure."""
+    options = parse()
+    if options.child:
+        child(options)
+        return
+    config = Path("config").resolve()
+    corpus = str(Path(options.corpus).resolve()) if options.corpus else None
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        Path("config").symlink_to(config)
+        prepare(corpus)
+        report(options)
+
+
+if __name__ == "__main__":
+    run()
