@@ -1,3 +1,4 @@
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from lib.training.features import make_features
 from lib.training.lesson import Lesson, TrainingFailure
 from lib.training.memory import MicroBatches
 from lib.training.prediction import predict
+from lib.training.process import side_by_side
 
 CPU = Device(torch.device("cpu"), bf16=False)
 
@@ -87,6 +89,35 @@ def test_accumulated_batches_are_one_large_batch(experiment) -> None:
         results.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
     # Adam turns rounding in near-zero gradients into steps, hence the mean and not the largest difference.
     assert (results[0] - results[1]).abs().mean() < 1e-6
+
+
+def test_two_threads_give_the_numbers_of_one(experiment) -> None:
+    """With dropout: each part of a batch has its own noise, whichever thread works on it."""
+    hyper = Hyperparameters(**params(**{"head.dropout": 0.3}))
+    outcomes, weights = [], []
+    for parallel in (False, True, True):
+        model, lesson = parts(experiment, hyper)
+        torch.manual_seed(0)
+        outcomes.append(train(model, lesson, replace(CPU, parallel=parallel), epochs=2, patience=2, seed=0))
+        weights.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
+    assert torch.equal(weights[0], weights[1]) and torch.equal(weights[0], weights[2])
+    assert outcomes[0].history == outcomes[1].history == outcomes[2].history
+
+
+def test_an_error_of_a_thread_is_raised_when_all_have_ended() -> None:
+    ended = []
+
+    def work(item: int) -> int:
+        if item == 0:
+            raise ValueError("the first")
+        time.sleep(0.05)
+        ended.append(item)
+        return item
+
+    with pytest.raises(ValueError, match="the first"):
+        side_by_side(work, range(4), parallel=True)
+    assert sorted(ended) == [1, 2, 3]
+    assert side_by_side(lambda item: item * 2, range(4), parallel=True) == [0, 2, 4, 6]
 
 
 def test_a_model_overfits_a_few_examples(experiment) -> None:
