@@ -6,20 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Lengths are blurred by this share before sorting, so that the same examples do not always meet.
-_BLUR = 0.2
+_BLUR = 0.1
 
 
 def training_batches(
     index: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, rng: np.random.Generator
 ) -> list[NDArray[np.int64]]:
-    """Cut examples into batches of similar length, in random order.
+    """Cut examples into batches of similar length, in random order; within a batch they ascend in length.
 
     index: which examples. lengths: of those examples, (n,). Every example is in exactly one batch.
     """
     blurred = lengths * (1 + _BLUR * rng.random(len(index)))
     order = np.argsort(blurred, kind="stable")
-    batches = [index[order[start : start + batch_size]] for start in range(0, len(index), batch_size)]
-    return [batches[i] for i in rng.permutation(len(batches))]
+    batches = [order[start : start + batch_size] for start in range(0, len(index), batch_size)]
+    ascending = [batch[np.argsort(lengths[batch], kind="stable")] for batch in batches]
+    return [index[ascending[i]] for i in rng.permutation(len(batches))]
 
 
 def evaluation_batches(lengths: NDArray[np.int64], token_budget: int) -> Iterator[NDArray[np.int64]]:

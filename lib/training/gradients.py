@@ -32,7 +32,9 @@ class Gradients:
         single window does not fit.
         """
         cpu = self.device.torch.type == "cpu"
-        shares = [[batch[part::PARTS] for batch in batches] for part in range(PARTS)] if cpu else [batches]
+        # Shorter and longer windows apart: less padding than in the whole batch.
+        halves = [np.array_split(batch, PARTS) for batch in batches]
+        shares = [[half[part] for half in halves] for part in range(PARTS)] if cpu else [batches]
         while True:
             parts = [_Part(self, share, sum(map(len, batches)), [seed, i]) for i, share in enumerate(shares)]
             try:

@@ -17,7 +17,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
 
 def set_threads(threads: int) -> None:
-    """Give torch's own operations their share of the threads."""
+    """Give torch's own operations, in every thread, their share of the threads."""
     torch.set_num_threads(max(1, threads // PARTS))
 
 
