@@ -6,8 +6,9 @@ PYTHON ?= python3
 SNAKEMAKE = . .venv/bin/activate && snakemake --cores $(CORES) --resources gpu=1
 SUPERMAX = $(SNAKEMAKE) --configfile config/supermax.yaml
 PINS = envs/constraints.txt
+BENCH = . .venv/bin/activate && PYTHONPATH=. python tests/benchmarks
 
-.PHONY: run test compatibility test-transformers5 check dag report bench-corpus all stage-a stage-b stage-c supermax-all schema install help
+.PHONY: run test compatibility test-transformers5 check dag report bench-corpus bench-throughput bench-f1 bench-trial all stage-a stage-b stage-c supermax-all schema install help
 
 run: .venv/installed  ## the embedded default, to results/criteria/stage_c.json
 	$(SNAKEMAKE) results/$(AGENT)/stage_c.json
@@ -61,7 +62,17 @@ supermax-all: .venv/installed  ## production: every agent
 	$(SUPERMAX) -- all
 
 bench-corpus: .venv/installed  ## the generated corpus: a bag of words against MiniLM
-	. .venv/bin/activate && PYTHONPATH=. python tests/benchmarks/generated_corpus.py
+	$(BENCH)/generated_corpus.py
+
+bench-throughput: .venv/installed  ## the engine against a plain loop and the Hugging Face Trainer (CORPUS=folder)
+	$(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS))
+	$(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS)) --agent evidence
+
+bench-f1: .venv/installed  ## do the engine and a plain fp32 loop reach the same F1? (five seeds)
+	$(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS)) --ways plain d --pairs 2000 --epochs 2 --runs 5 --f1
+
+bench-trial: .venv/installed  ## what a trial costs beside its steps: imports, start, memory
+	$(BENCH)/trial_cost.py $(if $(CORPUS),--corpus $(CORPUS))
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 22

@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from common import FIXED, prepare
 
-from lib.cli.main import main
 from lib.search.experiment import Experiment
 from lib.settings.hyperparameters import Hyperparameters
-from lib.settings.load import load_settings, merge, read_settings, read_yaml, save_settings
+from lib.settings.load import read_settings
 from lib.training.engine import train
 from lib.training.lesson import Lesson
 from lib.training.prediction import predict
@@ -36,38 +36,7 @@ WAYS = {
     "c": "Hugging Face Trainer, bf16, group_by_length",
     "d": "this engine",
 }
-PARAMS = {
-    "model.backbone": "minilm",
-    "model.pooling": "cls",
-    "model.gradient_checkpointing": False,
-    "head.layers": 2,
-    "head.hidden": 384,
-    "head.activation": "tanh",
-    "head.dropout": 0.1,
-    "data.max_length": LENGTH,
-    "data.overlap": 0.25,
-    "optim.name": "adamw",
-    "optim.lr": RATE,
-    "optim.head_lr_factor": 1.0,
-    "optim.layer_decay": 1.0,
-    "optim.weight_decay": 0.0,
-    "optim.ema_decay": 0.0,
-    "optim.batch_size": BATCH,
-    "optim.accumulation": 1,
-    "optim.clip_norm": 1.0,
-    "schedule.name": "linear",
-    "schedule.warmup": 0.0,
-    "loss.label_smoothing": 0.0,
-    "loss.span_weight": 0.5,
-    "span.max_answer": 64,
-    "null_policy.name": "none",
-    "null_policy.threshold": 0.5,
-    "null_policy.ratio": 1.0,
-    "null_policy.temperature": 1.0,
-    "joint.backbone": "minilm",
-    "joint.fusion": "add",
-    "joint.dropout": 0.0,
-}
+PARAMS = FIXED | {"data.max_length": LENGTH, "optim.lr": RATE, "optim.batch_size": BATCH}
 
 
 class Task:
@@ -256,17 +225,6 @@ def measure(way: str, options: argparse.Namespace, seed: int) -> dict[str, float
         raise SystemExit(done.stderr)
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result
-
-
-def prepare(corpus: str | None) -> None:
-    """Make corpus and backbone in the working directory."""
-    raw = merge(read_yaml("config/config.yaml"), {"generator": {"posts": 600, "words": 150}})
-    if corpus:
-        raw = merge(raw, {"corpus": {"dir": corpus}})
-    save_settings(load_settings(raw, ["config/config.yaml"]), "results/settings.json")
-    commands = [f"corpus --input {corpus or 'results/generated'}", "backbone minilm"]
-    for command in commands if corpus else ["generate-corpus --output results/generated", *commands]:
-        assert main(command.split()) == 0, command
 
 
 def report(options: argparse.Namespace) -> None:

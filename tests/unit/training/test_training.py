@@ -17,6 +17,7 @@ from lib.settings.config import TrainingSettings
 from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.load import read_settings
 from lib.training import device as devices
+from lib.training import engine
 from lib.training.batches import evaluation_batches, training_batches
 from lib.training.device import Device
 from lib.training.engine import train
@@ -229,6 +230,27 @@ def test_a_run_is_trained_once_and_replayed_to_the_pruner(experiment, monkeypatc
         experiment.run(params(), split, epochs=2, on_epoch=lambda *_: True)
     assert pruned.value.outcome.history == first.history[:1]
     assert pruned.value.outcome.scores["f1_macro"] == first.history[0]["f1_macro"]
+
+
+def test_a_killed_run_goes_on_from_its_last_epoch_and_leaves_nothing_behind(experiment, monkeypatch) -> None:
+    split, point = experiment.development_split(0), params(**{"head.dropout": 0.1})
+    epochs_learnt: list[int] = []
+    learn = engine._Training._learn
+    monkeypatch.setattr(engine._Training, "_learn", lambda its, e: epochs_learnt.append(e) or learn(its, e))
+
+    def killed(epoch: int, best: float) -> bool:
+        if epoch == 2:
+            raise KeyboardInterrupt
+        return False
+
+    with pytest.raises(KeyboardInterrupt):
+        experiment.run(point, split, epochs=3, on_epoch=killed)
+    folder = Path("results/cache/checkpoints")
+    assert len(list(folder.iterdir())) == 1
+    resumed = experiment.run(point, split, epochs=3)
+    assert epochs_learnt == [1, 2, 2, 3] and not list(folder.iterdir())
+    next(Path("results/criteria/runs").glob(f"{resumed.key}.json")).unlink()
+    assert experiment.run(point, split, epochs=3).history == resumed.history
 
 
 def test_development_and_folds_share_no_post(experiment) -> None:

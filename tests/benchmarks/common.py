@@ -1,0 +1,51 @@
+"""What the benchmarks share: fixed hyper-parameters, and a project with a corpus and MiniLM."""
+
+from typing import Any
+
+from lib.cli.main import main
+from lib.settings.load import load_settings, merge, read_yaml, save_settings
+
+# A point of the search space: MiniLM with a head as transformers' own classifiers have.
+FIXED: dict[str, Any] = {
+    "model.backbone": "minilm",
+    "model.pooling": "cls",
+    "model.gradient_checkpointing": False,
+    "head.layers": 2,
+    "head.hidden": 384,
+    "head.activation": "tanh",
+    "head.dropout": 0.1,
+    "data.max_length": 256,
+    "data.overlap": 0.25,
+    "optim.name": "adamw",
+    "optim.lr": 2e-4,
+    "optim.head_lr_factor": 1.0,
+    "optim.layer_decay": 1.0,
+    "optim.weight_decay": 0.0,
+    "optim.ema_decay": 0.0,
+    "optim.batch_size": 32,
+    "optim.accumulation": 1,
+    "optim.clip_norm": 1.0,
+    "schedule.name": "linear",
+    "schedule.warmup": 0.0,
+    "loss.label_smoothing": 0.0,
+    "loss.span_weight": 0.5,
+    "span.max_answer": 64,
+    "null_policy.name": "none",
+    "null_policy.threshold": 0.5,
+    "null_policy.ratio": 1.0,
+    "null_policy.temperature": 1.0,
+    "joint.backbone": "minilm",
+    "joint.fusion": "add",
+    "joint.dropout": 0.0,
+}
+
+
+def prepare(corpus: str | None, **more: Any) -> None:
+    """Make corpus and backbone in the working directory, which holds config/. more: of the configuration."""
+    raw = merge(read_yaml("config/config.yaml"), {"generator": {"posts": 600, "words": 150}} | more)
+    if corpus:
+        raw = merge(raw, {"corpus": {"dir": corpus}})
+    save_settings(load_settings(raw, ["config/config.yaml"]), "results/settings.json")
+    commands = [f"corpus --input {corpus or 'results/generated'}", "backbone minilm"]
+    for command in commands if corpus else ["generate-corpus --output results/generated", *commands]:
+        assert main(command.split()) == 0, command

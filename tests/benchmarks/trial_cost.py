@@ -1,0 +1,93 @@
+"""What a trial costs beside its steps: importing, building a model, and memory that is not given back.
+
+Prints the seconds to import the training path, those from the start of a trial to its first step, and the resident
+memory in the course of thirty trials in one process.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import chdir
+from pathlib import Path
+
+import numpy as np
+from common import FIXED, prepare
+
+from lib.search.experiment import Experiment
+from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.load import read_settings
+from lib.training.batches import training_batches
+from lib.training.engine import train
+from lib.training.lesson import Lesson
+from lib.training.process import keep_freed_memory
+
+TRIALS = 30
+HEAVY = ("mlflow", "nlpaug", "textattack", "bitsandbytes", "pytorch_optimizer", "flair")
+
+
+def import_time() -> tuple[float, list[str]]:
+    """Return the seconds a new process takes to import the training path, and heavy packages it brought."""
+    code = (
+        "import time; t = time.perf_counter(); import lib.search.stage_a; s = time.perf_counter() - t;"
+        f"import sys; print(s, *[name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    seconds, *found = done.stdout.split()
+    return float(seconds), found
+
+
+def resident() -> float:
+    """Return this process's resident memory in MiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def trials(experiment: Experiment, number: int) -> list[tuple[float, float]]:
+    """Run trials of one short epoch. Returns for each the seconds before its first step, and memory after it."""
+    rng, results = np.random.default_rng(0), []
+    chosen = rng.permutation(len(experiment.examples))[:64]
+    for trial in range(number):
+        hyper = Hyperparameters(**FIXED | {"optim.lr": 1e-5 * (trial + 1), "head.layers": 1 + trial % 3})
+        first: list[float] = []
+
+        def begin(*arguments: object, first: list[float] = first) -> object:
+            first.append(time.perf_counter())
+            return training_batches(*arguments)  # type: ignore[arg-type]
+
+        began = time.perf_counter()
+        sys.modules["lib.training.engine"].training_batches = begin  # type: ignore[attr-defined]
+        model, features = experiment.model(hyper)
+        lesson = Lesson(experiment.agent, experiment.examples, features, hyper, chosen, chosen[:8])
+        train(model, lesson, experiment.device, epochs=1, patience=1, seed=trial)
+        results.append((first[0] - began, resident()))
+    return results
+
+
+def run() -> None:
+    """Measure and print."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--corpus", help="folder of a corpus; none: a generated one")
+    corpus = options.parse_args().corpus
+    corpus = str(Path(corpus).resolve()) if corpus else None
+    seconds, heavy = import_time()
+    print(f"import of the training path: {seconds:.2f} s; heavy packages: {', '.join(heavy) or 'none'}")
+    config = Path("config").resolve()
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        Path("config").symlink_to(config)
+        prepare(corpus)
+        keep_freed_memory()
+        costs = trials(Experiment(read_settings("results/settings.json"), "criteria", Path("results")), TRIALS)
+    later = sorted(cost for cost, _ in costs[1:])
+    middle = later[len(later) // 2]
+    print(f"start of a trial to its first step: first {costs[0][0]:.2f} s, later ones {middle:.3f} s (median)")
+    memory = [costs[i][1] for i in range(4, TRIALS, 5)]
+    print("resident memory, MiB:", ", ".join(f"{value:.0f}" for value in memory))
+    print(f"growth from the fifth trial to the last: {costs[-1][1] / costs[4][1] - 1:+.1%}")
+
+
+if __name__ == "__main__":
+    run()
