@@ -37,9 +37,14 @@ class Features:
         return self.tokens[0].windows(examples)
 
     @cached_property
+    def shapes(self) -> Index:
+        """Tokens per window for each encoder, (windows, encoders)."""
+        return np.stack([tokens.lengths for tokens in self.tokens], axis=1)
+
+    @cached_property
     def lengths(self) -> Index:
         """Tokens per window, over all encoders."""
-        lengths: Index = np.sum([tokens.lengths for tokens in self.tokens], axis=0)
+        lengths: Index = self.shapes.sum(axis=1)
         return lengths
 
     def to(self, device: torch.device) -> "Features":

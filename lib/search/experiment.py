@@ -32,7 +32,7 @@ from lib.training.prediction import predict
 from lib.training.process import set_threads
 
 # Raised when the engine would give other numbers for the same hyper-parameters: old runs are then not reused.
-ENGINE = 7
+ENGINE = 8
 
 
 class Run(Document):

@@ -24,10 +24,13 @@ def training_batches(
 
 
 def evaluation_batches(lengths: NDArray[np.int64], token_budget: int) -> Iterator[NDArray[np.int64]]:
-    """Yield positions (0…n-1), longest first, in batches whose padded size stays within a budget of tokens."""
-    order = np.argsort(-lengths, kind="stable")
-    start = 0
-    while start < len(order):
-        size = max(1, token_budget // max(1, int(lengths[order[start]])))
-        yield order[start : start + size]
-        start += size
+    """Yield positions (0…n-1) in batches of equal lengths, longest first, within a budget of tokens.
+
+    lengths: (n, encoders). Without padding nothing depends on what else is in a batch: transformers' ConvBERT
+    convolves over padding.
+    """
+    _, shape_of = np.unique(lengths, axis=0, return_inverse=True)
+    order = np.argsort(-shape_of.ravel(), kind="stable")
+    for same in np.split(order, np.flatnonzero(np.diff(shape_of.ravel()[order])) + 1):
+        size = max(1, token_budget // int(lengths[same[0]].sum()))
+        yield from np.split(same, range(size, len(same), size))

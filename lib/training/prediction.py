@@ -24,7 +24,7 @@ def predict(model: nn.Module, lesson: Lesson, index: Index, device: Device) -> R
     model.eval()
     features = lesson.features.to(device.torch)
     windows = features.windows(index)
-    lengths = features.lengths[windows]
+    shapes = features.shapes[windows]
     budget = _TOKENS
 
     @torch.inference_mode()
@@ -35,15 +35,16 @@ def predict(model: nn.Module, lesson: Lesson, index: Index, device: Device) -> R
         return lesson.agent.read(outputs, targets, batch, lesson.hyper)
 
     while True:
-        order = list(evaluation_batches(lengths, budget))
+        order = list(evaluation_batches(shapes, budget))
         try:
             parts = side_by_side(read, order, parallel=device.parallel)
             break
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
-            if budget < int(lengths.max()):
-                raise TrainingFailure(f"out of memory: a window of {lengths.max()} tokens does not fit") from error
+            longest = int(shapes.sum(axis=1).max())
+            if budget < longest:
+                raise TrainingFailure(f"out of memory: a window of {longest} tokens does not fit") from error
         budget //= 2
     back = np.argsort(np.concatenate(order), kind="stable")
     rows = {name: torch.cat([part[name] for part in parts]).cpu().numpy()[back] for name in parts[0]}

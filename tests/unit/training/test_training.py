@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 import torch
 from conftest import params as lowest
+from conftest import tiny_settings
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from lib.cli.main import main
 from lib.errors import UserError
 from lib.modeling.tokens import check_criteria_fit, tokenize
 from lib.search.experiment import Experiment, PrunedError
 from lib.settings.config import TrainingSettings
 from lib.settings.hyperparameters import Hyperparameters
-from lib.settings.load import read_settings
+from lib.settings.load import read_settings, save_settings
 from lib.training import device as devices
 from lib.training import engine
 from lib.training.batches import evaluation_batches, training_batches
@@ -67,9 +69,11 @@ def test_every_example_is_in_one_batch(lengths: list[int], size: int, seed: int)
     batches = training_batches(index, np.array(lengths), size, np.random.default_rng(seed))
     assert sorted(np.concatenate(batches).tolist()) == index.tolist()
     assert max(map(len, batches)) <= size
-    packed = list(evaluation_batches(np.array(lengths), 256))
+    pairs = np.stack([np.array(lengths) % 3 + 1, lengths], axis=1)
+    packed = list(evaluation_batches(pairs, 256))
     assert sorted(np.concatenate(packed).tolist()) == list(range(len(lengths)))
-    assert all(len(b) == 1 or len(b) * max(lengths[i] for i in b) <= 256 for b in packed)
+    assert all(len(b) == 1 or pairs[b].sum() <= 256 for b in packed)
+    assert all((pairs[b] == pairs[b[0]]).all() for b in packed)
 
 
 def test_batches_are_of_similar_length() -> None:
@@ -77,6 +81,19 @@ def test_batches_are_of_similar_length() -> None:
     batches = training_batches(np.arange(400), lengths, 16, np.random.default_rng(1))
     padded = sum(len(b) * lengths[b].max() for b in batches)
     assert padded < 1.25 * lengths.sum()
+
+
+@pytest.mark.parametrize("architecture", ["bert", "convbert", "xlnet"])
+def test_predictions_do_not_depend_on_what_else_is_in_a_batch(experiment, architecture: str) -> None:
+    save_settings(
+        tiny_settings(constraints={"model.backbone": {"choices": [f"tiny-{architecture}"]}}), "results/settings.json"
+    )
+    assert main(["backbone", f"tiny-{architecture}"]) == 0
+    model, lesson = parts(experiment, Hyperparameters(**params(**{"model.backbone": f"tiny-{architecture}"})))
+    some = lesson.stop[:12]
+    together = predict(model, lesson, lesson.stop, CPU)["label"][:12]
+    alone = [predict(model, lesson, some[i : i + 1], CPU)["label"][0] for i in range(12)]
+    assert np.allclose(together, alone, rtol=0, atol=1e-6)
 
 
 def test_accumulated_batches_are_one_large_batch(experiment) -> None:
