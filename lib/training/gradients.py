@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,8 +72,7 @@ class _Part:
         of = self.gradients
         total = torch.zeros((), device=of.device.torch)
         found: list[Tensor | None] = [None] * len(of.parameters)
-        rng = np.random.Generator(np.random.SFC64(self.noise))
-        with QuickDropout(rng), torch.autocast(of.device.torch.type, dtype=torch.bfloat16, enabled=of.device.bf16):
+        with self._noise(), torch.autocast(of.device.torch.type, dtype=torch.bfloat16, enabled=of.device.bf16):
             for windows in self._pieces():
                 try:
                     loss = self._loss(windows)
@@ -82,6 +83,11 @@ class _Part:
                 found = [_add([old, new]) for old, new in zip(found, more, strict=True)]
                 total += loss.detach()
         return total, found
+
+    def _noise(self) -> AbstractContextManager[Any]:
+        if self.gradients.device.torch.type != "cpu":
+            return nullcontext()  # torch's own generator
+        return QuickDropout(np.random.Generator(np.random.SFC64(self.noise)))
 
     def _pieces(self) -> Iterator[Index]:
         for batch in self.batches:
