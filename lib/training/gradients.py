@@ -72,16 +72,16 @@ class _Part:
         of = self.gradients
         total = torch.zeros((), device=of.device.torch)
         found: list[Tensor | None] = [None] * len(of.parameters)
+        # One context for all pieces: weights are cast once.
         with self._noise(), torch.autocast(of.device.torch.type, dtype=torch.bfloat16, enabled=of.device.bf16):
             for windows in self._pieces():
                 try:
-                    loss = self._loss(windows)
-                    more = torch.autograd.grad(loss / self.size, of.parameters, allow_unused=True)
+                    loss, more = self._piece(windows)
                 except RuntimeError:
                     self.failed = len(windows), int(of.lesson.features.lengths[windows].max())
                     raise
                 found = [_add([old, new]) for old, new in zip(found, more, strict=True)]
-                total += loss.detach()
+                total += loss
         return total, found
 
     def _noise(self) -> AbstractContextManager[Any]:
@@ -94,13 +94,14 @@ class _Part:
             if len(batch):
                 yield from self.gradients.memory.parts(batch, self.gradients.lesson.features.lengths)
 
-    def _loss(self, windows: Index) -> Tensor:
-        lesson, begin = self.gradients.lesson, time.perf_counter()
-        inputs, targets, _ = lesson.features.batch(windows)
+    def _piece(self, windows: Index) -> tuple[Tensor, tuple[Tensor | None, ...]]:
+        of, begin = self.gradients, time.perf_counter()
+        inputs, targets, _ = of.lesson.features.batch(windows)
         self.data_seconds += time.perf_counter() - begin
-        outputs = self.gradients.model(*inputs)
-        with torch.autocast(self.gradients.device.torch.type, enabled=False):
-            return lesson.agent.loss(outputs, targets, lesson.hyper)
+        outputs = of.model(*inputs)
+        with torch.autocast(of.device.torch.type, enabled=False):
+            loss = of.lesson.agent.loss(outputs, targets, of.lesson.hyper)
+            return loss.detach(), torch.autograd.grad(loss / self.size, of.parameters, allow_unused=True)
 
 
 def _add(gradients: list[Tensor | None]) -> Tensor | None:
