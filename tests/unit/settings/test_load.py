@@ -27,8 +27,8 @@ def test_the_shipped_configurations_are_valid(project: Path) -> None:
     declared = load_settings(changed(constraints=None) | {"constraints": {}}).space.parameters
     narrowed = {name for name, value in production.space.parameters.items() if value != declared[name]}
     # Gradient checkpointing changes time and memory but no number.
-        indifferent = {"model.gradient_checkpointing"}
-        assert narrowed == {"model.backbone", "joint.backbone"} | indifferent, "production searches the whole space"
+    indifferent = {"model.gradient_checkpointing"}
+    assert narrowed == {"model.backbone", "joint.backbone"} | indifferent, "production searches the whole space"
     config = production.config
     assert (config.stage_a.trials, config.stage_a.epochs, config.stage_a.seeds) == (1000, 20, 3)
     assert (config.stage_b.trials, config.stage_b.epochs, config.stage_b.seeds) == (1500, 30, 4)
