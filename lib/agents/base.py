@@ -48,9 +48,7 @@ class Features:
         return lengths
 
     def to(self, device: torch.device) -> "Features":
-        """Bring everything to a device, once: batches are made there."""
-        if self.targets.label.device == device:
-            return self
+        """Bring everything to a device: batches are made there."""
         # Encoders that share their tokens share them there too.
         there = {id(tokens): tokens.to(device) for tokens in self.tokens}
         return Features(tuple(there[id(tokens)] for tokens in self.tokens), self.targets.to(device))

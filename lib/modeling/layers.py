@@ -9,6 +9,11 @@ from torch.utils.checkpoint import checkpoint
 from lib.modeling.dropout import same_noise
 
 
+def encoders(model: nn.Module) -> dict[str, nn.Module]:
+    """Return a model's encoders by name; its other children are heads and their like."""
+    return {name: child for name, child in model.named_children() if name.endswith("encoder")}
+
+
 def layers(encoder: nn.Module) -> tuple[str, nn.ModuleList]:
     """Return the encoder's stack of layers and its name: the outermost list of modules (ALBERT's has one, shared)."""
     return next((name, module) for name, module in encoder.named_modules() if isinstance(module, nn.ModuleList))

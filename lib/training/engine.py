@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from lib.files.hashing import derive_seed
-from lib.modeling.layers import checkpoint_gradients
+from lib.modeling.layers import checkpoint_gradients, encoders
 from lib.training import checkpoints
 from lib.training.batches import training_batches
 from lib.training.device import Device, peak_memory_mb
@@ -130,16 +130,14 @@ class _Training:
         memory: MicroBatches,
     ) -> None:
         hyper = lesson.hyper
-        self.model = model.to(device.torch)
-        self.lesson = replace(lesson, features=lesson.features.to(device.torch))
+        self.model, self.lesson = model.to(device.torch), lesson
         self.device, self.seed, self.keep_best = device, seed, keep_best
         if hyper.gradient_checkpointing:
-            for name, child in model.named_children():
-                if name.endswith("encoder"):
-                    checkpoint_gradients(child)
-        self.windows = self.lesson.features.windows(lesson.train)
+            for encoder in encoders(model).values():
+                checkpoint_gradients(encoder)
+        self.windows = lesson.features.windows(lesson.train)
         per_epoch = math.ceil(math.ceil(len(self.windows) / hyper.batch_size) / hyper.accumulation)
-        self.gradients = Gradients(model, self.lesson, device, memory)
+        self.gradients = Gradients(model, lesson, device, memory)
         self.optimizer = make_optimizer(model, hyper)
         self.scheduler = make_scheduler(self.optimizer, hyper, per_epoch * epochs)
         self.average = make_average(model, hyper)

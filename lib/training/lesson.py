@@ -14,7 +14,7 @@ class TrainingFailure(Exception):
 
 @dataclass(frozen=True)
 class Lesson:
-    """What to train on and what to watch. train, stop: indices into the examples."""
+    """What to train on and what to watch. features: on its device. train, stop: indices into the examples."""
 
     agent: Agent
     examples: Examples

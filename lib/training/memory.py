@@ -25,18 +25,19 @@ class MicroBatches:
         """path: a JSON file of the limits of all keys; None remembers for this object only."""
         self._path = path
         self._key = json.dumps(key)
-        self._limits: dict[str, int] = read_json(path) if path is not None and path.exists() else {}
+        self._limit: int | None = self._known().get(self._key)
 
     def parts(self, batch: NDArray[np.int64], lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """Yield the batch in parts within the limit. lengths: of all windows."""
-        limit = self._limits.get(self._key)
-        rows = len(batch) if limit is None else max(1, limit // int(lengths[batch].max()))
+        rows = len(batch) if self._limit is None else max(1, self._limit // int(lengths[batch].max()))
         for start in range(0, len(batch), rows):
             yield batch[start : start + rows]
 
     def halve(self, tokens: int) -> None:
         """Remember that a part of so many padded tokens did not fit."""
-        self._limits[self._key] = tokens // 2
+        self._limit = tokens // 2
         if self._path is not None:
-            others = read_json(self._path) if self._path.exists() else {}
-            write_json(self._path, {**others, **self._limits})
+            write_json(self._path, {**self._known(), self._key: self._limit})
+
+    def _known(self) -> dict[str, int]:
+        return read_json(self._path) if self._path is not None and self._path.exists() else {}

@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lib.errors import UserError
-from lib.modeling.layers import depths
+from lib.modeling.layers import depths, encoders
 from lib.settings.hyperparameters import Hyperparameters, Optimizer, Schedule
 
 _RESTARTS, _POWER = 3, 2.0
@@ -80,12 +80,12 @@ def make_optimizer(model: nn.Module, hyper: Hyperparameters) -> torch.optim.Opti
 
 def _factors(model: nn.Module, hyper: Hyperparameters) -> Iterator[tuple[nn.Parameter, float]]:
     """Yield the parameters that learn and their factors on the learning rate."""
+    known = encoders(model)
     for name, child in model.named_children():
-        encoder = name.endswith("encoder")
-        depth, top = depths(child) if encoder else ({}, 0)
+        depth, top = depths(child) if name in known else ({}, 0)
         for path, parameter in child.named_parameters():
             if parameter.requires_grad:
-                yield parameter, hyper.layer_decay ** (top - depth[path]) if encoder else hyper.head_lr_factor
+                yield parameter, hyper.layer_decay ** (top - depth[path]) if depth else hyper.head_lr_factor
 
 
 def rate(schedule: Schedule, step: int, steps: int, warmup: float) -> float:

@@ -22,7 +22,7 @@ def predict(model: nn.Module, lesson: Lesson, index: Index, device: Device) -> R
     not fit are halved. Raises TrainingFailure where a single window does not fit.
     """
     model.eval()
-    features = lesson.features.to(device.torch)
+    features = lesson.features
     windows = features.windows(index)
     shapes = features.shapes[windows]
     budget = _TOKENS

@@ -24,7 +24,6 @@ from lib.training import engine
 from lib.training.batches import evaluation_batches, training_batches
 from lib.training.device import Device
 from lib.training.engine import train
-from lib.training.features import make_features
 from lib.training.lesson import Lesson, TrainingFailure
 from lib.training.memory import MicroBatches
 from lib.training.prediction import predict
@@ -44,12 +43,7 @@ def params(**more: object) -> dict:
 
 def parts(experiment: Experiment, hyper: Hyperparameters) -> tuple[nn.Module, Lesson]:
     torch.manual_seed(0)
-    features = make_features(experiment.agent, experiment.examples, hyper, experiment.backbones, Path("cache"))
-    encoders = [
-        experiment.backbones.encoder(name, tokens.vocabulary)
-        for name, tokens in zip(experiment.agent.backbones(hyper), features.tokens, strict=True)
-    ]
-    model = experiment.agent.model(encoders, features.tokens, hyper)
+    model, features = experiment.model(hyper)
     split = experiment.development_split(0)
     return model, Lesson(experiment.agent, experiment.examples, features, hyper, split.train, split.stop)
 
@@ -320,5 +314,7 @@ def test_devices_by_name(monkeypatch) -> None:
 def test_training_on_a_gpu(experiment) -> None:
     hyper = Hyperparameters(**params())
     model, lesson = parts(experiment, hyper)
-    outcome = train(model, lesson, devices.choose(TrainingSettings(device="cuda")), epochs=1, patience=1, seed=0)
+    device = devices.choose(TrainingSettings(device="cuda"))
+    lesson = replace(lesson, features=lesson.features.to(device.torch))
+    outcome = train(model, lesson, device, epochs=1, patience=1, seed=0)
     assert outcome.performance["peak_memory_mb"] > 0
