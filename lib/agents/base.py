@@ -4,19 +4,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lib.corpus.store import Development
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.base import Index, Task
 from lib.tasks.examples import Characters, Examples, Targets
+
+if TYPE_CHECKING:  # pandas takes a second, and the engine does without
+    from lib.corpus.store import Development
 
 Reading = dict[str, Any]
 Answers = dict[str, Any]
@@ -69,7 +71,7 @@ class Agent(ABC):
     reads_posts: bool
 
     @abstractmethod
-    def examples(self, development: Development, *, unannotated: float, seed: int) -> Examples:
+    def examples(self, development: "Development", *, unannotated: float, seed: int) -> Examples:
         """Return the development set's examples in the corpus' order.
 
         unannotated: unannotated (post, criterion) pairs, as a share of the annotated ones, that a span agent draws by

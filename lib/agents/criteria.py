@@ -1,17 +1,20 @@
 """The criteria agent: does a sentence meet a criterion?"""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import nn
 
 from lib.agents.base import Agent
-from lib.corpus.store import Development
 from lib.modeling.models import PairModel
 from lib.modeling.tokens import Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples
 from lib.tasks.label import LabelTask
+
+if TYPE_CHECKING:  # pandas takes a second, and the engine does without
+    from lib.corpus.store import Development
 
 
 class CriteriaAgent(Agent):
@@ -21,7 +24,7 @@ class CriteriaAgent(Agent):
     tasks = (LabelTask(),)
     reads_posts = False
 
-    def examples(self, development: Development, *, unannotated: float, seed: int) -> Examples:
+    def examples(self, development: "Development", *, unannotated: float, seed: int) -> Examples:
         """Return one example per annotation."""
         rows = development.annotations
         return Examples(

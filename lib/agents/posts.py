@@ -1,13 +1,16 @@
 """Agents that read whole posts in windows: their examples are (criterion, post) pairs."""
 
 from collections import defaultdict
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lib.agents.base import Agent
-from lib.corpus.store import Development
 from lib.files.hashing import derive_seed
 from lib.tasks.examples import Characters, Examples
+
+if TYPE_CHECKING:  # pandas takes a second, and the engine does without
+    from lib.corpus.store import Development
 
 
 class PostAgent(Agent):
@@ -15,7 +18,7 @@ class PostAgent(Agent):
 
     reads_posts = True
 
-    def examples(self, development: Development, *, unannotated: float, seed: int) -> Examples:
+    def examples(self, development: "Development", *, unannotated: float, seed: int) -> Examples:
         """Return a pair for each annotated (post, criterion), and unannotated ones as examples without evidence.
 
         All sentences of status 1 are answers. A pair with a sentence of status 1 that was not found in its post is
@@ -49,7 +52,7 @@ class PostAgent(Agent):
 
 
 def _unannotated(
-    development: Development, annotated: set[tuple[str, str]], n: int, seed: int
+    development: "Development", annotated: set[tuple[str, str]], n: int, seed: int
 ) -> set[tuple[str, str]]:
     """Draw n (post, criterion) pairs without an annotation, or all there are."""
     criteria = [name for name in development.criteria if any(name == criterion for _, criterion in annotated)]

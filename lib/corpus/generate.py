@@ -17,7 +17,7 @@ from scipy.stats import norm
 
 from lib.corpus.reading import SHIPPED_CRITERIA
 from lib.files.atomic import write_json, write_text
-from lib.files.documents import read_json
+from lib.files.reading import read_json
 
 # ReDSM5's README: 1,484 posts, 392 of them with no positive, 295 words on average, 6,990 at the most.
 _NO_POSITIVE = 392 / 1484

@@ -11,8 +11,8 @@ import pandas as pd
 from lib.corpus.locate import locate
 from lib.corpus.table import read_table
 from lib.errors import UserError, did_you_mean
-from lib.files.documents import read_json
 from lib.files.hashing import hash_value
+from lib.files.reading import read_json
 from lib.settings.config import CorpusSettings
 
 SHIPPED_CRITERIA = Path("config/criteria.json")

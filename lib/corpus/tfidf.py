@@ -9,8 +9,9 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from lib.files.atomic import replacing, write_json, write_text
-from lib.files.documents import Document, read_json
+from lib.files.documents import Document
 from lib.files.hashing import hash_value
+from lib.files.reading import read_json
 from lib.settings.config import TfidfSettings
 
 MODEL = "tfidf.joblib"

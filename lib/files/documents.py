@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lib.errors import UserError
 from lib.files.atomic import write_text
+from lib.files.reading import read_json
 
 PACKAGES = (
     "torch",
@@ -119,16 +120,6 @@ class Document(BaseModel):
                 " use the version that wrote it, or remove the file to have it made anew"
             )
         return body
-
-
-def read_json(path: str | Path) -> Any:
-    """Read JSON. Raises UserError naming the file if it is missing or no JSON."""
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except ValueError as error:
-        raise UserError(f"{path}: no valid JSON ({error}); remove the file to have it made anew") from None
 
 
 def without_times(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,13 @@
-"""Scores of a binary classifier over (criterion, text) pairs."""
+"""Scores of a binary classifier over (criterion, text) pairs.
+
+scikit-learn takes two seconds to import; nothing needs it before the first epoch is over.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, brier_score_loss, f1_score, log_loss, roc_auc_score
 
 from lib.metrics.calibration import expected_calibration_error
 
@@ -49,6 +51,8 @@ def probability_scores(probability: NDArray[np.float64], label: NDArray[np.int64
         raise ValueError("no predictions to score")
     if not np.isfinite(probability).all():
         raise ValueError("a probability is not finite")
+    from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+
     both = len(np.unique(label)) == 2
     return {
         "auroc": float(roc_auc_score(label, probability)) if both else None,
@@ -60,6 +64,8 @@ def probability_scores(probability: NDArray[np.float64], label: NDArray[np.int64
 
 def f1_macro(label: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
     """Mean of the F1 of both classes; a class that is neither present nor predicted counts 0."""
+    from sklearn.metrics import f1_score
+
     return float(f1_score(label, predicted, labels=[0, 1], average="macro", zero_division=0.0))
 
 

@@ -53,7 +53,7 @@ class QuickDropout(TorchFunctionMode):
     def keep(self, shape: torch.Size, p: float) -> tuple[Tensor, float]:
         """Draw which elements are kept, and the factor for them. p is rounded to a multiple of 2^-16."""
         count = shape.numel()
-        drawn = self.rng.integers(0, 2**64, -(-count // 4), dtype=np.uint64).view(np.int16)[:count]
+        drawn = np.asarray(self.rng.bit_generator.random_raw(-(-count // 4))).view(np.int16)[:count]
         lost = round(p * _STEPS)
         kept = torch.from_numpy(drawn).ge(lost - _STEPS // 2).view(shape)
         return kept, _STEPS / max(1, _STEPS - lost)

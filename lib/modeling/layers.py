@@ -1,9 +1,10 @@
-"""The layers of an encoder, whatever its architecture: for layer-wise learning rates and gradient checkpointing."""
+"""The layers of an encoder: for layer-wise learning rates, gradient checkpointing and less work in the last one."""
 
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from lib.modeling.dropout import same_noise
@@ -34,6 +35,42 @@ def depths(encoder: nn.Module) -> tuple[dict[str, int], int]:
             depth = len(modules)
         found[name] = depth
     return found, len(modules)
+
+
+def only_first_token(encoder: Any) -> bool:
+    """Make the last layer compute the first token's vector only, for a model that reads no other. Returns whether.
+
+    The other tokens are still attended to, so that the vector and its gradient stay the same; of the layer's matrix
+    products all but those of keys and values fall away. For architectures built like BERT; any other is left alone.
+    """
+    if encoder.config.model_type not in {"bert", "roberta", "electra"}:
+        return False
+    attention: Any = layers(encoder)[1][-1].attention
+    if getattr(attention.self, "position_embedding_type", "absolute") != "absolute":
+        return False
+    attention.forward = _FirstToken(attention)
+    return True
+
+
+class _FirstToken:
+    """Self-attention of BERT with the first token as its only query."""
+
+    def __init__(self, attention: Any) -> None:
+        self.attention = attention
+
+    def __call__(
+        self, hidden: Tensor, attention_mask: Tensor | None = None, *_: Any, **__: Any
+    ) -> tuple[Tensor, None]:
+        own, first = self.attention.self, hidden[:, :1]
+        shape = (len(hidden), -1, own.num_attention_heads, own.attention_head_size)
+        query, key, value = (
+            linear(states).view(shape).transpose(1, 2)
+            for linear, states in ((own.query, first), (own.key, hidden), (own.value, hidden))
+        )
+        mask = None if attention_mask is None else attention_mask[:, :, :1]
+        dropped = own.dropout.p if own.training else 0.0
+        context = F.scaled_dot_product_attention(query, key, value, mask, dropped)
+        return self.attention.output(context.transpose(1, 2).flatten(2), first), None
 
 
 def checkpoint_gradients(encoder: nn.Module) -> None:

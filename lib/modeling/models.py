@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lib.modeling.heads import head, linear
+from lib.modeling.layers import only_first_token
 from lib.modeling.pooling import Pool
 from lib.settings.hyperparameters import Fusion, Hyperparameters
 
@@ -23,6 +24,8 @@ class PairModel(nn.Module):
         self.pool = Pool(hyper.pooling, width, cls_token_id) if label else None
         self.label_head = head(width, 2, hyper) if label else None
         self.span_head = head(width, 2, hyper) if span else None
+        if hyper.pooling == "cls" and not span:
+            only_first_token(encoder)
 
     def forward(self, inputs: Inputs) -> Outputs:
         """Inputs are (batch, tokens) each."""
@@ -47,6 +50,8 @@ class JointModel(nn.Module):
         self.encoder = evidence
         self.criteria_encoder = criteria
         self.pool = Pool(hyper.pooling, own, cls_token_id)
+        if hyper.pooling == "cls":
+            only_first_token(criteria)
         self.label_head = head(own, 2, hyper)
         self.align = nn.Sequential(linear(own, width), nn.Dropout(hyper.joint_dropout))
         self.fuse = Fuse(hyper.joint_fusion, width)

@@ -32,7 +32,7 @@ from lib.training.prediction import predict
 from lib.training.process import set_threads
 
 # Raised when the engine would give other numbers for the same hyper-parameters: old runs are then not reused.
-ENGINE = 8
+ENGINE = 9
 
 
 class Run(Document):
@@ -166,7 +166,7 @@ class Experiment:
             split.stop.tolist(),
             None if split.held_out is None else split.held_out.tolist(),
         ]
-        used = {name: self.identity["backbones"][name] for name in self.agent.backbones(Hyperparameters(**params))}
+        used = {name: self.identity["backbones"][name] for name in self.agent.backbones(Hyperparameters.of(params))}
         identity = {**self.identity, "backbones": used}
         key = hash_value([identity, params, split.name, parts, epochs], 24)
         path = self.results / self.agent.name / "runs" / f"{key}.json"
@@ -174,7 +174,7 @@ class Experiment:
             return _replay(Run.read(path), on_epoch)
         checkpoint = self._cache / "checkpoints" / f"{key}.pt"
         try:
-            run = self._train(Hyperparameters(**params), split, key, epochs, on_epoch, checkpoint)
+            run = self._train(Hyperparameters.of(params), split, key, epochs, on_epoch, checkpoint)
         except (PrunedError, TrainingFailure):
             checkpoint.unlink(missing_ok=True)
             raise

@@ -1,8 +1,12 @@
-"""The hyper-parameters of one training: what a trial suggests, what the engine reads, nothing else."""
+"""The hyper-parameters of one training: what a trial suggests, what the engine reads, nothing else.
 
-from typing import Annotated, Any, Literal
+Without pydantic: the engine runs where only torch, transformers, numpy, scikit-learn and optimizers are installed.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 Pooling = Literal["cls", "mean", "max", "attention"]
 Activation = Literal["gelu", "relu", "silu", "tanh"]
@@ -10,48 +14,101 @@ Optimizer = Literal["adamw", "adam", "adafactor", "lion", "lamb", "adamw_8bit"]
 Schedule = Literal["linear", "cosine", "cosine_with_restarts", "polynomial", "one_cycle"]
 Fusion = Literal["add", "gate", "concat"]
 NullPolicy = Literal["none", "threshold", "ratio", "calibrated"]
-Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+_LIMITS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
+    "ge": ("at least", operator.ge),
+    "gt": ("above", operator.gt),
+    "le": ("at most", operator.le),
+    "lt": ("below", operator.lt),
+}
 
 
-class Hyperparameters(BaseModel):
-    """One point of the search space. The aliases are the names a search space declares."""
+def _named(name: str, **limits: float) -> dict[str, Any]:
+    """Describe a field: its name in a search space, and what its value must be."""
+    return {"name": name, "limits": limits}
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    backbone: str = Field(alias="model.backbone")
-    pooling: Pooling = Field(alias="model.pooling")
-    gradient_checkpointing: bool = Field(alias="model.gradient_checkpointing")
-    head_layers: int = Field(alias="head.layers", ge=1, le=3)
-    head_hidden: int = Field(alias="head.hidden", ge=1)
-    head_activation: Activation = Field(alias="head.activation")
-    head_dropout: Rate = Field(alias="head.dropout")
-    max_length: int = Field(alias="data.max_length", ge=8)
-    batch_size: int = Field(alias="optim.batch_size", ge=1)
-    accumulation: int = Field(alias="optim.accumulation", ge=1)
-    optimizer: Optimizer = Field(alias="optim.name")
-    lr: float = Field(alias="optim.lr", gt=0.0, lt=1.0)
-    head_lr_factor: float = Field(alias="optim.head_lr_factor", gt=0.0)
-    layer_decay: float = Field(alias="optim.layer_decay", gt=0.0, le=1.0)
-    weight_decay: Rate = Field(alias="optim.weight_decay")
-    ema_decay: Rate = Field(alias="optim.ema_decay")
-    clip_norm: float = Field(alias="optim.clip_norm", gt=0.0)
-    schedule: Schedule = Field(alias="schedule.name")
-    warmup: Rate = Field(alias="schedule.warmup")
-    label_smoothing: Rate = Field(alias="loss.label_smoothing")
-    span_weight: Rate = Field(alias="loss.span_weight")
-    overlap: Rate = Field(alias="data.overlap")
-    max_answer: int = Field(alias="span.max_answer", ge=1)
-    null_policy: NullPolicy = Field(alias="null_policy.name")
-    null_threshold: Rate = Field(alias="null_policy.threshold")
-    null_ratio: float = Field(alias="null_policy.ratio", gt=0.0)
-    null_temperature: float = Field(alias="null_policy.temperature", gt=0.0)
-    joint_backbone: str = Field(alias="joint.backbone")
-    joint_fusion: Fusion = Field(alias="joint.fusion")
-    joint_dropout: Rate = Field(alias="joint.dropout")
+def _rate(name: str) -> dict[str, Any]:
+    return _named(name, ge=0, lt=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameters:
+    """One point of the search space."""
+
+    backbone: str = field(metadata=_named("model.backbone"))
+    pooling: Pooling = field(metadata=_named("model.pooling"))
+    gradient_checkpointing: bool = field(metadata=_named("model.gradient_checkpointing"))
+    head_layers: int = field(metadata=_named("head.layers", ge=1, le=3))
+    head_hidden: int = field(metadata=_named("head.hidden", ge=1))
+    head_activation: Activation = field(metadata=_named("head.activation"))
+    head_dropout: float = field(metadata=_rate("head.dropout"))
+    max_length: int = field(metadata=_named("data.max_length", ge=8))
+    batch_size: int = field(metadata=_named("optim.batch_size", ge=1))
+    accumulation: int = field(metadata=_named("optim.accumulation", ge=1))
+    optimizer: Optimizer = field(metadata=_named("optim.name"))
+    lr: float = field(metadata=_named("optim.lr", gt=0, lt=1))
+    head_lr_factor: float = field(metadata=_named("optim.head_lr_factor", gt=0))
+    layer_decay: float = field(metadata=_named("optim.layer_decay", gt=0, le=1))
+    weight_decay: float = field(metadata=_rate("optim.weight_decay"))
+    ema_decay: float = field(metadata=_rate("optim.ema_decay"))
+    clip_norm: float = field(metadata=_named("optim.clip_norm", gt=0))
+    schedule: Schedule = field(metadata=_named("schedule.name"))
+    warmup: float = field(metadata=_rate("schedule.warmup"))
+    label_smoothing: float = field(metadata=_rate("loss.label_smoothing"))
+    span_weight: float = field(metadata=_rate("loss.span_weight"))
+    overlap: float = field(metadata=_rate("data.overlap"))
+    max_answer: int = field(metadata=_named("span.max_answer", ge=1))
+    null_policy: NullPolicy = field(metadata=_named("null_policy.name"))
+    null_threshold: float = field(metadata=_rate("null_policy.threshold"))
+    null_ratio: float = field(metadata=_named("null_policy.ratio", gt=0))
+    null_temperature: float = field(metadata=_named("null_policy.temperature", gt=0))
+    joint_backbone: str = field(metadata=_named("joint.backbone"))
+    joint_fusion: Fusion = field(metadata=_named("joint.fusion"))
+    joint_dropout: float = field(metadata=_rate("joint.dropout"))
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any]) -> Self:
+        """Make a point from values under the names of a search space.
+
+        Raises ValueError if a name is missing or unknown, or a value is not possible.
+        """
+        if wrong := sorted(params.keys() ^ set(NAMES)):
+            raise ValueError(f"missing or unknown hyper-parameters: {', '.join(wrong)}")
+        for name, value in params.items():
+            for problem in problems(name, value):
+                raise ValueError(f"{name}: {problem}")
+        return cls(**{_FIELDS[name].name: value for name, value in params.items()})
 
     def params(self) -> dict[str, Any]:
         """Return the point under the names of the search space."""
-        return self.model_dump(by_alias=True)
+        values = asdict(self)
+        return {name: values[described.name] for name, described in _FIELDS.items()}
 
 
-NAMES = tuple(str(field.alias) for field in Hyperparameters.model_fields.values())
+_FIELDS = {str(described.metadata["name"]): described for described in fields(Hyperparameters)}
+_TYPES = {name: get_type_hints(Hyperparameters)[described.name] for name, described in _FIELDS.items()}
+NAMES = tuple(_FIELDS)
+
+
+def is_whole(name: str) -> bool:
+    """Whether a hyper-parameter is a whole number."""
+    return _TYPES[name] is int
+
+
+def problems(name: str, value: Any) -> Iterator[str]:
+    """Yield what keeps the engine from accepting this value of a hyper-parameter."""
+    expected = _TYPES[name]
+    if get_origin(expected) is Literal:
+        if value not in get_args(expected):
+            yield f"{value!r} is not possible: expected one of {', '.join(get_args(expected))}"
+        return
+    kinds = (int, float) if expected is float else (expected,)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and expected is not bool):
+        kind = "a number" if expected is float else f"type {expected.__name__}"
+        yield f"{value!r} is not possible: expected {kind}"
+        return
+    for limit, bound in _FIELDS[name].metadata["limits"].items():
+        words, holds = _LIMITS[limit]
+        if not holds(value, bound):
+            yield f"{value!r} is not possible: must be {words} {bound}"

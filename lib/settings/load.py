@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from lib.errors import UserError, did_you_mean
 from lib.files.atomic import write_json
-from lib.files.documents import read_json
 from lib.files.hashing import hash_value
+from lib.files.reading import read_json
 from lib.settings.config import BackboneSource, Config
 from lib.settings.space import Space, check_space, describe, flatten, narrow
 

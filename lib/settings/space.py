@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
-from pydantic.fields import FieldInfo
 
 from lib.errors import did_you_mean
-from lib.settings.hyperparameters import NAMES, Hyperparameters, Optimizer
+from lib.settings.hyperparameters import NAMES, Optimizer, is_whole, problems
 
 Value = str | int | float | bool
 # The parameters whose choices are backbones.
@@ -126,22 +125,14 @@ def _tuples(value: Any) -> Any:
     return value
 
 
-def _annotated(field: FieldInfo) -> Any:
-    return Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
-
-
 def _outside(name: str, parameter: FloatRange | IntRange | Choices, backbones: Mapping[str, Any]) -> Iterator[str]:
     """Yield what the engine could not accept from this range: a wrong type, a value out of its limits."""
-    field = next(f for f in Hyperparameters.model_fields.values() if f.alias == name)
-    adapter: TypeAdapter[Any] = TypeAdapter(_annotated(field))
     values = parameter.choices if isinstance(parameter, Choices) else (parameter.low, parameter.high)
-    for value in values:
-        try:
-            adapter.validate_python(value, strict=not isinstance(value, int))
-        except ValidationError as error:
-            yield f"{value!r} is not possible: {error.errors()[0]['msg']}"
-    if isinstance(parameter, FloatRange) and field.annotation is int:
+    if isinstance(parameter, FloatRange) and is_whole(name):
         yield "must be of type int or categorical"
+    else:
+        for value in values:
+            yield from problems(name, value)
     if name in BACKBONES:
         for value in values:
             if value not in backbones:

@@ -3,11 +3,14 @@
 import resource
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
 from lib.errors import UserError
-from lib.settings.config import TrainingSettings
+
+if TYPE_CHECKING:
+    from lib.settings.config import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Device:
         return f"{self.torch.type} {'bf16' if self.bf16 else 'fp32'}"
 
 
-def choose(settings: TrainingSettings) -> Device:
+def choose(settings: "TrainingSettings") -> Device:
     """Resolve 'auto'. Raises UserError if a device is asked for by name and is not there."""
     available = torch.cuda.is_available()
     if settings.device == "cuda" and not available:

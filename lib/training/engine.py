@@ -213,7 +213,7 @@ class _Training:
         for start in range(0, len(batches), hyper.accumulation):
             group = batches[start : start + hyper.accumulation]
             total += self.gradients.set(group, derive_seed(self.seed, "noise", epoch, start))
-            nn.utils.clip_grad_norm_(self.gradients.parameters, hyper.clip_norm)
+            nn.utils.clip_grad_norm_(self.gradients.weights.parameters, hyper.clip_norm)
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
             self.scheduler.step()

@@ -14,6 +14,7 @@ from lib.tasks.base import Index
 from lib.training.device import Device
 from lib.training.lesson import Lesson, TrainingFailure
 from lib.training.memory import MicroBatches, out_of_memory
+from lib.training.precision import Weights
 from lib.training.process import PARTS, side_by_side
 
 
@@ -22,7 +23,7 @@ class Gradients:
 
     def __init__(self, model: nn.Module, lesson: Lesson, device: Device, memory: MicroBatches) -> None:
         self.model, self.lesson, self.device, self.memory = model, lesson, device, memory
-        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.weights = Weights(model, bf16=device.bf16)
         # Seconds spent on making batches; of the slowest of parts that work side by side.
         self.data_seconds = 0.0
 
@@ -37,32 +38,40 @@ class Gradients:
         # Shorter and longer windows apart: less padding than in the whole batch.
         halves = [np.array_split(batch, PARTS) for batch in batches]
         shares = [[half[part] for half in halves] for part in range(PARTS)] if cpu else [batches]
-        while True:
-            parts = [_Part(self, share, sum(map(len, batches)), [seed, i]) for i, share in enumerate(shares)]
-            try:
-                results = side_by_side(_Part.gradient, parts, parallel=self.device.parallel)
-                break
-            except RuntimeError as error:
-                if not out_of_memory(error):
-                    raise
-            # Outside of the handler: the error holds on to the tensors that did not fit.
-            if not cpu:
-                torch.cuda.empty_cache()
-            for rows, tokens in (part.failed for part in parts if part.failed is not None):
-                if rows == 1:
-                    raise TrainingFailure(f"out of memory: a window of {tokens} tokens does not fit")
-                self.memory.halve(rows * tokens)
+        size = sum(map(len, batches))
+        with self.weights.lent() as used:
+            while True:
+                parts = [_Part(self, used, share, size, [seed, i]) for i, share in enumerate(shares)]
+                try:
+                    results = side_by_side(_Part.gradient, parts, parallel=self.device.parallel)
+                    break
+                except RuntimeError as error:
+                    if not out_of_memory(error):
+                        raise
+                # Outside of the handler: the error holds on to the tensors that did not fit.
+                self._halve([part.failed for part in parts if part.failed is not None])
         self.data_seconds += max(part.data_seconds for part in parts)
-        for parameter, *gradients in zip(self.parameters, *(found for _, found in results), strict=True):
+        for parameter, *gradients in zip(self.weights.parameters, *(found for _, found in results), strict=True):
             parameter.grad = _add(gradients)
         return torch.stack([loss for loss, _ in results]).sum()
 
+    def _halve(self, failed: list[tuple[int, int]]) -> None:
+        """Remember what did not fit: windows and tokens of each. Raises TrainingFailure if it was a single window."""
+        if self.device.torch.type == "cuda":
+            torch.cuda.empty_cache()
+        for rows, tokens in failed:
+            if rows == 1:
+                raise TrainingFailure(f"out of memory: a window of {tokens} tokens does not fit")
+            self.memory.halve(rows * tokens)
+
 
 class _Part:
-    """A share of an effective batch of `size` windows."""
+    """A share of an effective batch of `size` windows, for gradients with regard to `used`."""
 
-    def __init__(self, gradients: Gradients, batches: list[Index], size: int, noise: list[int]) -> None:
-        self.gradients, self.batches, self.size, self.noise = gradients, batches, size, noise
+    def __init__(
+        self, gradients: Gradients, used: list[Tensor], batches: list[Index], size: int, noise: list[int]
+    ) -> None:
+        self.gradients, self.used, self.batches, self.size, self.noise = gradients, used, batches, size, noise
         self.data_seconds = 0.0
         # Windows and tokens of what did not fit.
         self.failed: tuple[int, int] | None = None
@@ -71,8 +80,7 @@ class _Part:
         """Return the summed loss and the gradient."""
         of = self.gradients
         total = torch.zeros((), device=of.device.torch)
-        found: list[Tensor | None] = [None] * len(of.parameters)
-        # One context for all pieces: weights are cast once.
+        found: list[Tensor | None] = [None] * len(self.used)
         with self._noise(), torch.autocast(of.device.torch.type, dtype=torch.bfloat16, enabled=of.device.bf16):
             for windows in self._pieces():
                 try:
@@ -101,13 +109,14 @@ class _Part:
         outputs = of.model(*inputs)
         with torch.autocast(of.device.torch.type, enabled=False):
             loss = of.lesson.agent.loss(outputs, targets, of.lesson.hyper)
-            return loss.detach(), torch.autograd.grad(loss / self.size, of.parameters, allow_unused=True)
+            return loss.detach(), torch.autograd.grad(loss / self.size, self.used, allow_unused=True)
 
 
 def _add(gradients: list[Tensor | None]) -> Tensor | None:
     known = [gradient for gradient in gradients if gradient is not None]
     if not known:
         return None
+    total = known[0].float()
     for other in known[1:]:
-        known[0].add_(other)
-    return known[0]
+        total.add_(other)
+    return total

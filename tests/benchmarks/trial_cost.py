@@ -25,13 +25,17 @@ from lib.training.lesson import Lesson
 from lib.training.process import keep_freed_memory
 
 TRIALS = 30
+IMPORTS = {
+    "the training path (engine, agents)": "lib.training.engine, lib.agents.criteria, lib.agents.joint",
+    "a search (pandas, Optuna, transformers' models)": "lib.search.stage_a, transformers.models.bert.modeling_bert",
+}
 HEAVY = ("mlflow", "nlpaug", "textattack", "bitsandbytes", "pytorch_optimizer", "flair")
 
 
-def import_time() -> tuple[float, list[str]]:
-    """Return the seconds a new process takes to import the training path, and heavy packages it brought."""
+def import_time(modules: str) -> tuple[float, list[str]]:
+    """Return the seconds a new process takes to import modules, and heavy packages they brought."""
     code = (
-        "import time; t = time.perf_counter(); import lib.search.stage_a; s = time.perf_counter() - t;"
+        f"import time; t = time.perf_counter(); import {modules}; s = time.perf_counter() - t;"
         f"import sys; print(s, *[name for name in {HEAVY!r} if name in sys.modules])"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
@@ -51,7 +55,7 @@ def trials(experiment: Experiment, number: int) -> list[tuple[float, float]]:
     rng, results = np.random.default_rng(0), []
     chosen = rng.permutation(len(experiment.examples))[:64]
     for trial in range(number):
-        hyper = Hyperparameters(**FIXED | {"optim.lr": 1e-5 * (trial + 1), "head.layers": 1 + trial % 3})
+        hyper = Hyperparameters.of(FIXED | {"optim.lr": 1e-5 * (trial + 1), "head.layers": 1 + trial % 3})
         first: list[float] = []
 
         def begin(*arguments: object, first: list[float] = first) -> object:
@@ -73,8 +77,9 @@ def run() -> None:
     options.add_argument("--corpus", help="folder of a corpus; none: a generated one")
     corpus = options.parse_args().corpus
     corpus = str(Path(corpus).resolve()) if corpus else None
-    seconds, heavy = import_time()
-    print(f"import of the training path: {seconds:.2f} s; heavy packages: {', '.join(heavy) or 'none'}")
+    for what, modules in IMPORTS.items():
+        seconds, heavy = import_time(modules)
+        print(f"import of {what}: {seconds:.2f} s; heavy packages: {', '.join(heavy) or 'none'}")
     config = Path("config").resolve()
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         Path("config").symlink_to(config)

@@ -83,7 +83,7 @@ def teach(
     """
     for kind in {first, second}:
         _backbone(folder, kind)
-    hyper = Hyperparameters(**params(**CHOSEN | {"model.backbone": first, "joint.backbone": second} | more))
+    hyper = Hyperparameters.of(params(**CHOSEN | {"model.backbone": first, "joint.backbone": second} | more))
     agent = get_agent(name)
     examples = agent.examples(development, unannotated=unannotated, seed=0)
     backbones = Backbones(folder)

@@ -178,7 +178,7 @@ def test_a_temperature_is_fitted_on_other_posts() -> None:
     half = np.array([order[post] % 2 for post in examples.post_id])
     noise = np.random.default_rng(0).normal(0, 1, len(index))
     odds = (2.0 * examples.label - 1 + noise) * np.where(half == 0, 10, 1)
-    hyper = Hyperparameters(**params(**CHOSEN | {"null_policy.name": "calibrated"}))
+    hyper = Hyperparameters.of(params(**CHOSEN | {"null_policy.name": "calibrated"}))
     crossed = agent.answer({"label": odds}, examples, index, hyper)["label"].probability
     hot = agent.tasks[0].fit_temperature(odds[half == 0], examples, index[half == 0])
     cool = agent.tasks[0].fit_temperature(odds[half == 1], examples, index[half == 1])

@@ -16,7 +16,7 @@ from lib.files.documents import now, provenance
 from lib.modeling.backbones import MANIFEST, BackboneManifest, Backbones, fetch
 from lib.modeling.dropout import QuickDropout
 from lib.modeling.heads import head
-from lib.modeling.layers import checkpoint_gradients, depths, layers
+from lib.modeling.layers import checkpoint_gradients, depths, layers, only_first_token
 from lib.modeling.pooling import Pool
 from lib.modeling.tokens import tokenize
 from lib.settings.config import Architecture, FolderBackbone, HubBackbone, PackageBackbone, TinyBackbone
@@ -81,6 +81,36 @@ def test_layers_are_found_and_recomputed_ones_give_the_same_gradients(
     depth, top = depths(encoder)
     assert top == (1 if architecture == "albert" else 2) and set(depth.values()) == set(range(top + 1))
     assert all(depth[name] == 0 for name in depth if "word_embedding" in name)
+
+
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+def test_a_last_layer_for_the_first_token_only_gives_its_vector_and_gradient(
+    project: Path, architecture: Architecture, quick: bool
+) -> None:
+    backbones = tiny_backbone(project, architecture)
+    options = {"max_length": 64, "overlap": None, "fingerprint": "f", "cache": project / "cache"}
+    tokens = tokenize(backbones.tokenizer("x"), TEXTS[:4], [*TEXTS[1:4], "No."], **options)
+    batch = tokens.batch(np.arange(4)).inputs
+    vectors, gradients = [], []
+    for only in (False, True):
+        encoder = backbones.encoder("x", tokens.vocabulary).train()
+        for module in encoder.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+            if hasattr(module, "dropout_prob"):
+                module.dropout_prob = 0.0
+        if only:
+            assert only_first_token(encoder) == (architecture in {"bert", "roberta", "electra"})
+        with QuickDropout(np.random.default_rng(0)) if quick else nullcontext():
+            vector = encoder(**batch).last_hidden_state
+        alone = only and architecture in {"bert", "roberta", "electra"}
+        assert vector.shape[1] == (1 if alone else batch["input_ids"].shape[1])
+        vector[:, 0].square().sum().backward()
+        vectors.append(vector[:, 0].detach())
+        gradients.append({name: p.grad for name, p in encoder.named_parameters() if p.grad is not None})
+    torch.testing.assert_close(*vectors)
+    torch.testing.assert_close(*gradients)
 
 
 @pytest.mark.parametrize("architecture", ["bert", "roberta", "xlnet"])
@@ -148,6 +178,6 @@ def test_pooling_by_hand() -> None:
 
 def test_heads_have_the_layers_asked_for() -> None:
     for number in (1, 2, 3):
-        built = head(8, 2, Hyperparameters(**params(**{"head.layers": number})))
+        built = head(8, 2, Hyperparameters.of(params(**{"head.layers": number})))
         assert sum(isinstance(m, torch.nn.Linear) for m in built) == number
         assert built(torch.zeros(4, 8)).shape == (4, 2)

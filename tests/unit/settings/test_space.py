@@ -16,7 +16,7 @@ def test_every_point_of_the_space_is_a_valid_training_and_none_is_conditional(se
     trial = study.ask()
     params = suggest(trial, space)
     assert tuple(sorted(params)) == tuple(sorted(NAMES))
-    assert Hyperparameters(**params).params() == params
+    assert Hyperparameters.of(params).params() == params
 
 
 def test_differences_name_the_parameter() -> None:

@@ -18,7 +18,7 @@ TEXT = "Hello. I am tired. Bye."
 
 
 def hyper(**more: object) -> Hyperparameters:
-    return Hyperparameters(**params(**{"loss.label_smoothing": 0.0, "null_policy.temperature": 1.0} | more))
+    return Hyperparameters.of(params(**{"loss.label_smoothing": 0.0, "null_policy.temperature": 1.0} | more))
 
 
 def tokens() -> Tokens:

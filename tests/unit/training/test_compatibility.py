@@ -54,7 +54,7 @@ def test_every_backbone_learns_with_every_optimizer(copy_of_finished: Path, requ
 def _losses(experiment: Experiment, backbone: str, optimizer: str) -> tuple[float, float]:
     options = {"optim.name": optimizer, "optim.lr": RATES[optimizer], "schedule.warmup": 0.1, "optim.clip_norm": 1.0}
     more = {"model.backbone": backbone, "model.pooling": "mean", "optim.layer_decay": 1.0, "optim.batch_size": 4}
-    hyper = Hyperparameters(**params(**options | more))
+    hyper = Hyperparameters.of(params(**options | more))
     torch.manual_seed(0)
     model, features = experiment.model(hyper)
     few = experiment.development_split(0).train[:PAIRS]

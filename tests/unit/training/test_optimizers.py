@@ -34,7 +34,7 @@ def experiment(copy_of_finished: Path) -> Experiment:
 @pytest.mark.parametrize("name", CLASSES)
 def test_optimizers_are_what_they_are_called(experiment, name: str) -> None:
     options = {"optim.weight_decay": 0.1, "optim.head_lr_factor": 5.0, "optim.layer_decay": 0.9}
-    hyper = Hyperparameters(**params(**options, **{"optim.name": name}))
+    hyper = Hyperparameters.of(params(**options, **{"optim.name": name}))
     model, _ = parts(experiment, hyper)
     optimizer = make_optimizer(model, hyper)
     module, _, kind = CLASSES[name].rpartition(".")
@@ -54,7 +54,7 @@ def test_optimizers_are_what_they_are_called(experiment, name: str) -> None:
 
 def test_lamb_scales_the_step_by_the_size_of_the_weights() -> None:
     """The trust ratio (You et al., 2020) is what AdamW has not: ten times the weights, ten times the step."""
-    hyper = Hyperparameters(**params(**{"optim.name": "lamb", "optim.weight_decay": 0.0}))
+    hyper = Hyperparameters.of(params(**{"optim.name": "lamb", "optim.weight_decay": 0.0}))
     steps = []
     for scale in (0.01, 0.1):
         model = torch.nn.Sequential(torch.nn.Linear(4, 4, bias=False))
@@ -78,7 +78,7 @@ def test_schedules_warm_up_and_decay_to_zero(schedule) -> None:
 
 @pytest.mark.parametrize(("name", "moves"), [("adamw", True), ("adafactor", False)])
 def test_one_cycle_rises_for_three_tenths_and_moves_momentum_against_the_rate(name: str, moves: bool) -> None:
-    hyper = Hyperparameters(**params(**{"optim.name": name, "schedule.name": "one_cycle"}))
+    hyper = Hyperparameters.of(params(**{"optim.name": name, "schedule.name": "one_cycle"}))
     optimizer = make_optimizer(torch.nn.Sequential(torch.nn.Linear(2, 2)), hyper)
     scheduler = make_scheduler(optimizer, hyper, 100)
     rates, momenta = [], []
@@ -93,7 +93,7 @@ def test_one_cycle_rises_for_three_tenths_and_moves_momentum_against_the_rate(na
 
 
 def test_the_average_of_the_weights_is_what_is_judged(experiment) -> None:
-    hyper = Hyperparameters(**params(**{"optim.ema_decay": 0.9}))
+    hyper = Hyperparameters.of(params(**{"optim.ema_decay": 0.9}))
     model, lesson = parts(experiment, hyper)
     average: list[torch.Tensor] = []
 
@@ -119,7 +119,7 @@ def test_an_optimizer_that_cannot_be_had_is_named_at_the_start(monkeypatch) -> N
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_killed_training_goes_on_bit_for_bit(experiment, name: str) -> None:
     options = {"optim.name": name, "head.dropout": 0.2, "optim.ema_decay": 0.9, "schedule.name": "one_cycle"}
-    hyper = Hyperparameters(**params(**options))
+    hyper = Hyperparameters.of(params(**options))
     path = Path("cache/checkpoint.pt")
     outcomes, weights = [], []
 
@@ -145,7 +145,7 @@ def test_a_killed_training_goes_on_bit_for_bit(experiment, name: str) -> None:
 
 
 def test_epochs_of_a_checkpoint_are_told_to_the_pruner_again(experiment) -> None:
-    hyper = Hyperparameters(**params())
+    hyper = Hyperparameters.of(params())
     path = Path("cache/checkpoint.pt")
     model, lesson = parts(experiment, hyper)
     train(model, lesson, CPU, epochs=3, patience=3, seed=0, checkpoint=path)

@@ -26,6 +26,7 @@ from lib.training.device import Device
 from lib.training.engine import train
 from lib.training.lesson import Lesson, TrainingFailure
 from lib.training.memory import MicroBatches
+from lib.training.precision import Weights
 from lib.training.prediction import predict
 from lib.training.process import side_by_side
 
@@ -88,7 +89,7 @@ def test_batches_are_of_similar_length() -> None:
 @pytest.mark.parametrize("architecture", ["bert", "convbert", "xlnet"])
 def test_predictions_do_not_depend_on_what_else_is_in_a_batch(experiment, architecture: str) -> None:
     name = fetch_tiny(architecture)
-    model, lesson = parts(experiment, Hyperparameters(**params(**{"model.backbone": name})))
+    model, lesson = parts(experiment, Hyperparameters.of(params(**{"model.backbone": name})))
     some = lesson.stop[:12]
     together = predict(model, lesson, lesson.stop, CPU)["label"][:12]
     alone = [predict(model, lesson, some[i : i + 1], CPU)["label"][0] for i in range(12)]
@@ -99,7 +100,7 @@ def test_accumulated_batches_are_one_large_batch(experiment) -> None:
     """Two batches of 8 give the weights that one of 16 gives, but for rounding."""
     results = []
     for size, accumulation in ((16, 1), (8, 2)):
-        hyper = Hyperparameters(**params(**{"optim.batch_size": size, "optim.accumulation": accumulation}))
+        hyper = Hyperparameters.of(params(**{"optim.batch_size": size, "optim.accumulation": accumulation}))
         model, lesson = parts(experiment, hyper)
         without_dropout(model)
         train(model, replace(lesson, train=lesson.train[:16]), CPU, epochs=1, patience=1, seed=3)
@@ -112,7 +113,7 @@ def test_accumulated_batches_are_one_large_batch(experiment) -> None:
 def test_two_threads_give_the_numbers_of_one(experiment, architecture: str) -> None:
     """With dropout: each part of a batch has its own noise, whichever thread works on it."""
     name = fetch_tiny(architecture)
-    hyper = Hyperparameters(**params(**{"model.backbone": name, "head.dropout": 0.3}))
+    hyper = Hyperparameters.of(params(**{"model.backbone": name, "head.dropout": 0.3}))
     outcomes, weights = [], []
     for parallel in (False, True):
         model, lesson = parts(experiment, hyper)
@@ -121,6 +122,32 @@ def test_two_threads_give_the_numbers_of_one(experiment, architecture: str) -> N
         assert torch.equal(torch.get_rng_state(), before), "something draws from the generator that threads share"
         weights.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
     assert torch.equal(*weights) and outcomes[0].history == outcomes[1].history
+
+
+@pytest.mark.parametrize("architecture", ["bert", "albert", "xlnet"])
+def test_weights_cast_once_a_step_give_autocasts_numbers(experiment, architecture: str) -> None:
+    name = fetch_tiny(architecture)
+    experiment = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
+    model, lesson = parts(experiment, Hyperparameters.of(params(**{"model.backbone": name})))
+    without_dropout(model)
+    inputs, targets, _ = lesson.features.batch(lesson.features.windows(lesson.train)[:8])
+    weights = Weights(model.train(), bf16=True)
+
+    def gradient(used: list[torch.Tensor]) -> list[torch.Tensor | None]:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            outputs = model(*inputs)
+        loss = lesson.agent.loss(outputs, targets, lesson.hyper)
+        return [None if g is None else g.float() for g in torch.autograd.grad(loss, used, allow_unused=True)]
+
+    before = list(model.parameters())
+    expected = gradient(weights.parameters)
+    with weights.lent() as used:
+        assert {tensor.dtype for tensor in used} == {torch.float32, torch.bfloat16}
+        found = gradient(used)
+    assert all(old is new for old, new in zip(before, model.parameters(), strict=True))
+    for old, new in zip(expected, found, strict=True):
+        assert (old is None) == (new is None)
+        assert old is None or torch.equal(old, new)
 
 
 def test_an_error_of_a_thread_is_raised_when_all_have_ended() -> None:
@@ -140,7 +167,7 @@ def test_an_error_of_a_thread_is_raised_when_all_have_ended() -> None:
 
 
 def test_a_model_overfits_a_few_examples(experiment) -> None:
-    hyper = Hyperparameters(**params(**{"optim.lr": 3e-3}))
+    hyper = Hyperparameters.of(params(**{"optim.lr": 3e-3}))
     model, lesson = parts(experiment, hyper)
     few = lesson.train[:32]
     outcome = train(model, replace(lesson, train=few, stop=few), CPU, epochs=60, patience=60, seed=0)
@@ -148,7 +175,7 @@ def test_a_model_overfits_a_few_examples(experiment) -> None:
 
 
 def test_the_best_epoch_is_kept_and_patience_stops(experiment) -> None:
-    hyper = Hyperparameters(**params())
+    hyper = Hyperparameters.of(params())
     model, lesson = parts(experiment, hyper)
     outcome = train(model, lesson, CPU, epochs=30, patience=2, seed=0, keep_best=True)
     best = max(entry["f1_macro"] for entry in outcome.history)
@@ -161,7 +188,7 @@ def test_the_best_epoch_is_kept_and_patience_stops(experiment) -> None:
 
 
 def test_a_collapsed_model_stops_early(experiment) -> None:
-    hyper = Hyperparameters(**params(**{"optim.lr": 1e-9}))
+    hyper = Hyperparameters.of(params(**{"optim.lr": 1e-9}))
     model, lesson = parts(experiment, hyper)
     with torch.no_grad():
         model.label_head[-1].bias.copy_(torch.tensor([5.0, -5.0]))
@@ -170,7 +197,7 @@ def test_a_collapsed_model_stops_early(experiment) -> None:
 
 
 def test_a_loss_that_is_not_finite_and_lack_of_memory_fail_with_their_reason(experiment, monkeypatch) -> None:
-    hyper = Hyperparameters(**params())
+    hyper = Hyperparameters.of(params())
     model, lesson = parts(experiment, hyper)
     with torch.no_grad():
         model.label_head[-1].weight.fill_(float("nan"))
@@ -194,7 +221,7 @@ def test_a_loss_that_is_not_finite_and_lack_of_memory_fail_with_their_reason(exp
 
 @pytest.mark.parametrize("size", [16, 64])
 def test_a_batch_that_does_not_fit_is_halved_and_gives_the_same_numbers(experiment, monkeypatch, size: int) -> None:
-    hyper = Hyperparameters(**params(**{"optim.batch_size": size}))
+    hyper = Hyperparameters.of(params(**{"optim.batch_size": size}))
     weights, sizes = [], []
     for most in (10**9, 300, 300):
         model, lesson = parts(experiment, hyper)
@@ -312,7 +339,7 @@ def test_devices_by_name(monkeypatch) -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_training_on_a_gpu(experiment) -> None:
-    hyper = Hyperparameters(**params())
+    hyper = Hyperparameters.of(params())
     model, lesson = parts(experiment, hyper)
     device = devices.choose(TrainingSettings(device="cuda"))
     lesson = replace(lesson, features=lesson.features.to(device.torch))
