@@ -8,7 +8,7 @@ SUPERMAX = $(SNAKEMAKE) --configfile config/supermax.yaml
 PINS = envs/constraints.txt
 BENCH = . .venv/bin/activate && PYTHONPATH=. python tests/benchmarks
 
-.PHONY: run test compatibility test-transformers5 check dag report bench-corpus bench-throughput bench-f1 bench-trial all stage-a stage-b stage-c supermax-all schema install help
+.PHONY: run test compatibility test-transformers5 check dag report bench-corpus bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu all stage-a stage-b stage-c supermax-all schema install help
 
 run: .venv/installed  ## the embedded default, to results/criteria/stage_c.json
 	$(SNAKEMAKE) results/$(AGENT)/stage_c.json
@@ -70,6 +70,12 @@ bench-throughput: .venv/installed  ## the engine against a plain loop and the Hu
 
 bench-f1: .venv/installed  ## do the engine and a plain fp32 loop reach the same F1? (five seeds)
 	$(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS)) --ways plain d --pairs 2000 --epochs 2 --runs 5 --f1
+
+bench-augmentation: .venv/installed  ## what augmentation costs a training (CORPUS=folder)
+	$(BENCH)/augmentation.py $(if $(CORPUS),--corpus $(CORPUS))
+
+bench-gpu: .venv/installed  ## the engine on a CUDA device: full-size encoders with random weights
+	$(BENCH)/gpu.py
 
 bench-trial: .venv/installed  ## what a trial costs beside its steps: imports, start, memory
 	$(BENCH)/trial_cost.py $(if $(CORPUS),--corpus $(CORPUS))

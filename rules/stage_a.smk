@@ -7,6 +7,7 @@ rule stage_a:
         corpus="results/corpus/corpus.json",
         tfidf="results/{agent}/tfidf/manifest.json",
         backbones=BACKBONES,
+        bank=BANK,
     output:
         top="results/{agent}/stage_a_top50.json",
         picture=report(

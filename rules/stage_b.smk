@@ -6,6 +6,7 @@ rule stage_b:
     input:
         corpus="results/corpus/corpus.json",
         backbones=BACKBONES,
+        bank=BANK,
         top="results/{agent}/stage_a_top50.json",
     output:
         pareto="results/{agent}/stage_b_pareto.json",

@@ -29,6 +29,7 @@ rule stage_c_fold:
     input:
         corpus="results/corpus/corpus.json",
         backbones=BACKBONES,
+        bank=BANK,
         candidates="results/{agent}/stage_c/candidates.json",
     output:
         "results/{agent}/stage_c/{candidate}-{fold}.json",

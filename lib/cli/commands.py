@@ -1,8 +1,10 @@
 """What each command does: read its inputs, call the library, write its outputs."""
 
 import json
+import os
 import sys
 from argparse import Namespace
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from lib.files.documents import Provenance, now, provenance
 from lib.settings.load import Settings, json_schema, load_settings, merge, read_settings, read_yaml, save_settings
 
 if TYPE_CHECKING:
+    from lib.augmentation.libraries import Resources
     from lib.corpus.store import Development
     from lib.search.experiment import Experiment
 
@@ -95,13 +98,20 @@ def backbone(options: Namespace) -> None:
     """Bring a backbone into the results folder."""
     from lib.files.hashing import derive_seed
     from lib.modeling.backbones import MANIFEST, BackboneManifest, fetch
-    from lib.settings.config import HubBackbone, TinyBackbone
+    from lib.settings.config import HubBackbone, RandomBackbone, TinyBackbone
 
     started, config = now(), read_settings(options.settings)
     if options.name not in config.backbones:
         raise UserError(unknown_name("backbone", options.name, list(config.backbones)))
     source, texts, corpus_hash = config.backbones[options.name], list[str](), ""
-    if isinstance(source, TinyBackbone):
+    if options.random_init:
+        architecture = getattr(source, "architecture", None)
+        if architecture is None:
+            raise UserError(
+                f"backbone '{options.name}': --random-init needs its 'architecture' in the backbones file"
+            )
+        source = RandomBackbone(source="random", architecture=architecture)
+    if isinstance(source, TinyBackbone | RandomBackbone):
         development = _development(options)
         corpus_hash = development.corpus_hash
         texts = [*development.posts["text"], *development.criteria.values()]
@@ -118,6 +128,146 @@ def backbone(options: Namespace) -> None:
         )
 
 
+def lexicon(options: Namespace) -> None:
+    """Bring lexical data for augmentation into the results folder."""
+    from lib.augmentation.lexicon import Lexicon, check_methods, prepare
+
+    started, config = now(), read_settings(options.settings)
+    folder: Path = options.results / "lexicon"
+    chosen = config.config.augmentation.lexicon
+    if chosen is not None and not Path(chosen).is_dir():
+        raise UserError(f"augmentation.lexicon: {chosen} is no folder; name a folder of NLTK data, or null")
+    # Where NLTK itself looks first.
+    places = [chosen] if chosen is not None else os.environ.get("NLTK_DATA", "").split(os.pathsep)
+    sources, missing, fingerprint = prepare(folder, [Path(place) for place in places if place])
+    made = Lexicon(
+        provenance=_provenance(config, "", started), sources=sources, missing=missing, fingerprint=fingerprint
+    )
+    made.write(folder / "lexicon.json")
+    _say("lexicon: " + "; ".join(f"{name} from {source}" for name, source in sources.items()))
+    check_methods(made, _methods(config))
+
+
+def augmentation_bank(options: Namespace) -> None:
+    """Compute what a method does to an agent's texts."""
+    from lib.agents import get_agent
+    from lib.augmentation.bank import FORMAT, BankManifest, Recipe, build
+    from lib.augmentation.examples import bank_texts
+    from lib.augmentation.lexicon import Lexicon
+    from lib.augmentation.methods import check_method
+    from lib.corpus.store import CorpusManifest
+    from lib.corpus.tfidf import TfidfManifest
+    from lib.files.hashing import hash_value
+
+    check_method(options.method)
+    started, config = now(), read_settings(options.settings)
+    development, agent = _development(options), get_agent(options.agent)
+    examples = agent.examples(development, unannotated=config.config.corpus.unannotated, seed=config.config.seed)
+    texts = bank_texts(examples, whole=not agent.reads_posts)
+    recipe = Recipe(
+        method=options.method,
+        levels=config.space.strengths,
+        variants=config.config.augmentation.variants,
+        terms=_reserved(config, development.criteria),
+        resources=_resources(options, config, _in(options, "tfidf")),
+    )
+    parts = [FORMAT, options.method, recipe.levels, recipe.variants, recipe.terms, config.words.equivalents, texts]
+    read = [TfidfManifest.read(_in(options, "tfidf/manifest.json")).key]
+    read.append(Lexicon.read(options.results / "lexicon" / "lexicon.json").fingerprint)
+    versions = _provenance(config, "", started).packages
+    libraries = {name: versions[name] for name in ("nlpaug", "textattack", "nltk")}
+    key = hash_value([*parts, *read, libraries, str(recipe.resources.ner)], 24)
+    path = options.results / "cache" / "augmentation" / f"{key}.npz"
+    facts = build(texts, recipe, path, options.processes)
+    if not CorpusManifest.read(options.results / "corpus" / "corpus.json").generated:
+        facts["examples"] = []
+    note = None
+    if options.method == "checklist" and recipe.resources.ner is None:
+        note = "names and places stay as they are: no tagger is configured (augmentation.ner)"
+    BankManifest(
+        provenance=_provenance(config, development.corpus_hash, started),
+        agent=options.agent,
+        method=options.method,
+        key=key,
+        texts=len(texts),
+        levels=list(recipe.levels),
+        variants=recipe.variants,
+        note=note,
+        **facts,
+    ).write(_in(options, f"augmentation/{options.method}.json"))
+    cost = facts["performance"]
+    _say(
+        f"augmentation {options.agent} {options.method}: {facts['changed']} of"
+        f" {facts['changed'] + facts['unchanged']} variants changed, {sum(facts['errors'].values())} errors,"
+        f" {cost['milliseconds_per_variant']:.1f} ms each, {cost['bytes'] / 2**20:.1f} MiB"
+        + (f"; {note}" if note else "")
+    )
+
+
+def augment(options: Namespace) -> None:
+    """Show what a method does to a text."""
+    from lib.augmentation.bank import Recipe, variants
+    from lib.augmentation.edits import apply
+    from lib.augmentation.methods import METHODS, check_method
+    from lib.corpus.store import load_development
+
+    if options.method is None:
+        for name, method in METHODS.items():
+            print(f"{name:18s} {method.library:11s} {method.what}")
+        return
+    check_method(options.method)
+    if options.text is None:
+        raise UserError("--text is missing: what is to be augmented?")
+    config = read_settings(options.settings)
+    if not (options.results / "lexicon" / "lexicon.json").exists():
+        raise UserError(
+            f"{options.results / 'lexicon'} is missing; 'snakemake --cores 1 results/lexicon/lexicon.json'"
+        )
+    if "PYTHONHASHSEED" not in os.environ:  # the libraries choose from sets, see lib.augmentation.bank
+        os.execve(sys.executable, [sys.executable, "-m", "lib", *sys.argv[1:]], os.environ | {"PYTHONHASHSEED": "0"})
+    corpus = options.results / "corpus"
+    criteria = load_development(corpus).criteria if (corpus / "corpus.json").exists() else {}
+    tfidf = options.results / options.agent / "tfidf" if options.agent else None
+    recipe = Recipe(
+        options.method,
+        (options.strength,),
+        options.variants,
+        _reserved(config, criteria),
+        _resources(options, config, tfidf),
+    )
+    for variant in variants([options.text], recipe):
+        if variant.error is not None:
+            print(f"({variant.error} in {METHODS[options.method].library})")
+        else:
+            print(apply(options.text, variant.edits))
+
+
+def _methods(config: Settings) -> list[str]:
+    """Name the augmentation methods that the space may ask for."""
+    from lib.augmentation.methods import of_strategy
+
+    if not config.space.augments:
+        return []
+    return list(dict.fromkeys(name for strategy in config.space.strategies for name in of_strategy(strategy)))
+
+
+def _reserved(config: Settings, criteria: dict[str, str]) -> tuple[str, ...]:
+    """Return all terms that are never altered: those of the file, and the key terms of the corpus' criteria."""
+    own = [term for name in criteria for term in config.words.criteria.get(name, ())]
+    return tuple(sorted({*config.words.reserved, *own}))
+
+
+def _resources(options: Namespace, config: Settings, tfidf: Path | None) -> "Resources":
+    from lib.augmentation.libraries import Resources
+
+    ner = config.config.augmentation.ner
+    if ner is not None and not Path(ner).exists():
+        raise UserError(f"augmentation.ner: {ner} is missing; name a flair tagger's file, or null to do without")
+    return Resources(
+        options.results / "lexicon", tfidf, config.words.equivalents, Path(ner) if ner is not None else None
+    )
+
+
 def stage_a(options: Namespace) -> None:
     """Run Stage A."""
     from lib.reporting import plots
@@ -126,6 +276,24 @@ def stage_a(options: Namespace) -> None:
     result = run(_experiment(options))
     plots.stage_a(result, _in(options, "stage_a.svg"))
     result.write(_in(options, "stage_a_top50.json"))
+
+
+def augmentation_report(options: Namespace) -> None:
+    """Describe what augmentation did."""
+    from lib.augmentation.bank import BankManifest
+    from lib.reporting import plots
+    from lib.reporting.augmentation import describe
+    from lib.search.documents import StageA
+    from lib.search.experiment import Run
+
+    config = read_settings(options.settings)
+    effects = StageA.read(_in(options, "stage_a_top50.json")).augmentation or []
+    manifests = {name: BankManifest.read(_in(options, f"augmentation/{name}.json")) for name in _methods(config)}
+    applied: Counter[str] = Counter()
+    for path in sorted(_in(options, "runs").glob("*.json")):
+        applied.update(Run.read(path).augmented)
+    write_text(_in(options, "augmentation.md"), describe(options.agent, effects, manifests, applied))
+    plots.augmentation(effects, _in(options, "augmentation.svg"))
 
 
 def stage_b(options: Namespace) -> None:

@@ -16,7 +16,7 @@ Command = Callable[[argparse.Namespace], None]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. Returns the exit status: 0, or 1 after a line per problem on stderr."""
     options = parser().parse_args(arguments)
-    _silence_dependencies(offline=options.command != "backbone")
+    _silence_dependencies(offline=options.command not in {"backbone", "lexicon"})
     _log_to(options.log)
     try:
         options.run(options)
@@ -68,7 +68,21 @@ def parser() -> argparse.ArgumentParser:
     add("tfidf", commands.tfidf, "Fit the TF-IDF cache on development text.", agent=True)
     sub = add("backbone", commands.backbone, "Bring a backbone into results/backbones.")
     sub.add_argument("name", help="a name from the backbones file")
+    sub.add_argument(
+        "--random-init", action="store_true", help="its architecture in base size, random weights: to measure speed"
+    )
+    add("lexicon", commands.lexicon, "Bring lexical data for augmentation into results/lexicon.")
+    sub = add("augmentation-bank", commands.augmentation_bank, "Augment an agent's texts by a method.", agent=True)
+    sub.add_argument("--method", required=True)
+    sub.add_argument("--processes", type=int, default=1)
+    sub = add("augment", commands.augment, "Show what an augmentation method does to a text; without one, list them.")
+    sub.add_argument("--method", help="name of the method; none: list them")
+    sub.add_argument("--text")
+    sub.add_argument("--strength", type=float, default=0.3, help="share of the words that may be altered")
+    sub.add_argument("--variants", type=int, default=3, help="how many to show")
+    sub.add_argument("--agent", help="whose TF-IDF cache is read")
     add("stage-a", commands.stage_a, "Stage A: TPE + ASHA over the whole space.", agent=True)
+    add("augmentation-report", commands.augmentation_report, "Describe what augmentation did.", agent=True)
     add("stage-b", commands.stage_b, "Stage B: NSGA-II for F1 against calibration.", agent=True)
     add("stage-c-candidates", commands.stage_c_candidates, "Choose the candidates of Stage C.", agent=True)
     sub = add("stage-c-fold", commands.stage_c_fold, "Cross-validate one candidate on one fold.", agent=True)
@@ -80,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _silence_dependencies(*, offline: bool) -> None:
-    """No telemetry, no progress bars, and no network but where a backbone is fetched."""
+    """No telemetry, no progress bars, and no network but where a backbone or a lexicon is fetched."""
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"

@@ -1,4 +1,4 @@
-"""Backbones as files: fetched once from the hub, a folder or a package, or built tiny; loaded offline after."""
+"""Backbones as files: fetched once from the hub, a folder or a package, or made at random; loaded offline after."""
 
 import copy
 import importlib.util
@@ -16,8 +16,8 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 from lib.errors import UserError
 from lib.files.documents import Document
 from lib.files.hashing import hash_file, hash_value
-from lib.modeling.tiny import build_tiny
-from lib.settings.config import BackboneSource, FolderBackbone, HubBackbone, PackageBackbone
+from lib.modeling.random_init import Size, build
+from lib.settings.config import BackboneSource, FolderBackbone, HubBackbone, PackageBackbone, TinyBackbone
 
 MANIFEST = "backbone.json"
 # The older weights are fetched only where there are no others, and nothing for other frameworks.
@@ -41,8 +41,8 @@ class BackboneManifest(Document):
 def fetch(name: str, source: BackboneSource, folder: Path, *, texts: list[str], seed: int) -> dict[str, Any]:
     """Bring a backbone into `folder`. Returns the manifest's fields but for the provenance.
 
-    texts: what a tiny tokenizer is trained on (development text only). Raises UserError naming what was looked
-    for where, and how to bring it.
+    texts: what a random backbone's tokenizer is trained on (development text only). Raises UserError naming what was
+    looked for where, and how to bring it.
     """
     with tempfile.TemporaryDirectory() as temporary:
         staged = Path(temporary) / name
@@ -54,8 +54,9 @@ def fetch(name: str, source: BackboneSource, folder: Path, *, texts: list[str], 
         elif isinstance(source, PackageBackbone):
             origin, resolved = _from_package(name, source)
         else:
-            build_tiny(source.architecture, texts, staged, seed)
-            origin, resolved = staged, f"initialised with seed {seed}"
+            size: Size = "tiny" if isinstance(source, TinyBackbone) else "base"
+            build(source.architecture, size, texts, staged, seed)
+            origin, resolved = staged, f"random weights of {size} size, seed {seed}"
         model, tokenizer = _load(name, origin)
         model.save_pretrained(staged, safe_serialization=True)
         tokenizer.save_pretrained(staged)

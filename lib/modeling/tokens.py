@@ -17,7 +17,7 @@ from lib.files.atomic import replacing
 from lib.files.hashing import hash_value
 
 _LEAST_ROOM = 4
-_FORMAT = 3  # of the files in the cache
+_FORMAT = 4  # of the files in the cache
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,19 @@ class Tokens:
         types = None if self.types is None else self.types.to(device)
         return replace(self, ids=self.ids.to(device), types=types)
 
+    def followed_by(self, more: "Tokens", pairs: NDArray[np.int64]) -> "Tokens":
+        """Append windows of the same vocabulary; pairs: what more's pairs are called here."""
+        types = None if self.types is None or more.types is None else torch.cat([self.types, more.types])
+        return replace(
+            self,
+            ids=torch.cat([self.ids, more.ids]),
+            types=types,
+            offsets=np.concatenate([self.offsets, self.offsets[-1] + more.offsets[1:]]),
+            pair=np.concatenate([self.pair, pairs[more.pair]]),
+            start=np.concatenate([self.start, more.start]),
+            end=np.concatenate([self.end, more.end]),
+        )
+
     def batch(self, windows: NDArray[np.int64]) -> Batch:
         """Pad the named windows, where the ids are."""
         offsets, columns = self._places
@@ -126,19 +139,49 @@ def tokenize(
     overlap: float | None,
     fingerprint: str,
     cache: Path,
+    words: Sequence[str] = (),
 ) -> Tokens:
     """Return the tokens of all pairs, from `cache` if they were made before.
 
     `first` is never truncated. overlap: None cuts `second` off at max_length; a share in [0, 1) lays windows over all
     of it, the neighbours sharing that share of the room beside the longest `first`. fingerprint: of the backbone.
+    words: their tokens join the vocabulary too.
     """
-    path = cache / f"{hash_value([fingerprint, max_length, overlap, list(first), list(second), _FORMAT])}.npz"
+    parts = [fingerprint, max_length, overlap, list(first), list(second), list(words), _FORMAT]
+    path = cache / f"{hash_value(parts)}.npz"
     if not path.exists():
-        arrays = _encode(tokenizer, first, second, max_length, overlap)
+        arrays = _encode(tokenizer, first, second, max_length, _stride(tokenizer, first, max_length, overlap))
+        arrays |= _trim(arrays["ids"], _ids_of_words(tokenizer, words), tokenizer)
         with replacing(path) as temporary:
             np.savez(temporary, allow_pickle=False, **arrays)
     with np.load(path) as kept:
         arrays = dict(kept)
+    return _tokens(arrays, tokenizer)
+
+
+def tokenize_more(
+    tokenizer: PreTrainedTokenizerBase,
+    first: Sequence[str],
+    second: Sequence[str],
+    *,
+    max_length: int,
+    overlap: float | None,
+    among: Sequence[str],
+    vocabulary: NDArray[np.int64],
+) -> Tokens:
+    """Return the tokens of other pairs in a vocabulary that has all of them, cut as `tokenize` cut the first ones.
+
+    among: the `first` of all pairs, whose longest decides on the stride of windows. Raises ValueError for a token
+    that is not in the vocabulary.
+    """
+    arrays = _encode(tokenizer, first, second, max_length, _stride(tokenizer, among, max_length, overlap))
+    places = np.searchsorted(vocabulary, arrays["ids"])
+    if not np.array_equal(vocabulary[np.minimum(places, len(vocabulary) - 1)], arrays["ids"]):
+        raise ValueError("a token is not in the vocabulary")
+    return _tokens({**arrays, "ids": places, "vocabulary": vocabulary}, tokenizer)
+
+
+def _tokens(arrays: Mapping[str, NDArray[Any]], tokenizer: PreTrainedTokenizerBase) -> Tokens:
     types, vocabulary = arrays["types"], arrays["vocabulary"].astype(np.int64)
     return Tokens(
         ids=torch.from_numpy(arrays["ids"].astype(np.int64)),
@@ -154,17 +197,44 @@ def tokenize(
     )
 
 
+def _stride(
+    tokenizer: PreTrainedTokenizerBase, first: Sequence[str], max_length: int, overlap: float | None
+) -> int | None:
+    if overlap is None:
+        return None
+    longest = max(len(tokenizer(text, "")["input_ids"]) for text in set(first))
+    return int(overlap * (max_length - longest))
+
+
+def _ids_of_words(tokenizer: PreTrainedTokenizerBase, words: Sequence[str]) -> list[int]:
+    """Return the ids of words, at the beginning of a text and within: no tokenizer here looks beyond white space."""
+    if not words:
+        return []
+    texts = [*words, *(f"a {word}" for word in words)]
+    encoded = tokenizer(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"]
+    return sorted({number for ids in encoded for number in ids})
+
+
+def _trim(
+    ids: NDArray[np.int64], others: Sequence[int], tokenizer: PreTrainedTokenizerBase
+) -> dict[str, NDArray[Any]]:
+    """Return the ids that occur, ascending, and each id's place among them."""
+    # With all ids up to padding's, padding keeps its number: RoBERTa counts positions from it.
+    always = [*range(tokenizer.pad_token_id + 1), tokenizer.cls_token_id, *others]
+    vocabulary, places = np.unique(np.concatenate([always, ids]), return_inverse=True)
+    return {"ids": places[len(always) :].astype(np.int32), "vocabulary": vocabulary}
+
+
 def _encode(
     tokenizer: PreTrainedTokenizerBase,
     first: Sequence[str],
     second: Sequence[str],
     max_length: int,
-    overlap: float | None,
+    stride: int | None,
 ) -> dict[str, NDArray[Any]]:
     windows: dict[str, Any] = {}
-    if overlap is not None:
-        longest = max(len(tokenizer(text, "")["input_ids"]) for text in set(first))
-        windows = {"return_overflowing_tokens": True, "stride": int(overlap * (max_length - longest))}
+    if stride is not None:
+        windows = {"return_overflowing_tokens": True, "stride": stride}
     encoded = tokenizer(
         list(first),
         list(second),
@@ -177,18 +247,14 @@ def _encode(
     ids = encoded["input_ids"]
     pair = np.array(encoded.get("overflow_to_sample_mapping", range(len(ids))), dtype=np.int64)
     spans = [_characters(encoded, window, second[pair[window]]) for window in range(len(ids))]
-    # With all ids up to padding's, padding keeps its number: RoBERTa counts positions from it.
-    always = [*range(tokenizer.pad_token_id + 1), tokenizer.cls_token_id]
-    vocabulary, places = np.unique(np.concatenate([always, *ids]), return_inverse=True)
     typed = "token_type_ids" in tokenizer.model_input_names
     return {
-        "ids": places[len(always) :].astype(np.int32),
+        "ids": np.concatenate(ids).astype(np.int64),
         "types": (np.concatenate(encoded["token_type_ids"]) if typed else np.zeros(0)).astype(np.int8),
         "offsets": np.cumsum([0, *map(len, ids)], dtype=np.int64),
         "pair": pair,
         "start": np.concatenate([span[:, 0] for span in spans]).astype(np.int32),
         "end": np.concatenate([span[:, 1] for span in spans]).astype(np.int32),
-        "vocabulary": vocabulary,
     }
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib.files.atomic import replacing
-from lib.search.documents import StageA, StageB, StageC, TrialResult
+from lib.search.documents import MethodEffect, StageA, StageB, StageC, TrialResult
 
 matplotlib.use("svg")
 # Ids in the SVG come from this salt and no date is written: the same data give the same file.
@@ -65,6 +65,22 @@ def stage_a(result: StageA, path: Path) -> None:
     axes.set_xlabel("trial")
     axes.set_ylabel("F1-macro (development)")
     axes.legend(frameon=False)
+    _save(figure, path)
+
+
+def augmentation(effects: Sequence[MethodEffect], path: Path) -> None:
+    """Correlation of each augmentation method's use with F1-macro, with intervals."""
+    figure, axes = _axes(height=5.5)
+    axes.axvline(0, color=GREY, linewidth=1)
+    for place, effect in enumerate(effects):
+        if effect.rho is not None and effect.low is not None and effect.high is not None:
+            certain = effect.low > 0 or effect.high < 0
+            axes.plot([effect.low, effect.high], [place, place], color=BLUE if certain else GREY)
+            axes.plot(effect.rho, place, "o", color=BLUE if certain else GREY)
+    axes.set_yticks(range(len(effects)), [effect.method for effect in effects])
+    axes.invert_yaxis()
+    axes.set_xlim(-1, 1)
+    axes.set_xlabel("Spearman's rho of use and F1-macro, 95 % interval (blue: without 0)")
     _save(figure, path)
 
 

@@ -49,8 +49,24 @@ class Counts(BaseModel):
     failed: int
 
 
+class MethodEffect(BaseModel):
+    """How an augmentation method's use goes with F1-macro over a study's completed trials.
+
+    exposed: trials that could apply it. rho: Spearman's, with a 95 % interval; None where there is nothing to say.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: str
+    trials: int
+    exposed: int
+    rho: float | None
+    low: float | None
+    high: float | None
+
+
 class StageA(Document):
-    """stage_a_top50.json: the best configurations, best first."""
+    """stage_a_top50.json: the best configurations, best first; effects of augmentation, where there was any."""
 
     KIND: ClassVar[str] = "stage_a_top50"
 
@@ -58,6 +74,7 @@ class StageA(Document):
     space: Space
     counts: Counts
     trials: list[TrialResult]
+    augmentation: list[MethodEffect] | None = None
 
 
 class StageB(Document):

@@ -13,8 +13,12 @@ from torch import nn
 
 from lib.agents import get_agent
 from lib.agents.base import Agent, Features
+from lib.augmentation.bank import Bank, BankManifest
+from lib.augmentation.examples import Augmenter
+from lib.augmentation.methods import of_strategy
 from lib.corpus.splits import folds, split_posts
 from lib.corpus.store import Development, load_development
+from lib.errors import UserError
 from lib.files.documents import Document, Provenance, now, provenance
 from lib.files.hashing import derive_seed, hash_value
 from lib.modeling.backbones import Backbones
@@ -22,9 +26,10 @@ from lib.modeling.tokens import check_criteria_fit
 from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.load import Settings
 from lib.tasks.examples import Examples
+from lib.training.augmentation import Augmentation
 from lib.training.device import Device, choose
 from lib.training.engine import OnEpoch, Outcome, replay, train
-from lib.training.features import make_features
+from lib.training.features import make_features, more_features
 from lib.training.lesson import Lesson, TrainingFailure
 from lib.training.memory import MicroBatches
 from lib.training.optimizers import check_optimizers
@@ -52,6 +57,7 @@ class Run(Document):
     held_out: dict[str, Any] | None = None
     examples: list[str] | None = None
     answers: dict[str, Any] | None = None
+    augmented: dict[str, int]
     performance: dict[str, float]
 
 
@@ -105,7 +111,30 @@ class Experiment:
             "patience": training.patience,
             "test_fraction": self.settings.config.corpus.test_fraction,
             "unannotated": self.settings.config.corpus.unannotated,
+            **({"augmentation": self._bank_keys} if self.settings.space.augments else {}),
         }
+
+    @cached_property
+    def manifests(self) -> dict[str, BankManifest]:
+        """What the bank holds for each augmentation method that the space may ask for."""
+        folder = self.results / self.agent.name / "augmentation"
+        names = dict.fromkeys(name for s in self.settings.space.strategies for name in of_strategy(s))
+        return {name: BankManifest.read(folder / f"{name}.json") for name in names}
+
+    @cached_property
+    def _banks(self) -> dict[str, Bank]:
+        folder = self._cache / "augmentation"
+        return {n: Bank(folder / f"{m.key}.npz", m.levels, m.variants) for n, m in self.manifests.items()}
+
+    @property
+    def _bank_keys(self) -> dict[str, str]:
+        return {name: manifest.key for name, manifest in self.manifests.items()}
+
+    @cached_property
+    def _new_words(self) -> list[str]:
+        """Every word that augmentation may bring, in a fixed order."""
+        texts = {text for bank in self._banks.values() for text in bank.replacements()}
+        return sorted({word for text in texts for word in text.split()})
 
     def provenance(self, started: str) -> Provenance:
         """Return the provenance of a document made with this experiment."""
@@ -120,6 +149,11 @@ class Experiment:
     def check(self) -> None:
         """Refuse optimizers that cannot be had here, and a max_length that leaves no room beside a criterion."""
         check_optimizers(self.settings.space.optimizers)
+        if self.settings.space.augments:
+            for name, manifest in self.manifests.items():
+                if not (self._cache / "augmentation" / f"{manifest.key}.npz").exists():
+                    path = self.results / self.agent.name / "augmentation" / f"{name}.json"
+                    raise UserError(f"{path}: its texts are gone from the cache; remove it to have them made anew")
         shortest = self.settings.space.shortest_length
         for name in self.settings.space.backbones:
             check_criteria_fit(self.backbones.tokenizer(name), self.development.criteria, shortest, name)
@@ -168,6 +202,8 @@ class Experiment:
         ]
         used = {name: self.identity["backbones"][name] for name in self.agent.backbones(Hyperparameters.of(params))}
         identity = {**self.identity, "backbones": used}
+        if not params["aug.enabled"]:
+            identity.pop("augmentation", None)
         key = hash_value([identity, params, split.name, parts, epochs], 24)
         path = self.results / self.agent.name / "runs" / f"{key}.json"
         if path.exists():
@@ -196,7 +232,8 @@ class Experiment:
         torch.manual_seed(seed)
         names = self.agent.backbones(hyper)
         model, features = self.model(hyper)
-        lesson = Lesson(self.agent, self.examples, features, hyper, split.train, split.stop)
+        augmentation = self.augmentation(hyper, features, split.train, seed) if hyper.augment else None
+        lesson = Lesson(self.agent, self.examples, features, hyper, split.train, split.stop, augmentation)
         outcome = train(
             model,
             lesson,
@@ -223,6 +260,7 @@ class Experiment:
             stopped=outcome.stopped,
             history=outcome.history,
             scores=outcome.scores,
+            augmented=outcome.augmented,
             performance=outcome.performance,
             **held_out,
         )
@@ -238,11 +276,23 @@ class Experiment:
 
     def _features(self, hyper: Hyperparameters) -> Features:
         """Return the features, remembering the last: seeds and folds of one configuration share them."""
-        key = (self.agent.backbones(hyper), hyper.max_length, hyper.overlap)
+        key = (self.agent.backbones(hyper), hyper.max_length, hyper.overlap, hyper.augment)
         if self._last is None or self._last[0] != key:
-            made = make_features(self.agent, self.examples, hyper, self.backbones, self._cache / "tokens")
+            words = self._new_words if hyper.augment else []
+            made = make_features(self.agent, self.examples, hyper, self.backbones, self._cache / "tokens", words)
             self._last = key, made.to(self.device.torch)
         return self._last[1]
+
+    def augmentation(
+        self, hyper: Hyperparameters, features: Features, train: NDArray[np.int64], seed: int
+    ) -> Augmentation:
+        """Return what augments the texts of examples[train]."""
+        augmenter = Augmenter(self._banks, self.examples, hyper, whole=not self.agent.reads_posts, seed=seed)
+
+        def tokenize(examples: Examples) -> Features:
+            return more_features(self.agent, examples, hyper, self.backbones, features, self.examples.first)
+
+        return Augmentation(augmenter, features, train, tokenize)
 
     def _hold_out(self, model: nn.Module, lesson: Lesson, held_out: NDArray[np.int64]) -> dict[str, Any]:
         """Score the held-out part; whatever is fitted is fitted on the part that chose the best epoch."""

@@ -8,6 +8,7 @@ from lib.errors import UserError
 from lib.files.documents import now
 from lib.files.hashing import derive_seed
 from lib.search.documents import SeedResult, StageA, TrialResult
+from lib.search.effects import method_effects
 from lib.search.experiment import Experiment
 from lib.search.stage import counts, reasons, search, trial_result
 from lib.training.engine import OnEpoch
@@ -35,7 +36,8 @@ def stage_a(experiment: Experiment) -> StageA:
         values=_mean_f1,
         on_epoch=_report,
     )
-    ranked = rank([trial_result(trial) for trial in ended])
+    results = [trial_result(trial) for trial in ended]
+    ranked = rank(results)
     if not ranked:
         raise UserError(f"stage A of {experiment.agent.name}: no trial gave a result ({reasons(ended)})")
     return StageA(
@@ -44,6 +46,9 @@ def stage_a(experiment: Experiment) -> StageA:
         space=experiment.settings.space,
         counts=counts(ended),
         trials=ranked[:KEPT],
+        augmentation=method_effects(results, experiment.settings.config.seed)
+        if experiment.settings.space.augments
+        else None,
     )
 
 

@@ -73,12 +73,40 @@ class TfidfSettings(_Strict):
         return self
 
 
+class AugmentationSettings(_Strict):
+    """The bank of augmented texts, made where a search may augment (aug.enabled)."""
+
+    words: str = Field(
+        default="config/augmentation.yaml", description="reserved terms, key terms of criteria, equivalent phrases"
+    )
+    variants: Count = Field(default=2, description="of each text, method and strength")
+    lexicon: str | None = Field(default=None, description="folder of NLTK data; null: NLTK_DATA, network, packages")
+    ner: str | None = Field(
+        default=None, description="flair tagger for names and places; null: CheckList changes neither"
+    )
+
+
+class AugmentationWords(_Strict):
+    """config/augmentation.yaml: what augmentation must know of words."""
+
+    reserved: tuple[str, ...] = Field(description="terms that are never altered")
+    criteria: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="a criterion's key terms, reserved as well"
+    )
+    equivalents: tuple[tuple[str, ...], ...] = Field(
+        min_length=1, description="groups of phrases that may stand for each other, for the method 'reserved'"
+    )
+
+
 class TrainingSettings(_Strict):
     """How every training runs, whatever the hyper-parameters."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "bf16", "fp32"] = Field(
         default="auto", description="auto: bf16 where the device computes it natively, else fp32"
+    )
+    compile: bool = Field(
+        default=False, description="compile models with torch.compile, for any length of batch; CUDA devices only"
     )
     threads: Count = Field(default=2, description="CPU threads of a training process")
     patience: Count = Field(
@@ -140,6 +168,7 @@ class Config(_Strict):
     corpus: CorpusSettings = CorpusSettings()
     generator: GeneratorSettings = GeneratorSettings()
     tfidf: TfidfSettings = TfidfSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
     training: TrainingSettings = TrainingSettings()
     stage_a: StageASettings
     stage_b: StageBSettings
@@ -170,6 +199,7 @@ class HubBackbone(_Strict):
     source: Literal["hub"]
     repo: str = Field(pattern=r"^[^/\s]+(/[^/\s]+)?$")
     revision: str = Field(description="commit, tag or branch; the commit it resolved to is recorded")
+    architecture: Architecture | None = Field(default=None, description="what --random-init builds instead")
 
 
 class FolderBackbone(_Strict):
@@ -194,6 +224,13 @@ class TinyBackbone(_Strict):
     architecture: Architecture
 
 
+class RandomBackbone(_Strict):
+    """A randomly initialised model of base size, tokenizer as a tiny one's: to measure speed without the hub."""
+
+    source: Literal["random"]
+    architecture: Architecture
+
+
 BackboneSource = Annotated[
-    HubBackbone | FolderBackbone | PackageBackbone | TinyBackbone, Field(discriminator="source")
+    HubBackbone | FolderBackbone | PackageBackbone | TinyBackbone | RandomBackbone, Field(discriminator="source")
 ]

@@ -14,6 +14,8 @@ Optimizer = Literal["adamw", "adam", "adafactor", "lion", "lamb", "adamw_8bit"]
 Schedule = Literal["linear", "cosine", "cosine_with_restarts", "polynomial", "one_cycle"]
 Fusion = Literal["add", "gate", "concat"]
 NullPolicy = Literal["none", "threshold", "ratio", "calibrated"]
+Strategy = Literal["all", "nlpaug", "textattack", "custom"]
+AntonymGuard = Literal["off", "on_low_weight"]
 
 _LIMITS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
     "ge": ("at least", operator.ge),
@@ -30,6 +32,10 @@ def _named(name: str, **limits: float) -> dict[str, Any]:
 
 def _rate(name: str) -> dict[str, Any]:
     return _named(name, ge=0, lt=1)
+
+
+def _share(name: str) -> dict[str, Any]:
+    return _named(name, ge=0, le=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +72,29 @@ class Hyperparameters:
     joint_backbone: str = field(metadata=_named("joint.backbone"))
     joint_fusion: Fusion = field(metadata=_named("joint.fusion"))
     joint_dropout: float = field(metadata=_rate("joint.dropout"))
+    augment: bool = field(metadata=_named("aug.enabled"))
+    augment_share: float = field(metadata=_share("aug.p_apply"))
+    augment_methods: int = field(metadata=_named("aug.ops_per_sample", ge=1, le=3))
+    augment_words: float = field(metadata=_named("aug.max_replace", gt=0, le=1))
+    antonym_guard: AntonymGuard = field(metadata=_named("aug.antonym_guard"))
+    strategy: Strategy = field(metadata=_named("aug.strategy"))
+    weight_keyboard: float = field(metadata=_share("aug.weight_keyboard"))
+    weight_ocr: float = field(metadata=_share("aug.weight_ocr"))
+    weight_random_char: float = field(metadata=_share("aug.weight_random_char"))
+    weight_random_word: float = field(metadata=_share("aug.weight_random_word"))
+    weight_reserved: float = field(metadata=_share("aug.weight_reserved"))
+    weight_spelling: float = field(metadata=_share("aug.weight_spelling"))
+    weight_split: float = field(metadata=_share("aug.weight_split"))
+    weight_synonym: float = field(metadata=_share("aug.weight_synonym"))
+    weight_antonym: float = field(metadata=_share("aug.weight_antonym"))
+    weight_tfidf: float = field(metadata=_share("aug.weight_tfidf"))
+    weight_char_swap: float = field(metadata=_share("aug.weight_char_swap"))
+    weight_deletion: float = field(metadata=_share("aug.weight_deletion"))
+    weight_swap: float = field(metadata=_share("aug.weight_swap"))
+    weight_synonym_insertion: float = field(metadata=_share("aug.weight_synonym_insertion"))
+    weight_easy_data: float = field(metadata=_share("aug.weight_easy_data"))
+    weight_checklist: float = field(metadata=_share("aug.weight_checklist"))
+    weight_wordnet: float = field(metadata=_share("aug.weight_wordnet"))
 
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> Self:
@@ -79,6 +108,10 @@ class Hyperparameters:
             for problem in problems(name, value):
                 raise ValueError(f"{name}: {problem}")
         return cls(**{_FIELDS[name].name: value for name, value in params.items()})
+
+    def weight(self, method: str) -> float:
+        """Return the weight of an augmentation method."""
+        return float(getattr(self, f"weight_{method}"))
 
     def params(self) -> dict[str, Any]:
         """Return the point under the names of the search space."""

@@ -13,20 +13,21 @@ from lib.errors import UserError, did_you_mean
 from lib.files.atomic import write_json
 from lib.files.hashing import hash_value
 from lib.files.reading import read_json
-from lib.settings.config import BackboneSource, Config
-from lib.settings.space import Space, check_space, describe, flatten, narrow
+from lib.settings.config import AugmentationWords, BackboneSource, Config
+from lib.settings.space import Space, check_space, describe, flatten, narrow, settle
 
 VERSION = 1
 _SCALAR = re.compile(r"^([+-]?\d+(\.\d*)?([eE][+-]?\d+)?|true|false|null)$")
 
 
 class Settings(BaseModel):
-    """Everything a run depends on: the configuration, the backbones it may use, the narrowed space."""
+    """Everything a run depends on: the configuration, the backbones it may use, words, the narrowed space."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     config: Config
     backbones: dict[str, BackboneSource]
+    words: AugmentationWords
     space: Space
 
     def digest(self) -> str:
@@ -35,7 +36,7 @@ class Settings(BaseModel):
 
 
 def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Settings:
-    """Check a merged configuration and the two files it names.
+    """Check a merged configuration and the three files it names.
 
     raw: the merged mapping (later files override earlier ones). files: where its keys came from, in that
     order; an error names the last file that sets the key. Raises UserError with a line per problem.
@@ -46,18 +47,20 @@ def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> S
     if config is None:
         raise UserError(problems)
     backbones, backbone_problems = _backbones(config.backbones)
+    words, word_problems = _words(config.augmentation.words)
     flat = flatten(read_yaml(config.search_space))
     space_problems = [
         f"{config.search_space}: {name}: {text}" for name, text in check_space(_numbers(flat), backbones)
     ]
-    problems += backbone_problems + space_problems
-    if problems:
+    problems += backbone_problems + word_problems + space_problems
+    if problems or words is None:
         raise UserError(problems)
     space = Space.model_validate_json(json.dumps({"parameters": _numbers(flat)}))
     space, narrowing = narrow(space, config.constraints)
     if narrowing:
         raise UserError(f"{where.of(['constraints', n])}: constraints: {n}: {text}" for n, text in narrowing)
-    return Settings(config=config, backbones={n: backbones[n] for n in space.backbones}, space=space)
+    used = {name: backbones[name] for name in space.backbones}
+    return Settings(config=config, backbones=used, words=words, space=settle(space))
 
 
 def save_settings(settings: Settings, path: str | Path) -> None:
@@ -162,6 +165,13 @@ def _backbones(path: str) -> tuple[dict[str, BackboneSource], list[str]]:
         except ValidationError as error:
             problems += [f"{path}: {_path([name, *e['loc'][1:]])}: {describe(e)}" for e in error.errors()]
     return backbones, problems
+
+
+def _words(path: str) -> tuple[AugmentationWords | None, list[str]]:
+    try:
+        return AugmentationWords.model_validate_json(json.dumps(read_yaml(path))), []
+    except ValidationError as error:
+        return None, [f"{path}: {_path(e['loc'])}: {describe(e)}" for e in error.errors()]
 
 
 def _path(loc: Iterable[int | str]) -> str:

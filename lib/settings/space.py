@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from lib.errors import did_you_mean
-from lib.settings.hyperparameters import NAMES, Optimizer, is_whole, problems
+from lib.settings.hyperparameters import NAMES, Optimizer, Strategy, is_whole, problems
 
 Value = str | int | float | bool
 # The parameters whose choices are backbones.
@@ -133,6 +133,8 @@ def _outside(name: str, parameter: FloatRange | IntRange | Choices, backbones: M
     else:
         for value in values:
             yield from problems(name, value)
+    if name in ("aug.enabled", "aug.max_replace") and not isinstance(parameter, Choices):
+        yield "must be of type categorical: augmented texts are made ahead for each value"
     if name in BACKBONES:
         for value in values:
             if value not in backbones:
@@ -161,6 +163,21 @@ class Space(BaseModel):
         """Smallest max_length that can be suggested."""
         parameter = self.parameters["data.max_length"]
         return int(min(map(int, parameter.choices)) if isinstance(parameter, Choices) else parameter.low)
+
+    @property
+    def augments(self) -> bool:
+        """Whether a training may augment its texts."""
+        return True in self._choices("aug.enabled")
+
+    @property
+    def strategies(self) -> tuple[Strategy, ...]:
+        """The augmentation strategies that can be suggested."""
+        return cast(tuple[Strategy, ...], self._choices("aug.strategy"))
+
+    @property
+    def strengths(self) -> tuple[float, ...]:
+        """The shares of words that an augmentation method may alter."""
+        return tuple(float(share) for share in self._choices("aug.max_replace"))
 
     def _choices(self, name: str) -> tuple[Value, ...]:
         parameter = self.parameters[name]
@@ -197,6 +214,20 @@ def narrow(space: Space, constraints: Mapping[str, Constraint]) -> tuple[Space, 
         except ValueError as error:
             problems.append((name, str(error)))
     return Space(parameters=parameters), problems
+
+
+def settle(space: Space) -> Space:
+    """Fix what cannot matter: without augmentation, everything else about it. No sampler searches it in vain."""
+    if space.augments:
+        return space
+    fixed = {
+        name: parameter.model_copy(
+            update={"choices": parameter.choices[:1]} if isinstance(parameter, Choices) else {"high": parameter.low}
+        )
+        for name, parameter in space.parameters.items()
+        if name.startswith("aug.")
+    }
+    return Space(parameters={**space.parameters, **fixed})
 
 
 def _narrowed(parameter: FloatRange | IntRange | Choices, constraint: Constraint) -> FloatRange | IntRange | Choices:

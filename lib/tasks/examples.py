@@ -54,6 +54,11 @@ class Targets:
         flat = (batch.pad(value, False) for value in (self.start, self.end, self.allowed, self.cls))
         return Targets(self.label[batch.windows], self.weight[batch.windows], *flat)
 
+    @classmethod
+    def concatenated(cls, *parts: "Targets") -> "Targets":
+        """Return the targets of the parts' windows one after the other."""
+        return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
     def to(self, device: torch.device) -> "Targets":
         """Move to a device."""
         return Targets(*(getattr(self, field.name).to(device) for field in fields(self)))

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Device:
-    """A torch device, whether matrix products run in bf16, and whether a batch's parts have a thread each."""
+    """A torch device, whether matrix products run in bf16, whether a batch's parts have a thread each, and whether
+    models are compiled."""
 
     torch: torch.device
     bf16: bool
     parallel: bool = False
+    compile: bool = False
 
     @property
     def model(self) -> str:
@@ -39,9 +41,11 @@ def choose(settings: "TrainingSettings") -> Device:
             "training.device is 'cuda', but torch sees no CUDA device; use 'auto' or 'cpu', or check drivers"
         )
     kind = "cuda" if available and settings.device != "cpu" else "cpu"
+    if settings.compile and kind == "cpu":
+        raise UserError("training.compile is for CUDA devices: on a CPU compiled models are slower; set it to false")
     native = torch.cuda.is_bf16_supported(including_emulation=False) if kind == "cuda" else _cpu_bf16()
     bf16 = native if settings.precision == "auto" else settings.precision == "bf16"
-    return Device(torch.device(kind), bf16, parallel=kind == "cpu" and settings.threads > 1)
+    return Device(torch.device(kind), bf16, parallel=kind == "cpu" and settings.threads > 1, compile=settings.compile)
 
 
 def _cpu_bf16() -> bool:

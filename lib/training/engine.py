@@ -1,7 +1,9 @@
 """The training loop: one model, one split, one seed."""
 
+import logging
 import math
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,7 @@ from torch import Tensor, nn
 
 from lib.files.hashing import derive_seed
 from lib.modeling.layers import checkpoint_gradients, encoders
+from lib.tasks.base import Index
 from lib.training import checkpoints
 from lib.training.batches import training_batches
 from lib.training.device import Device, peak_memory_mb
@@ -27,12 +30,16 @@ Stopped = Literal["epochs", "patience", "collapsed", "pruned"]
 
 @dataclass
 class Outcome:
-    """What a training gave. scores: on the stop part, at the best epoch. history: per epoch."""
+    """What a training gave. scores: on the stop part, at the best epoch. history: per epoch.
+
+    augmented: how often each augmentation method changed an example.
+    """
 
     scores: dict[str, Any] = field(default_factory=dict)
     best_epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     stopped: Stopped = "epochs"
+    augmented: dict[str, int] = field(default_factory=dict)
     performance: dict[str, float] = field(default_factory=dict)
 
 
@@ -49,6 +56,7 @@ class _Clock:
     tokens: int = 0
 
 
+_LOG = logging.getLogger(__name__)
 OnEpoch = Callable[[int, float], bool]
 
 
@@ -135,11 +143,14 @@ class _Training:
         if hyper.gradient_checkpointing:
             for encoder in encoders(model).values():
                 checkpoint_gradients(encoder)
+        if device.compile:
+            model.compile(dynamic=True)
         self.windows = lesson.features.windows(lesson.train)
         per_epoch = math.ceil(math.ceil(len(self.windows) / hyper.batch_size) / hyper.accumulation)
         self.gradients = Gradients(model, lesson, device, memory)
         self.optimizer = make_optimizer(model, hyper)
-        self.scheduler = make_scheduler(self.optimizer, hyper, per_epoch * epochs)
+        self.epochs, self.planned, self.steps = epochs, per_epoch * epochs, 0
+        self.scheduler = make_scheduler(self.optimizer, hyper, self.planned)
         self.average = make_average(model, hyper)
         self.outcome, self.clock = Outcome(), _Clock()
         self.best: dict[str, Tensor] = {}
@@ -187,6 +198,7 @@ class _Training:
         state = {name: part.state_dict() for name, part in self._parts().items()}
         plain = {name: value for name, value in vars(self.outcome).items() if name != "performance"}
         state |= {"outcome": plain, "clock": vars(self.clock), "best": self.best, "collapsed": self.collapsed}
+        state["steps"] = self.steps
         checkpoints.save(path, state)
 
     def restore(self, path: Path) -> None:
@@ -197,7 +209,7 @@ class _Training:
         for name, value in state["outcome"].items():
             setattr(self.outcome, name, value)
         self.clock = _Clock(**state["clock"])
-        self.best, self.collapsed = state["best"], state["collapsed"]
+        self.best, self.collapsed, self.steps = state["best"], state["collapsed"], state["steps"]
 
     def _parts(self) -> dict[str, Any]:
         parts = {"model": self.model, "optimizer": self.optimizer, "scheduler": self.scheduler}
@@ -206,9 +218,11 @@ class _Training:
     def _learn(self, epoch: int) -> float:
         """Train one epoch. Returns the mean loss of a window; raises TrainingFailure if it is not finite."""
         self.model.train()
-        hyper, lengths, began = self.lesson.hyper, self.lesson.features.lengths, time.perf_counter()
+        hyper, began = self.lesson.hyper, time.perf_counter()
+        windows, lengths = self._material(epoch)
         rng = np.random.default_rng(derive_seed(self.seed, "batches", epoch))
-        batches = training_batches(self.windows, lengths[self.windows], hyper.batch_size, rng)
+        batches = training_batches(windows, lengths[windows], hyper.batch_size, rng)
+        waited = time.perf_counter() - began
         total = torch.zeros((), device=self.device.torch)
         for start in range(0, len(batches), hyper.accumulation):
             group = batches[start : start + hyper.accumulation]
@@ -216,14 +230,29 @@ class _Training:
             nn.utils.clip_grad_norm_(self.gradients.weights.parameters, hyper.clip_norm)
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
-            self.scheduler.step()
+            if self.steps < self.planned:  # windows of augmented texts may be more
+                self.scheduler.step()
+            self.steps += 1
             if self.average is not None:
                 self.average.update_parameters(self.model)
         # One look at the loss an epoch: looking at every step would stall the device.
-        mean = float(total) / len(self.windows)
+        mean = float(total) / len(windows)
         if not math.isfinite(mean):
             raise TrainingFailure("the loss is not finite")
         self.clock.learning += time.perf_counter() - began
-        self.clock.data, self.gradients.data_seconds = self.clock.data + self.gradients.data_seconds, 0.0
-        self.clock.tokens += int(lengths[self.windows].sum())
+        data, self.gradients.data_seconds = waited + self.gradients.data_seconds, 0.0
+        self.clock.data += data
+        taken = time.perf_counter() - began
+        _LOG.info("epoch %d: loss %.4f, %.1f s, data/step %.4f", epoch, mean, taken, data / max(taken - data, 1e-9))
+        self.clock.tokens += int(lengths[windows].sum())
         return mean
+
+    def _material(self, epoch: int) -> tuple[Index, Index]:
+        """Return the windows to learn in an epoch, and the lengths of all windows."""
+        lesson = self.lesson
+        if lesson.augmentation is None:
+            return self.windows, lesson.features.lengths
+        material = lesson.augmentation.material(epoch, last=epoch == self.epochs)
+        self.gradients.features = material.features
+        self.outcome.augmented = dict(Counter(self.outcome.augmented) + material.applied)
+        return material.windows, material.features.lengths

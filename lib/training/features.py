@@ -1,20 +1,31 @@
 """An agent's examples as windows of tokens for each of its encoders."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from lib.agents.base import Agent, Features
 from lib.modeling.backbones import Backbones
-from lib.modeling.tokens import Tokens, tokenize
+from lib.modeling.tokens import Tokens, tokenize, tokenize_more
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, make_targets
 
+Encode = Callable[[str, list[str], list[str], float | None], Tokens]
+
 
 def make_features(
-    agent: Agent, examples: Examples, hyper: Hyperparameters, backbones: Backbones, cache: Path
+    agent: Agent,
+    examples: Examples,
+    hyper: Hyperparameters,
+    backbones: Backbones,
+    cache: Path,
+    words: Sequence[str] = (),
 ) -> Features:
-    """Tokenise for the agent's first encoder; any other encoder reads the texts of the same windows."""
+    """Tokenise for the agent's first encoder; any other encoder reads the texts of the same windows.
+
+    words: that other texts, told later, may hold beside those of the examples.
+    """
 
     def encode(name: str, first: list[str], second: list[str], overlap: float | None) -> Tokens:
         return tokenize(
@@ -25,8 +36,38 @@ def make_features(
             overlap=overlap,
             fingerprint=backbones.fingerprint(name),
             cache=cache,
+            words=words,
         )
 
+    return _features(agent, examples, hyper, encode)
+
+
+def more_features(
+    agent: Agent,
+    examples: Examples,
+    hyper: Hyperparameters,
+    backbones: Backbones,
+    base: Features,
+    among: Sequence[str],
+) -> Features:
+    """Tokenise other examples as those of `base` were. among: the `first` texts of base's examples."""
+    vocabularies = {name: tokens.vocabulary for name, tokens in zip(agent.backbones(hyper), base.tokens, strict=True)}
+
+    def encode(name: str, first: list[str], second: list[str], overlap: float | None) -> Tokens:
+        return tokenize_more(
+            backbones.tokenizer(name),
+            first,
+            second,
+            max_length=hyper.max_length,
+            overlap=overlap,
+            among=among,
+            vocabulary=vocabularies[name],
+        )
+
+    return _features(agent, examples, hyper, encode)
+
+
+def _features(agent: Agent, examples: Examples, hyper: Hyperparameters, encode: Encode) -> Features:
     main, *others = agent.backbones(hyper)
     tokens = encode(main, examples.first, examples.second, hyper.overlap if agent.reads_posts else None)
     more: list[Tokens] = []

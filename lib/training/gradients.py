@@ -19,10 +19,11 @@ from lib.training.process import PARTS, side_by_side
 
 
 class Gradients:
-    """Computes gradients of one model."""
+    """Computes gradients of one model. features: of the epoch; augmentation makes other ones for each."""
 
     def __init__(self, model: nn.Module, lesson: Lesson, device: Device, memory: MicroBatches) -> None:
         self.model, self.lesson, self.device, self.memory = model, lesson, device, memory
+        self.features = lesson.features
         self.weights = Weights(model, bf16=device.bf16)
         # Seconds spent on making batches; of the slowest of parts that work side by side.
         self.data_seconds = 0.0
@@ -86,25 +87,26 @@ class _Part:
                 try:
                     loss, more = self._piece(windows)
                 except RuntimeError:
-                    self.failed = len(windows), int(of.lesson.features.lengths[windows].max())
+                    self.failed = len(windows), int(of.features.lengths[windows].max())
                     raise
                 found = [_add([old, new]) for old, new in zip(found, more, strict=True)]
                 total += loss
         return total, found
 
     def _noise(self) -> AbstractContextManager[Any]:
-        if self.gradients.device.torch.type != "cpu":
+        device = self.gradients.device
+        if device.torch.type != "cpu" or device.compile:
             return nullcontext()  # torch's own generator
         return QuickDropout(np.random.Generator(np.random.SFC64(self.noise)))
 
     def _pieces(self) -> Iterator[Index]:
         for batch in self.batches:
             if len(batch):
-                yield from self.gradients.memory.parts(batch, self.gradients.lesson.features.lengths)
+                yield from self.gradients.memory.parts(batch, self.gradients.features.lengths)
 
     def _piece(self, windows: Index) -> tuple[Tensor, tuple[Tensor | None, ...]]:
         of, begin = self.gradients, time.perf_counter()
-        inputs, targets, _ = of.lesson.features.batch(windows)
+        inputs, targets, _ = of.features.batch(windows)
         self.data_seconds += time.perf_counter() - begin
         outputs = of.model(*inputs)
         with torch.autocast(of.device.torch.type, enabled=False):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lib.augmentation.methods import METHODS
 from lib.cli.main import main
 from lib.settings.load import load_settings, merge, read_yaml, save_settings
 
@@ -37,6 +38,13 @@ FIXED: dict[str, Any] = {
     "joint.backbone": "minilm",
     "joint.fusion": "add",
     "joint.dropout": 0.0,
+    "aug.enabled": False,
+    "aug.p_apply": 0.05,
+    "aug.ops_per_sample": 1,
+    "aug.max_replace": 0.1,
+    "aug.antonym_guard": "off",
+    "aug.strategy": "all",
+    **{f"aug.weight_{name}": 1.0 for name in METHODS},
 }
 
 

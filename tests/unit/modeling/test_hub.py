@@ -14,7 +14,7 @@ import pytest
 from conftest import ROOT, tiny_settings
 
 from lib.files.hashing import hash_file
-from lib.modeling.tiny import build_tiny
+from lib.modeling.random_init import build
 from lib.settings.config import HubBackbone
 from lib.settings.load import save_settings
 
@@ -84,7 +84,7 @@ def test_a_hub_backbone_becomes_files_with_its_commit_and_needs_the_hub_once(
 ) -> None:
     served = project / "served"
     served.mkdir()
-    build_tiny("bert", ["The writer is tired."] * 9, served, seed=1)
+    build("bert", "tiny", ["The writer is tired."] * 9, served, seed=1)
     (served / "tf_model.h5").write_text("weights for another framework")
     if weights == "bin":
         import torch

@@ -117,8 +117,8 @@ def test_a_last_layer_for_the_first_token_only_gives_its_vector_and_gradient(
 def test_a_tokenizer_is_the_same_in_every_process(project: Path, architecture: str) -> None:
     """The library's own trainers are not: their vocabulary follows a hash table's order."""
     code = (
-        "import sys; from pathlib import Path; from lib.modeling.tiny import build_tiny;"
-        f"build_tiny({architecture!r}, {TEXTS!r}, Path(sys.argv[1]), 1)"
+        "import sys; from pathlib import Path; from lib.modeling.random_init import build;"
+        f"build({architecture!r}, 'tiny', {TEXTS!r}, Path(sys.argv[1]), 1)"
     )
     for name in ("a", "b"):
         subprocess.run([sys.executable, "-c", code, name], check=True, env=os.environ | {"PYTHONPATH": str(ROOT)})

@@ -320,6 +320,17 @@ def test_the_test_set_never_reaches_an_experiment(experiment) -> None:
     assert test and not test & set(experiment.examples.post_id) and not test & set(experiment.development.texts)
 
 
+def test_a_compiled_model_gives_the_losses_of_one_that_is_not(experiment) -> None:
+    losses = []
+    for compiled in (False, True):
+        model, lesson = parts(experiment, Hyperparameters.of(params(**{"optim.batch_size": 64})))
+        without_dropout(model)
+        device = replace(CPU, compile=compiled)
+        history = train(model, lesson, device, epochs=2, patience=2, seed=0).history
+        losses.append([epoch["loss"] for epoch in history])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+
+
 def test_devices_by_name(monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match="torch sees no CUDA device"):

@@ -1,17 +1,20 @@
-"""Small randomly initialised models of the eight architectures, with tokenizers trained on a corpus."""
+"""Randomly initialised models of the eight architectures, tiny or in base size, with tokenizers of a corpus."""
 
 import math
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
-from lib.settings.config import Architecture
+if TYPE_CHECKING:
+    from lib.settings.config import Architecture
 
-_VOCABULARY, _WIDTH, _LAYERS, _HEADS = 2000, 64, 2, 2
+Size = Literal["tiny", "base"]
+_VOCABULARY: dict[Size, int] = {"tiny": 2000, "base": 30_000}
+_WIDTH, _LAYERS, _HEADS = 64, 2, 2
 _POSITIONS = 1024
 _COMMON: dict[str, Any] = {
     "hidden_size": _WIDTH,
@@ -21,7 +24,7 @@ _COMMON: dict[str, Any] = {
     "max_position_embeddings": _POSITIONS,
 }
 # What an architecture calls the sizes, where it differs from BERT.
-_SIZES: dict[Architecture, dict[str, Any]] = {
+_TINY: dict["Architecture", dict[str, Any]] = {
     "bert": _COMMON,
     "roberta": {**_COMMON, "max_position_embeddings": _POSITIONS + 2, "type_vocab_size": 1},
     "deberta-v2": {
@@ -46,12 +49,30 @@ _SIZES: dict[Architecture, dict[str, Any]] = {
     "convbert": {**_COMMON, "embedding_size": _WIDTH, "num_attention_heads": 4},
     "xlnet": {"d_model": _WIDTH, "n_layer": _LAYERS, "n_head": _HEADS, "d_inner": 2 * _WIDTH},
 }
+_BASE_COMMON: dict[str, Any] = {
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+    "max_position_embeddings": 512,
+}
+# As the published base models' configurations have them.
+_BASE: dict["Architecture", dict[str, Any]] = {
+    "bert": _BASE_COMMON,
+    "roberta": {**_BASE_COMMON, "max_position_embeddings": 514, "type_vocab_size": 1},
+    "deberta-v2": {**_TINY["deberta-v2"], **_BASE_COMMON, "position_buckets": 256},
+    "electra": {**_BASE_COMMON, "embedding_size": 768},
+    "albert": {**_BASE_COMMON, "embedding_size": 128},
+    "distilbert": {"dim": 768, "n_layers": 6, "n_heads": 12, "hidden_dim": 3072, "max_position_embeddings": 512},
+    "convbert": {**_BASE_COMMON, "embedding_size": 768},
+    "xlnet": {"d_model": 768, "n_layer": 12, "n_head": 12, "d_inner": 3072},
+}
 _SPECIAL: dict[str, dict[str, str]] = {
     "wordpiece": {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"},
     "bpe": {"pad": "<pad>", "unk": "<unk>", "cls": "<s>", "sep": "</s>", "mask": "<mask>"},
     "unigram": {"pad": "<pad>", "unk": "<unk>", "cls": "<cls>", "sep": "<sep>", "mask": "<mask>"},
 }
-_KIND: dict[Architecture, str] = {
+_KIND: dict["Architecture", str] = {
     "roberta": "bpe",
     "deberta-v2": "unigram",
     "albert": "unigram",
@@ -60,28 +81,34 @@ _KIND: dict[Architecture, str] = {
 _WITHOUT_TYPES = ("roberta", "distilbert")
 
 
-def build_tiny(architecture: Architecture, texts: list[str], folder: Path, seed: int) -> None:
+def build(architecture: "Architecture", size: Size, texts: list[str], folder: Path, seed: int) -> None:
     """Train a tokenizer on the texts, initialise a model by seed, and save both into `folder`."""
-    tokenizer = _tokenizer(architecture, texts)
-    config = AutoConfig.for_model(
-        architecture,
-        vocab_size=len(tokenizer),
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=tokenizer.cls_token_id,
-        eos_token_id=tokenizer.sep_token_id,
-        **_SIZES[architecture],
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = AutoModel.from_config(config)
+    tokenizer = _tokenizer(architecture, texts, _VOCABULARY[size])
+    special = tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id
+    model = random_encoder(architecture, size, len(tokenizer), special, seed)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
-def _tokenizer(architecture: Architecture, texts: list[str]) -> PreTrainedTokenizerFast:
+def random_encoder(
+    architecture: "Architecture", size: Size, vocabulary: int, special: tuple[int, int, int], seed: int
+) -> Any:
+    """Return an encoder with random weights. special: the ids of padding, cls and sep."""
+    config = AutoConfig.for_model(
+        architecture,
+        vocab_size=vocabulary,
+        **dict(zip(("pad_token_id", "bos_token_id", "eos_token_id"), special, strict=True)),
+        **(_TINY if size == "tiny" else _BASE)[architecture],
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return AutoModel.from_config(config)
+
+
+def _tokenizer(architecture: "Architecture", texts: list[str], size: int) -> PreTrainedTokenizerFast:
     kind = _KIND.get(architecture, "wordpiece")
     special = _SPECIAL[kind]
-    tokenizer = _TRAINERS[kind](texts, list(special.values()))
+    tokenizer = _TRAINERS[kind](texts, list(special.values()), size)
     tokenizer.add_special_tokens(list(special.values()))
     cls, sep = special["cls"], special["sep"]
     single, pair = f"{cls} $A {sep}", f"{cls} $A {sep} $B:1 {sep}:1"
@@ -104,7 +131,7 @@ def _tokenizer(architecture: Architecture, texts: list[str]) -> PreTrainedTokeni
     )
 
 
-def _wordpiece(texts: list[str], special: list[str]) -> Tokenizer:
+def _wordpiece(texts: list[str], special: list[str], size: int) -> Tokenizer:
     """Characters, and the most frequent words whole.
 
     The library's WordPiece and Unigram trainers depend on the order of a hash table and give another vocabulary in
@@ -118,12 +145,12 @@ def _wordpiece(texts: list[str], special: list[str]) -> Tokenizer:
     characters = sorted(set("".join(words)))
     vocabulary = [*special, *characters, *(f"##{c}" for c in characters)]
     vocabulary += [word for word in _frequent(words) if len(word) > 1]
-    places = {piece: i for i, piece in enumerate(vocabulary[:_VOCABULARY])}
+    places = {piece: i for i, piece in enumerate(vocabulary[:size])}
     tokenizer.model = models.WordPiece(vocab=places, unk_token=special[1])
     return tokenizer
 
 
-def _unigram(texts: list[str], special: list[str]) -> Tokenizer:
+def _unigram(texts: list[str], special: list[str], size: int) -> Tokenizer:
     """Words by their log frequency, characters as a last resort."""
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.NFKC()
@@ -134,11 +161,11 @@ def _unigram(texts: list[str], special: list[str]) -> Tokenizer:
     pieces = [(piece, 0.0) for piece in special]
     pieces += [(character, -20.0) for character in sorted(set("".join(words)))]
     pieces += [(word, math.log(words[word] / total)) for word in _frequent(words) if len(word) > 1]
-    tokenizer.model = models.Unigram(pieces[:_VOCABULARY], unk_id=1)
+    tokenizer.model = models.Unigram(pieces[:size], unk_id=1)
     return tokenizer
 
 
-def _bpe(texts: list[str], special: list[str]) -> Tokenizer:
+def _bpe(texts: list[str], special: list[str], size: int) -> Tokenizer:
     """Byte-level BPE; the library's trainer is deterministic on a fixed alphabet."""
     tokenizer = Tokenizer(models.BPE(unk_token=special[1]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -146,9 +173,7 @@ def _bpe(texts: list[str], special: list[str]) -> Tokenizer:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer.train_from_iterator(
         texts,
-        trainers.BpeTrainer(
-            vocab_size=_VOCABULARY, special_tokens=special, initial_alphabet=alphabet, show_progress=False
-        ),
+        trainers.BpeTrainer(vocab_size=size, special_tokens=special, initial_alphabet=alphabet, show_progress=False),
     )
     return tokenizer
 

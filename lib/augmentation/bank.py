@@ -1,0 +1,198 @@
+"""The bank: what each method does to each text, computed once, ahead of training, and kept as edits.
+
+Keyed by (text, method, strength, variant). A variant's seed is derived from these, so that it does not matter how
+many processes compute them, or in which order.
+"""
+
+import multiprocessing
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lib.augmentation.edits import FINE, WHOLE, Edit, apply, difference, keep, limited, touches, words
+from lib.augmentation.libraries import Resources, make, seeded
+from lib.augmentation.reserved import Reserved, Weights
+from lib.files.atomic import replacing
+from lib.files.documents import Document
+from lib.files.hashing import derive_seed
+
+FORMAT = 1
+_ATTEMPTS = 3
+_CHUNK = 64
+
+
+class BankManifest(Document):
+    """What a method did to an agent's texts. Every count is over (text, strength, variant).
+
+    changed, unchanged: the result. refused: edits left out because they touched a reserved term. errors: of the
+    library, by kind. examples: (text, variant) pairs, of a generated corpus only.
+    """
+
+    KIND: ClassVar[str] = "augmentation_bank"
+
+    agent: str
+    method: str
+    key: str
+    texts: int
+    levels: list[float]
+    variants: int
+    changed: int
+    unchanged: int
+    refused: int
+    errors: dict[str, int]
+    examples: list[tuple[str, str]]
+    note: str | None
+    performance: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a method's variants are made."""
+
+    method: str
+    levels: tuple[float, ...]
+    variants: int
+    terms: tuple[str, ...]
+    resources: Resources
+
+
+@dataclass
+class Variant:
+    """The edits of one variant; low: whether each changes words of low weight only."""
+
+    edits: list[Edit]
+    low: list[bool]
+    refused: int = 0
+    error: str | None = None
+
+
+def variants(texts: Sequence[str], recipe: Recipe) -> Iterator[Variant]:
+    """Yield the variants of each text: for each level, each number."""
+    reserved = Reserved(recipe.terms)
+    weights = Weights.read(recipe.resources.tfidf) if recipe.resources.tfidf is not None else Weights({})
+    augmenters = [(level, make(recipe.method, level, recipe.resources)) for level in recipe.levels]
+    for text in texts:
+        spans = reserved.spans(text)
+        for level, augment in augmenters:
+            for number in range(recipe.variants):
+                seed = derive_seed(0, text, recipe.method, level, number)
+                yield _variant(text, recipe.method, level, seed, augment, spans, weights)
+
+
+def _variant(
+    text: str, method: str, level: float, seed: int, augment: Any, spans: list[tuple[int, int]], weights: Weights
+) -> Variant:
+    """Try a few seeds until something changes; many texts have no word that a method could change."""
+    variant = Variant([], [])
+    for attempt in range(_ATTEMPTS):
+        try:
+            new = seeded(augment, text, derive_seed(seed, attempt))
+        except Exception as error:  # of any kind: it is the library's, and counted
+            # Not the message: it may hold the text.
+            return Variant([], [], variant.refused, type(error).__name__)
+        edits = [edit for edit in difference(text, new, FINE) if not _only_spaced(text, edit, method)]
+        touching = {edit.group for edit in edits if touches(edit, spans)}
+        variant.refused += len(touching)
+        edits = keep(edits, {edit.group for edit in edits} - touching)
+        edits = limited(edits, text, level, np.random.default_rng(seed))
+        if edits and words(result := apply(text, edits)):
+            # Kept by whole words: then every word of a text that several methods changed is of one edit or of none.
+            variant.edits = difference(text, result, WHOLE)
+            variant.low = weights.low(text, variant.edits)
+            break
+    return variant
+
+
+def _only_spaced(text: str, edit: Edit, method: str) -> bool:
+    """Whether an edit only sets punctuation apart, as the libraries do when they put words together again."""
+    old = text[edit.start : edit.end]
+    same = "".join(old.split()) == "".join(edit.text.split())
+    return same and not (method == "split" and old.isalnum())
+
+
+def _chunk(arguments: tuple[Sequence[str], Recipe]) -> list[Variant]:
+    return list(variants(*arguments))
+
+
+def build(texts: Sequence[str], recipe: Recipe, path: Path, processes: int) -> dict[str, Any]:
+    """Compute all variants and write them to `path`. Returns the manifest's counts, examples and performance."""
+    began = time.perf_counter()
+    chunks = [(texts[start : start + _CHUNK], recipe) for start in range(0, len(texts), _CHUNK)]
+    # The libraries choose from sets of words, whose order depends on the hash seed of the process.
+    os.environ["PYTHONHASHSEED"] = "0"
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        made = [variant for chunk in pool.map(_chunk, chunks) for variant in chunk]
+    _write(path, made)
+    per_text = len(recipe.levels) * recipe.variants
+    pairs = [(texts[i // per_text], apply(texts[i // per_text], v.edits)) for i, v in enumerate(made) if v.edits]
+    seconds = time.perf_counter() - began
+    return {
+        "changed": len(pairs),
+        "unchanged": len(made) - len(pairs),
+        "refused": sum(variant.refused for variant in made),
+        "errors": dict(Counter(variant.error for variant in made if variant.error is not None)),
+        "examples": pairs[:: max(1, len(pairs) // 3)][:3],
+        "performance": {
+            "seconds": round(seconds, 2),
+            "milliseconds_per_variant": round(1000 * seconds * processes / max(1, len(made)), 3),
+            "bytes": path.stat().st_size,
+        },
+    }
+
+
+def _write(path: Path, made: Sequence[Variant]) -> None:
+    edits = [edit for variant in made for edit in variant.edits]
+    replacements = [edit.text.encode() for edit in edits]
+    with replacing(path) as temporary:
+        np.savez_compressed(
+            temporary,
+            allow_pickle=False,
+            rows=np.cumsum([0, *(len(variant.edits) for variant in made)], dtype=np.int64),
+            group=np.array([edit.group for edit in edits], dtype=np.int32),
+            start=np.array([edit.start for edit in edits], dtype=np.int32),
+            end=np.array([edit.end for edit in edits], dtype=np.int32),
+            low=np.array([low for variant in made for low in variant.low], dtype=bool),
+            text=np.frombuffer(b"".join(replacements), dtype=np.uint8),
+            offsets=np.cumsum([0, *map(len, replacements)], dtype=np.int64),
+        )
+
+
+class Bank:
+    """The variants of one method, read from the file that `build` wrote."""
+
+    def __init__(self, path: Path, levels: Sequence[float], number: int) -> None:
+        """number: of variants for each text and level."""
+        self._path, self._levels, self.number = path, list(levels), number
+
+    @cached_property
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        with np.load(self._path) as kept:
+            return dict(kept)
+
+    def variant(self, text: int, level: float, number: int, *, only_low: bool) -> list[Edit]:
+        """Return the edits of variant `number` of a text. only_low: those that change words of low weight only."""
+        kept = self._arrays
+        row = (text * len(self._levels) + self._levels.index(level)) * self.number + number
+        part = range(kept["rows"][row], kept["rows"][row + 1])
+        return [
+            Edit(int(kept["group"][i]), int(kept["start"][i]), int(kept["end"][i]), self._text(i))
+            for i in part
+            if kept["low"][i] or not only_low
+        ]
+
+    def _text(self, edit: int) -> str:
+        low, high = self._arrays["offsets"][edit : edit + 2]
+        return self._arrays["text"][low:high].tobytes().decode()
+
+    def replacements(self) -> set[str]:
+        """Return every text that an edit puts in."""
+        return {self._text(edit) for edit in range(len(self._arrays["start"]))}

@@ -1,0 +1,121 @@
+"""The libraries' own classes. Importing this module is slow, and so are they: only the bank's processes do."""
+
+import os
+import random
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib.augmentation.methods import METHODS
+from lib.errors import UserError
+
+Augment = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What methods read. equivalents: groups of phrases for `reserved`. tfidf: the folder of the TF-IDF cache.
+
+    ner: a tagger for names and places, as flair saves it; without one CheckList changes neither.
+    """
+
+    lexicon: Path
+    tfidf: Path | None = None
+    equivalents: Sequence[Sequence[str]] = field(default=())
+    ner: Path | None = None
+
+
+def make(method: str, strength: float, resources: Resources) -> Augment:
+    """Return a function that augments a text with a library's class.
+
+    strength: the share of words that may be altered. The classes draw from the global generators of `random` and
+    numpy: seed both before a call, see `seeded`.
+    """
+    _stay_at_home(resources.lexicon)
+    if METHODS[method].library == "nlpaug":
+        augmenter = _nlpaug(method, strength, resources)
+        return lambda text: str((augmenter.augment(text) or [text])[0])
+    augmenter = _textattack(method, strength, resources)
+    return lambda text: str((augmenter.augment(text) or [text])[0])
+
+
+def seeded(augment: Augment, text: str, seed: int) -> str:
+    """Augment with all generators set by `seed`."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    return augment(text)
+
+
+def _stay_at_home(lexicon: Path) -> None:
+    """Let NLTK read the lexicon only and never ask the network, and keep TextAttack and flair out of $HOME."""
+    cache = lexicon.resolve() / "textattack"
+    os.environ["TA_CACHE_DIR"] = str(cache)
+    os.environ["FLAIR_CACHE_ROOT"] = str(cache / "flair")
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / "post_install_check_3").touch()  # else importing it downloads
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+    import nltk
+
+    nltk.data.path[:] = [str(lexicon)]
+    nltk.download = lambda *_, **__: True
+
+
+def _nlpaug(method: str, strength: float, resources: Resources) -> Any:
+    import nlpaug.augmenter.char as nac
+    import nlpaug.augmenter.word as naw
+
+    groups = [list(group) for group in resources.equivalents]
+    characters = {"aug_word_p": strength, "aug_word_max": None}
+    some = {"aug_p": strength, "aug_max": None}
+    makers: dict[str, Callable[[], Any]] = {
+        "keyboard": lambda: nac.KeyboardAug(**characters),
+        "ocr": lambda: nac.OcrAug(**characters),
+        "random_char": lambda: nac.RandomCharAug(action="substitute", **characters),
+        # Each swap moves two words.
+        "random_word": lambda: naw.RandomWordAug(action="swap", aug_p=strength / 2, aug_max=None),
+        "reserved": lambda: naw.ReservedAug(reserved_tokens=groups, case_sensitive=False, **some),
+        "spelling": lambda: naw.SpellingAug(**some),
+        "split": lambda: naw.SplitAug(**some),
+        "synonym": lambda: naw.SynonymAug(aug_src="wordnet", **some),
+        "antonym": lambda: naw.AntonymAug(**some),
+        "tfidf": lambda: naw.TfIdfAug(model_path=str(resources.tfidf), **some),
+    }
+    if method == "tfidf" and resources.tfidf is None:
+        raise UserError("method 'tfidf' reads an agent's TF-IDF cache; name one with --agent")
+    return makers[method]()
+
+
+def _textattack(method: str, strength: float, resources: Resources) -> Any:
+    from textattack.augmentation import recipes as ta
+
+    options = {"pct_words_to_swap": strength, "transformations_per_example": 1}
+    if method == "checklist":
+        return _checklist(ta.CheckListAugmenter(**options), resources.ner)
+    classes = {
+        "char_swap": ta.CharSwapAugmenter,
+        "deletion": ta.DeletionAugmenter,
+        "swap": ta.SwapAugmenter,
+        "synonym_insertion": ta.SynonymInsertionAugmenter,
+        "easy_data": ta.EasyDataAugmenter,
+        "wordnet": ta.WordNetAugmenter,
+    }
+    return classes[method](**options)
+
+
+def _checklist(augmenter: Any, ner: Path | None) -> Any:
+    from textattack.transformations import WordSwapChangeLocation, WordSwapChangeName
+
+    if ner is None:
+        tagged = (WordSwapChangeLocation, WordSwapChangeName)
+        parts = augmenter.transformation.transformations
+        augmenter.transformation.transformations = [part for part in parts if not isinstance(part, tagged)]
+        return augmenter
+    from flair.models import SequenceTagger
+    from textattack.shared.utils import strings
+
+    strings._flair_taggers["ner"] = SequenceTagger.load(str(ner))
+    return augmenter

@@ -1,0 +1,69 @@
+"""The seventeen methods by name, what each needs, and those that are refused."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lib.errors import UserError, unknown_name
+from lib.settings.hyperparameters import Strategy
+
+Library = Literal["nlpaug", "textattack"]
+Resource = Literal["wordnet", "stopwords", "tagger"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of a library. needs: the lexical data it reads."""
+
+    library: Library
+    what: str
+    needs: tuple[Resource, ...] = ()
+
+
+METHODS: dict[str, Method] = {
+    "keyboard": Method("nlpaug", "typing errors: a neighbouring key (KeyboardAug)"),
+    "ocr": Method("nlpaug", "reading errors: a character that looks alike (OcrAug)"),
+    "random_char": Method("nlpaug", "any other character (RandomCharAug, substitute)"),
+    "random_word": Method("nlpaug", "neighbouring words change places (RandomWordAug, swap)"),
+    "reserved": Method("nlpaug", "an equivalent phrase of the configured groups (ReservedAug)"),
+    "spelling": Method("nlpaug", "usual spelling mistakes (SpellingAug)"),
+    "split": Method("nlpaug", "a word is cut in two (SplitAug)"),
+    "synonym": Method("nlpaug", "WordNet synonyms by part of speech (SynonymAug)", ("wordnet", "tagger")),
+    "antonym": Method("nlpaug", "WordNet antonyms (AntonymAug)", ("wordnet", "tagger")),
+    "tfidf": Method("nlpaug", "words of little TF-IDF weight replace each other (TfIdfAug)"),
+    "char_swap": Method(
+        "textattack", "characters swapped, replaced, lost, inserted (CharSwapAugmenter)", ("stopwords",)
+    ),
+    "deletion": Method("textattack", "words are left out (DeletionAugmenter)", ("stopwords",)),
+    "swap": Method("textattack", "words change places (SwapAugmenter)", ("stopwords",)),
+    "synonym_insertion": Method(
+        "textattack", "a synonym of some word is inserted (SynonymInsertionAugmenter)", ("stopwords", "wordnet")
+    ),
+    "easy_data": Method("textattack", "one of EDA's four operations (EasyDataAugmenter)", ("stopwords", "wordnet")),
+    "checklist": Method("textattack", "numbers, contractions, names and places (CheckListAugmenter)"),
+    "wordnet": Method("textattack", "WordNet synonyms (WordNetAugmenter)", ("stopwords", "wordnet")),
+}
+
+_MODEL = "runs a language model for every text: a search would wait for it, and its weights are not pinned here"
+REFUSED = {
+    "contextual_word_embs": _MODEL,
+    "back_translation": _MODEL,
+    "back_transcription": _MODEL,
+    "clare": _MODEL,
+    "abstractive_summary": _MODEL,
+    "lambada": _MODEL,
+    "embedding": "downloads 500 MB of word vectors at first use",
+    "word_embs": "downloads gigabytes of word vectors at first use",
+}
+
+
+def check_method(name: str) -> None:
+    """Raise UserError if a method is refused, with the reason, or unknown, with the nearest known name."""
+    if name in REFUSED:
+        raise UserError(f"method '{name}' is refused: {REFUSED[name]} (known: {', '.join(METHODS)})")
+    if name not in METHODS:
+        raise UserError(unknown_name("method", name, list(METHODS)))
+
+
+def of_strategy(strategy: Strategy) -> tuple[str, ...]:
+    """Name the methods a strategy draws from."""
+    return tuple(n for n, method in METHODS.items() if strategy in {"all", "custom", method.library})

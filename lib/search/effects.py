@@ -1,0 +1,48 @@
+"""Which augmentation methods go with better trials?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from lib.augmentation.examples import exposure
+from lib.augmentation.methods import METHODS
+from lib.search.documents import MethodEffect, TrialResult
+
+_LEAST, _RESAMPLES = 4, 1000
+
+
+def method_effects(trials: Sequence[TrialResult], seed: int) -> list[MethodEffect]:
+    """Correlate each method's exposure with F1-macro over the completed trials (Spearman's rho).
+
+    Exposure is how often an epoch applies the method to an example. Intervals are 95 % percentile bootstrap over
+    trials. A search is no experiment: its sampler chose the trials, and methods share them.
+    """
+    done = [trial for trial in trials if trial.state == "COMPLETE" and trial.f1_macro is not None]
+    f1 = np.array([trial.f1_macro for trial in done])
+    exposed = [exposure(trial.params) for trial in done]
+    rng = np.random.default_rng(seed)
+    effects = []
+    for name in METHODS:
+        often = np.array([each[name] for each in exposed])
+        rho, low, high = _spearman(often, f1, rng)
+        effects.append(
+            MethodEffect(method=name, trials=len(done), exposed=int((often > 0).sum()), rho=rho, low=low, high=high)
+        )
+    return effects
+
+
+def _spearman(
+    often: NDArray[np.float64], f1: NDArray[np.float64], rng: np.random.Generator
+) -> tuple[float | None, float | None, float | None]:
+    """Return rho and its interval; None where there is nothing to correlate."""
+    if len(f1) < _LEAST or np.ptp(often) == 0 or np.ptp(f1) == 0:
+        return None, None, None
+    samples = []
+    for _ in range(_RESAMPLES):
+        drawn = rng.integers(len(f1), size=len(f1))
+        if np.ptp(often[drawn]) > 0 and np.ptp(f1[drawn]) > 0:
+            samples.append(float(stats.spearmanr(often[drawn], f1[drawn]).statistic))
+    low, high = np.percentile(samples, [2.5, 97.5])
+    return float(stats.spearmanr(often, f1).statistic), float(low), float(high)

@@ -1,0 +1,129 @@
+"""What does augmentation cost a training? All methods, three for each of three in ten examples, against none.
+
+The bank is made first, as the graph does, and its time and size are printed. Then MiniLM and a tiny backbone are
+trained with and without augmentation in turn: seconds of data per second of steps, in the first epoch and over all,
+and the loss of throughput.
+"""
+
+import argparse
+import logging
+import re
+import statistics
+import tempfile
+import time
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import torch
+from common import FIXED, prepare
+
+from lib.augmentation.methods import METHODS
+from lib.cli.main import main
+from lib.search.experiment import Experiment
+from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.load import read_settings
+from lib.training.engine import Outcome, train
+from lib.training.lesson import Lesson
+from lib.training.process import keep_freed_memory
+
+STRENGTH, EPOCHS = 0.3, 3
+ON: dict[str, Any] = {
+    "aug.enabled": True,
+    "aug.p_apply": 0.3,
+    "aug.ops_per_sample": 3,
+    "aug.max_replace": STRENGTH,
+    "aug.strategy": "all",
+}
+
+
+def make_bank(agent: str, processes: int) -> None:
+    """Make the bank and print what it cost."""
+    began = time.perf_counter()
+    for command in ("lexicon", f"tfidf {agent}"):
+        assert main(command.split()) == 0, command
+    for name in METHODS:
+        assert main(["augmentation-bank", agent, "--method", name, "--processes", str(processes)]) == 0
+    size = sum(file.stat().st_size for file in Path("results/cache/augmentation").iterdir())
+    print(f"bank: {time.perf_counter() - began:.0f} s on {processes} processes, {size / 2**20:.1f} MiB")
+
+
+def trained(experiment: Experiment, hyper: Hyperparameters, ratios: list[float]) -> Outcome:
+    """Train and return the outcome; ratios: of data to steps, an epoch each."""
+    torch.manual_seed(0)
+    model, features = experiment.model(hyper)
+    split = experiment.development_split(0)
+    augmentation = experiment.augmentation(hyper, features, split.train, 0) if hyper.augment else None
+    lesson = Lesson(experiment.agent, experiment.examples, features, hyper, split.train, split.stop[:8], augmentation)
+    ratios.clear()
+    return train(model, lesson, experiment.device, epochs=EPOCHS, patience=EPOCHS, seed=0)
+
+
+class _Ratios(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[float] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the ratio an epoch says."""
+        if (match := re.search(r"data/step ([\d.]+)", record.getMessage())) is not None:
+            self.found.append(float(match[1]))
+
+
+def run() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--corpus", help="folder of a corpus; none: a generated one")
+    parser.add_argument("--posts", type=int, default=150, help="of the generated corpus")
+    parser.add_argument("--agent", choices=["criteria", "evidence"], default="criteria")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--processes", type=int, default=2)
+    options = parser.parse_args()
+    config = Path("config").resolve()
+    corpus = str(Path(options.corpus).resolve()) if options.corpus else None
+    listen = _Ratios()
+    logging.getLogger("lib.training").addHandler(listen)
+    logging.getLogger("lib.training").setLevel(logging.INFO)
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        Path("config").symlink_to(config)
+        prepare(
+            corpus,
+            generator={"posts": options.posts, "words": 150},
+            constraints={
+                "aug.enabled": {"choices": [False, True]},
+                "aug.max_replace": {"choices": [STRENGTH]},
+                "model.backbone": {"choices": ["minilm", "tiny-bert"]},
+            },
+        )
+        assert main(["backbone", "tiny-bert"]) == 0
+        make_bank(options.agent, options.processes)
+        keep_freed_memory()
+        experiment = Experiment(read_settings("results/settings.json"), options.agent, Path("results"))
+        for backbone in ("minilm", "tiny-bert"):
+            report(experiment, backbone, options.runs, listen.found)
+
+
+def report(experiment: Experiment, backbone: str, runs: int, ratios: list[float]) -> None:
+    """Train with and without augmentation in turn, and print medians."""
+    speeds: dict[bool, list[float]] = {False: [], True: []}
+    first, whole = [], []
+    for run in range(runs + 1):
+        for augment in (False, True):
+            hyper = Hyperparameters.of(FIXED | {"model.backbone": backbone} | (ON if augment else {}))
+            performance = trained(experiment, hyper, ratios).performance
+            if run == 0:  # warms caches of tokens and weights
+                continue
+            speeds[augment].append(performance["tokens_per_second"])
+            if augment:
+                first.append(ratios[0])
+                whole.append(performance["data_step_ratio"])
+    off, on = (statistics.median(speeds[augment]) for augment in (False, True))
+    print(
+        f"{experiment.agent.name}, {backbone}: data/step {statistics.median(first):.4f} in the first epoch,"
+        f" {statistics.median(whole):.4f} over {EPOCHS}; {off:,.0f} tokens/s without, {on:,.0f} with augmentation"
+        f" ({on / off - 1:+.1%})"
+    )
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,62 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.augmentation.edits import FINE, WHOLE, Edit, apply, difference, keep, limited, together, touches, words
+
+WORD = st.sampled_from(["I", "am", "tired", "don't", "sleep", "well", "today", "no", "more"])
+TEXT = st.lists(st.tuples(WORD, st.sampled_from([" ", ", ", ". ", "  ", "\n"])), min_size=1, max_size=12).map(
+    lambda parts: "".join(word + space for word, space in parts).strip()
+)
+TOKEN = st.sampled_from([FINE, WHOLE])
+
+
+@given(TEXT, TEXT, TOKEN)
+def test_the_edits_between_two_texts_make_one_of_the_other(old: str, new: str, token) -> None:
+    assert token.findall(apply(old, difference(old, new, token))) == token.findall(new)
+
+
+@given(TEXT, TOKEN)
+def test_white_space_alone_is_no_edit(text: str, token) -> None:
+    assert difference(text, " \n ".join(text.split(" ")), WHOLE) == []
+    assert difference(text, text, token) == []
+
+
+@given(TEXT, st.lists(TEXT, min_size=1, max_size=3))
+def test_edits_of_several_methods_are_put_together_by_whole_words(text: str, others: list[str]) -> None:
+    variants = [difference(text, other, WHOLE) for other in others]
+    edits, counts = together(variants)
+    assert counts[0] == len(variants[0]), "the first method's edits are all taken"
+    assert sum(counts) == len(edits)
+    known = set(text.split()) | {word for other in others for word in other.split()}
+    assert set(apply(text, edits).split()) <= known, "no word is made of two"
+
+
+def test_a_swap_stays_together_and_a_replacement_stands_alone() -> None:
+    swapped = difference("one two three four five six", "one three two four five six", FINE)
+    assert len({edit.group for edit in swapped}) == 1 and len(swapped) == 2
+    twice = difference("a b c d e f g", "b a c d e g f", FINE)
+    assert len({edit.group for edit in twice}) == 2
+    replaced = difference("one two three", "uno two tres", FINE)
+    assert [edit.group for edit in replaced] == [0, 1]
+    taken, counts = together([[Edit(0, 0, 3, "uno")], difference("one two three", "two one three", WHOLE)])
+    assert taken == [Edit(0, 0, 3, "uno")] and counts == [1, 0], "half a swap is none"
+
+
+@given(TEXT, TEXT, st.floats(0.1, 0.4), st.integers(0, 99))
+def test_what_is_kept_changes_no_more_than_its_share(old: str, new: str, share: float, seed: int) -> None:
+    edits = difference(old, new, FINE)
+    kept = limited(edits, old, share, np.random.default_rng(seed))
+    assert kept == limited(edits, old, share, np.random.default_rng(seed))
+    groups = {edit.group for edit in kept}
+    changed = sum(max(1, len(words(old[edit.start : edit.end]))) for edit in kept)
+    assert kept == keep(edits, groups)
+    assert bool(kept) == bool(edits)
+    assert len(groups) == 1 or not groups or changed <= max(1, np.ceil(share * len(words(old))))
+
+
+def test_touching() -> None:
+    text = "a panic attack came"  # [2, 14) is reserved
+    assert touches(Edit(0, 8, 14, "x"), [(2, 14)]) and touches(Edit(0, 7, 7, " big"), [(2, 14)])
+    assert not touches(Edit(0, 1, 1, " big"), [(2, 14)]) and not touches(Edit(0, 14, 19, ""), [(2, 14)])
+    assert apply(text, [Edit(0, 14, 19, "")]) == "a panic attack"
