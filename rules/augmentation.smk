@@ -1,19 +1,7 @@
 """Augmentation: lexical data, and what each method does to each text, ahead of training."""
 
-from lib.augmentation.methods import METHODS, of_strategy
-
-
-def augmentation_methods():
-    """The methods that the search space may ask for."""
-    if not SETTINGS.space.augments:
-        return []
-    return sorted({name for s in SETTINGS.space.strategies for name in of_strategy(s)})
-
-
 # Inputs of every training; none where nothing is augmented.
-BANK = [
-    f"results/{{agent}}/augmentation/{name}.json" for name in augmentation_methods()
-]
+BANK = "results/{agent}/augmentation/bank.json" if SETTINGS.space.augments else []
 
 
 rule lexicon:
@@ -34,17 +22,17 @@ rule lexicon:
 
 
 rule augmentation_bank:
-    """Run one method on every development text, at every strength."""
+    """Run every method that the space may ask for on every development text, at every strength."""
     input:
         corpus="results/corpus/corpus.json",
         tfidf="results/{agent}/tfidf/manifest.json",
         lexicon="results/lexicon/lexicon.json",
     output:
-        "results/{agent}/augmentation/{method}.json",
+        "results/{agent}/augmentation/bank.json",
     log:
-        "results/{agent}/logs/augmentation/{method}.log",
+        "results/{agent}/logs/augmentation_bank.log",
     benchmark:
-        "results/{agent}/benchmarks/augmentation/{method}.tsv"
+        "results/{agent}/benchmarks/augmentation_bank.tsv"
     wildcard_constraints:
         method="|".join(METHODS),
     conda:
@@ -54,9 +42,9 @@ rule augmentation_bank:
         runtime=720,
     params:
         settings=part("augmentation", "words"),
-        strengths=SETTINGS.space.strengths,
+        asked=(SETTINGS.space.strategies, SETTINGS.space.strengths),
     shell:
-        "python -m lib augmentation-bank {wildcards.agent} --method {wildcards.method} --processes {threads}"
+        "python -m lib augmentation-bank {wildcards.agent} --processes {threads}"
         " --log {log}"
 
 

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,11 +17,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
 from lib.augmentation.edits import FINE, WHOLE, Edit, apply, difference, keep, limited, touches, words
 from lib.augmentation.libraries import Resources, make, seeded
 from lib.augmentation.reserved import Reserved, Weights
-from lib.files.atomic import replacing
+from lib.files.atomic import replacing, write_json
 from lib.files.documents import Document
 from lib.files.hashing import derive_seed
 
@@ -30,27 +31,35 @@ _ATTEMPTS = 3
 _CHUNK = 64
 
 
-class BankManifest(Document):
-    """What a method did to an agent's texts. Every count is over (text, strength, variant).
+class Entry(BaseModel):
+    """What a method did to the texts. Every count is over (text, strength, variant).
 
-    changed, unchanged: the result. refused: edits left out because they touched a reserved term. errors: of the
-    library, by kind. examples: (text, variant) pairs, of a generated corpus only.
+    key: of the file in the cache. changed, unchanged: the result. refused: edits left out because they touched a
+    reserved term. errors: of the library, by kind. examples: (text, variant), of a generated corpus only.
     """
 
-    KIND: ClassVar[str] = "augmentation_bank"
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    agent: str
-    method: str
     key: str
-    texts: int
-    levels: list[float]
-    variants: int
     changed: int
     unchanged: int
     refused: int
     errors: dict[str, int]
-    examples: list[tuple[str, str]]
     note: str | None
+    examples: list[tuple[str, str]]
+    performance: dict[str, float]
+
+
+class BankManifest(Document):
+    """The variants of an agent's texts, by method."""
+
+    KIND: ClassVar[str] = "augmentation_bank"
+
+    agent: str
+    texts: int
+    levels: list[float]
+    variants: int
+    methods: dict[str, Entry]
     performance: dict[str, float]
 
 
@@ -76,16 +85,24 @@ class Variant:
 
 
 def variants(texts: Sequence[str], recipe: Recipe) -> Iterator[Variant]:
-    """Yield the variants of each text: for each level, each number."""
+    """Return the variants of each text: for each level, each number. They are made as they are asked for."""
     reserved = Reserved(recipe.terms)
     weights = Weights.read(recipe.resources.tfidf) if recipe.resources.tfidf is not None else Weights({})
     augmenters = [(level, make(recipe.method, level, recipe.resources)) for level in recipe.levels]
-    for text in texts:
-        spans = reserved.spans(text)
-        for level, augment in augmenters:
-            for number in range(recipe.variants):
-                seed = derive_seed(0, text, recipe.method, level, number)
-                yield _variant(text, recipe.method, level, seed, augment, spans, weights)
+    return (
+        _variant(
+            text,
+            recipe.method,
+            level,
+            derive_seed(0, text, recipe.method, level, number),
+            augment,
+            reserved.spans(text),
+            weights,
+        )
+        for text in texts
+        for level, augment in augmenters
+        for number in range(recipe.variants)
+    )
 
 
 def _variant(
@@ -119,40 +136,77 @@ def _only_spaced(text: str, edit: Edit, method: str) -> bool:
     return same and not (method == "split" and old.isalnum())
 
 
-def _chunk(arguments: tuple[Sequence[str], Recipe]) -> list[Variant]:
-    return list(variants(*arguments))
+@dataclass(frozen=True)
+class _Chunk:
+    """Some texts for a method, and how many seconds their variants took, without loading the library."""
+
+    texts: Sequence[str]
+    recipe: Recipe
+
+    def run(self) -> tuple[list[Variant], float]:
+        """Return the variants of the texts."""
+        made = variants(self.texts, self.recipe)
+        began = time.perf_counter()
+        return list(made), time.perf_counter() - began
 
 
-def build(texts: Sequence[str], recipe: Recipe, path: Path, processes: int) -> dict[str, Any]:
-    """Compute all variants and write them to `path`. Returns the manifest's counts, examples and performance."""
-    began = time.perf_counter()
-    chunks = [(texts[start : start + _CHUNK], recipe) for start in range(0, len(texts), _CHUNK)]
+def build(
+    texts: Sequence[str],
+    recipes: Mapping[str, Recipe],
+    cache: Path,
+    processes: int,
+    done: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Compute the variants that are not in the cache yet.
+
+    recipes: by key, see `path` and `facts` for the files. done: called with the key of each that is finished.
+    """
+    chunks = [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
+    missing = {key: recipe for key, recipe in recipes.items() if not facts(cache, key).exists()}
     # The libraries choose from sets of words, whose order depends on the hash seed of the process.
     os.environ["PYTHONHASHSEED"] = "0"
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        made = [variant for chunk in pool.map(_chunk, chunks) for variant in chunk]
-    _write(path, made)
-    per_text = len(recipe.levels) * recipe.variants
-    pairs = [(texts[i // per_text], apply(texts[i // per_text], v.edits)) for i, v in enumerate(made) if v.edits]
-    seconds = time.perf_counter() - began
-    return {
-        "changed": len(pairs),
-        "unchanged": len(made) - len(pairs),
+        # All methods at once: loading a library takes a process many seconds.
+        running = {
+            key: [pool.submit(_Chunk.run, _Chunk(chunk, recipe)) for chunk in chunks]
+            for key, recipe in missing.items()
+        }
+        for key, futures in running.items():
+            results = [future.result() for future in futures]
+            _keep(cache, key, [variant for made, _ in results for variant in made], sum(s for _, s in results))
+            done(key)
+
+
+def path(cache: Path, key: str) -> Path:
+    """Return where variants are kept."""
+    return cache / f"{key}.npz"
+
+
+def facts(cache: Path, key: str) -> Path:
+    """Return where their counts are kept; written last, so that it says the variants are whole."""
+    return cache / f"{key}.json"
+
+
+def _keep(cache: Path, key: str, made: Sequence[Variant], seconds: float) -> None:
+    _write(path(cache, key), made)
+    changed = sum(bool(variant.edits) for variant in made)
+    counts = {
+        "changed": changed,
+        "unchanged": len(made) - changed,
         "refused": sum(variant.refused for variant in made),
         "errors": dict(Counter(variant.error for variant in made if variant.error is not None)),
-        "examples": pairs[:: max(1, len(pairs) // 3)][:3],
         "performance": {
-            "seconds": round(seconds, 2),
-            "milliseconds_per_variant": round(1000 * seconds * processes / max(1, len(made)), 3),
-            "bytes": path.stat().st_size,
+            "milliseconds_per_variant": round(1000 * seconds / max(1, len(made)), 3),
+            "bytes": path(cache, key).stat().st_size,
         },
     }
+    write_json(facts(cache, key), counts)
 
 
-def _write(path: Path, made: Sequence[Variant]) -> None:
+def _write(to: Path, made: Sequence[Variant]) -> None:
     edits = [edit for variant in made for edit in variant.edits]
     replacements = [edit.text.encode() for edit in edits]
-    with replacing(path) as temporary:
+    with replacing(to) as temporary:
         np.savez_compressed(
             temporary,
             allow_pickle=False,
@@ -169,13 +223,13 @@ def _write(path: Path, made: Sequence[Variant]) -> None:
 class Bank:
     """The variants of one method, read from the file that `build` wrote."""
 
-    def __init__(self, path: Path, levels: Sequence[float], number: int) -> None:
+    def __init__(self, file: Path, levels: Sequence[float], number: int) -> None:
         """number: of variants for each text and level."""
-        self._path, self._levels, self.number = path, list(levels), number
+        self._file, self._levels, self.number = file, list(levels), number
 
     @cached_property
     def _arrays(self) -> dict[str, NDArray[Any]]:
-        with np.load(self._path) as kept:
+        with np.load(self._file) as kept:
             return dict(kept)
 
     def variant(self, text: int, level: float, number: int, *, only_low: bool) -> list[Edit]:

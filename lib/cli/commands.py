@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from argparse import Namespace
 from collections import Counter
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from lib.errors import UserError, unknown_name
 from lib.files.atomic import write_json, write_text
 from lib.files.documents import Provenance, now, provenance
+from lib.files.reading import read_json
 from lib.settings.load import Settings, json_schema, load_settings, merge, read_settings, read_yaml, save_settings
 
 if TYPE_CHECKING:
+    from lib.augmentation.bank import Entry, Recipe
     from lib.augmentation.libraries import Resources
     from lib.corpus.store import Development
     from lib.search.experiment import Experiment
@@ -149,59 +152,101 @@ def lexicon(options: Namespace) -> None:
 
 
 def augmentation_bank(options: Namespace) -> None:
-    """Compute what a method does to an agent's texts."""
+    """Compute what every method that the space may ask for does to an agent's texts."""
     from lib.agents import get_agent
-    from lib.augmentation.bank import FORMAT, BankManifest, Recipe, build
+    from lib.augmentation.bank import BankManifest, Recipe, build
     from lib.augmentation.examples import bank_texts
-    from lib.augmentation.lexicon import Lexicon
-    from lib.augmentation.methods import check_method
-    from lib.corpus.store import CorpusManifest
-    from lib.corpus.tfidf import TfidfManifest
-    from lib.files.hashing import hash_value
 
-    check_method(options.method)
-    started, config = now(), read_settings(options.settings)
+    began, started, config = time.perf_counter(), now(), read_settings(options.settings)
     development, agent = _development(options), get_agent(options.agent)
     examples = agent.examples(development, unannotated=config.config.corpus.unannotated, seed=config.config.seed)
     texts = bank_texts(examples, whole=not agent.reads_posts)
-    recipe = Recipe(
-        method=options.method,
-        levels=config.space.strengths,
-        variants=config.config.augmentation.variants,
-        terms=_reserved(config, development.criteria),
-        resources=_resources(options, config, _in(options, "tfidf")),
-    )
-    parts = [FORMAT, options.method, recipe.levels, recipe.variants, recipe.terms, config.words.equivalents, texts]
-    read = [TfidfManifest.read(_in(options, "tfidf/manifest.json")).key]
-    read.append(Lexicon.read(options.results / "lexicon" / "lexicon.json").fingerprint)
-    versions = _provenance(config, "", started).packages
-    libraries = {name: versions[name] for name in ("nlpaug", "textattack", "nltk")}
-    key = hash_value([*parts, *read, libraries, str(recipe.resources.ner)], 24)
-    path = options.results / "cache" / "augmentation" / f"{key}.npz"
-    facts = build(texts, recipe, path, options.processes)
-    if not CorpusManifest.read(options.results / "corpus" / "corpus.json").generated:
-        facts["examples"] = []
-    note = None
-    if options.method == "checklist" and recipe.resources.ner is None:
-        note = "names and places stay as they are: no tagger is configured (augmentation.ner)"
+    recipes = {}
+    for method in _methods(config):
+        recipe = Recipe(
+            method=method,
+            levels=config.space.strengths,
+            variants=config.config.augmentation.variants,
+            terms=_reserved(config, development.criteria),
+            resources=_resources(options, config, _in(options, "tfidf")),
+        )
+        recipes[_bank_key(options, config, recipe, texts)] = recipe
+    cache = options.results / "cache" / "augmentation"
+    ready: list[str] = []
+
+    def done(key: str) -> None:
+        ready.append(key)
+        _say(f"augmentation {options.agent} {len(ready)}/{len(recipes)}  {_counts(cache, recipes[key].method, key)}")
+
+    build(texts, recipes, cache, options.processes, done)
+    entries = {recipe.method: _entry(options, recipe, key, texts, cache) for key, recipe in recipes.items()}
+    size = sum(entry.performance["bytes"] for entry in entries.values())
+    seconds = round(time.perf_counter() - began, 2)
     BankManifest(
         provenance=_provenance(config, development.corpus_hash, started),
         agent=options.agent,
-        method=options.method,
-        key=key,
         texts=len(texts),
-        levels=list(recipe.levels),
-        variants=recipe.variants,
-        note=note,
-        **facts,
-    ).write(_in(options, f"augmentation/{options.method}.json"))
-    cost = facts["performance"]
+        levels=list(config.space.strengths),
+        variants=config.config.augmentation.variants,
+        methods=entries,
+        performance={"seconds": seconds, "bytes": size},
+    ).write(_in(options, "augmentation/bank.json"))
+    notes = "".join(f"; {name}: {entry.note}" for name, entry in entries.items() if entry.note)
     _say(
-        f"augmentation {options.agent} {options.method}: {facts['changed']} of"
-        f" {facts['changed'] + facts['unchanged']} variants changed, {sum(facts['errors'].values())} errors,"
-        f" {cost['milliseconds_per_variant']:.1f} ms each, {cost['bytes'] / 2**20:.1f} MiB"
-        + (f"; {note}" if note else "")
+        f"augmentation {options.agent}: {len(entries)} methods on {len(texts)} texts, {size / 2**20:.1f} MiB,"
+        f" {seconds:.0f} s{notes}"
     )
+
+
+def _bank_key(options: Namespace, config: Settings, recipe: "Recipe", texts: list[str]) -> str:
+    """Return the hash of all that a method's variants depend on."""
+    from lib.augmentation.bank import FORMAT
+    from lib.augmentation.lexicon import Lexicon
+    from lib.corpus.tfidf import TfidfManifest
+    from lib.files.hashing import hash_value
+
+    versions = _provenance(config, "", "").packages
+    parts = [
+        FORMAT,
+        recipe.method,
+        recipe.levels,
+        recipe.variants,
+        recipe.terms,
+        recipe.resources.equivalents,
+        str(recipe.resources.ner),
+        TfidfManifest.read(_in(options, "tfidf/manifest.json")).key,
+        Lexicon.read(options.results / "lexicon" / "lexicon.json").fingerprint,
+        [versions[name] for name in ("nlpaug", "textattack", "nltk")],
+        texts,
+    ]
+    return hash_value(parts, 24)
+
+
+def _counts(cache: Path, method: str, key: str) -> str:
+    from lib.augmentation.bank import facts
+
+    found = read_json(facts(cache, key))
+    return (
+        f"{method}: {found['changed']} of {found['changed'] + found['unchanged']} changed,"
+        f" {sum(found['errors'].values())} errors, {found['performance']['milliseconds_per_variant']:.1f} ms each"
+    )
+
+
+def _entry(options: Namespace, recipe: "Recipe", key: str, texts: list[str], cache: Path) -> "Entry":
+    from lib.augmentation.bank import Bank, Entry, facts, path
+    from lib.augmentation.edits import apply
+    from lib.corpus.store import CorpusManifest
+
+    examples: list[tuple[str, str]] = []
+    if CorpusManifest.read(options.results / "corpus" / "corpus.json").generated:
+        bank = Bank(path(cache, key), recipe.levels, recipe.variants)
+        made = ((t, bank.variant(i, recipe.levels[-1], 0, only_low=False)) for i, t in enumerate(texts))
+        changed = [(text, apply(text, edits)) for text, edits in made if edits]
+        examples = changed[:: max(1, len(changed) // 3)][:3]
+    note = None
+    if recipe.method == "checklist" and recipe.resources.ner is None:
+        note = "names and places stay as they are, no tagger is configured (augmentation.ner)"
+    return Entry(key=key, note=note, examples=examples, **read_json(facts(cache, key)))
 
 
 def augment(options: Namespace) -> None:
@@ -286,13 +331,12 @@ def augmentation_report(options: Namespace) -> None:
     from lib.search.documents import StageA
     from lib.search.experiment import Run
 
-    config = read_settings(options.settings)
     effects = StageA.read(_in(options, "stage_a_top50.json")).augmentation or []
-    manifests = {name: BankManifest.read(_in(options, f"augmentation/{name}.json")) for name in _methods(config)}
+    bank = BankManifest.read(_in(options, "augmentation/bank.json"))
     applied: Counter[str] = Counter()
     for path in sorted(_in(options, "runs").glob("*.json")):
         applied.update(Run.read(path).augmented)
-    write_text(_in(options, "augmentation.md"), describe(options.agent, effects, manifests, applied))
+    write_text(_in(options, "augmentation.md"), describe(bank, effects, applied))
     plots.augmentation(effects, _in(options, "augmentation.svg"))
 
 

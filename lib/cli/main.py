@@ -72,8 +72,7 @@ def parser() -> argparse.ArgumentParser:
         "--random-init", action="store_true", help="its architecture in base size, random weights: to measure speed"
     )
     add("lexicon", commands.lexicon, "Bring lexical data for augmentation into results/lexicon.")
-    sub = add("augmentation-bank", commands.augmentation_bank, "Augment an agent's texts by a method.", agent=True)
-    sub.add_argument("--method", required=True)
+    sub = add("augmentation-bank", commands.augmentation_bank, "Augment an agent's texts by all methods.", agent=True)
     sub.add_argument("--processes", type=int, default=1)
     sub = add("augment", commands.augment, "Show what an augmentation method does to a text; without one, list them.")
     sub.add_argument("--method", help="name of the method; none: list them")

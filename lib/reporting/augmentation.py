@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from lib.augmentation.bank import BankManifest
+from lib.augmentation.bank import BankManifest, Entry
 from lib.search.documents import MethodEffect
 
 _EXPLANATION = """\
@@ -13,38 +13,34 @@ reserved term. *applied*: examples changed in all trainings kept in results/{age
 """
 
 
-def describe(
-    agent: str,
-    effects: Sequence[MethodEffect],
-    manifests: Mapping[str, BankManifest],
-    applied: Mapping[str, int],
-) -> str:
+def describe(bank: BankManifest, effects: Sequence[MethodEffect], applied: Mapping[str, int]) -> str:
     """Return the page as Markdown."""
-    lines = [f"# Augmentation: {agent}", "", _EXPLANATION.format(agent=agent)]
+    lines = [f"# Augmentation: {bank.agent}", "", _EXPLANATION.format(agent=bank.agent)]
     lines += ["| method | rho | 95 % | trials with it | applied | changed | refused | errors | ms a text | MiB |"]
     lines += ["|---|---|---|---|---|---|---|---|---|---|"]
     for effect in effects:
-        if (manifest := manifests.get(effect.method)) is not None:
-            lines.append(_row(effect, manifest, applied.get(effect.method, 0)))
-    size = sum(manifest.performance["bytes"] for manifest in manifests.values()) / 2**20
-    lines += ["", f"The bank of this agent takes {size:.1f} MiB on disk."]
-    lines += sorted({f"{m.method}: {m.note}." for m in manifests.values() if m.note})
-    if any(manifest.examples for manifest in manifests.values()):
+        if (entry := bank.methods.get(effect.method)) is not None:
+            lines.append(_row(effect, entry, applied.get(effect.method, 0)))
+    size, seconds = bank.performance["bytes"] / 2**20, bank.performance["seconds"]
+    lines += ["", f"The bank: {bank.texts} texts, {size:.1f} MiB on disk, made in {seconds:.0f} s."]
+    lines += [f"{name}: {entry.note}." for name, entry in bank.methods.items() if entry.note]
+    examples = [(name, *pair) for name, entry in bank.methods.items() for pair in entry.examples]
+    if examples:
         lines += ["", "## Examples", "", "Of the generated corpus; no person wrote them.", ""]
         lines += ["| method | text | augmented |", "|---|---|---|"]
-        lines += [f"| {m.method} | {_cell(a)} | {_cell(b)} |" for m in manifests.values() for a, b in m.examples]
+        lines += [f"| {name} | {_cell(text)} | {_cell(new)} |" for name, text, new in examples]
     return "\n".join(lines) + "\n"
 
 
-def _row(effect: MethodEffect, manifest: BankManifest, applied: int) -> str:
+def _row(effect: MethodEffect, entry: Entry, applied: int) -> str:
     rho = "–" if effect.rho is None else f"{effect.rho:+.2f}"
     interval = "–" if effect.low is None else f"{effect.low:+.2f} to {effect.high:+.2f}"
-    errors = ", ".join(f"{kind}: {n}" for kind, n in manifest.errors.items()) or "0"
-    changed = manifest.changed / max(1, manifest.changed + manifest.unchanged)
-    cost = manifest.performance
+    errors = ", ".join(f"{kind}: {n}" for kind, n in entry.errors.items()) or "0"
+    changed = entry.changed / max(1, entry.changed + entry.unchanged)
+    cost = entry.performance
     return (
         f"| {effect.method} | {rho} | {interval} | {effect.exposed} of {effect.trials} | {applied} | {changed:.0%} |"
-        f" {manifest.refused} | {errors} | {cost['milliseconds_per_variant']:.1f} | {cost['bytes'] / 2**20:.2f} |"
+        f" {entry.refused} | {errors} | {cost['milliseconds_per_variant']:.1f} | {cost['bytes'] / 2**20:.2f} |"
     )
 
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from lib.agents import get_agent
 from lib.agents.base import Agent, Features
-from lib.augmentation.bank import Bank, BankManifest
+from lib.augmentation.bank import Bank, BankManifest, path
 from lib.augmentation.examples import Augmenter
 from lib.augmentation.methods import of_strategy
 from lib.corpus.splits import folds, split_posts
@@ -111,24 +111,22 @@ class Experiment:
             "patience": training.patience,
             "test_fraction": self.settings.config.corpus.test_fraction,
             "unannotated": self.settings.config.corpus.unannotated,
-            **({"augmentation": self._bank_keys} if self.settings.space.augments else {}),
+            **(
+                {"augmentation": {name: entry.key for name, entry in self.bank.methods.items()}}
+                if self.settings.space.augments
+                else {}
+            ),
         }
 
     @cached_property
-    def manifests(self) -> dict[str, BankManifest]:
-        """What the bank holds for each augmentation method that the space may ask for."""
-        folder = self.results / self.agent.name / "augmentation"
-        names = dict.fromkeys(name for s in self.settings.space.strategies for name in of_strategy(s))
-        return {name: BankManifest.read(folder / f"{name}.json") for name in names}
+    def bank(self) -> BankManifest:
+        """What the bank of augmented texts holds."""
+        return BankManifest.read(self.results / self.agent.name / "augmentation" / "bank.json")
 
     @cached_property
     def _banks(self) -> dict[str, Bank]:
-        folder = self._cache / "augmentation"
-        return {n: Bank(folder / f"{m.key}.npz", m.levels, m.variants) for n, m in self.manifests.items()}
-
-    @property
-    def _bank_keys(self) -> dict[str, str]:
-        return {name: manifest.key for name, manifest in self.manifests.items()}
+        bank, folder = self.bank, self._cache / "augmentation"
+        return {name: Bank(path(folder, e.key), bank.levels, bank.variants) for name, e in bank.methods.items()}
 
     @cached_property
     def _new_words(self) -> list[str]:
@@ -150,13 +148,22 @@ class Experiment:
         """Refuse optimizers that cannot be had here, and a max_length that leaves no room beside a criterion."""
         check_optimizers(self.settings.space.optimizers)
         if self.settings.space.augments:
-            for name, manifest in self.manifests.items():
-                if not (self._cache / "augmentation" / f"{manifest.key}.npz").exists():
-                    path = self.results / self.agent.name / "augmentation" / f"{name}.json"
-                    raise UserError(f"{path}: its texts are gone from the cache; remove it to have them made anew")
+            self._check_bank()
         shortest = self.settings.space.shortest_length
         for name in self.settings.space.backbones:
             check_criteria_fit(self.backbones.tokenizer(name), self.development.criteria, shortest, name)
+
+    def _check_bank(self) -> None:
+        manifest = self.results / self.agent.name / "augmentation" / "bank.json"
+        asked = {name for strategy in self.settings.space.strategies for name in of_strategy(strategy)}
+        lacking = sorted(asked - self.bank.methods.keys())
+        lacking += [
+            name for name, e in self.bank.methods.items() if not path(self._cache / "augmentation", e.key).exists()
+        ]
+        if lacking:
+            raise UserError(
+                f"{manifest}: no texts augmented by {', '.join(lacking)}; remove it to have them made anew"
+            )
 
     def development_split(self, number: int) -> Split:
         """Return development split `number`: the same for every trial."""
