@@ -33,12 +33,11 @@ rule augmentation_bank:
         "results/{agent}/logs/augmentation_bank.log",
     benchmark:
         "results/{agent}/benchmarks/augmentation_bank.tsv"
-    wildcard_constraints:
-        method="|".join(METHODS),
     conda:
         "../envs/environment.yaml"
+    threads: 16
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards, threads: 2500 * threads,
         runtime=720,
     params:
         settings=part("augmentation", "words"),
