@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from lib.augmentation.edits import FINE, WHOLE, Edit, apply, difference, keep, limited, touches, words
+from lib.augmentation.edits import FINE, WHOLE, Edit, altered, apply, difference, keep, limited, most, touches, words
 from lib.augmentation.libraries import Resources, make, seeded
 from lib.augmentation.reserved import Reserved, Weights
 from lib.files.atomic import replacing, write_json
@@ -121,7 +121,7 @@ def _variant(
         variant.refused += len(touching)
         edits = keep(edits, {edit.group for edit in edits} - touching)
         edits = limited(edits, text, level, np.random.default_rng(seed))
-        if edits and words(result := apply(text, edits)):
+        if edits and words(result := apply(text, edits)) and altered(text, result) <= most(text, level):
             # Kept by whole words: then every word of a text that several methods changed is of one edit or of none.
             variant.edits = difference(text, result, WHOLE)
             variant.low = weights.low(text, variant.edits)

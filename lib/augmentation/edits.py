@@ -85,19 +85,32 @@ def keep(edits: Sequence[Edit], groups: Iterable[int]) -> list[Edit]:
     return [edit for edit in edits if edit.group in wanted]
 
 
+def altered(text: str, new: str) -> int:
+    """Count the words that are not as they were: in their places, or, where places shift, by edits."""
+    before, after = words(text), words(new)
+    by_edits = sum(max(1, len(words(text[e.start : e.end]))) for e in difference(text, new, FINE))
+    in_place = sum(a != b for a, b in zip(before, after, strict=False))
+    return min(by_edits, in_place) if len(before) == len(after) else by_edits
+
+
+def most(text: str, share: float) -> int:
+    """Return how many words a method may alter at a strength: this share, but always the two of a swap."""
+    return max(2, math.ceil(share * len(words(text)) - 1e-9))
+
+
 def limited(edits: list[Edit], text: str, share: float, rng: np.random.Generator) -> list[Edit]:
     """Keep a random part of the groups: those that change at most this share of the words, and at least one group.
 
-    A share of less than one word is one word; a swap may have its two.
+    A share of less than one word is one word.
     """
-    most = max(1, math.ceil(share * len(words(text)) - 1e-9))
+    room = max(1, math.ceil(share * len(words(text)) - 1e-9))
     sizes: Counter[int] = Counter()
     for edit in edits:
         sizes[edit.group] += max(1, len(words(text[edit.start : edit.end])))
     kept: list[int] = []
     total = 0
     for group in rng.permutation(sorted(sizes)).tolist():
-        if not kept or total + sizes[group] <= most:
+        if not kept or total + sizes[group] <= room:
             kept.append(group)
             total += sizes[group]
     return keep(edits, kept)

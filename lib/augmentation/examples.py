@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,17 +69,19 @@ class Augmenter:
         names = of_strategy(hyper.strategy)
         weight = np.array([hyper.weight(name) if hyper.strategy == "custom" else 1.0 for name in names])
         self._names = [name for name, w in zip(names, weight, strict=True) if w > 0]
-        self._chances = weight[weight > 0] / weight.sum() if weight.any() else weight[:0]
+        self._log_weights = np.log(weight[weight > 0])
 
     def epoch(self, train: NDArray[np.int64], epoch: int) -> Augmented:
         """Draw among the examples to train on."""
         hyper, rng = self._hyper, np.random.default_rng(derive_seed(self._seed, "augmentation", epoch))
         drawn = train[rng.random(len(train)) < hyper.augment_share] if self._names else train[:0]
         index, texts, answers, applied = [], [], [], Counter[str]()
-        for example in drawn.tolist():
-            count = min(hyper.augment_methods, len(self._names))
-            methods = rng.choice(self._names, count, replace=False, p=self._chances).tolist()
-            text, moved, used = self._augment(example, methods, rng)
+        # Weighted draws without replacement, all at once: the largest of log weight plus Gumbel noise (Vieira, 2014).
+        keys = self._log_weights + rng.gumbel(size=(len(drawn), len(self._names)))
+        order = np.argsort(-keys, axis=1)[:, : hyper.augment_methods]
+        seeds = rng.integers(2**32, size=len(drawn))
+        for example, row, seed in zip(drawn.tolist(), order.tolist(), seeds.tolist(), strict=True):
+            text, moved, used = self._augment(example, [self._names[i] for i in row], seed)
             applied.update(used)
             if used:
                 index.append(example)
@@ -87,10 +90,9 @@ class Augmenter:
         chosen = np.array(index, dtype=np.int64)
         return Augmented(chosen, self._with(chosen, texts, answers), applied)
 
-    def _augment(
-        self, example: int, methods: Sequence[str], rng: np.random.Generator
-    ) -> tuple[str, list[Characters], set[str]]:
+    def _augment(self, example: int, methods: Sequence[str], seed: int) -> tuple[str, list[Characters], set[str]]:
         """Return an example's new text, where its answers are in it, and the methods that changed something."""
+        rng = Random(seed)
         second, answers = self._examples.second[example], self._examples.answers[example]
         hyper, used = self._hyper, set[str]()
         parts: list[str] = []
@@ -102,7 +104,7 @@ class Augmenter:
                 self._banks[name].variant(
                     self._row[piece],
                     hyper.augment_words,
-                    int(rng.integers(self._banks[name].number)),
+                    rng.randrange(self._banks[name].number),
                     only_low=name == "antonym" and hyper.antonym_guard == "on_low_weight",
                 )
                 for name in methods

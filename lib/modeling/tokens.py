@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from lib.files.atomic import replacing
 from lib.files.hashing import hash_value
 
 _LEAST_ROOM = 4
+# A tokenizer's truncation is a state of it: two threads that set it disturb each other.
+_ONE_AT_A_TIME = Lock()
 _FORMAT = 4  # of the files in the cache
 
 
@@ -202,7 +205,8 @@ def _stride(
 ) -> int | None:
     if overlap is None:
         return None
-    longest = max(len(tokenizer(text, "")["input_ids"]) for text in set(first))
+    with _ONE_AT_A_TIME:
+        longest = max(len(tokenizer(text, "")["input_ids"]) for text in set(first))
     return int(overlap * (max_length - longest))
 
 
@@ -211,7 +215,8 @@ def _ids_of_words(tokenizer: PreTrainedTokenizerBase, words: Sequence[str]) -> l
     if not words:
         return []
     texts = [*words, *(f"a {word}" for word in words)]
-    encoded = tokenizer(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"]
+    with _ONE_AT_A_TIME:
+        encoded = tokenizer(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"]
     return sorted({number for ids in encoded for number in ids})
 
 
@@ -235,15 +240,16 @@ def _encode(
     windows: dict[str, Any] = {}
     if stride is not None:
         windows = {"return_overflowing_tokens": True, "stride": stride}
-    encoded = tokenizer(
-        list(first),
-        list(second),
-        truncation="only_second",
-        max_length=max_length,
-        return_attention_mask=False,
-        return_offsets_mapping=True,
-        **windows,
-    )
+    with _ONE_AT_A_TIME:
+        encoded = tokenizer(
+            list(first),
+            list(second),
+            truncation="only_second",
+            max_length=max_length,
+            return_attention_mask=False,
+            return_offsets_mapping=True,
+            **windows,
+        )
     ids = encoded["input_ids"]
     pair = np.array(encoded.get("overflow_to_sample_mapping", range(len(ids))), dtype=np.int64)
     spans = [_characters(encoded, window, second[pair[window]]) for window in range(len(ids))]
@@ -262,7 +268,8 @@ def _characters(encoded: Any, window: int, text: str) -> NDArray[np.int64]:
     """Return (tokens, 2): each token's characters of the second text without white space at its ends, else -1."""
     of_second = np.array([number == 1 for number in encoded.sequence_ids(window)])
     spans = np.array(encoded["offset_mapping"][window], dtype=np.int64).reshape(-1, 2)
-    solid = np.array([not character.isspace() for character in text], dtype=bool)
+    spaces = [ord(character) for character in set(text) if character.isspace()]
+    solid = ~np.isin(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32), spaces)
     # The next character that is no white space, and the end of the last one before.
     following = np.append(np.where(solid, np.arange(len(text)), len(text)), len(text))
     following = np.minimum.accumulate(following[::-1])[::-1]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from lib.agents.base import Features
 from lib.augmentation.examples import Augmenter
 from lib.tasks.base import Index
 from lib.tasks.examples import Examples, Targets
+from lib.training.process import background
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,22 @@ class Augmentation:
         """base: of all examples, on its device. train: the examples to learn. tokenize: for augmented ones."""
         self._augmenter, self._base, self._train, self._tokenize = augmenter, base, train, tokenize
         self._windows = base.windows(train)
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="augmentation")
-        self._ahead: dict[int, Future[Material]] = {}
+        self._ahead = {1: self._submit(1)}
 
     def material(self, epoch: int, *, last: bool) -> Material:
         """Return an epoch's material and begin with the next one's."""
-        future = self._ahead.pop(epoch, None) or self._pool.submit(self._make, epoch)
+        future = self._ahead.pop(epoch, None) or self._submit(epoch)
         if not last:
-            self._ahead[epoch + 1] = self._pool.submit(self._make, epoch + 1)
+            self._ahead[epoch + 1] = self._submit(epoch + 1)
         return future.result()
+
+    def close(self) -> None:
+        """Give up what was begun."""
+        for future in self._ahead.values():
+            future.cancel()
+
+    def _submit(self, epoch: int) -> Future[Material]:
+        return background("augmentation").submit(self._make, epoch)
 
     def _make(self, epoch: int) -> Material:
         drawn = self._augmenter.epoch(self._train, epoch)

@@ -98,6 +98,9 @@ def train(
         if not out_of_memory(error):
             raise
         raise TrainingFailure("out of memory: the model and the optimizer's state do not fit") from error
+    finally:
+        if lesson.augmentation is not None:
+            lesson.augmentation.close()
     training.finish()
     return training.outcome
 
@@ -224,9 +227,11 @@ class _Training:
         batches = training_batches(windows, lengths[windows], hyper.batch_size, rng)
         waited = time.perf_counter() - began
         total = torch.zeros((), device=self.device.torch)
-        for start in range(0, len(batches), hyper.accumulation):
-            group = batches[start : start + hyper.accumulation]
-            total += self.gradients.set(group, derive_seed(self.seed, "noise", epoch, start))
+        groups = [batches[start : start + hyper.accumulation] for start in range(0, len(batches), hyper.accumulation)]
+        self.gradients.prepare(groups[0])
+        for number, (group, following) in enumerate(zip(groups, [*groups[1:], None], strict=True)):
+            seed = derive_seed(self.seed, "noise", epoch, number * hyper.accumulation)
+            total += self.gradients.set(group, seed, following)
             nn.utils.clip_grad_norm_(self.gradients.weights.parameters, hyper.clip_norm)
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)

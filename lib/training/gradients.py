@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -10,12 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from lib.modeling.dropout import QuickDropout
+from lib.modeling.models import Inputs
 from lib.tasks.base import Index
+from lib.tasks.examples import Targets
 from lib.training.device import Device
 from lib.training.lesson import Lesson, TrainingFailure
 from lib.training.memory import MicroBatches, out_of_memory
 from lib.training.precision import Weights
-from lib.training.process import PARTS, side_by_side
+from lib.training.process import PARTS, background, side_by_side
+
+# Batches by the bytes of their windows.
+Ready = dict[bytes, tuple[list[Inputs], Targets]]
 
 
 class Gradients:
@@ -25,20 +31,53 @@ class Gradients:
         self.model, self.lesson, self.device, self.memory = model, lesson, device, memory
         self.features = lesson.features
         self.weights = Weights(model, bf16=device.bf16)
-        # Seconds spent on making batches; of the slowest of parts that work side by side.
+        # Seconds spent on waiting for batches, and on those that had to be made in between.
         self.data_seconds = 0.0
+        self._ahead: Future[Ready] | None = None
+        self._ready: Ready = {}
 
-    def set(self, batches: list[Index], seed: int) -> Tensor:
+    def prepare(self, batches: list[Index]) -> None:
+        """Begin to make batches, in a thread of their own, while another step is computed."""
+        self._ahead = background("batches").submit(self._prepare, self._shares(batches))
+
+    def _prepare(self, shares: list[list[Index]]) -> Ready:
+        pieces = (windows for share in shares for windows in self.pieces(share))
+        return {windows.tobytes(): self.features.batch(windows)[:2] for windows in pieces}
+
+    def take(self, windows: Index) -> tuple[list[Inputs], Targets]:
+        """Return a batch's inputs and targets: made ahead, or now."""
+        made = self._ready.get(windows.tobytes())
+        return made if made is not None else self.features.batch(windows)[:2]
+
+    def pieces(self, batches: list[Index]) -> Iterator[Index]:
+        """Yield batches in pieces that fit into memory."""
+        for batch in batches:
+            if len(batch):
+                yield from self.memory.parts(batch, self.features.lengths)
+
+    def _shares(self, batches: list[Index]) -> list[list[Index]]:
+        if self.device.torch.type != "cpu":
+            return [batches]
+        # Shorter and longer windows apart: less padding than in the whole batch.
+        halves = [np.array_split(batch, PARTS) for batch in batches]
+        return [[half[part] for half in halves] for part in range(PARTS)]
+
+    def set(self, batches: list[Index], seed: int, following: list[Index] | None = None) -> Tensor:
         """Set the gradient of the batches' mean loss of a window. Returns the summed loss.
+
+        following: the next batches, to be made ready meanwhile.
 
         The numbers do not depend on the number of threads: each part has its own noise, and parts are added in order.
         If something does not fit into memory all is computed anew in smaller pieces. Raises TrainingFailure if a
         single window does not fit.
         """
-        cpu = self.device.torch.type == "cpu"
-        # Shorter and longer windows apart: less padding than in the whole batch.
-        halves = [np.array_split(batch, PARTS) for batch in batches]
-        shares = [[half[part] for half in halves] for part in range(PARTS)] if cpu else [batches]
+        shares = self._shares(batches)
+        began = time.perf_counter()
+        self._ready = self._ahead.result() if self._ahead is not None else {}
+        self._ahead = None
+        self.data_seconds += time.perf_counter() - began
+        if following is not None:
+            self.prepare(following)
         size = sum(map(len, batches))
         with self.weights.lent() as used:
             while True:
@@ -83,7 +122,7 @@ class _Part:
         total = torch.zeros((), device=of.device.torch)
         found: list[Tensor | None] = [None] * len(self.used)
         with self._noise(), torch.autocast(of.device.torch.type, dtype=torch.bfloat16, enabled=of.device.bf16):
-            for windows in self._pieces():
+            for windows in of.pieces(self.batches):
                 try:
                     loss, more = self._piece(windows)
                 except RuntimeError:
@@ -99,14 +138,9 @@ class _Part:
             return nullcontext()  # torch's own generator
         return QuickDropout(np.random.Generator(np.random.SFC64(self.noise)))
 
-    def _pieces(self) -> Iterator[Index]:
-        for batch in self.batches:
-            if len(batch):
-                yield from self.gradients.memory.parts(batch, self.gradients.features.lengths)
-
     def _piece(self, windows: Index) -> tuple[Tensor, tuple[Tensor | None, ...]]:
         of, begin = self.gradients, time.perf_counter()
-        inputs, targets, _ = of.features.batch(windows)
+        inputs, targets = of.take(windows)
         self.data_seconds += time.perf_counter() - begin
         outputs = of.model(*inputs)
         with torch.autocast(of.device.torch.type, enabled=False):

@@ -37,6 +37,12 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(PARTS, thread_name_prefix="part")
 
 
+@cache
+def background(work: str) -> ThreadPoolExecutor:
+    """Return the thread for work that goes on beside the steps; one a process, so that its memory is used again."""
+    return ThreadPoolExecutor(1, thread_name_prefix=work)
+
+
 def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], *, parallel: bool) -> Sequence[Result]:
     """Return the results of all items, in order; an error of any is raised when all have ended."""
     if not parallel:

@@ -71,7 +71,7 @@ def run() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", help="folder of a corpus; none: a generated one")
-    parser.add_argument("--posts", type=int, default=150, help="of the generated corpus")
+    parser.add_argument("--posts", type=int, default=300, help="of the generated corpus")
     parser.add_argument("--agent", choices=["criteria", "evidence"], default="criteria")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--processes", type=int, default=2)

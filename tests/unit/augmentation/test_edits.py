@@ -2,7 +2,19 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.augmentation.edits import FINE, WHOLE, Edit, apply, difference, keep, limited, together, touches, words
+from lib.augmentation.edits import (
+    FINE,
+    WHOLE,
+    Edit,
+    altered,
+    apply,
+    difference,
+    keep,
+    limited,
+    together,
+    touches,
+    words,
+)
 
 WORD = st.sampled_from(["I", "am", "tired", "don't", "sleep", "well", "today", "no", "more"])
 TEXT = st.lists(st.tuples(WORD, st.sampled_from([" ", ", ", ". ", "  ", "\n"])), min_size=1, max_size=12).map(
@@ -60,3 +72,9 @@ def test_touching() -> None:
     assert touches(Edit(0, 8, 14, "x"), [(2, 14)]) and touches(Edit(0, 7, 7, " big"), [(2, 14)])
     assert not touches(Edit(0, 1, 1, " big"), [(2, 14)]) and not touches(Edit(0, 14, 19, ""), [(2, 14)])
     assert apply(text, [Edit(0, 14, 19, "")]) == "a panic attack"
+
+
+def test_what_is_altered_is_counted_in_words() -> None:
+    assert altered("one two three", "one three two") == 2
+    assert altered("one two three", "one two three four") == altered("one two three", "one three") == 1
+    assert altered("one two three", "One,  two three!") == 1, "words only"

@@ -8,7 +8,15 @@ from conftest import ROOT
 
 HERE = """
 import sys
-sys.modules |= dict.fromkeys(["matplotlib", "optuna", "pandas", "pyarrow", "pydantic", "snakemake"])
+from importlib.machinery import PathFinder
+
+class Finder(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        others = ("matplotlib", "nlpaug", "nltk", "optuna", "pandas", "pyarrow", "pydantic", "snakemake")
+        return None if name.partition(".")[0] in others else PathFinder.find_spec(name, path, target)
+
+sys.meta_path = [Finder if finder is PathFinder else finder for finder in sys.meta_path]
 import numpy, torch
 from gpu import Device, measure
 device = Device(torch.device("cpu"), bf16=False)
@@ -21,4 +29,4 @@ def test_the_engine_trains_where_little_is_installed() -> None:
     done = subprocess.run([sys.executable, "-c", HERE], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     losses = [float(loss) for loss in done.stdout.split()]
-    assert len(losses) == 3 and 0.5 < losses[0] < 1
+    assert len(losses) == 3 and 0.5 < losses[0] < 2
