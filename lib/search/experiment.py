@@ -1,5 +1,6 @@
 """One finished training is a run: trained once, kept by content, never trained again."""
 
+import gc
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
@@ -274,6 +275,7 @@ class Experiment:
 
     def model(self, hyper: Hyperparameters) -> tuple[nn.Module, Features]:
         """Return an untrained model and what it reads. The heads' weights come from torch's global generator."""
+        gc.collect()  # models refer to themselves: an earlier one's weights are not free before
         features = self._features(hyper)
         encoders = [
             self.backbones.encoder(name, tokens.vocabulary)

@@ -68,6 +68,7 @@ def trials(experiment: Experiment, number: int) -> list[tuple[float, float]]:
         lesson = Lesson(experiment.agent, experiment.examples, features, hyper, chosen, chosen[:8])
         train(model, lesson, experiment.device, epochs=1, patience=1, seed=trial)
         results.append((first[0] - began, resident()))
+        del model, features, lesson
     return results
 
 
