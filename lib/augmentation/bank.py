@@ -26,7 +26,7 @@ from lib.files.atomic import replacing, write_json
 from lib.files.documents import Document
 from lib.files.hashing import derive_seed
 
-FORMAT = 1
+FORMAT = 2
 _ATTEMPTS = 3
 _CHUNK = 64
 
@@ -206,6 +206,7 @@ def _keep(cache: Path, key: str, made: Sequence[Variant], seconds: float) -> Non
 def _write(to: Path, made: Sequence[Variant]) -> None:
     edits = [edit for variant in made for edit in variant.edits]
     replacements = [edit.text.encode() for edit in edits]
+    brought = sorted({word for edit in edits for word in edit.text.split()})
     with replacing(to) as temporary:
         np.savez_compressed(
             temporary,
@@ -217,6 +218,7 @@ def _write(to: Path, made: Sequence[Variant]) -> None:
             low=np.array([low for variant in made for low in variant.low], dtype=bool),
             text=np.frombuffer(b"".join(replacements), dtype=np.uint8),
             offsets=np.cumsum([0, *map(len, replacements)], dtype=np.int64),
+            words=np.frombuffer("\n".join(brought).encode(), dtype=np.uint8),
         )
 
 
@@ -247,6 +249,6 @@ class Bank:
         low, high = self._arrays["offsets"][edit : edit + 2]
         return self._arrays["text"][low:high].tobytes().decode()
 
-    def replacements(self) -> set[str]:
-        """Return every text that an edit puts in."""
-        return {self._text(edit) for edit in range(len(self._arrays["start"]))}
+    def words(self) -> set[str]:
+        """Return every word that an edit puts in."""
+        return set(self._arrays["words"].tobytes().decode().split())

@@ -132,8 +132,7 @@ class Experiment:
     @cached_property
     def _new_words(self) -> list[str]:
         """Every word that augmentation may bring, in a fixed order."""
-        texts = {text for bank in self._banks.values() for text in bank.replacements()}
-        return sorted({word for text in texts for word in text.split()})
+        return sorted(set[str]().union(*(bank.words() for bank in self._banks.values())))
 
     def provenance(self, started: str) -> Provenance:
         """Return the provenance of a document made with this experiment."""

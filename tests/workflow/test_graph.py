@@ -5,12 +5,15 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import ROOT, TINY
+
+from lib.settings.load import merge
 
 pytestmark = pytest.mark.workflow
 TARGET = "results/criteria/stage_c.json"
@@ -77,6 +80,44 @@ def test_the_whole_graph_survives_kill_9_in_stages_a_and_c_and_a_rerun_does_noth
     report = snakemake(checkout, "--report", "report.html", "--", TARGET)
     assert report.returncode == 0, report.stderr
     assert (checkout / "report.html").stat().st_size > 10_000
+
+
+def test_a_search_that_augments_makes_its_bank_first_and_tells_each_methods_effect(checkout: Path) -> None:
+    shutil.rmtree(checkout / "results", ignore_errors=True)
+    overlay = {
+        "constraints": {
+            "aug.enabled": {"choices": [True]},
+            "aug.strategy": {"choices": ["nlpaug"]},
+            "aug.max_replace": {"choices": [0.2]},
+        },
+        "augmentation": {"variants": 1},
+        "stage_a": {"trials": 5},
+    }
+    (checkout / "augment.yaml").write_text(yaml.safe_dump(merge(TINY, overlay)))
+    page = "results/criteria/augmentation.md"
+    command = ["snakemake", "--cores", "2", "--configfile", "augment.yaml", "--resources", "gpu=1", "--", page]
+    environment = os.environ | {"PYTHONPATH": str(checkout)}
+    done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    results = checkout / "results"
+    bank = json.loads((results / "criteria/augmentation/bank.json").read_text())
+    assert len(bank["methods"]) == 10 and not any(entry["errors"] for entry in bank["methods"].values())
+    top = json.loads((results / "criteria/stage_a_top50.json").read_text())
+    assert {effect["method"] for effect in top["augmentation"]} >= set(bank["methods"])
+    runs = [json.loads(path.read_text()) for path in (results / "criteria/runs").glob("*.json")]
+    assert all(sum(run["augmented"].values()) > 0 for run in runs)
+    shown = (checkout / page).read_text()
+    assert "| keyboard | " in shown and "no person wrote them" in shown and "| deletion |" not in shown
+
+    words = ["--method", "keyboard", "--text", "I sleep badly and depression follows", "--variants", "2"]
+    shows = [[sys.executable, "-m", "lib", "augment", *more] for more in (words, words, ["--method", "clare"], [])]
+    first, again, refused, listed = (
+        subprocess.run(show, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
+        for show in shows
+    )
+    assert first.returncode == 0 and first.stdout == again.stdout and first.stdout.count("depression") == 2
+    assert refused.returncode == 1 and "method 'clare' is refused: runs a language model" in refused.stderr
+    assert len(listed.stdout.splitlines()) == 17
 
 
 @pytest.mark.parametrize("words", [["-n"], ["--rulegraph"], ["--dag"], ["--lint"]])

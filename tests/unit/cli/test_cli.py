@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, commands
+from conftest import ROOT, commands, tiny_settings
 
 from lib.agents import get_agent
 from lib.cli.main import main, parser
 from lib.cli.snakemake import targets_first
 from lib.errors import UserError
 from lib.files.documents import without_times
+from lib.settings.load import save_settings
 
 
 def test_help_names_every_command(capsys) -> None:
@@ -68,6 +69,19 @@ def test_unknown_names_are_refused_with_the_nearest(copy_of_finished: Path, caps
         get_agent("criterias")
     assert main(["backbone", "tiny-brt"]) == 1
     assert "backbone 'tiny-brt' is unknown; did you mean 'tiny-bert'?" in capsys.readouterr().err
+
+
+def test_a_hub_backbone_can_be_made_at_random_in_its_size(copy_of_finished: Path, capsys) -> None:
+    save_settings(
+        tiny_settings(constraints={"model.backbone": {"choices": ["distilbert-base-uncased", "minilm"]}}),
+        "results/settings.json",
+    )
+    assert main(["backbone", "distilbert-base-uncased", "--random-init"]) == 0
+    made = json.loads(Path("results/backbones/distilbert-base-uncased/backbone.json").read_text())
+    assert made["parameters"] > 43_000_000 and made["resolved"].startswith("random weights of base size")
+    assert made["source"] == {"source": "random", "architecture": "distilbert"}
+    assert main(["backbone", "minilm", "--random-init"]) == 1
+    assert "--random-init needs its 'architecture' in the backbones file" in capsys.readouterr().err
 
 
 def test_settings_and_schema_are_written(project: Path) -> None:
