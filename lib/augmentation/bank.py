@@ -238,16 +238,16 @@ class Bank:
         """Return the edits of variant `number` of a text. only_low: those that change words of low weight only."""
         kept = self._arrays
         row = (text * len(self._levels) + self._levels.index(level)) * self.number + number
-        part = range(kept["rows"][row], kept["rows"][row + 1])
+        first, last = kept["rows"][row : row + 2].tolist()
+        part = slice(first, last)
+        offsets = kept["offsets"][first : last + 1].tolist()
+        brought = kept["text"][offsets[0] : offsets[-1]].tobytes()
+        columns = (kept[name][part].tolist() for name in ("group", "start", "end", "low"))
         return [
-            Edit(int(kept["group"][i]), int(kept["start"][i]), int(kept["end"][i]), self._text(i))
-            for i in part
-            if kept["low"][i] or not only_low
+            Edit(group, start, end, brought[a - offsets[0] : b - offsets[0]].decode())
+            for group, start, end, low, a, b in zip(*columns, offsets, offsets[1:], strict=False)
+            if low or not only_low
         ]
-
-    def _text(self, edit: int) -> str:
-        low, high = self._arrays["offsets"][edit : edit + 2]
-        return self._arrays["text"][low:high].tobytes().decode()
 
     def words(self) -> set[str]:
         """Return every word that an edit puts in."""

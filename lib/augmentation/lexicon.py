@@ -9,6 +9,8 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import ClassVar
 
@@ -125,9 +127,10 @@ def _download(resource: Resource, to: Path) -> None:
 
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(10)
+    name = PLACES[resource].partition("/")[2]
     try:
-        name = PLACES[resource].partition("/")[2]
-        nltk.download(name, download_dir=str(to.parent / "nltk"), quiet=True, raise_on_error=True)
+        with redirect_stderr(StringIO()):  # it prints its errors, quiet or not
+            nltk.download(name, download_dir=str(to.parent / "nltk"), quiet=True, raise_on_error=True)
     finally:
         socket.setdefaulttimeout(before)
     _copy(to.parent / "nltk", resource, to)

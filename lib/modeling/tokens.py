@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -252,29 +253,33 @@ def _encode(
         )
     ids = encoded["input_ids"]
     pair = np.array(encoded.get("overflow_to_sample_mapping", range(len(ids))), dtype=np.int64)
-    spans = [_characters(encoded, window, second[pair[window]]) for window in range(len(ids))]
+    spans = _characters(encoded, pair, second)
     typed = "token_type_ids" in tokenizer.model_input_names
     return {
         "ids": np.concatenate(ids).astype(np.int64),
         "types": (np.concatenate(encoded["token_type_ids"]) if typed else np.zeros(0)).astype(np.int8),
         "offsets": np.cumsum([0, *map(len, ids)], dtype=np.int64),
         "pair": pair,
-        "start": np.concatenate([span[:, 0] for span in spans]).astype(np.int32),
-        "end": np.concatenate([span[:, 1] for span in spans]).astype(np.int32),
+        "start": spans[:, 0].astype(np.int32),
+        "end": spans[:, 1].astype(np.int32),
     }
 
 
-def _characters(encoded: Any, window: int, text: str) -> NDArray[np.int64]:
-    """Return (tokens, 2): each token's characters of the second text without white space at its ends, else -1."""
-    of_second = np.array([number == 1 for number in encoded.sequence_ids(window)])
-    spans = np.array(encoded["offset_mapping"][window], dtype=np.int64).reshape(-1, 2)
-    spaces = [ord(character) for character in set(text) if character.isspace()]
-    solid = ~np.isin(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32), spaces)
+def _characters(encoded: Any, pair: NDArray[np.int64], second: Sequence[str]) -> NDArray[np.int64]:
+    """Return (total, 2): each token's characters of the second text without white space at its ends, else -1."""
+    # All texts in one, with a solid character after each, so that no search for one leaves its text.
+    whole = "".join(f"{text}|" for text in second)
+    base = np.cumsum([0, *(len(text) + 1 for text in second)])[pair]
+    shift = np.repeat(base, [len(encoding) for encoding in encoded.encodings])
+    of_second = np.array([n == 1 for encoding in encoded.encodings for n in encoding.sequence_ids], dtype=bool)
+    spans = np.array(list(chain.from_iterable(encoded["offset_mapping"])), dtype=np.int64).reshape(-1, 2)
+    spans = np.where(of_second[:, None], spans, 0) + shift[:, None]
+    spaces = [ord(character) for character in set(whole) if character.isspace()]
+    solid = ~np.isin(np.frombuffer(whole.encode("utf-32-le", "surrogatepass"), dtype=np.uint32), spaces)
     # The next character that is no white space, and the end of the last one before.
-    following = np.append(np.where(solid, np.arange(len(text)), len(text)), len(text))
-    following = np.minimum.accumulate(following[::-1])[::-1]
-    before = np.maximum.accumulate(np.insert(np.where(solid, np.arange(len(text)) + 1, 0), 0, 0))
-    spans = np.where(of_second[:, None], spans, 0)
+    places = np.arange(len(whole))
+    following = np.minimum.accumulate(np.where(solid, places, len(whole))[::-1])[::-1]
+    before = np.maximum.accumulate(np.insert(np.where(solid, places + 1, 0), 0, 0))
     trimmed = np.stack([following[spans[:, 0]], before[spans[:, 1]]], axis=1)
     kept = of_second & (trimmed[:, 0] < trimmed[:, 1])
-    return np.where(kept[:, None], trimmed, -1)
+    return np.where(kept[:, None], trimmed - shift[:, None], -1)

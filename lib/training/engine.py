@@ -57,6 +57,7 @@ class _Clock:
 
 
 _LOG = logging.getLogger(__name__)
+_RECENT = 5
 OnEpoch = Callable[[int, float], bool]
 
 
@@ -158,6 +159,8 @@ class _Training:
         self.outcome, self.clock = Outcome(), _Clock()
         self.best: dict[str, Tensor] = {}
         self.collapsed = 0
+        # Seconds of data to seconds of steps, a moving average over epochs.
+        self.ratio = 0.0
         self._started = time.perf_counter()
 
     @property
@@ -248,7 +251,8 @@ class _Training:
         data, self.gradients.data_seconds = waited + self.gradients.data_seconds, 0.0
         self.clock.data += data
         taken = time.perf_counter() - began
-        _LOG.info("epoch %d: loss %.4f, %.1f s, data/step %.4f", epoch, mean, taken, data / max(taken - data, 1e-9))
+        self.ratio += (data / max(taken - data, 1e-9) - self.ratio) / min(epoch, _RECENT)
+        _LOG.info("epoch %d: loss %.4f, %.1f s, data/step %.4f (moving average)", epoch, mean, taken, self.ratio)
         self.clock.tokens += int(lengths[windows].sum())
         return mean
 

@@ -2,10 +2,13 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from lib.augmentation import bank as banks
 from lib.augmentation.bank import Bank, Recipe, build
@@ -113,6 +116,17 @@ def test_low_weight_is_at_most_the_median_of_the_texts_words() -> None:
     assert weights.low(text, edits) == [True, False, True, False, False], "median 2.5; the unknown is not low"
     assert weights.low("The the the rain", [banks.Edit(0, 0, 3, "x")]) == [True], "three times 1.0 ties with rain"
     assert weights.low("unheard", [banks.Edit(0, 0, 7, "x")]) == [False]
+
+
+def test_checklist_changes_names_and_places_where_there_is_a_tagger(resources: Resources, tmp_path: Path) -> None:
+    script = Path(__file__).with_name("checklist_with_tagger.py")
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
+    command = [sys.executable, str(script), str(resources.lexicon), str(tmp_path / "tagger.pt")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = [line.split("|")[1] for line in done.stdout.splitlines() if line.startswith("None|")]
+    assert len(lines) == 6 and all("moved to" in line and line.endswith("and stayed") for line in lines)
+    assert any("John" not in line for line in lines) and any("Boston" not in line for line in lines)
 
 
 def test_heavy_methods_are_refused_by_name_and_unknown_ones_with_the_nearest() -> None:
