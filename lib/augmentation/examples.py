@@ -135,7 +135,10 @@ class Augmenter:
 
 
 def exposure(hyper: Mapping[str, float | str | bool | int]) -> dict[str, float]:
-    """Return how many times an epoch a training example meets each method, as the parameters of a trial have it."""
+    """Return how often an epoch gives a training example to each method, by the parameters of a trial.
+
+    With several methods of unequal weight for an example, drawn without replacement, this is approximate.
+    """
     if not hyper["aug.enabled"]:
         return dict.fromkeys(METHODS, 0.0)
     names = of_strategy(hyper["aug.strategy"])  # type: ignore[arg-type]
@@ -143,4 +146,5 @@ def exposure(hyper: Mapping[str, float | str | bool | int]) -> dict[str, float]:
     weights = {name: float(hyper[f"aug.weight_{name}"]) if custom else 1.0 for name in names}
     total = sum(weights.values()) or 1.0
     often = float(hyper["aug.p_apply"]) * int(hyper["aug.ops_per_sample"])
-    return {name: often * weights.get(name, 0.0) / total for name in METHODS}
+    most = float(hyper["aug.p_apply"])
+    return {name: min(most, often * weights.get(name, 0.0) / total) for name in METHODS}
