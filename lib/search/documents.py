@@ -50,7 +50,7 @@ class Counts(BaseModel):
 
 
 class MethodEffect(BaseModel):
-    """How an augmentation method's use goes with F1-macro over a study's completed trials.
+    """How an augmentation method's use goes with the first seed's F1-macro, over trials that trained it to its end.
 
     exposed: trials that could apply it. rho: Spearman's, with a 95 % interval; None where there is nothing to say.
     """

@@ -46,7 +46,7 @@ def stage_a(experiment: Experiment) -> StageA:
         space=experiment.settings.space,
         counts=counts(ended),
         trials=ranked[:KEPT],
-        augmentation=method_effects(results, experiment.settings.config.seed)
+        augmentation=method_effects(results, limits.epochs, experiment.settings.config.seed)
         if experiment.settings.space.augments
         else None,
     )
