@@ -6,10 +6,10 @@ from lib.augmentation.bank import BankManifest, Entry
 from lib.search.documents import MethodEffect
 
 _EXPLANATION = """\
-*rho*: Spearman's correlation of how often a trial of Stage A applies the method with the F1-macro of its first seed, and
-a 95 % bootstrap interval, over the trials that trained this seed to its end. The sampler chose the trials: a hint, no
-experiment. *changed*: share of (text, strength, variant) in which the method changed something. *refused*: edits that
-touched a reserved term. *applied*: examples changed in all trainings kept in results/{agent}/runs.
+*rho*: Spearman's correlation of how often a trial of Stage A applies the method with the F1-macro of its first seed,
+and a 95 % bootstrap interval, over the trials that trained this seed to its end. The sampler chose the trials: a
+hint, no experiment. *changed*: share of (text, strength, variant) in which the method changed something. *refused*:
+edits that touched a reserved term. *applied*: examples changed in all trainings kept in results/{agent}/runs.
 """
 
 
