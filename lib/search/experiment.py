@@ -238,8 +238,10 @@ class Experiment:
         seed = derive_seed(self.settings.config.seed, split.name)
         torch.manual_seed(seed)
         names = self.agent.backbones(hyper)
-        model, features = self.model(hyper)
+        features = self.features(hyper)
+        # Begun before the model is built: the first epoch's texts are then ready when it begins.
         augmentation = self.augmentation(hyper, features, split.train, seed) if hyper.augment else None
+        model, _ = self.model(hyper)
         lesson = Lesson(self.agent, self.examples, features, hyper, split.train, split.stop, augmentation)
         outcome = train(
             model,
@@ -275,14 +277,14 @@ class Experiment:
     def model(self, hyper: Hyperparameters) -> tuple[nn.Module, Features]:
         """Return an untrained model and what it reads. The heads' weights come from torch's global generator."""
         gc.collect()  # models refer to themselves: an earlier one's weights are not free before
-        features = self._features(hyper)
+        features = self.features(hyper)
         encoders = [
             self.backbones.encoder(name, tokens.vocabulary)
             for name, tokens in zip(self.agent.backbones(hyper), features.tokens, strict=True)
         ]
         return self.agent.model(encoders, features.tokens, hyper), features
 
-    def _features(self, hyper: Hyperparameters) -> Features:
+    def features(self, hyper: Hyperparameters) -> Features:
         """Return the features, remembering the last: seeds and folds of one configuration share them."""
         key = (self.agent.backbones(hyper), hyper.max_length, hyper.overlap, hyper.augment)
         if self._last is None or self._last[0] != key:

@@ -48,9 +48,9 @@ def make_bank(agent: str, processes: int) -> None:
 def trained(experiment: Experiment, hyper: Hyperparameters, ratios: list[float]) -> Outcome:
     """Train and return the outcome; ratios: of data to steps, an epoch each."""
     torch.manual_seed(0)
-    model, features = experiment.model(hyper)
-    split = experiment.development_split(0)
+    features, split = experiment.features(hyper), experiment.development_split(0)
     augmentation = experiment.augmentation(hyper, features, split.train, 0) if hyper.augment else None
+    model, _ = experiment.model(hyper)
     lesson = Lesson(experiment.agent, experiment.examples, features, hyper, split.train, split.stop[:8], augmentation)
     ratios.clear()
     return train(model, lesson, experiment.device, epochs=EPOCHS, patience=EPOCHS, seed=0)
