@@ -96,10 +96,10 @@ def variants(texts: Sequence[str], recipe: Recipe) -> Iterator[Variant]:
             level,
             derive_seed(0, text, recipe.method, level, number),
             augment,
-            reserved.spans(text),
+            spans,
             weights,
         )
-        for text in texts
+        for text, spans in ((text, reserved.spans(text)) for text in texts)
         for level, augment in augmenters
         for number in range(recipe.variants)
     )

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 # Words and punctuation apart; and what white space sets apart.
-FINE, WHOLE = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]"), re.compile(r"\S+")
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
+FINE, WHOLE = re.compile(rf"{_WORD.pattern}|[^\w\s]"), re.compile(r"\S+")
 
 
 class Edit(NamedTuple):
@@ -85,10 +85,15 @@ def keep(edits: Sequence[Edit], groups: Iterable[int]) -> list[Edit]:
     return [edit for edit in edits if edit.group in wanted]
 
 
+def _size(text: str, edit: Edit) -> int:
+    """Count the words an edit changes; one that only puts something in counts as one."""
+    return max(1, len(words(text[edit.start : edit.end])))
+
+
 def altered(text: str, new: str) -> int:
     """Count the words that are not as they were: in their places, or, where places shift, by edits."""
     before, after = words(text), words(new)
-    by_edits = sum(max(1, len(words(text[e.start : e.end]))) for e in difference(text, new, FINE))
+    by_edits = sum(_size(text, edit) for edit in difference(text, new, FINE))
     in_place = sum(a != b for a, b in zip(before, after, strict=False))
     return min(by_edits, in_place) if len(before) == len(after) else by_edits
 
@@ -106,7 +111,7 @@ def limited(edits: list[Edit], text: str, share: float, rng: np.random.Generator
     room = max(1, math.ceil(share * len(words(text)) - 1e-9))
     sizes: Counter[int] = Counter()
     for edit in edits:
-        sizes[edit.group] += max(1, len(words(text[edit.start : edit.end])))
+        sizes[edit.group] += _size(text, edit)
     kept: list[int] = []
     total = 0
     for group in rng.permutation(sorted(sizes)).tolist():

@@ -1,5 +1,6 @@
 """The seventeen methods by name, what each needs, and those that are refused."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,3 +68,8 @@ def check_method(name: str) -> None:
 def of_strategy(strategy: Strategy) -> tuple[str, ...]:
     """Name the methods a strategy draws from."""
     return tuple(n for n, method in METHODS.items() if strategy in {"all", "custom", method.library})
+
+
+def of_strategies(strategies: Iterable[Strategy]) -> list[str]:
+    """Name the methods that any of the strategies draws from, once each."""
+    return list(dict.fromkeys(name for strategy in strategies for name in of_strategy(strategy)))

@@ -289,11 +289,9 @@ def augment(options: Namespace) -> None:
 
 def _methods(config: Settings) -> list[str]:
     """Name the augmentation methods that the space may ask for."""
-    from lib.augmentation.methods import of_strategy
+    from lib.augmentation.methods import of_strategies
 
-    if not config.space.augments:
-        return []
-    return list(dict.fromkeys(name for strategy in config.space.strategies for name in of_strategy(strategy)))
+    return of_strategies(config.space.strategies) if config.space.augments else []
 
 
 def _reserved(config: Settings, criteria: dict[str, str]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from lib.agents import get_agent
 from lib.agents.base import Agent, Features
 from lib.augmentation.bank import Bank, BankManifest, path
 from lib.augmentation.examples import Augmenter
-from lib.augmentation.methods import of_strategy
+from lib.augmentation.methods import of_strategies
 from lib.corpus.splits import folds, split_posts
 from lib.corpus.store import Development, load_development
 from lib.errors import UserError
@@ -155,8 +155,7 @@ class Experiment:
 
     def _check_bank(self) -> None:
         manifest = self.results / self.agent.name / "augmentation" / "bank.json"
-        asked = {name for strategy in self.settings.space.strategies for name in of_strategy(strategy)}
-        lacking = sorted(asked - self.bank.methods.keys())
+        lacking = sorted(set(of_strategies(self.settings.space.strategies)) - self.bank.methods.keys())
         lacking += [
             name for name, e in self.bank.methods.items() if not path(self._cache / "augmentation", e.key).exists()
         ]
