@@ -68,8 +68,8 @@ bench-throughput: .venv/installed  ## the engine against a plain loop and the Hu
 	$(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS))
 	$(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS)) --agent evidence
 
-bench-f1: .venv/installed  ## do the engine and a plain fp32 loop reach the same F1? (five seeds)
-	$(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS)) --ways plain d --pairs 2000 --epochs 2 --runs 5 --f1
+bench-f1: .venv/installed  ## do the engine and a textbook fp32 loop reach the same F1? (five seeds)
+	$(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS)) --pairs 1500 --epochs 3 --runs 5 --f1
 
 bench-augmentation: .venv/installed  ## what augmentation costs a training (CORPUS=folder)
 	$(BENCH)/augmentation.py $(if $(CORPUS),--corpus $(CORPUS))

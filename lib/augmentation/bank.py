@@ -1,17 +1,8 @@
-"""The bank: what each method does to each text, computed once, ahead of training, and kept as edits.
+"""The bank: what each method does to each text, kept as edits; lib.augmentation.making makes it."""
 
-Keyed by (text, method, strength, variant). A variant's seed is derived from these, so that it does not matter how
-many processes compute them, or in which order.
-"""
-
-import multiprocessing
-import os
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,16 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from lib.augmentation.edits import FINE, WHOLE, Edit, altered, apply, difference, keep, limited, most, touches, words
-from lib.augmentation.libraries import Resources, make, seeded
-from lib.augmentation.reserved import Reserved, Weights
-from lib.files.atomic import replacing, write_json
+from lib.augmentation.edits import Edit
 from lib.files.documents import Document
-from lib.files.hashing import derive_seed
-
-FORMAT = 2
-_ATTEMPTS = 3
-_CHUNK = 64
 
 
 class Entry(BaseModel):
@@ -63,120 +46,6 @@ class BankManifest(Document):
     performance: dict[str, float]
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a method's variants are made."""
-
-    method: str
-    levels: tuple[float, ...]
-    variants: int
-    terms: tuple[str, ...]
-    resources: Resources
-
-
-@dataclass
-class Variant:
-    """The edits of one variant; low: whether each changes words of low weight only."""
-
-    edits: list[Edit]
-    low: list[bool]
-    refused: int = 0
-    error: str | None = None
-
-
-def variants(texts: Sequence[str], recipe: Recipe) -> Iterator[Variant]:
-    """Return the variants of each text: for each level, each number. They are made as they are asked for."""
-    reserved = Reserved(recipe.terms)
-    weights = Weights.read(recipe.resources.tfidf) if recipe.resources.tfidf is not None else Weights({})
-    augmenters = [(level, make(recipe.method, level, recipe.resources)) for level in recipe.levels]
-    return (
-        _variant(
-            text,
-            recipe.method,
-            level,
-            derive_seed(0, text, recipe.method, level, number),
-            augment,
-            spans,
-            weights,
-        )
-        for text, spans in ((text, reserved.spans(text)) for text in texts)
-        for level, augment in augmenters
-        for number in range(recipe.variants)
-    )
-
-
-def _variant(
-    text: str, method: str, level: float, seed: int, augment: Any, spans: list[tuple[int, int]], weights: Weights
-) -> Variant:
-    """Try a few seeds until something changes; many texts have no word that a method could change."""
-    variant = Variant([], [])
-    for attempt in range(_ATTEMPTS):
-        try:
-            new = seeded(augment, text, derive_seed(seed, attempt))
-        except Exception as error:  # of any kind: it is the library's, and counted
-            # Not the message: it may hold the text.
-            return Variant([], [], variant.refused, type(error).__name__)
-        edits = [edit for edit in difference(text, new, FINE) if not _only_spaced(text, edit, method)]
-        touching = {edit.group for edit in edits if touches(edit, spans)}
-        variant.refused += len(touching)
-        edits = keep(edits, {edit.group for edit in edits} - touching)
-        edits = limited(edits, text, level, np.random.default_rng(seed))
-        if edits and words(result := apply(text, edits)) and altered(text, result) <= most(text, level):
-            # Kept by whole words: then every word of a text that several methods changed is of one edit or of none.
-            variant.edits = difference(text, result, WHOLE)
-            variant.low = weights.low(text, variant.edits)
-            break
-    return variant
-
-
-def _only_spaced(text: str, edit: Edit, method: str) -> bool:
-    """Whether an edit only sets punctuation apart, as the libraries do when they put words together again."""
-    old = text[edit.start : edit.end]
-    same = "".join(old.split()) == "".join(edit.text.split())
-    return same and not (method == "split" and old.isalnum())
-
-
-@dataclass(frozen=True)
-class _Chunk:
-    """Some texts for a method, and how many seconds their variants took, without loading the library."""
-
-    texts: Sequence[str]
-    recipe: Recipe
-
-    def run(self) -> tuple[list[Variant], float]:
-        """Return the variants of the texts."""
-        made = variants(self.texts, self.recipe)
-        began = time.perf_counter()
-        return list(made), time.perf_counter() - began
-
-
-def build(
-    texts: Sequence[str],
-    recipes: Mapping[str, Recipe],
-    cache: Path,
-    processes: int,
-    done: Callable[[str], None] = lambda _: None,
-) -> None:
-    """Compute the variants that are not in the cache yet.
-
-    recipes: by key, see `path` and `facts` for the files. done: called with the key of each that is finished.
-    """
-    chunks = [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
-    missing = {key: recipe for key, recipe in recipes.items() if not facts(cache, key).exists()}
-    # The libraries choose from sets of words, whose order depends on the hash seed of the process.
-    os.environ["PYTHONHASHSEED"] = "0"
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        # All methods at once: loading a library takes a process many seconds.
-        running = {
-            key: [pool.submit(_Chunk.run, _Chunk(chunk, recipe)) for chunk in chunks]
-            for key, recipe in missing.items()
-        }
-        for key, futures in running.items():
-            results = [future.result() for future in futures]
-            _keep(cache, key, [variant for made, _ in results for variant in made], sum(s for _, s in results))
-            done(key)
-
-
 def path(cache: Path, key: str) -> Path:
     """Return where variants are kept."""
     return cache / f"{key}.npz"
@@ -185,41 +54,6 @@ def path(cache: Path, key: str) -> Path:
 def facts(cache: Path, key: str) -> Path:
     """Return where their counts are kept; written last, so that it says the variants are whole."""
     return cache / f"{key}.json"
-
-
-def _keep(cache: Path, key: str, made: Sequence[Variant], seconds: float) -> None:
-    _write(path(cache, key), made)
-    changed = sum(bool(variant.edits) for variant in made)
-    counts = {
-        "changed": changed,
-        "unchanged": len(made) - changed,
-        "refused": sum(variant.refused for variant in made),
-        "errors": dict(Counter(variant.error for variant in made if variant.error is not None)),
-        "performance": {
-            "milliseconds_per_variant": round(1000 * seconds / max(1, len(made)), 3),
-            "bytes": path(cache, key).stat().st_size,
-        },
-    }
-    write_json(facts(cache, key), counts)
-
-
-def _write(to: Path, made: Sequence[Variant]) -> None:
-    edits = [edit for variant in made for edit in variant.edits]
-    replacements = [edit.text.encode() for edit in edits]
-    brought = sorted({word for edit in edits for word in edit.text.split()})
-    with replacing(to) as temporary:
-        np.savez_compressed(
-            temporary,
-            allow_pickle=False,
-            rows=np.cumsum([0, *(len(variant.edits) for variant in made)], dtype=np.int64),
-            group=np.array([edit.group for edit in edits], dtype=np.int32),
-            start=np.array([edit.start for edit in edits], dtype=np.int32),
-            end=np.array([edit.end for edit in edits], dtype=np.int32),
-            low=np.array([low for variant in made for low in variant.low], dtype=bool),
-            text=np.frombuffer(b"".join(replacements), dtype=np.uint8),
-            offsets=np.cumsum([0, *map(len, replacements)], dtype=np.int64),
-            words=np.frombuffer("\n".join(brought).encode(), dtype=np.uint8),
-        )
 
 
 class Bank:
@@ -234,20 +68,29 @@ class Bank:
         with np.load(self._file) as kept:
             return dict(kept)
 
-    def variant(self, text: int, level: float, number: int, *, only_low: bool) -> list[Edit]:
-        """Return the edits of variant `number` of a text. only_low: those that change words of low weight only."""
+    @cached_property
+    def _brought(self) -> bytes:
+        return self._arrays["text"].tobytes()
+
+    def variants(
+        self, texts: NDArray[np.int64], level: float, numbers: NDArray[np.int64], *, only_low: bool
+    ) -> list[list[Edit]]:
+        """Return the edits of variant `numbers[i]` of text `texts[i]`. only_low: those that change words of low
+        weight only."""
         kept = self._arrays
-        row = (text * len(self._levels) + self._levels.index(level)) * self.number + number
-        first, last = kept["rows"][row : row + 2].tolist()
-        part = slice(first, last)
-        offsets = kept["offsets"][first : last + 1].tolist()
-        brought = kept["text"][offsets[0] : offsets[-1]].tobytes()
-        columns = (kept[name][part].tolist() for name in ("group", "start", "end", "low"))
-        return [
-            Edit(group, start, end, brought[a - offsets[0] : b - offsets[0]].decode())
-            for group, start, end, low, a, b in zip(*columns, offsets, offsets[1:], strict=False)
-            if low or not only_low
+        rows = (texts * len(self._levels) + self._levels.index(level)) * self.number + numbers
+        first, count = kept["rows"][rows], kept["rows"][rows + 1] - kept["rows"][rows]
+        until = np.cumsum(count)
+        # All edits of all rows, one after the other: each row's first, and as many more as it has.
+        at = np.repeat(first - until + count, count) + np.arange(count.sum())
+        columns = [kept[name][at].tolist() for name in ("group", "start", "end", "low")]
+        begin, end = kept["offsets"][at].tolist(), kept["offsets"][at + 1].tolist()
+        edits = [
+            Edit(group, start, stop, self._brought[a:b].decode()) if low or not only_low else None
+            for group, start, stop, low, a, b in zip(*columns, begin, end, strict=True)
         ]
+        parts = pairwise([0, *until.tolist()])
+        return [[edit for edit in edits[a:b] if edit is not None] for a, b in parts]
 
     def words(self) -> set[str]:
         """Return every word that an edit puts in."""

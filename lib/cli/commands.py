@@ -16,7 +16,6 @@ from lib.files.reading import read_json
 from lib.settings.load import Settings, json_schema, load_settings, merge, read_settings, read_yaml, save_settings
 
 if TYPE_CHECKING:
-    from lib.augmentation.bank import Entry, Recipe
     from lib.augmentation.libraries import Resources
     from lib.corpus.store import Development
     from lib.search.experiment import Experiment
@@ -154,13 +153,19 @@ def lexicon(options: Namespace) -> None:
 def augmentation_bank(options: Namespace) -> None:
     """Compute what every method that the space may ask for does to an agent's texts."""
     from lib.agents import get_agent
-    from lib.augmentation.bank import BankManifest, Recipe, build
-    from lib.augmentation.examples import bank_texts
+    from lib.augmentation.bank import BankManifest, facts
+    from lib.augmentation.examples import Texts
+    from lib.augmentation.lexicon import Lexicon
+    from lib.augmentation.making import Recipe, build, entry, key
+    from lib.corpus.store import CorpusManifest
+    from lib.corpus.tfidf import TfidfManifest
 
     began, started, config = time.perf_counter(), now(), read_settings(options.settings)
     development, agent = _development(options), get_agent(options.agent)
     examples = agent.examples(development, unannotated=config.config.corpus.unannotated, seed=config.config.seed)
-    texts = bank_texts(examples, whole=not agent.reads_posts)
+    texts = Texts(examples, whole=not agent.reads_posts).unique
+    of_tfidf = TfidfManifest.read(_in(options, "tfidf/manifest.json")).key
+    of_lexicon = Lexicon.read(options.results / "lexicon" / "lexicon.json").fingerprint
     recipes = {}
     for method in _methods(config):
         recipe = Recipe(
@@ -170,16 +175,19 @@ def augmentation_bank(options: Namespace) -> None:
             terms=_reserved(config, development.criteria),
             resources=_resources(options, config, _in(options, "tfidf")),
         )
-        recipes[_bank_key(options, config, recipe, texts)] = recipe
+        recipes[key(recipe, texts, tfidf=of_tfidf, lexicon=of_lexicon)] = recipe
     cache = options.results / "cache" / "augmentation"
     ready: list[str] = []
 
-    def done(key: str) -> None:
-        ready.append(key)
-        _say(f"augmentation {options.agent} {len(ready)}/{len(recipes)}  {_counts(cache, recipes[key].method, key)}")
+    def done(name: str) -> None:
+        ready.append(name)
+        counts = _counts(recipes[name].method, read_json(facts(cache, name)))
+        _say(f"augmentation {options.agent} {len(ready)}/{len(recipes)}  {counts}")
 
     build(texts, recipes, cache, options.processes, done)
-    entries = {recipe.method: _entry(options, recipe, key, texts, cache) for key, recipe in recipes.items()}
+    # Only a generated corpus' texts may be shown.
+    show = CorpusManifest.read(options.results / "corpus" / "corpus.json").generated
+    entries = {recipe.method: entry(recipe, name, texts, cache, show=show) for name, recipe in recipes.items()}
     size = sum(entry.performance["bytes"] for entry in entries.values())
     seconds = round(time.perf_counter() - began, 2)
     BankManifest(
@@ -198,61 +206,17 @@ def augmentation_bank(options: Namespace) -> None:
     )
 
 
-def _bank_key(options: Namespace, config: Settings, recipe: "Recipe", texts: list[str]) -> str:
-    """Return the hash of all that a method's variants depend on."""
-    from lib.augmentation.bank import FORMAT
-    from lib.augmentation.lexicon import Lexicon
-    from lib.corpus.tfidf import TfidfManifest
-    from lib.files.hashing import hash_value
-
-    versions = _provenance(config, "", "").packages
-    parts = [
-        FORMAT,
-        recipe.method,
-        recipe.levels,
-        recipe.variants,
-        recipe.terms,
-        recipe.resources.equivalents,
-        str(recipe.resources.ner),
-        TfidfManifest.read(_in(options, "tfidf/manifest.json")).key,
-        Lexicon.read(options.results / "lexicon" / "lexicon.json").fingerprint,
-        [versions[name] for name in ("nlpaug", "textattack", "nltk")],
-        texts,
-    ]
-    return hash_value(parts, 24)
-
-
-def _counts(cache: Path, method: str, key: str) -> str:
-    from lib.augmentation.bank import facts
-
-    found = read_json(facts(cache, key))
+def _counts(method: str, found: dict[str, Any]) -> str:
     return (
         f"{method}: {found['changed']} of {found['changed'] + found['unchanged']} changed,"
         f" {sum(found['errors'].values())} errors, {found['performance']['milliseconds_per_variant']:.1f} ms each"
     )
 
 
-def _entry(options: Namespace, recipe: "Recipe", key: str, texts: list[str], cache: Path) -> "Entry":
-    from lib.augmentation.bank import Bank, Entry, facts, path
-    from lib.augmentation.edits import apply
-    from lib.corpus.store import CorpusManifest
-
-    examples: list[tuple[str, str]] = []
-    if CorpusManifest.read(options.results / "corpus" / "corpus.json").generated:
-        bank = Bank(path(cache, key), recipe.levels, recipe.variants)
-        made = ((t, bank.variant(i, recipe.levels[-1], 0, only_low=False)) for i, t in enumerate(texts))
-        changed = [(text, apply(text, edits)) for text, edits in made if edits]
-        examples = changed[:: max(1, len(changed) // 3)][:3]
-    note = None
-    if recipe.method == "checklist" and recipe.resources.ner is None:
-        note = "names and places stay as they are, no tagger is configured (augmentation.ner)"
-    return Entry(key=key, note=note, examples=examples, **read_json(facts(cache, key)))
-
-
 def augment(options: Namespace) -> None:
     """Show what a method does to a text."""
-    from lib.augmentation.bank import Recipe, variants
     from lib.augmentation.edits import apply
+    from lib.augmentation.making import Recipe, variants
     from lib.augmentation.methods import METHODS, check_method
     from lib.corpus.store import load_development
 
@@ -268,7 +232,7 @@ def augment(options: Namespace) -> None:
         raise UserError(
             f"{options.results / 'lexicon'} is missing; 'snakemake --cores 1 results/lexicon/lexicon.json'"
         )
-    if "PYTHONHASHSEED" not in os.environ:  # the libraries choose from sets, see lib.augmentation.bank
+    if "PYTHONHASHSEED" not in os.environ:  # the libraries choose from sets, see lib.augmentation.making
         os.execve(sys.executable, [sys.executable, "-m", "lib", *sys.argv[1:]], os.environ | {"PYTHONHASHSEED": "0"})
     corpus = options.results / "corpus"
     criteria = load_development(corpus).criteria if (corpus / "corpus.json").exists() else {}

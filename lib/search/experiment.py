@@ -15,7 +15,7 @@ from torch import nn
 from lib.agents import get_agent
 from lib.agents.base import Agent, Features
 from lib.augmentation.bank import Bank, BankManifest, path
-from lib.augmentation.examples import Augmenter
+from lib.augmentation.examples import Augmenter, Texts
 from lib.augmentation.methods import of_strategies
 from lib.corpus.splits import folds, split_posts
 from lib.corpus.store import Development, load_development
@@ -38,7 +38,7 @@ from lib.training.prediction import predict
 from lib.training.process import set_threads
 
 # Raised when the engine would give other numbers for the same hyper-parameters: old runs are then not reused.
-ENGINE = 9
+ENGINE = 10
 
 
 class Run(Document):
@@ -128,6 +128,10 @@ class Experiment:
     def _banks(self) -> dict[str, Bank]:
         bank, folder = self.bank, self._cache / "augmentation"
         return {name: Bank(path(folder, e.key), bank.levels, bank.variants) for name, e in bank.methods.items()}
+
+    @cached_property
+    def _texts(self) -> Texts:
+        return Texts(self.examples, whole=not self.agent.reads_posts)
 
     @cached_property
     def _new_words(self) -> list[str]:
@@ -296,7 +300,7 @@ class Experiment:
         self, hyper: Hyperparameters, features: Features, train: NDArray[np.int64], seed: int
     ) -> Augmentation:
         """Return what augments the texts of examples[train]."""
-        augmenter = Augmenter(self._banks, self.examples, hyper, whole=not self.agent.reads_posts, seed=seed)
+        augmenter = Augmenter(self._banks, self._texts, hyper, seed=seed)
 
         def tokenize(examples: Examples) -> Features:
             return more_features(self.agent, examples, hyper, self.backbones, features, self.examples.first)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from lib.augmentation.bank import Recipe, variants
 from lib.augmentation.edits import apply
 from lib.augmentation.libraries import Resources, _stay_at_home
+from lib.augmentation.making import Recipe, variants
 
 lexicon, file = map(Path, sys.argv[1:])
 _stay_at_home(lexicon)

@@ -7,10 +7,11 @@ import pytest
 import torch
 from conftest import agent_commands, params, tiny_settings
 
-from lib.augmentation import bank as banks
-from lib.augmentation.bank import BankManifest, Entry, Recipe
-from lib.augmentation.examples import bank_texts
+from lib.augmentation import making
+from lib.augmentation.bank import BankManifest, Entry, facts, path
+from lib.augmentation.examples import Texts
 from lib.augmentation.libraries import Resources
+from lib.augmentation.making import Recipe
 from lib.augmentation.methods import METHODS
 from lib.cli.main import main
 from lib.errors import UserError
@@ -34,13 +35,13 @@ def experiment(agent: str) -> Experiment:
     )
     save_settings(settings, "results/settings.json")
     made = Experiment(read_settings("results/settings.json"), agent, Path("results"))
-    texts = bank_texts(made.examples, whole=not made.agent.reads_posts)
+    texts = Texts(made.examples, whole=not made.agent.reads_posts).unique
     cache, entries = Path("results/cache/augmentation"), {}
     for method in METHODS:
         recipe = Recipe(method, (LEVEL,), 2, ("sleep",), Resources(Path("nowhere")))
-        banks._keep(cache, f"{agent}-{method}", list(banks.variants(texts, recipe)), 1.0)
-        facts = read_json(banks.facts(cache, f"{agent}-{method}"))
-        entries[method] = Entry(key=f"{agent}-{method}", note=None, examples=[], **facts)
+        making._keep(cache, f"{agent}-{method}", list(making.variants(texts, recipe)), 1.0)
+        counts = read_json(facts(cache, f"{agent}-{method}"))
+        entries[method] = Entry(key=f"{agent}-{method}", note=None, examples=[], **counts)
     BankManifest(
         provenance=provenance(config_hash="", corpus_hash="", seed=0, device="cpu", started=now()),
         agent=agent,
@@ -62,7 +63,7 @@ def zebra(method: str, level: float, resources: Resources):
 
 @pytest.fixture(autouse=True)
 def cheap(monkeypatch: pytest.MonkeyPatch, copy_of_finished: Path) -> None:
-    monkeypatch.setattr(banks, "make", zebra)
+    monkeypatch.setattr(making, "make", zebra)
 
 
 def chosen(agent: str, **more: object) -> dict:
@@ -141,7 +142,7 @@ def test_more_windows_than_were_planned_do_not_overrun_the_schedule() -> None:
 def test_a_bank_that_lacks_something_is_refused_at_the_start(capsys) -> None:
     made = experiment("criteria")
     made.check()
-    banks.path(Path("results/cache/augmentation"), "criteria-ocr").unlink()
+    path(Path("results/cache/augmentation"), "criteria-ocr").unlink()
     with pytest.raises(UserError, match=r"bank.json: no texts augmented by ocr; remove it to have them made anew"):
         made.check()
     Path("results/criteria/augmentation/bank.json").unlink()

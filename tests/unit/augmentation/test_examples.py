@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.augmentation.edits import WHOLE, Edit, apply, difference
-from lib.augmentation.examples import Augmenter, bank_texts, exposure, pieces
+from lib.augmentation.examples import Augmenter, Texts, exposure, pieces
 from lib.augmentation.methods import METHODS
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples
@@ -29,8 +29,9 @@ class Shouting:
         words = [word.upper() + self.marks if i % 2 else word for i, word in enumerate(text.split())]
         return " ".join(["oh", *words])
 
-    def variant(self, text: int, level: float, number: int, *, only_low: bool) -> list[Edit]:
-        return [] if only_low else difference(self.texts[text], self.shout(self.texts[text]), WHOLE)
+    def variants(self, texts: np.ndarray, level: float, numbers: np.ndarray, *, only_low: bool) -> list[list[Edit]]:
+        asked = [self.texts[text] for text in texts]
+        return [[] if only_low else difference(text, self.shout(text), WHOLE) for text in asked]
 
 
 @st.composite
@@ -52,8 +53,9 @@ def hyper(**more: object) -> Hyperparameters:
 def test_an_answer_is_where_its_augmented_text_is(post: tuple[str, list[tuple[int, int]]]) -> None:
     text, answers = post
     old = examples(text, answers)
-    bank = Shouting(bank_texts(old, whole=False))
-    augmenter = Augmenter(dict.fromkeys(METHODS, bank), old, hyper(), whole=False, seed=1)
+    texts = Texts(old, whole=False)
+    bank = Shouting(texts.unique)
+    augmenter = Augmenter(dict.fromkeys(METHODS, bank), texts, hyper(), seed=1)
     new = augmenter.epoch(np.array([0]), 1).examples
     for (a, b), (c, d) in zip(answers, new.answers[0], strict=True):
         # What the answer becomes if it is augmented on its own, piece by piece.
@@ -81,7 +83,7 @@ def test_the_same_seed_and_epoch_give_the_same_texts_and_others_do_not() -> None
     banks = {name: Shouting([text], marks=name) for name in METHODS}
 
     def drawn(seed: int, epoch: int, **more: object):
-        augmenter = Augmenter(banks, old, hyper(**{"aug.p_apply": 0.3} | more), whole=True, seed=seed)
+        augmenter = Augmenter(banks, Texts(old, whole=True), hyper(**{"aug.p_apply": 0.3} | more), seed=seed)
         return augmenter.epoch(np.arange(100), epoch)
 
     first = drawn(1, 1)
@@ -98,7 +100,7 @@ def test_strategies_and_the_guard_decide_which_methods_are_drawn() -> None:
     banks = {name: Shouting([text]) for name in METHODS}
 
     def used(**more: object) -> set[str]:
-        return set(Augmenter(banks, old, hyper(**more), whole=True, seed=0).epoch(np.arange(50), 1).applied)
+        return set(Augmenter(banks, Texts(old, whole=True), hyper(**more), seed=0).epoch(np.arange(50), 1).applied)
 
     assert {METHODS[name].library for name in used(**{"aug.strategy": "textattack"})} == {"textattack"}
     only = {f"aug.weight_{name}": 0.0 for name in METHODS} | {"aug.strategy": "custom"}

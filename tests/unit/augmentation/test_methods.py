@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from lib.augmentation import bank as banks
-from lib.augmentation.bank import Bank, Recipe, build
-from lib.augmentation.edits import altered, apply, words
+from lib.augmentation import making
+from lib.augmentation.bank import Bank, facts, path
+from lib.augmentation.edits import Edit, altered, apply, words
 from lib.augmentation.lexicon import Lexicon, check_methods, prepare
 from lib.augmentation.libraries import Resources
+from lib.augmentation.making import Recipe, build
 from lib.augmentation.methods import METHODS, REFUSED, check_method, of_strategy
 from lib.augmentation.reserved import Reserved, Weights
 from lib.corpus.tfidf import build as build_tfidf
@@ -49,7 +50,7 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> Resources:
 def make_all(texts: list[str], resources: Resources, cache: Path, processes: int) -> dict[str, Bank]:
     recipes = {name: Recipe(name, LEVELS, 2, TERMS, resources) for name in METHODS}
     build(texts, recipes, cache, processes)
-    return {name: Bank(banks.path(cache, name), LEVELS, 2) for name in METHODS}
+    return {name: Bank(path(cache, name), LEVELS, 2) for name in METHODS}
 
 
 @pytest.fixture(scope="module")
@@ -59,30 +60,24 @@ def made(resources: Resources, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 
 def variants(bank: Bank, level: float, texts: list[str]) -> list[tuple[str, str]]:
-    found = []
-    for row, text in enumerate(texts):
-        for number in range(2):
-            found.append((text, apply(text, bank.variant(row, level, number, only_low=False))))
-    return found
+    rows, numbers = np.repeat(np.arange(len(texts)), 2), np.tile([0, 1], len(texts))
+    edits = bank.variants(rows, level, numbers, only_low=False)
+    return [(texts[row], apply(texts[row], of_row)) for row, of_row in zip(rows, edits, strict=True)]
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_method_changes_texts_within_its_strength_and_leaves_terms_alone(made, method: str) -> None:
     banks_of, cache = made
-    counts = read_json(banks.facts(cache, method))
+    counts = read_json(facts(cache, method))
     assert counts["errors"] == {} and counts["changed"] + counts["unchanged"] == len(TEXTS) * len(LEVELS) * 2
     changed = 0
     for level in LEVELS:
-        for row, text in enumerate(TEXTS):
-            for number in range(2):
-                edits = banks_of[method].variant(row, level, number, only_low=False)
-                new = apply(text, edits)
-                changed += new != text
-                assert words(new), "never empty"
-                assert bool(edits) == (new != text)
-                assert altered(text, new) <= max(2, int(np.ceil(level * len(words(text))))), "a swap has two"
-                for term in TERMS:
-                    assert len(Reserved([term]).spans(new)) >= len(Reserved([term]).spans(text)), (term, new)
+        for text, new in variants(banks_of[method], level, TEXTS):
+            changed += new != text
+            assert words(new), "never empty"
+            assert altered(text, new) <= max(2, int(np.ceil(level * len(words(text))))), "a swap has two"
+            for term in TERMS:
+                assert len(Reserved([term]).spans(new)) >= len(Reserved([term]).spans(text)), (term, new)
     assert changed >= 4, "it does what it is for"
 
 
@@ -104,18 +99,18 @@ def test_an_error_of_a_library_is_counted_by_kind_without_its_text(monkeypatch, 
     def fail(text: str) -> str:
         raise RuntimeError(text)
 
-    monkeypatch.setattr(banks, "make", lambda *_: fail)
-    (variant,) = banks.variants(["my secret"], Recipe("ocr", (0.1,), 1, (), resources))
+    monkeypatch.setattr(making, "make", lambda *_: fail)
+    (variant,) = making.variants(["my secret"], Recipe("ocr", (0.1,), 1, (), resources))
     assert variant.error == "RuntimeError" and variant.edits == []
 
 
 def test_low_weight_is_at_most_the_median_of_the_texts_words() -> None:
     weights = Weights({"the": 1.0, "rain": 3.0, "never": 2.0, "ends": 4.0})
     text = "The rain never ends, unheard"
-    edits = [banks.Edit(0, start, end, "x") for start, end in ((0, 3), (4, 8), (9, 14), (15, 20), (21, 28))]
+    edits = [Edit(0, start, end, "x") for start, end in ((0, 3), (4, 8), (9, 14), (15, 20), (21, 28))]
     assert weights.low(text, edits) == [True, False, True, False, False], "median 2.5; the unknown is not low"
-    assert weights.low("The the the rain", [banks.Edit(0, 0, 3, "x")]) == [True], "three times 1.0 ties with rain"
-    assert weights.low("unheard", [banks.Edit(0, 0, 7, "x")]) == [False]
+    assert weights.low("The the the rain", [Edit(0, 0, 3, "x")]) == [True], "three times 1.0 ties with rain"
+    assert weights.low("unheard", [Edit(0, 0, 7, "x")]) == [False]
 
 
 def test_checklist_changes_names_and_places_where_there_is_a_tagger(resources: Resources, tmp_path: Path) -> None:
