@@ -21,7 +21,7 @@ from lib.files.hashing import hash_value
 _LEAST_ROOM = 4
 # A tokenizer's truncation is a state of it: two threads that set it disturb each other.
 _ONE_AT_A_TIME = Lock()
-_FORMAT = 4  # of the files in the cache
+_FORMAT = 5  # of the files in the cache
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class Tokens:
     """Windows of tokenised pairs, one after the other. A pair that is cut, not windowed, has one window.
 
     ids, types: (total,). offsets: (windows + 1,) where each window starts. pair: (windows,) whose window it is.
-    start, end: (total,) the characters of the pair's second text that a token stands for; -1 for any other token.
+    start, end: (total,) the characters of the pair's second text that a token stands for; -1 for any other token. Of
+    pairs that are cut nobody asks for characters: there both are 0 for a token of the second text.
     Ids are places in `vocabulary`, (size,), the tokenizer's ids that occur, ascending; the encoder is trimmed to it.
     """
 
@@ -238,26 +239,32 @@ def _encode(
     max_length: int,
     stride: int | None,
 ) -> dict[str, NDArray[Any]]:
-    windows: dict[str, Any] = {}
-    if stride is not None:
-        windows = {"return_overflowing_tokens": True, "stride": stride}
+    cut: dict[str, Any] = {"truncation": "only_second", "max_length": max_length}
     with _ONE_AT_A_TIME:
-        encoded = tokenizer(
-            list(first),
-            list(second),
-            truncation="only_second",
-            max_length=max_length,
-            return_attention_mask=False,
-            return_offsets_mapping=True,
-            **windows,
-        )
-    ids = encoded["input_ids"]
-    pair = np.array(encoded.get("overflow_to_sample_mapping", range(len(ids))), dtype=np.int64)
-    spans = _characters(encoded, pair, second)
-    typed = "token_type_ids" in tokenizer.model_input_names
+        if stride is None:
+            tokenizer("", "", **cut)  # sets the truncation; without characters it is then much faster by itself
+            encodings = tokenizer.backend_tokenizer.encode_batch_fast(list(zip(first, second, strict=True)))
+            pair = np.arange(len(encodings))
+        else:
+            encoded = tokenizer(
+                list(first),
+                list(second),
+                **cut,
+                return_overflowing_tokens=True,
+                stride=stride,
+                return_attention_mask=False,
+            )
+            encodings, pair = encoded.encodings, np.array(encoded["overflow_to_sample_mapping"], dtype=np.int64)
+    ids = [encoding.ids for encoding in encodings]
+    of_second = np.array([n == 1 for encoding in encodings for n in encoding.sequence_ids], dtype=bool)
+    if stride is None:
+        spans = np.repeat(np.where(of_second, 0, -1)[:, None], 2, axis=1)
+    else:
+        spans = _characters(encodings, of_second, pair, second)
+    types = [encoding.type_ids for encoding in encodings] if "token_type_ids" in tokenizer.model_input_names else []
     return {
-        "ids": np.concatenate(ids).astype(np.int64),
-        "types": (np.concatenate(encoded["token_type_ids"]) if typed else np.zeros(0)).astype(np.int8),
+        "ids": np.fromiter(chain.from_iterable(ids), dtype=np.int64),
+        "types": np.fromiter(chain.from_iterable(types), dtype=np.int8),
         "offsets": np.cumsum([0, *map(len, ids)], dtype=np.int64),
         "pair": pair,
         "start": spans[:, 0].astype(np.int32),
@@ -265,14 +272,16 @@ def _encode(
     }
 
 
-def _characters(encoded: Any, pair: NDArray[np.int64], second: Sequence[str]) -> NDArray[np.int64]:
+def _characters(
+    encodings: Sequence[Any], of_second: NDArray[np.bool_], pair: NDArray[np.int64], second: Sequence[str]
+) -> NDArray[np.int64]:
     """Return (total, 2): each token's characters of the second text without white space at its ends, else -1."""
     # All texts in one, with a solid character after each, so that no search for one leaves its text.
     whole = "".join(f"{text}|" for text in second)
     base = np.cumsum([0, *(len(text) + 1 for text in second)])[pair]
-    shift = np.repeat(base, [len(encoding) for encoding in encoded.encodings])
-    of_second = np.array([n == 1 for encoding in encoded.encodings for n in encoding.sequence_ids], dtype=bool)
-    spans = np.array(list(chain.from_iterable(encoded["offset_mapping"])), dtype=np.int64).reshape(-1, 2)
+    shift = np.repeat(base, [len(encoding) for encoding in encodings])
+    flat = chain.from_iterable(chain.from_iterable(encoding.offsets for encoding in encodings))
+    spans = np.fromiter(flat, dtype=np.int64).reshape(-1, 2)
     spans = np.where(of_second[:, None], spans, 0) + shift[:, None]
     spaces = [ord(character) for character in set(whole) if character.isspace()]
     solid = ~np.isin(np.frombuffer(whole.encode("utf-32-le", "surrogatepass"), dtype=np.uint32), spaces)
