@@ -48,6 +48,7 @@ wildcard_constraints:
     backbone="|".join(SETTINGS.backbones),
     candidate=r"\d+",
     fold=r"\d+",
+    worker=r"\d+",
 
 
 def part(*names):

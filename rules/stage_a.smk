@@ -1,13 +1,39 @@
 """Stage A: TPE + ASHA over the whole space."""
 
 
-rule stage_a:
-    """Search the whole space; keep the fifty best configurations. Continues the study in results/{agent}/studies."""
+rule stage_a_worker:
+    """Do trials of the study in results/{agent}/studies (TPE + ASHA) until it has its budget."""
     input:
         corpus="results/corpus/corpus.json",
         tfidf="results/{agent}/tfidf/manifest.json",
         backbones=BACKBONES,
         bank=BANK,
+    output:
+        "results/{agent}/stage_a/worker-{worker}.json",
+    log:
+        "results/{agent}/logs/stage_a/worker-{worker}.log",
+    benchmark:
+        "results/{agent}/benchmarks/stage_a/worker-{worker}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: THREADS * SETTINGS.config.trials_per_gpu
+    resources:
+        gpu=gpus(),
+        mem_mb=16000 * SETTINGS.config.trials_per_gpu,
+        runtime=10080,
+    params:
+        settings=training("stage_a"),
+    shell:
+        "python -m lib stage-a-worker {wildcards.agent} --output {output} --log {log}"
+
+
+rule stage_a:
+    """Keep the fifty best configurations."""
+    input:
+        workers=expand(
+            "results/{{agent}}/stage_a/worker-{worker}.json",
+            worker=range(SETTINGS.config.workers),
+        ),
     output:
         top="results/{agent}/stage_a_top50.json",
         picture=report(
@@ -21,11 +47,9 @@ rule stage_a:
         "results/{agent}/benchmarks/stage_a.tsv"
     conda:
         "../envs/environment.yaml"
-    threads: THREADS
     resources:
-        gpu=gpus(),
-        mem_mb=16000,
-        runtime=10080,
+        mem_mb=4000,
+        runtime=60,
     params:
         settings=training("stage_a"),
     shell:

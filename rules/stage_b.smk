@@ -1,13 +1,40 @@
 """Stage B: NSGA-II, F1-macro against calibration."""
 
 
-rule stage_b:
-    """Search for the Pareto front, seeded with the best of Stage A."""
+rule stage_b_worker:
+    """Do trials of the study (NSGA-II), the best of Stage A first, until it has its budget."""
     input:
         corpus="results/corpus/corpus.json",
         backbones=BACKBONES,
         bank=BANK,
         top="results/{agent}/stage_a_top50.json",
+    output:
+        "results/{agent}/stage_b/worker-{worker}.json",
+    log:
+        "results/{agent}/logs/stage_b/worker-{worker}.log",
+    benchmark:
+        "results/{agent}/benchmarks/stage_b/worker-{worker}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: THREADS * SETTINGS.config.trials_per_gpu
+    resources:
+        gpu=gpus(),
+        mem_mb=16000 * SETTINGS.config.trials_per_gpu,
+        runtime=10080,
+    params:
+        settings=training("stage_b"),
+    shell:
+        "python -m lib stage-b-worker {wildcards.agent} --output {output} --log {log}"
+
+
+rule stage_b:
+    """Rank all configurations by non-domination: the first rank is the Pareto front."""
+    input:
+        top="results/{agent}/stage_a_top50.json",
+        workers=expand(
+            "results/{{agent}}/stage_b/worker-{worker}.json",
+            worker=range(SETTINGS.config.workers),
+        ),
     output:
         pareto="results/{agent}/stage_b_pareto.json",
         picture=report(
@@ -21,11 +48,9 @@ rule stage_b:
         "results/{agent}/benchmarks/stage_b.tsv"
     conda:
         "../envs/environment.yaml"
-    threads: THREADS
     resources:
-        gpu=gpus(),
-        mem_mb=16000,
-        runtime=10080,
+        mem_mb=4000,
+        runtime=60,
     params:
         settings=training("stage_b"),
     shell:

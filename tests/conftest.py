@@ -91,13 +91,20 @@ def agent_commands(agent: str) -> list[str]:
     folds = [f"stage-c-fold {agent} --candidate {c} --fold {f}" for c in range(2) for f in range(2)]
     return [
         f"tfidf {agent}",
-        f"stage-a {agent} --log results/{agent}/logs/stage_a.log",
+        worker("a", agent) + f" --log results/{agent}/logs/stage_a.log",
+        f"stage-a {agent}",
+        worker("b", agent),
         f"stage-b {agent}",
         f"stage-c-candidates {agent}",
         *folds,
         f"stage-c-baseline {agent}",
         f"stage-c {agent}",
     ]
+
+
+def worker(stage: str, agent: str = "criteria") -> str:
+    """The command that does a stage's trials."""
+    return f"stage-{stage}-worker {agent} --output results/{agent}/stage_{stage}/worker-0.json"
 
 
 @pytest.fixture

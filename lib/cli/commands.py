@@ -6,6 +6,7 @@ import sys
 import time
 from argparse import Namespace
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lib.augmentation.libraries import Resources
     from lib.corpus.store import Development
     from lib.search.experiment import Experiment
+    from lib.search.stage import Plan
 
 
 def settings(options: Namespace) -> None:
@@ -275,8 +277,19 @@ def _resources(options: Namespace, config: Settings, tfidf: Path | None) -> "Res
     )
 
 
+def stage_a_worker(options: Namespace) -> None:
+    """Do trials of Stage A."""
+
+    def plan(experiment: "Experiment") -> "Plan":
+        from lib.search.stage_a import plan_a
+
+        return plan_a(experiment)
+
+    _serve(options, plan)
+
+
 def stage_a(options: Namespace) -> None:
-    """Run Stage A."""
+    """Keep the best of Stage A."""
     from lib.reporting import plots
     from lib.search.stage_a import stage_a as run
 
@@ -302,8 +315,21 @@ def augmentation_report(options: Namespace) -> None:
     plots.augmentation(effects, _in(options, "augmentation.svg"))
 
 
+def stage_b_worker(options: Namespace) -> None:
+    """Do trials of Stage B."""
+
+    def plan(experiment: "Experiment") -> "Plan":
+        from lib.search.documents import StageA, read_searched
+        from lib.search.stage_b import plan_b
+
+        best = read_searched(StageA, _in(options, "stage_a_top50.json"), experiment.settings.space)
+        return plan_b(experiment, best)
+
+    _serve(options, plan)
+
+
 def stage_b(options: Namespace) -> None:
-    """Run Stage B."""
+    """Rank the trials of Stage B."""
     from lib.reporting import plots
     from lib.search.documents import StageA, read_searched
     from lib.search.stage_b import stage_b as run
@@ -313,6 +339,40 @@ def stage_b(options: Namespace) -> None:
     result = run(experiment, best)
     plots.stage_b(result, _in(options, "stage_b.svg"))
     result.write(_in(options, "stage_b_pareto.json"))
+
+
+def status(options: Namespace) -> None:
+    """Say where every study stands."""
+    from lib.search.status import describe
+
+    settings = read_settings(options.settings)
+    while True:
+        print(describe(settings, options.results))
+        if options.watch is None:
+            return
+        time.sleep(options.watch)
+
+
+def _serve(options: Namespace, plan: Callable[["Experiment"], "Plan"]) -> None:
+    """Do trials of a study, with partners on the same GPU, and write which."""
+    from lib.cli.processes import Partners, end_with_parent, lease_gpu
+    from lib.search.documents import Served
+    from lib.search.stage import serve
+
+    settings = read_settings(options.settings)
+    if options.partner:
+        end_with_parent()
+        gpu, partners = None, None
+    else:
+        gpu, partners = lease_gpu(settings), Partners(options, settings.config.trials_per_gpu)
+    experiment = _experiment(options)
+    served = serve(experiment, plan(experiment))
+    for output in partners.outputs() if partners is not None else []:
+        served = served.with_those_of(Served.read(output))
+        output.unlink()
+    served.write(options.output)
+    if gpu is not None:
+        gpu.release()
 
 
 def stage_c_candidates(options: Namespace) -> None:
@@ -327,10 +387,12 @@ def stage_c_candidates(options: Namespace) -> None:
 
 def stage_c_fold(options: Namespace) -> None:
     """Cross-validate one candidate on one fold."""
+    from lib.cli.processes import lease_gpu
     from lib.search.documents import Candidates
     from lib.search.stage_c import fold
 
     chosen = Candidates.read(_in(options, "stage_c/candidates.json"))
+    gpu = lease_gpu(read_settings(options.settings))
     result = fold(_experiment(options), chosen, options.candidate, options.fold)
     result.write(_in(options, f"stage_c/{options.candidate}-{options.fold}.json"))
     _say(
@@ -338,6 +400,8 @@ def stage_c_fold(options: Namespace) -> None:
         f"  F1 {result.scores['f1_macro']:.3f}  ECE {result.scores['ece']:.3f}"
         f"  best epoch {result.best_epoch}  {result.performance['seconds']:.1f} s"
     )
+    if gpu is not None:
+        gpu.release()
 
 
 def stage_c_baseline(options: Namespace) -> None:

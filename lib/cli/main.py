@@ -1,6 +1,7 @@
 """The command line: one command per rule of the graph, and the few a person types."""
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from lib.errors import UserError
 
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 Command = Callable[[argparse.Namespace], None]
 
 
@@ -25,14 +27,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             logging.getLogger("lib").error(line)
             print(line, file=sys.stderr)
         return 1
+    except OSError as error:
+        if error.errno not in _FULL:
+            return _bug()
+        where = f": {error.filename}" if error.filename else ""
+        print(f"no space left on the disk{where}; free some, and run the same command to continue", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("interrupted; run the same command to continue", file=sys.stderr)
         return 130
     except Exception:
-        logging.getLogger("lib").exception("bug")
-        traceback.print_exc()
-        return 1
+        return _bug()
     return 0
+
+
+def _bug() -> int:
+    logging.getLogger("lib").exception("bug")
+    traceback.print_exc()
+    return 1
 
 
 def parser() -> argparse.ArgumentParser:
@@ -80,16 +92,33 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--strength", type=float, default=0.3, help="share of the words that may be altered")
     sub.add_argument("--variants", type=int, default=3, help="how many to show")
     sub.add_argument("--agent", help="whose TF-IDF cache is read")
-    add("stage-a", commands.stage_a, "Stage A: TPE + ASHA over the whole space.", agent=True)
+    _add_stages(add)
+    return root
+
+
+def _add_stages(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the commands of the search."""
+    from lib.cli import commands
+
+    def add_worker(stage: str, run: Command) -> None:
+        text = f"Do trials of Stage {stage} until its study has its budget; any number of these may run at once."
+        sub = add(f"stage-{stage.lower()}-worker", run, text, agent=True)
+        sub.add_argument("--output", type=Path, required=True, help="file that says which trials this process did")
+        sub.add_argument("--partner", action="store_true", help=argparse.SUPPRESS)
+
+    add_worker("A", commands.stage_a_worker)
+    add("stage-a", commands.stage_a, "Stage A: keep the best of its study.", agent=True)
     add("augmentation-report", commands.augmentation_report, "Describe what augmentation did.", agent=True)
-    add("stage-b", commands.stage_b, "Stage B: NSGA-II for F1 against calibration.", agent=True)
+    add_worker("B", commands.stage_b_worker)
+    add("stage-b", commands.stage_b, "Stage B: rank the trials of its study.", agent=True)
     add("stage-c-candidates", commands.stage_c_candidates, "Choose the candidates of Stage C.", agent=True)
     sub = add("stage-c-fold", commands.stage_c_fold, "Cross-validate one candidate on one fold.", agent=True)
     sub.add_argument("--candidate", type=int, required=True)
     sub.add_argument("--fold", type=int, required=True)
     add("stage-c-baseline", commands.stage_c_baseline, "Score the baseline on the folds.", agent=True)
     add("stage-c", commands.stage_c, "Stage C: rank the candidates and choose.", agent=True)
-    return root
+    sub = add("status", commands.status, "Say where every study stands.")
+    sub.add_argument("--watch", type=float, metavar="SECONDS", help="say it again and again")
 
 
 def _silence_dependencies(*, offline: bool) -> None:

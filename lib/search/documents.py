@@ -1,7 +1,7 @@
 """The result files of the three stages."""
 
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -86,6 +86,27 @@ class StageB(Document):
     space: Space
     counts: Counts
     trials: list[TrialResult]
+
+
+class Served(Document):
+    """stage_a/worker-{n}.json, stage_b/worker-{n}.json: the trials that a process did."""
+
+    KIND: ClassVar[str] = "served"
+
+    agent: str
+    stage: str
+    trials: list[int]
+    performance: dict[str, float]
+
+    def with_those_of(self, other: Self) -> Self:
+        """Return what two processes of a job did."""
+        busy = self.performance["busy_seconds"] + other.performance["busy_seconds"]
+        return self.model_copy(
+            update={
+                "trials": sorted([*self.trials, *other.trials]),
+                "performance": {**self.performance, "busy_seconds": round(busy, 1)},
+            }
+        )
 
 
 class Candidate(BaseModel):

@@ -94,9 +94,13 @@ class Experiment:
         )
         self.backbones = Backbones(results / "backbones")
         self._last: tuple[Any, Features] | None = None
-        self.device: Device = choose(settings.config.training)
         set_threads(settings.config.training.threads)
         warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
+
+    @cached_property
+    def device(self) -> Device:
+        """Where trainings run. Asked for by these only: a job that collects results needs no GPU."""
+        return choose(self.settings.config.training)
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -144,7 +148,7 @@ class Experiment:
             config_hash=self.settings.digest(),
             corpus_hash=self.development.corpus_hash,
             seed=self.settings.config.seed,
-            device=str(self.device),
+            device=str(self.device) if "device" in vars(self) else "none: no training",
             started=started,
         )
 

@@ -3,44 +3,45 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from lib.search.documents import TrialResult
+from optuna.trial import FrozenTrial, TrialState
 
 
 class Progress:
-    """Counts trials as they end and says where the search stands."""
+    """Says where a search stands, trial by trial, whoever of several processes did them."""
 
-    def __init__(self, stage: str, agent: str, total: int, ended: Iterable[TrialResult]) -> None:
-        self._head = f"{stage} {agent}"
-        self._total = total
+    def __init__(self, stage: str, agent: str, total: int, before: int) -> None:
+        """total: the budget. before: trials that are over already."""
+        self._head, self._total, self._before = f"{stage} {agent}", total, before
         self._started = time.monotonic()
-        self._here = 0
-        self._states: Counter[str] = Counter()
-        self._best: TrialResult | None = None
-        for result in ended:
-            self._count(result)
 
-    def add(self, result: TrialResult) -> None:
-        """Count one more trial and say so. The ETA is from the trials of this process."""
-        self._count(result)
-        self._here += 1
-        done = self._states.total()
-        each = (time.monotonic() - self._started) / self._here
-        left = round(each * max(0, self._total - done))
-        scores = "" if result.f1_macro is None else f" F1 {result.f1_macro:.3f} ECE {result.ece:.3f}"
-        best = f"F1 {self._best.f1_macro:.3f} (trial {self._best.number})" if self._best else "none yet"
+    def add(self, trial: FrozenTrial, over: Sequence[FrozenTrial]) -> None:
+        """Say how one more trial of this process ended. over: all that are over."""
+        # The ETA is from what all processes did since this one began.
+        each = (time.monotonic() - self._started) / max(1, len(over) - self._before)
+        left = round(each * max(0, self._total - len(over)))
+        states = Counter(t.state for t in over)
+        scores = "".join(
+            f" {name} {value:.3f}" for name, value in zip(("F1", "ECE"), trial.values or (), strict=False)
+        )
         print(
-            f"{self._head}  {done}/{self._total}  trial {result.number} {result.state.lower()}{scores}"
-            f" {result.params['model.backbone']}  best {best}"
-            f"  pruned {self._states['PRUNED']}  failed {self._states['FAIL']}"
-            f"  {each:.1f} s/trial  ETA {left // 3600}:{left % 3600 // 60:02d}:{left % 60:02d}",
+            f"{self._head}  {len(over)}/{self._total}  trial {trial.number} {trial.state.name.lower()}{scores}"
+            f" {trial.params['model.backbone']}  {best(over)}"
+            f"  pruned {states[TrialState.PRUNED]}  failed {states[TrialState.FAIL]}"
+            f"  {each:.1f} s/trial  ETA {clock(left)}",
             file=sys.stderr,
             flush=True,
         )
 
-    def _count(self, result: TrialResult) -> None:
-        self._states[result.state] += 1
-        better = self._best is None or (result.f1_macro or 0.0) > (self._best.f1_macro or 0.0)
-        if result.state == "COMPLETE" and better:
-            self._best = result
+
+def best(over: Sequence[FrozenTrial]) -> str:
+    """Say which completed trial has the best F1."""
+    complete = [(t.values[0], -t.number) for t in over if t.state == TrialState.COMPLETE]
+    return f"best F1 {max(complete)[0]:.3f} (trial {-max(complete)[1]})" if complete else "best none yet"
+
+
+def clock(seconds: float) -> str:
+    """Format a duration as h:mm:ss."""
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"

@@ -1,58 +1,111 @@
-"""What Stages A and B share: the trial loop, seeds, failures, results."""
+"""What Stages A and B share: serving a study, seeds, failures, results."""
 
+import os
+import sys
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from lib.files.locks import hold
-from lib.search.documents import Counts, SeedResult, TrialResult
+from lib.errors import UserError
+from lib.files.documents import now
+from lib.search.documents import Counts, SeedResult, Served, TrialResult
 from lib.search.experiment import Experiment, PrunedError, Run
+from lib.search.owners import Owners
 from lib.search.progress import Progress
-from lib.search.study import Direction, open_study, over, suggest, trials
+from lib.search.study import OVER, Direction, Place, Study, fail, known
+from lib.search.watchdog import Watchdog
 from lib.settings.config import StageASettings, StageBSettings
+from lib.settings.load import Settings
 from lib.training.engine import OnEpoch, Outcome
 from lib.training.lesson import TrainingFailure
 
 
-def search(
-    experiment: Experiment,
-    stage: str,
-    limits: StageASettings | StageBSettings,
-    *,
-    directions: Sequence[Direction],
-    pruner: BasePruner,
-    sampler: Callable[[int], BaseSampler],
-    values: Callable[[list[SeedResult]], float | list[float]],
-    on_epoch: Callable[[Trial], OnEpoch] | None = None,
-    enqueued: list[dict[str, Any]] | None = None,
-) -> list[FrozenTrial]:
-    """Run a study to its budget and return the trials that are over.
+@dataclass(frozen=True)
+class Plan:
+    """How a stage searches.
 
-    values: the objective(s) from the seeds' results. on_epoch: reports a trial's first seed to the pruner.
+    values: the objective(s) from the seeds' results. on_epoch: reports a trial's first seed to the pruner. fixed:
+    parameters of the first trials.
     """
-    settings = experiment.settings
-    name = f"{experiment.agent.name}/{stage}"
-    folder = experiment.results / experiment.agent.name / "studies"
-    with hold(folder / f"{stage}.lock", f"study {name}"):
-        study = open_study(
-            name=name,
-            folder=folder,
-            url=settings.config.storage,
-            directions=directions,
-            pruner=pruner,
-            identity=_identity(experiment, limits),
+
+    stage: str
+    limits: StageASettings | StageBSettings
+    directions: Sequence[Direction]
+    pruner: BasePruner
+    sampler: Callable[[int], BaseSampler]
+    values: Callable[[list[SeedResult]], list[float]]
+    on_epoch: Callable[[Trial], OnEpoch] | None = None
+    fixed: Sequence[dict[str, Any]] = ()
+
+
+def place(settings: Settings, results: Path, agent: str, stage: str) -> Place:
+    """Return where a stage's study is."""
+    return Place(f"{agent}/{stage}", results / agent / "studies", settings.config.storage)
+
+
+def serve(experiment: Experiment, plan: Plan) -> Served:
+    """Do trials until the study has its budget, beside any other process that does."""
+    started, began = now(), time.monotonic()
+    study = Study(
+        place(experiment.settings, experiment.results, experiment.agent.name, plan.stage),
+        directions=plan.directions,
+        pruner=plan.pruner,
+        identity=_identity(experiment, plan.limits),
+    )
+    experiment.check()
+    progress = Progress(plan.stage, experiment.agent.name, plan.limits.trials, len(study.over()))
+    minutes = experiment.settings.config.trial_minutes
+    watchdog = Watchdog(None if minutes is None else 60 * minutes)
+    owners = Owners(study.place.folder / "processes")
+    numbers, busy = [], 0.0
+    try:
+        for trial in study.trials(plan.limits.trials, owners, plan.sampler, plan.fixed):
+            begun = time.monotonic()
+            with watchdog.watch(partial(_give_up, study.place, trial, minutes)):
+                _one(study, trial, experiment, plan)
+            busy += time.monotonic() - begun
+            numbers.append(trial.number)
+            progress.add(study.ended(trial.number), study.over())
+    finally:
+        owners.close()
+    performance = {"seconds": round(time.monotonic() - began, 1), "busy_seconds": round(busy, 1)}
+    return Served(
+        provenance=experiment.provenance(started),
+        agent=experiment.agent.name,
+        stage=plan.stage,
+        trials=numbers,
+        performance=performance,
+    )
+
+
+def finished(experiment: Experiment, plan: Plan) -> list[FrozenTrial]:
+    """Return the trials of a study that has its budget. Raises UserError if it has not."""
+    at = place(experiment.settings, experiment.results, experiment.agent.name, plan.stage)
+    over = [trial for trial in known(at) or [] if trial.state in OVER]
+    if len(over) < plan.limits.trials:
+        command = plan.stage.replace("_", "-")
+        raise UserError(
+            f"{at}: {len(over)} of {plan.limits.trials} trials are over; have the rest done by"
+            f" 'python -m lib {command}-worker {experiment.agent.name}'"
         )
-        experiment.check()
-        progress = Progress(stage, experiment.agent.name, limits.trials, map(trial_result, over(study)))
-        for trial in trials(study, limits.trials, sampler, enqueued):
-            _one(study, trial, experiment, limits, values, on_epoch)
-            progress.add(trial_result(study.get_trials(deepcopy=False)[trial.number]))
-        return over(study)
+    return over
+
+
+def _give_up(at: Place, trial: Trial, minutes: float | None) -> None:
+    """Fail a trial whose training may hang, and begin this process anew."""
+    reason = f"took longer than trial_minutes = {minutes:g}"
+    print(f"{at}: trial {trial.number} {reason}; it is given up", file=sys.stderr, flush=True)
+    # Its own connection: the other may be in the hands of what hangs.
+    fail(at.storage(), trial, reason)
+    os.execv(sys.executable, sys.orig_argv)
 
 
 def _identity(experiment: Experiment, limits: StageASettings | StageBSettings) -> dict[str, Any]:
@@ -66,37 +119,27 @@ def _identity(experiment: Experiment, limits: StageASettings | StageBSettings) -
     }
 
 
-def _one(
-    study: optuna.Study,
-    trial: Trial,
-    experiment: Experiment,
-    limits: StageASettings | StageBSettings,
-    values: Callable[[list[SeedResult]], float | list[float]],
-    on_epoch: Callable[[Trial], OnEpoch] | None,
-) -> None:
+def _one(study: Study, trial: Trial, experiment: Experiment, plan: Plan) -> None:
     """Train a trial's seeds in order and tell the study how it ended."""
-    params = suggest(trial, experiment.settings.space)
+    params = study.suggest(trial, experiment.settings.space)
     seeds: list[SeedResult] = []
     try:
-        for seed in range(limits.seeds):
-            watch = on_epoch(trial) if on_epoch is not None and seed == 0 else None
-            run = experiment.run(params, experiment.development_split(seed), epochs=limits.epochs, on_epoch=watch)
+        for seed in range(plan.limits.seeds):
+            watch = plan.on_epoch(trial) if plan.on_epoch is not None and seed == 0 else None
+            split = experiment.development_split(seed)
+            run = experiment.run(params, split, epochs=plan.limits.epochs, on_epoch=watch)
             seeds.append(_seed_result(seed, run.key, run))
     except PrunedError as pruned:
         seeds.append(_seed_result(0, "", pruned.outcome))
-        _tell(study, trial, seeds, TrialState.PRUNED, None)
+        study.tell(trial, _as_attributes(seeds), TrialState.PRUNED)
     except TrainingFailure as failure:
-        trial.set_user_attr("reason", str(failure))
-        _tell(study, trial, seeds, TrialState.FAIL, None)
+        study.tell(trial, _as_attributes(seeds) | {"reason": str(failure)}, TrialState.FAIL)
     else:
-        _tell(study, trial, seeds, TrialState.COMPLETE, values(seeds))
+        study.tell(trial, _as_attributes(seeds), TrialState.COMPLETE, plan.values(seeds))
 
 
-def _tell(
-    study: optuna.Study, trial: Trial, seeds: list[SeedResult], state: TrialState, values: float | list[float] | None
-) -> None:
-    trial.set_user_attr("seeds", [seed.model_dump() for seed in seeds])
-    study.tell(trial, values, state=state)
+def _as_attributes(seeds: list[SeedResult]) -> dict[str, Any]:
+    return {"seeds": [seed.model_dump() for seed in seeds]}
 
 
 def _seed_result(seed: int, key: str, run: Run | Outcome) -> SeedResult:

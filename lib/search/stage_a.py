@@ -10,32 +10,38 @@ from lib.files.hashing import derive_seed
 from lib.search.documents import SeedResult, StageA, TrialResult
 from lib.search.effects import method_effects
 from lib.search.experiment import Experiment
-from lib.search.stage import counts, reasons, search, trial_result
+from lib.search.stage import Plan, counts, finished, reasons, trial_result
 from lib.training.engine import OnEpoch
 
 KEPT = 50
 
 
-def stage_a(experiment: Experiment) -> StageA:
-    """Search to the budget and keep the fifty best configurations."""
-    started = now()
-    limits = experiment.settings.config.stage_a
-    pruner = SuccessiveHalvingPruner(min_resource=limits.min_epochs, reduction_factor=limits.reduction)
+def plan_a(experiment: Experiment) -> Plan:
+    """Return how Stage A searches."""
+    settings = experiment.settings.config
+    limits = settings.stage_a
 
     def sampler(number: int) -> BaseSampler:
-        seed = derive_seed(experiment.settings.config.seed, experiment.agent.name, "stage a", number)
-        return TPESampler(seed=seed, multivariate=True, n_startup_trials=limits.startup_trials)
+        seed = derive_seed(settings.seed, experiment.agent.name, "stage a", number)
+        # A trial that runs elsewhere counts as a bad one meanwhile (constant liar), so that two do not try the same.
+        return TPESampler(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=limits.startup_trials)
 
-    ended = search(
-        experiment,
-        "stage_a",
-        limits,
+    return Plan(
+        stage="stage_a",
+        limits=limits,
         directions=["maximize"],
-        pruner=pruner,
+        pruner=SuccessiveHalvingPruner(min_resource=limits.min_epochs, reduction_factor=limits.reduction),
         sampler=sampler,
         values=_mean_f1,
         on_epoch=_report,
     )
+
+
+def stage_a(experiment: Experiment) -> StageA:
+    """Keep the fifty best configurations of the finished study."""
+    started = now()
+    limits = experiment.settings.config.stage_a
+    ended = finished(experiment, plan_a(experiment))
     results = [trial_result(trial) for trial in ended]
     ranked = rank(results)
     if not ranked:
@@ -66,8 +72,8 @@ def rank(results: list[TrialResult]) -> list[TrialResult]:
     return sorted(scored, key=lambda r: (*fidelity(r), r.f1_macro or 0.0, -r.number), reverse=True)
 
 
-def _mean_f1(seeds: list[SeedResult]) -> float:
-    return sum(seed.f1_macro for seed in seeds) / len(seeds)
+def _mean_f1(seeds: list[SeedResult]) -> list[float]:
+    return [sum(seed.f1_macro for seed in seeds) / len(seeds)]
 
 
 def _report(trial: Trial) -> OnEpoch:

@@ -9,28 +9,32 @@ from lib.files.hashing import derive_seed
 from lib.search.documents import SeedResult, StageA, StageB
 from lib.search.experiment import Experiment
 from lib.search.selection import non_dominated_ranks
-from lib.search.stage import counts, reasons, search, trial_result
+from lib.search.stage import Plan, counts, finished, reasons, trial_result
 
 
-def stage_b(experiment: Experiment, best: StageA) -> StageB:
-    """Search to the budget and rank all completed trials by non-domination."""
-    started = now()
+def plan_b(experiment: Experiment, best: StageA) -> Plan:
+    """Return how Stage B searches."""
     limits = experiment.settings.config.stage_b
 
     def sampler(number: int) -> BaseSampler:
         seed = derive_seed(experiment.settings.config.seed, experiment.agent.name, "stage b", number)
         return NSGAIISampler(seed=seed, population_size=limits.population)
 
-    ended = search(
-        experiment,
-        "stage_b",
-        limits,
+    return Plan(
+        stage="stage_b",
+        limits=limits,
         directions=["maximize", "minimize"],
         pruner=NopPruner(),
         sampler=sampler,
         values=_f1_and_ece,
-        enqueued=[trial.params for trial in best.trials[: limits.seeded]],
+        fixed=[trial.params for trial in best.trials[: limits.seeded]],
     )
+
+
+def stage_b(experiment: Experiment, best: StageA) -> StageB:
+    """Rank all completed trials of the finished study by non-domination."""
+    started = now()
+    ended = finished(experiment, plan_b(experiment, best))
     complete = [result for trial in ended if (result := trial_result(trial)).state == "COMPLETE"]
     if not complete:
         raise UserError(f"stage B of {experiment.agent.name}: no trial gave a result ({reasons(ended)})")

@@ -1,124 +1,207 @@
-"""Optuna studies that survive: one journal per stage, a budget of the study, interrupted trials continued."""
+"""Optuna studies that many processes serve and any of them may leave: a budget of the study, orphans taken over."""
 
-import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import optuna
+from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from lib.errors import UserError
+from lib.files.locks import waiting_for
+from lib.search.journal import Journal, together
+from lib.search.owners import Owners
 from lib.settings.space import Choices, FloatRange, Space
 
 Direction = Literal["minimize", "maximize"]
-_IDENTITY = "identity"
-_OVER = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-logger = logging.getLogger(__name__)
+OVER = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+_IDENTITY, _OWNER, _LEFT, _FIXED = "identity", "owner", "left", "fixed_params"
+# A trial whose process died so often is likely to be why.
+MOST_LEFT = 3
+_POLL, _LATER = 1.0, -1
 
 
-def open_study(
-    *,
-    name: str,
-    folder: Path,
-    url: str | None,
-    directions: Sequence[Direction],
-    pruner: Any,
-    identity: dict[str, Any],
-) -> optuna.Study:
-    """Open or create a study. The caller holds its lock.
+@dataclass(frozen=True)
+class Place:
+    """Where a study is kept. folder: of its locks, and of its journal where there is no url."""
 
-    identity: what must not change within a study; a difference is refused by name.
-    """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    path = folder / f"{name.replace('/', '-')}.journal"
-    storage: BaseStorage
-    if url is None:
-        folder.mkdir(parents=True, exist_ok=True)
-        cut_torn_tail(path)
-        storage = JournalStorage(JournalFileBackend(str(path)))
-    else:
-        storage = optuna.storages.get_storage(url)
-    study = optuna.create_study(
-        study_name=name, storage=storage, directions=directions, pruner=pruner, load_if_exists=True
-    )
-    before = study.user_attrs.get(_IDENTITY)
-    if before is None:
-        study.set_user_attr(_IDENTITY, identity)
-    elif before != identity:
-        place = path if url is None else f"study '{name}' in {url}"
-        raise UserError(
-            [
-                *(f"{place}: {line}" for line in _differences(before, identity)),
-                f"{place}: its trials cannot be mixed with new ones; restore the old setting, or move it away",
-            ]
+    name: str
+    folder: Path
+    url: str | None
+
+    @property
+    def journal(self) -> Path:
+        """The journal's file."""
+        return self.folder / f"{self.name.replace('/', '-')}.journal"
+
+    def __str__(self) -> str:
+        return str(self.journal) if self.url is None else f"study '{self.name}' in {_without_password(self.url)}"
+
+    def storage(self) -> BaseStorage:
+        """Open the storage."""
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        if self.url is None:
+            return JournalStorage(Journal(self.journal))
+        if self.url.startswith("grpc://"):
+            host, _, port = self.url.removeprefix("grpc://").partition(":")
+            return optuna.storages.GrpcStorageProxy(host=host, port=int(port or 13000))
+        try:
+            return optuna.storages.get_storage(self.url)
+        except Exception as error:  # of any driver, at the start
+            raise UserError(f"storage: {_without_password(self.url)}: {str(error).splitlines()[0]}") from None
+
+
+class Study:
+    """One stage's study."""
+
+    def __init__(
+        self, place: Place, *, directions: Sequence[Direction], pruner: BasePruner, identity: dict[str, Any]
+    ) -> None:
+        """Open or create it. identity: what must not change within a study; a difference is refused by name."""
+        self.place, self._pruner = place, pruner
+        self._storage = place.storage()
+        with self._alone():
+            study = optuna.create_study(
+                study_name=place.name, storage=self._storage, directions=directions, load_if_exists=True
+            )
+            before = study.user_attrs.get(_IDENTITY)
+            if before is None:
+                study.set_user_attr(_IDENTITY, identity)
+        self._id = study._study_id
+        if before is not None and before != identity:
+            raise UserError(
+                [
+                    *(f"{place}: {line}" for line in _differences(before, identity)),
+                    f"{place}: its trials cannot be mixed with new ones; restore the old setting, or move it away",
+                ]
+            )
+
+    def over(self) -> list[FrozenTrial]:
+        """Return the trials that are over, in order."""
+        return [trial for trial in self._all() if trial.state in OVER]
+
+    def ended(self, number: int) -> FrozenTrial:
+        """Return a trial as the storage has it."""
+        return self._all()[number]
+
+    def trials(
+        self,
+        budget: int,
+        owners: Owners,
+        sampler: Callable[[int], BaseSampler],
+        fixed: Sequence[dict[str, Any]] = (),
+    ) -> Iterator[Trial]:
+        """Yield trials until `budget` of them are over, those whose process died first.
+
+        It ends when all are over: it waits for trials of other processes, and takes them over if these die.
+        sampler: makes the sampler for a trial number, so that a resumed study suggests what an unbroken one would.
+        fixed: parameters of the first trials.
+        """
+        while True:
+            with self._alone():
+                found = self._claim(budget, owners, fixed)
+            if found is None:
+                return
+            if found == _LATER:
+                time.sleep(_POLL)
+                continue
+            number = self._storage.get_trial(found).number
+            # A new one for each trial: it remembers what it has seen of the others.
+            study = optuna.Study(self.place.name, self._storage, sampler(number), self._pruner)
+            yield Trial(study, found)
+
+    def tell(
+        self, trial: Trial, attributes: Mapping[str, Any], state: TrialState, values: Sequence[float] | None = None
+    ) -> None:
+        """End a trial."""
+        with together(self._storage):
+            for name, value in attributes.items():
+                trial.set_user_attr(name, value)
+            trial.study.tell(trial, values, state=state)
+
+    def suggest(self, trial: Trial, space: Space) -> dict[str, Any]:
+        """Suggest every parameter of the space."""
+        params: dict[str, Any] = {}
+        with together(self._storage):
+            for name, parameter in space.parameters.items():
+                if isinstance(parameter, Choices):
+                    params[name] = trial.suggest_categorical(name, parameter.choices)
+                elif isinstance(parameter, FloatRange):
+                    params[name] = trial.suggest_float(
+                        name, parameter.low, parameter.high, log=parameter.log, step=parameter.step
+                    )
+                else:
+                    params[name] = trial.suggest_int(
+                        name, parameter.low, parameter.high, log=parameter.log, step=parameter.step
+                    )
+        return params
+
+    def _claim(self, budget: int, owners: Owners, fixed: Sequence[dict[str, Any]]) -> int | None:
+        """Return the id of the trial to do next; _LATER if there may be one later, None if there will not.
+
+        The caller is alone, so that every running trial has an owner, unless that died.
+        """
+        trials = self._all()
+        running = [trial for trial in trials if trial.state == TrialState.RUNNING]
+        for trial in running:
+            if owners.alive(trial.system_attrs.get(_OWNER, "")):
+                continue
+            left = trial.system_attrs.get(_LEFT, 0) + 1
+            if left >= MOST_LEFT:
+                fail(self._storage, trial, f"its process died {left} times")
+                return self._claim(budget, owners, fixed)
+            with together(self._storage):
+                self._storage.set_trial_system_attr(trial._trial_id, _LEFT, left)
+                self._storage.set_trial_system_attr(trial._trial_id, _OWNER, owners.me)
+            return trial._trial_id
+        if len(trials) >= budget:
+            return _LATER if running else None
+        attributes: dict[str, Any] = {_OWNER: owners.me}
+        if len(trials) < len(fixed):
+            attributes[_FIXED] = fixed[len(trials)]
+        return self._storage.create_new_trial(
+            self._id, create_trial(state=TrialState.RUNNING, system_attrs=attributes)
         )
-    return study
+
+    def _alone(self) -> AbstractContextManager[None]:
+        return waiting_for(self.place.folder / f"{self.place.name.replace('/', '-')}.claims.lock")
+
+    def _all(self) -> list[FrozenTrial]:
+        return self._storage.get_all_trials(self._id, deepcopy=False)
 
 
-def cut_torn_tail(path: Path) -> None:
-    """Drop a last line that a crash left unfinished; Optuna could not read past it."""
-    if not path.exists():
-        return
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        logger.warning("%s: dropped an unfinished last line of %d bytes", path, len(content) - whole)
-        with path.open("r+b") as file:
-            file.truncate(whole)
+def fail(storage: BaseStorage, trial: FrozenTrial | Trial, reason: str) -> None:
+    """End a trial as failed, for its process."""
+    with together(storage):
+        storage.set_trial_user_attr(trial._trial_id, "reason", reason)
+        storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
 
 
-def trials(
-    study: optuna.Study,
-    budget: int,
-    sampler: Callable[[int], BaseSampler],
-    enqueued: list[dict[str, Any]] | None = None,
-) -> Iterator[Trial]:
-    """Yield trials until `budget` of them are over, the interrupted one first.
-
-    sampler: makes the sampler for a trial number, so that a resumed study suggests what an unbroken one would.
-    enqueued: parameters of the first trials.
-    """
-    while True:
-        frozen = study.get_trials(deepcopy=False)
-        interrupted = next((t for t in frozen if t.state == TrialState.RUNNING), None)
-        begun = [t for t in frozen if t.state in _OVER]
-        if interrupted is not None:
-            study.sampler = sampler(interrupted.number)
-            yield Trial(study, interrupted._trial_id)
-            continue
-        if len(begun) >= budget:
-            return
-        waiting = any(t.state == TrialState.WAITING for t in frozen)
-        if enqueued and len(begun) < len(enqueued) and not waiting:
-            study.enqueue_trial(enqueued[len(begun)])
-        study.sampler = sampler(len(begun))
-        yield study.ask()
+def known(place: Place) -> list[FrozenTrial] | None:
+    """Return a study's trials; None if there is no such study. Creates nothing."""
+    if place.url is None and not place.journal.exists():
+        return None
+    try:
+        study = optuna.load_study(
+            study_name=place.name,
+            storage=place.storage(),
+            sampler=optuna.samplers.RandomSampler(),
+            pruner=NopPruner(),
+        )
+    except KeyError:
+        return None
+    return study.get_trials(deepcopy=False)
 
 
-def suggest(trial: Trial, space: Space) -> dict[str, Any]:
-    """Suggest every parameter of the space."""
-    params: dict[str, Any] = {}
-    for name, parameter in space.parameters.items():
-        if isinstance(parameter, Choices):
-            params[name] = trial.suggest_categorical(name, parameter.choices)
-        elif isinstance(parameter, FloatRange):
-            params[name] = trial.suggest_float(
-                name, parameter.low, parameter.high, log=parameter.log, step=parameter.step
-            )
-        else:
-            params[name] = trial.suggest_int(
-                name, parameter.low, parameter.high, log=parameter.log, step=parameter.step
-            )
-    return params
-
-
-def over(study: optuna.Study) -> list[FrozenTrial]:
-    """Return the trials that are over, in order."""
-    return [t for t in study.get_trials(deepcopy=False) if t.state in _OVER]
+def _without_password(url: str) -> str:
+    head, at, rest = url.rpartition("@")
+    return f"{head.rpartition(':')[0]}:…@{rest}" if at and head.count(":") > 1 else url
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -163,7 +163,13 @@ class Config(_Strict):
         default={}, description="narrower ranges for parameters of the search space"
     )
     storage: str | None = Field(
-        default=None, description="Optuna storage URL; null: a journal file in results/{agent}/studies"
+        default=None,
+        description="Optuna URL, or grpc://host:port of a storage proxy; null: journals in results/{agent}/studies",
+    )
+    workers: Count = Field(default=1, description="jobs of the graph that share a study of Stage A or B")
+    trials_per_gpu: Count = Field(default=1, description="processes of such a job, which share its GPU")
+    trial_minutes: float | None = Field(
+        default=None, gt=0, description="a trial that takes longer is given up as failed; null: no limit"
     )
     corpus: CorpusSettings = CorpusSettings()
     generator: GeneratorSettings = GeneratorSettings()
@@ -188,6 +194,16 @@ class Config(_Strict):
             problems.append(
                 ("stage_a.min_epochs", f"{self.stage_a.min_epochs} is above epochs {self.stage_a.epochs}")
             )
+        if self.storage is not None and self.storage.startswith("sqlite") and self.workers * self.trials_per_gpu > 1:
+            problems.append(
+                (
+                    "storage",
+                    "SQLite locks its whole file for every write and must not lie on a network share, so it serves"
+                    " one process; use null (a journal), a PostgreSQL or MySQL URL, or workers: 1",
+                )
+            )
+        if self.trials_per_gpu > 1 and self.training.device == "cpu":
+            problems.append(("trials_per_gpu", "training.device is 'cpu'; use workers"))
         if len(set(self.agents)) < len(self.agents):
             problems.append(("agents", "an agent is listed twice"))
         return problems

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import agent_commands, params, tiny_settings
+from conftest import params, tiny_settings, worker
 
 from lib.augmentation import making
 from lib.augmentation.bank import BankManifest, Entry, facts, path
@@ -146,7 +146,7 @@ def test_a_bank_that_lacks_something_is_refused_at_the_start(capsys) -> None:
     with pytest.raises(UserError, match=r"bank.json: no texts augmented by ocr; remove it to have them made anew"):
         made.check()
     Path("results/criteria/augmentation/bank.json").unlink()
-    assert main(agent_commands("criteria")[1].split()) == 1
+    assert main(worker("a").split()) == 1
     assert "bank.json: no such file" in capsys.readouterr().err
 
 

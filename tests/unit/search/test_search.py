@@ -1,18 +1,17 @@
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
-import optuna
 import pytest
-from conftest import tiny_settings
+from conftest import worker
 from hypothesis import given
 from hypothesis import strategies as st
-from optuna.trial import TrialState
 from scipy import stats
 
 from lib.cli.main import main
@@ -21,80 +20,7 @@ from lib.search.documents import StageA, StageB, TrialResult, read_searched
 from lib.search.selection import choose_candidates, non_dominated_ranks
 from lib.search.stage_a import rank
 from lib.search.statistics import corrected_resampled_t_test, corrected_standard_error
-from lib.search.study import cut_torn_tail, open_study, over, suggest, trials
 from lib.settings.load import read_settings, save_settings
-
-
-def study_in(folder: Path, **more: object) -> optuna.Study:
-    options: dict = {"name": "criteria/stage_a", "url": None, "directions": ["maximize"], "identity": {"seed": 1}}
-    return open_study(folder=folder, pruner=optuna.pruners.NopPruner(), **options | more)
-
-
-def sampler(number: int) -> optuna.samplers.BaseSampler:
-    return optuna.samplers.TPESampler(seed=number, multivariate=True, n_startup_trials=3)
-
-
-def objective(params: dict) -> float:
-    return -abs(math.log10(params["optim.lr"]) + 3.5)
-
-
-def serve(study: optuna.Study, budget: int, space, stop_after: int = 10**9) -> list[dict]:
-    params = []
-    for done, trial in enumerate(trials(study, budget, sampler)):
-        params.append(suggest(trial, space))
-        if done == stop_after:
-            break  # as if killed: the trial stays RUNNING
-        study.tell(trial, objective(params[-1]))
-    return params
-
-
-def test_a_budget_is_of_the_study_and_an_interrupted_trial_goes_on_as_if_never_interrupted(tmp_path: Path) -> None:
-    space = tiny_settings().space
-    unbroken = serve(study_in(tmp_path / "a"), 8, space)
-    first = serve(study_in(tmp_path / "b"), 8, space, stop_after=4)
-    rest = serve(study_in(tmp_path / "b"), 8, space)
-    assert first[:4] + rest == unbroken and len(rest) == 4
-    ended = study_in(tmp_path / "b")
-    assert [t.state for t in ended.trials] == [TrialState.COMPLETE] * 8
-    assert serve(ended, 8, space) == []
-    assert len(serve(ended, 10, space)) == 2
-
-
-def test_enqueued_trials_come_first_and_once(tmp_path: Path) -> None:
-    space = tiny_settings().space
-    wanted = serve(study_in(tmp_path / "a"), 2, space)
-    study = study_in(tmp_path / "b")
-    study.enqueue_trial(wanted[0])  # killed between enqueuing and asking
-    seen = []
-    for trial in trials(study, 4, sampler, wanted):
-        seen.append(suggest(trial, space))
-        study.tell(trial, 0.0)
-    assert seen[:2] == wanted and len(seen) == 4
-
-
-def test_another_study_under_the_same_name_is_refused_by_what_differs(tmp_path: Path) -> None:
-    study_in(tmp_path, identity={"epochs": 3, "space": {"optim.lr": {"high": 1e-3}}})
-    with pytest.raises(UserError) as caught:
-        study_in(tmp_path, identity={"epochs": 3, "space": {"optim.lr": {"high": 1e-4}}})
-    assert "space: optim.lr: high was 0.001 when the study began and is now 0.0001" in caught.value.lines[0]
-    assert "restore the old setting" in caught.value.lines[-1]
-
-
-def test_any_optuna_url_serves(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'studies.db'}"
-    serve(study_in(tmp_path, url=url), 3, tiny_settings().space)
-    assert len(over(study_in(tmp_path, url=url))) == 3
-    with pytest.raises(UserError, match="study 'criteria/stage_a' in sqlite"):
-        study_in(tmp_path, url=url, identity={"seed": 2})
-
-
-def test_a_torn_tail_is_dropped(tmp_path: Path) -> None:
-    space = tiny_settings().space
-    serve(study_in(tmp_path), 3, space)
-    path = next(tmp_path.glob("*.journal"))
-    path.write_bytes(path.read_bytes() + b'{"op_code": 5, "wor')
-    assert len(serve(study_in(tmp_path), 4, space)) == 1
-    cut_torn_tail(tmp_path / "none")
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=30))
@@ -107,6 +33,15 @@ def test_nothing_dominates_the_front_and_each_rank_is_dominated_by_the_one_befor
     for point, own in zip(points, ranks, strict=True):
         dominators = [r for p, r in zip(points, ranks, strict=True) if dominates(p, point)]
         assert own == max(dominators, default=-1) + 1
+
+
+def start_anew() -> None:
+    shutil.rmtree("results/criteria/studies")
+    shutil.rmtree("results/criteria/runs")
+
+
+def search(stage: str) -> int:
+    return main(worker(stage).split()) or main([f"stage-{stage}", "criteria"])
 
 
 def result(number: int, f1: float, ece: float, rank: int = 0, **more: object) -> TrialResult:
@@ -183,7 +118,7 @@ def test_a_finished_stage_does_nothing_and_a_larger_budget_extends_it(copy_of_fi
     path = Path("results/criteria/stage_a_top50.json")
     before = {run.name for run in Path("results/criteria/runs").iterdir()}
     old = StageA.read(path)
-    assert main(["stage-a", "criteria"]) == 0
+    assert search("a") == 0
     assert {run.name for run in Path("results/criteria/runs").iterdir()} == before
     again = StageA.read(path)
     assert again.trials == old.trials
@@ -191,7 +126,7 @@ def test_a_finished_stage_does_nothing_and_a_larger_budget_extends_it(copy_of_fi
     larger = settings.config.stage_a.model_copy(update={"trials": 10})
     config = settings.config.model_copy(update={"stage_a": larger})
     save_settings(settings.model_copy(update={"config": config}), "results/settings.json")
-    assert main(["stage-a", "criteria"]) == 0
+    assert search("a") == 0
     extended = StageA.read(path)
     kept = {t.number: t for t in extended.trials}
     assert all(kept[t.number] == t for t in old.trials)
@@ -203,9 +138,9 @@ def test_a_changed_space_is_refused_by_name(copy_of_finished: Path, capsys) -> N
     space = json.loads(Path("results/settings.json").read_text())
     space["space"]["parameters"]["optim.lr"]["high"] = 5e-4
     Path("results/settings.json").write_text(json.dumps(space))
-    assert main(["stage-a", "criteria"]) == 1
+    assert search("a") == 1
     assert "space: optim.lr: high was 0.001 when the study began and is now 0.0005" in capsys.readouterr().err
-    assert main(["stage-b", "criteria"]) == 1
+    assert search("b") == 1
     assert "was searched in another space: optim.lr" in capsys.readouterr().err
     assert read_settings("results/settings.json").space != settings.space
 
@@ -226,9 +161,8 @@ def test_asha_prunes_the_first_seed_and_only_survivors_run_the_others(copy_of_fi
         return outcome
 
     monkeypatch.setattr("lib.search.experiment.train", train)
-    for file in [*Path("results/criteria/studies").iterdir(), *Path("results/criteria/runs").iterdir()]:
-        file.unlink()
-    assert main(["stage-a", "criteria"]) == 0
+    start_anew()
+    assert search("a") == 0
     result = StageA.read("results/criteria/stage_a_top50.json")
     complete = [t for t in result.trials if t.state == "COMPLETE"]
     pruned = [t for t in result.trials if t.state == "PRUNED"]
@@ -249,30 +183,20 @@ def test_failed_trials_are_recorded_with_their_reason_and_the_study_goes_on(
         raise TrainingFailure("the loss is not finite")
 
     monkeypatch.setattr("lib.search.experiment.train", fails)
-    for file in [*Path("results/criteria/studies").iterdir(), *Path("results/criteria/runs").iterdir()]:
-        file.unlink()
-    assert main(["stage-a", "criteria"]) == 1
+    start_anew()
+    assert search("a") == 1
     shown = capsys.readouterr().err
     assert "8/8" in shown and "failed 8" in shown
     assert "no trial gave a result (the loss is not finite)" in shown
-    assert main(["stage-b", "criteria"]) == 1
+    assert search("b") == 1
     assert "stage B of criteria: no trial gave a result" in capsys.readouterr().err
-
-
-def test_a_study_is_served_by_one_process(copy_of_finished: Path, capsys) -> None:
-    from lib.files.locks import hold
-
-    with hold("results/criteria/studies/stage_a.lock", "study"):
-        assert main(["stage-a", "criteria"]) == 1
-    assert "study criteria/stage_a is in use by process" in capsys.readouterr().err
 
 
 def test_kill_9_in_the_middle_of_stage_a_loses_nothing(copy_of_finished: Path) -> None:
     """The interrupted study ends at the budget, with the trials of the unbroken one, its runs not trained again."""
     unbroken = StageA.read("results/criteria/stage_a_top50.json")
-    for file in [*Path("results/criteria/studies").iterdir(), *Path("results/criteria/runs").iterdir()]:
-        file.unlink()
-    command = [sys.executable, "-m", "lib", "stage-a", "criteria"]
+    start_anew()
+    command = [sys.executable, "-m", "lib", *worker("a").split()]
     root = Path(__file__).parents[3]
     environment = os.environ | {"PYTHONPATH": str(root)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, text=True) as process:
@@ -283,6 +207,7 @@ def test_kill_9_in_the_middle_of_stage_a_loses_nothing(copy_of_finished: Path) -
     kept = {p.name: p.stat().st_mtime_ns for p in Path("results/criteria/runs").iterdir()}
     assert kept
     subprocess.run(command, check=True, env=environment)
+    assert main(["stage-a", "criteria"]) == 0
     resumed = StageA.read("results/criteria/stage_a_top50.json")
     assert resumed.trials == unbroken.trials and resumed.counts == unbroken.counts
     now = {p.name: p.stat().st_mtime_ns for p in Path("results/criteria/runs").iterdir()}

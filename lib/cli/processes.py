@@ -1,0 +1,58 @@
+"""Processes of one job: which GPU they use, and several that share one."""
+
+import os
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+from threading import Thread
+
+from lib.errors import UserError
+from lib.settings.load import Settings
+from lib.training.lease import Lease, devices, lease
+
+
+def lease_gpu(settings: Settings) -> Lease | None:
+    """Choose this process' GPU, before torch looks for one; None where the CPU trains. Hold on to what it returns."""
+    device = settings.config.training.device
+    names = [] if device == "cpu" else devices(os.environ)
+    if device == "cpu" or (device == "auto" and not names):
+        if settings.config.trials_per_gpu > 1:
+            raise UserError(f"trials_per_gpu is {settings.config.trials_per_gpu}, but there is no GPU; use workers")
+        return None
+    taken = lease(names, job=os.environ.get("SLURM_JOB_ID", ""))
+    os.environ["CUDA_VISIBLE_DEVICES"] = taken.device
+    return taken
+
+
+class Partners:
+    """More processes of this command, on the same device; they end when this process ends, however it does."""
+
+    def __init__(self, options: Namespace, number: int) -> None:
+        self._outputs = [options.output.with_suffix(f".{i}") for i in range(1, number)]
+        command = [sys.executable, "-m", "lib", options.command, options.agent, "--partner"]
+        command += ["--settings", str(options.settings), "--results", str(options.results)]
+        self._processes = [
+            subprocess.Popen(
+                [*command, "--output", str(output), *(["--log", f"{options.log}.{i}"] if options.log else [])],
+                stdin=subprocess.PIPE,
+            )
+            for i, output in enumerate(self._outputs, start=1)
+        ]
+
+    def outputs(self) -> list[Path]:
+        """Wait for all, and return what they wrote. Raises UserError if one failed."""
+        codes = [process.wait() for process in self._processes]
+        if any(codes):
+            raise UserError("a process that shares the GPU failed, see above; run the same command to continue")
+        return self._outputs
+
+
+def end_with_parent() -> None:
+    """End this process when the one that began it ends: its end of the pipe closes."""
+
+    def wait() -> None:
+        sys.stdin.read()
+        os._exit(1)
+
+    Thread(target=wait, name="parent", daemon=True).start()

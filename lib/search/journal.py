@@ -1,0 +1,90 @@
+"""Optuna's journal file, made to survive: no lock outlives its process, no torn line stays, many records at once."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from lib.errors import UserError
+from lib.files.locks import waiting_for
+
+
+class Journal(JournalFileBackend):
+    """A journal in one file, for many processes.
+
+    Optuna's own lock is a file that a killed process leaves behind, and a line that a crash cut off makes its reader
+    fail as soon as another one follows.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock_path = path.with_suffix(".lock")
+        self._held: list[dict[str, Any]] | None = None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        super().__init__(str(path))
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Append records, all or none, and bring them to the disk."""
+        if self._held is not None:
+            self._held += logs
+            return
+        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
+        with waiting_for(self._lock_path), self._path.open("r+b") as file:
+            end = whole_lines(file)
+            file.truncate(end)
+            file.seek(end)
+            try:
+                file.write(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:  # a full disk
+                os.ftruncate(file.fileno(), end)
+                raise
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+        """Yield the records from a number on. Raises UserError if one cannot be read."""
+        try:
+            yield from super().read_logs(log_number_from)
+        except ValueError as error:
+            raise UserError(
+                f"{self._path}: a line is damaged ({error}); restore the file, or move it away: the study begins"
+                " anew then, and trainings that are finished are not run again"
+            ) from None
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Hold back what is written within the block, and append it in one go."""
+        self._held = []
+        try:
+            yield
+            held = self._held
+        finally:
+            self._held = None
+        if held:
+            self.append_logs(held)
+
+
+def whole_lines(file: BinaryIO) -> int:
+    """Return where the last whole line ends."""
+    end = file.seek(0, os.SEEK_END)
+    block, position = 4096, end
+    while position > 0:
+        start = max(0, position - block)
+        file.seek(start)
+        found = file.read(position - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        position = start
+    return 0
+
+
+def together(storage: BaseStorage) -> AbstractContextManager[None]:
+    """Write what a block writes in one go, where the storage can."""
+    if isinstance(storage, JournalStorage) and isinstance(storage._backend, Journal):
+        return storage._backend.together()
+    return nullcontext()

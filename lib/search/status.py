@@ -1,0 +1,54 @@
+"""Where every study stands: how its trials ended, the best so far, how fast it goes, when it will end."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from optuna.trial import FrozenTrial, TrialState
+
+from lib.search.progress import best, clock
+from lib.search.stage import place
+from lib.search.study import OVER, known
+from lib.settings.load import Settings
+
+# Throughput is that of so many last trials.
+_LAST = 50
+
+
+def describe(settings: Settings, results: Path) -> str:
+    """Return a line for each stage of each agent."""
+    config = settings.config
+    lines = []
+    for agent in config.agents:
+        for stage, budget in (("stage_a", config.stage_a.trials), ("stage_b", config.stage_b.trials)):
+            trials = known(place(settings, results, agent, stage))
+            head = f"{agent:10s} {stage}"
+            lines.append(
+                f"{head}  not begun" if not trials else f"{head}  {study_line(trials, budget, datetime.now())}"
+            )
+        limits = config.stage_c
+        folds = limits.candidates * limits.folds * limits.repeats
+        done = len(list((results / agent / "stage_c").glob("[0-9]*-[0-9]*.json")))
+        ready = "" if not (results / agent / "stage_c.json").exists() else "  finished"
+        lines.append(f"{agent:10s} stage_c  {done}/{folds} folds{ready}")
+    return "\n".join(lines)
+
+
+def study_line(trials: Sequence[FrozenTrial], budget: int, now: datetime) -> str:
+    """Return counts, the best trial, trials per hour, time left and the share that failed."""
+    states = Counter(trial.state for trial in trials)
+    over = [trial for trial in trials if trial.state in OVER]
+    line = (
+        f"{len(over)}/{budget}  complete {states[TrialState.COMPLETE]}  pruned {states[TrialState.PRUNED]}"
+        f"  failed {states[TrialState.FAIL]}  running {states[TrialState.RUNNING]}  {best(over)}"
+    )
+    # With no more trials than this any rate would be noise.
+    ends = sorted(trial.datetime_complete for trial in over if trial.datetime_complete is not None)[-_LAST:]
+    if len(ends) >= 2 and ends[-1] > ends[0]:
+        until = now if len(over) < budget and states[TrialState.RUNNING] else ends[-1]
+        rate = (len(ends) - 1) / max(1e-9, (until - ends[0]).total_seconds())
+        line += f"  {3600 * rate:.0f} trials/h"
+        if len(over) < budget:
+            line += f"  ETA {clock((budget - len(over)) / rate)}"
+    return line + (f"  failure rate {states[TrialState.FAIL] / len(over):.1%}" if over else "")
