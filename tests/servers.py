@@ -1,0 +1,48 @@
+"""Servers that tests and benchmarks start for themselves, where they are installed."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def postgres_programs() -> Path | None:
+    """Return the folder of PostgreSQL's programs; Debian keeps them out of PATH. None if it is not installed."""
+    found = shutil.which("initdb")
+    if found is not None:
+        return Path(found).parent
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    return folders[-1] if folders else None
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """Run a PostgreSQL server in a new folder, as it is by default. Yields its URL."""
+    programs = postgres_programs()
+    assert programs is not None
+    folder.mkdir(parents=True)
+    become: list[str] = []
+    if os.getuid() == 0:  # it refuses to run as root
+        become = ["runuser", "-u", "postgres", "--"]
+        os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
+        for parent in folder.parents:
+            if parent != Path("/") and parent.owner() == "root":
+                parent.chmod(parent.stat().st_mode | 0o011)
+
+    def run(program: str, *words: str) -> None:
+        command = [*become, str(programs / program), "-D", str(folder / "data"), *words]
+        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    run("initdb", "-U", "me", "--auth=trust")
+    run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", f"-p {port} -k {folder}", "start")
+    try:
+        yield f"postgresql://me@localhost:{port}/postgres"
+    finally:
+        run("pg_ctl", "-w", "-m", "immediate", "stop")

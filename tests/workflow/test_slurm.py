@@ -1,0 +1,108 @@
+"""The graph on a real SLURM, if one can be started here: SLURM_ONE_NODE names a program that starts and stops it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, TINY
+
+from lib.settings.load import merge
+
+STARTER = os.environ.get("SLURM_ONE_NODE", "")
+pytestmark = [
+    pytest.mark.workflow,
+    pytest.mark.skipif(not STARTER, reason="no SLURM: SLURM_ONE_NODE names no program that starts one"),
+    pytest.mark.skipif(shutil.which("sbatch") is None, reason="no SLURM: apt-get install slurm-wlm munge"),
+]
+# Two workers that share the node's memory and its two pretended GPUs; no accounting, so squeue is asked.
+OVERLAY = {"workers": 2, "stage_a": {"trials": 16}, "stage_b": {"trials": 8}}
+WORKERS = ("stage_a_worker", "stage_b_worker", "stage_c_fold")
+OPTIONS = [
+    *("--profile", "workflow/profiles/slurm", "--configfile", "slurm.yaml", "--jobs", "4"),
+    *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3"),
+    *("--seconds-between-status-checks", "2", "--latency-wait", "20"),
+    *("--set-threads", *(f"{rule}=1" for rule in WORKERS)),
+    *("--set-resources", *(f"{rule}:mem_mb=4000*attempt" for rule in WORKERS)),
+    *(f"{rule}:gpu=1" for rule in WORKERS),
+]
+TARGET = "results/criteria/stage_c.json"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    subprocess.run([STARTER, "start"], check=True)
+    yield
+    subprocess.run(["scancel", "--user", "root"], check=False)
+    subprocess.run([STARTER, "stop"], check=True)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, cluster: None) -> Path:
+    for name in ("config", "envs", "lib", "rules", "workflow"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "slurm.yaml").write_text(yaml.safe_dump(merge(TINY, OVERLAY)))
+    return tmp_path
+
+
+def start(folder: Path, *more: str) -> "subprocess.Popen[str]":
+    command = ["snakemake", *OPTIONS, *more, "--", TARGET]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")} | {"PYTHONPATH": str(folder)}
+    log = (folder / "snakemake.log").open("a")
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
+
+
+def finish(process: "subprocess.Popen[str]", folder: Path) -> str:
+    code = process.wait(timeout=900)
+    log = (folder / "snakemake.log").read_text()
+    assert code == 0, log[-5000:]
+    for stage, trials in (("stage_a_top50", 16), ("stage_b_pareto", 8)):
+        counts = json.loads((folder / f"results/criteria/{stage}.json").read_text())["counts"]
+        assert sum(counts.values()) == trials and counts["failed"] == 0, counts
+    folds = {path.name for path in (folder / "results/criteria/stage_c").glob("[0-9]*-[0-9]*.json")}
+    assert folds == {f"{c}-{f}.json" for c in range(2) for f in range(2)}
+    assert (folder / TARGET).exists()
+    return log
+
+
+def jobs(name: str) -> list[str]:
+    """Ids of running jobs of a rule; the executor puts the rule's name into the comment."""
+    listed = subprocess.run(["squeue", "-h", "-t", "R", "-o", "%i %k"], capture_output=True, text=True, check=False)
+    return [line.split()[0] for line in listed.stdout.splitlines() if name in line]
+
+
+def wait_for_jobs(name: str, number: int, process: "subprocess.Popen[str]") -> list[str]:
+    while len(found := jobs(name)) < number:
+        assert process.poll() is None, "the pipeline ended before its jobs were seen"
+        time.sleep(0.5)
+    return found
+
+
+def test_two_workers_share_a_study_and_a_cancelled_job_and_a_new_controller_cost_nothing(checkout: Path) -> None:
+    process = start(checkout)
+    first, _ = wait_for_jobs("stage_a_worker", 2, process)
+    journal = checkout / "results/criteria/studies/criteria-stage_a.journal"
+    while not journal.exists():
+        time.sleep(0.2)
+    subprocess.run(["scancel", first], check=True)
+    wait_for_jobs("stage_b_worker", 1, process)
+    controller = Path("/tmp/slurm-one-node/run/slurmctld.pid")
+    os.kill(int(controller.read_text()), signal.SIGTERM)
+    time.sleep(3)
+    subprocess.run(["slurmctld"], check=True)
+    finish(process, checkout)
+
+
+def test_a_job_over_its_time_limit_goes_on_in_the_next(checkout: Path) -> None:
+    # A minute is the shortest limit that SLURM has: training must take longer.
+    long = merge(TINY, OVERLAY | {"workers": 1, "generator": {"posts": 400}, "stage_a": {"trials": 16, "epochs": 12}})
+    (checkout / "slurm.yaml").write_text(yaml.safe_dump(long))
+    process = start(checkout, "stage_a_worker:runtime=1 if attempt == 1 else 60")
+    log = finish(process, checkout)
+    assert "TIMEOUT" in log or "Trying to restart job" in log, log[-3000:]
