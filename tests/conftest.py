@@ -114,3 +114,20 @@ def copy_of_finished(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     shutil.copytree(finished, folder)
     monkeypatch.chdir(folder)
     return folder
+
+
+FAULTS: list[tuple[str, str]] = []
+
+
+@pytest.fixture
+def fault():
+    """Notes what a fault ended in, for the table after the tests."""
+    return lambda what, ended: FAULTS.append((what, ended))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if FAULTS:
+        terminalreporter.section("faults")
+        width = max(len(what) for what, _ in FAULTS)
+        for what, ended in FAULTS:
+            terminalreporter.write_line(f"{what:{width}s}  {ended}")

@@ -1,5 +1,6 @@
 """What a killed training needs to go on as if nothing had been."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,15 @@ def save(path: Path, state: dict[str, Any]) -> None:
     generator = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
     with replacing(path) as temporary:
         torch.save({**state, "generator": generator}, temporary)
+
+
+def sound(path: Path) -> bool:
+    """Whether a checkpoint is whole and every byte as it was written: torch.save makes archives with checksums."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, EOFError, NotImplementedError):
+        return False
 
 
 def load(path: Path, device: torch.device) -> dict[str, Any]:

@@ -86,6 +86,9 @@ def train(
     """
     try:
         training = _Training(model, lesson, device, epochs, seed, keep_best, memory or MicroBatches(None))
+        if checkpoint is not None and checkpoint.exists() and not checkpoints.sound(checkpoint):
+            _LOG.warning("%s is damaged: this training begins anew", checkpoint)
+            checkpoint.unlink()
         if checkpoint is not None and checkpoint.exists():
             training.restore(checkpoint)
             if on_epoch is not None and (pruned := replay(training.outcome.history, on_epoch)) is not None:

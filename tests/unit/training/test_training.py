@@ -298,6 +298,26 @@ def test_a_killed_run_goes_on_from_its_last_epoch_and_leaves_nothing_behind(expe
     assert experiment.run(point, split, epochs=3).history == resumed.history
 
 
+@pytest.mark.parametrize("damage", ["cut", "changed"])
+def test_a_damaged_checkpoint_is_not_used(experiment, monkeypatch, caplog, damage: str) -> None:
+    split, point = experiment.development_split(0), params()
+    whole = experiment.run(point, split, epochs=2)
+    next(Path("results/criteria/runs").glob(f"{whole.key}.json")).unlink()
+
+    def killed(epoch: int, best: float) -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        experiment.run(point, split, epochs=2, on_epoch=lambda epoch, best: epoch == 2 and killed(epoch, best))
+    (checkpoint,) = Path("results/cache/checkpoints").iterdir()
+    content = bytearray(checkpoint.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 64] = bytes(64 if content[middle : middle + 64] != bytes(64) else [1] * 64)
+    checkpoint.write_bytes(content[:middle] if damage == "cut" else content)
+    assert experiment.run(point, split, epochs=2).history == whole.history
+    assert "is damaged: this training begins anew" in caplog.text
+
+
 def test_development_and_folds_share_no_post(experiment) -> None:
     posts = np.array(experiment.examples.post_id)
     held_out = []

@@ -1,0 +1,282 @@
+"""Everything that can go wrong, while the real graph runs: each ends with correct results or a clear refusal.
+
+`make test-faults` runs all of it and prints a table; CI runs the part that is not marked `long`.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from conftest import ROOT, TINY
+
+from lib.settings.load import merge
+
+pytestmark = pytest.mark.workflow
+TARGET = "results/criteria/stage_c.json"
+# Long enough that a kill meets each stage.
+OVERLAY = {"workers": 2, "stage_a": {"trials": 16}, "stage_b": {"trials": 8}}
+Record = Callable[[str, str], None]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the repository, with a tiny overlay."""
+    for name in ("config", "envs", "lib", "rules", "workflow"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(merge(TINY, OVERLAY)))
+    return tmp_path
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(folder)}
+
+
+def pipeline(folder: Path, *more: str, target: str = TARGET) -> "subprocess.Popen[str]":
+    command = ["snakemake", "--cores", "2", "--configfile", "tiny.yaml", "--resources", "gpu=2", *more, "--", target]
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run(folder: Path, *more: str, target: str = TARGET) -> tuple[int, str]:
+    process = pipeline(folder, *more, target=target)
+    said, _ = process.communicate(timeout=600)
+    return process.returncode, said
+
+
+def trials(folder: Path) -> dict[str, int]:
+    results = folder / "results/criteria"
+    return {
+        stage: sum(json.loads((results / f"{stage}.json").read_text())["counts"].values())
+        for stage in ("stage_a_top50", "stage_b_pareto")
+    }
+
+
+def workers(folder: Path) -> list[int]:
+    """Process ids of the commands that train."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and (entry / "cwd").resolve() == folder.resolve():
+                words = (entry / "cmdline").read_bytes().decode().split("\0")
+                if "-m" in words and any("worker" in word or "fold" in word for word in words):
+                    found.append(int(entry.name))
+        except (OSError, PermissionError):
+            continue
+    return found
+
+
+def kill_at_random(folder: Path, kills: int, seed: int) -> list[str]:
+    """Start the pipeline again and again, and kill a part of it at a random moment. Returns the moments."""
+    rng, moments = np.random.default_rng(seed), []
+    process = pipeline(folder)
+    while len(moments) < kills and process.poll() is None:
+        time.sleep(rng.uniform(1.0, 14.0))
+        whole = ["worker", "snakemake", "everything"][int(rng.integers(3))]
+        training = workers(folder)
+        if process.poll() is not None or (whole == "worker" and not training):
+            continue
+        if whole == "worker":
+            os.kill(training[int(rng.integers(len(training)))], signal.SIGKILL)
+        elif whole == "snakemake":
+            os.kill(process.pid, signal.SIGKILL)
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+        results = folder / "results/criteria"
+        runs = len(list((results / "runs").glob("*.json")))
+        stage = next((s for s in ("stage_b_pareto", "stage_a_top50") if (results / f"{s}.json").exists()), "nothing")
+        moments.append(f"{whole} after {stage}, {runs} runs")
+        process.communicate() if whole == "everything" else process.wait()
+        process = pipeline(folder)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    return moments
+
+
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.long)])
+def test_kill_9_at_random_moments(checkout: Path, fault: Record, kills: int) -> None:
+    moments = kill_at_random(checkout, kills, seed=kills)
+    kept = {path: path.stat().st_mtime_ns for path in (checkout / "results/criteria/runs").glob("*.json")}
+    code, said = run(checkout)
+    assert code == 0, said
+    assert trials(checkout) == {"stage_a_top50": 16, "stage_b_pareto": 8}
+    assert all(path.stat().st_mtime_ns == made for path, made in kept.items()), "no finished run was trained again"
+    stages = sum("stage_a" in moment or "stage_b" in moment for moment in moments)
+    fault(f"kill -9, {len(moments)} times ({stages} after Stage A)", f"budgets met, {len(kept)} finished runs kept")
+
+
+def test_two_pipelines_on_one_folder(checkout: Path, fault: Record) -> None:
+    first = pipeline(checkout)
+    while not (checkout / "results/.pipeline.lock").exists():
+        time.sleep(0.1)
+    time.sleep(0.5)
+    code, said = run(checkout)
+    assert code != 0 and "this results folder is in use by process" in said
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    fault("two pipelines on one folder", "the second is refused by name")
+
+
+def half_of_stage_a(folder: Path) -> None:
+    process = pipeline(folder, target="results/criteria/stage_a_top50.json")
+    while not list((folder / "results/criteria/runs").glob("*.json")):
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def test_what_changes_in_the_middle_of_a_study_is_refused(checkout: Path, fault: Record) -> None:
+    half_of_stage_a(checkout)
+    code, said = run(checkout, "--config", "constraints={'optim.lr': {low: 5.0e-4, high: 1.0e-3}}")
+    assert code != 0 and "space: optim.lr: low was 0.0004 when the study began and is now 0.0005" in said
+    fault("search space changed", "refused: parameter, old and new range")
+    code, said = run(checkout, "--config", "generator={posts: 70}")
+    assert code != 0 and "corpus was" in said and "when the study began" in said
+    fault("corpus changed", "refused: the corpus of the study is another")
+    # Moved away, as the line says, the study begins anew.
+    shutil.move(checkout / "results/criteria/studies", checkout / "old")
+    code, said = run(checkout, "--config", "generator={posts: 70}", target="results/criteria/stage_a_top50.json")
+    assert code == 0, said
+
+
+def worker(folder: Path, program: str = "-m lib") -> "subprocess.CompletedProcess[str]":
+    words = [*program.split(), "stage-a-worker", "criteria", "--output", "results/criteria/stage_a/worker-0.json"]
+    return subprocess.run(
+        [sys.executable, *words], cwd=folder, env=environment(folder), capture_output=True, text=True, check=False
+    )
+
+
+def test_a_clock_that_goes_back(checkout: Path, fault: Record) -> None:
+    half_of_stage_a(checkout)
+    (checkout / "backwards.py").write_text(
+        "import datetime, runpy, time\n"
+        "start, now = time.time(), time.time\n"
+        "time.time = lambda: 2 * start - now() - 3600\n"
+        "class Backwards(datetime.datetime):\n"
+        "    @classmethod\n"
+        "    def now(cls, tz=None):\n"
+        "        return cls.fromtimestamp(time.time(), tz)\n"
+        "datetime.datetime = Backwards\n"
+        "runpy.run_module('lib', run_name='__main__')\n"
+    )
+    done = worker(checkout, "backwards.py")
+    assert done.returncode == 0 and "16/16" in done.stderr, done.stderr
+    status = subprocess.run(
+        [sys.executable, "-m", "lib", "status"],
+        cwd=checkout,
+        env=environment(checkout),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "stage_a  16/16" in status.stdout and "-" not in status.stdout.split("best")[1].split("failure")[0]
+    fault("clock goes back", "budget met; nothing asks the clock of the day")
+
+
+def test_a_torn_and_a_damaged_journal(checkout: Path, fault: Record) -> None:
+    half_of_stage_a(checkout)
+    journal = checkout / "results/criteria/studies/criteria-stage_a.journal"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + whole.splitlines()[-1][:37])
+    done = worker(checkout)
+    assert done.returncode == 0 and "16/16" in done.stderr, done.stderr
+    fault("journal with a torn tail", "the tail is dropped, budget met")
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([*lines[:5], b"\0" * len(lines[5][:-1]) + b"\n", *lines[6:]]))
+    done = worker(checkout)
+    assert done.returncode == 1 and "criteria-stage_a.journal: a line is damaged" in done.stderr
+    assert "Traceback" not in done.stderr
+    journal.rename(checkout / "damaged")
+    runs = {path: path.stat().st_mtime_ns for path in (checkout / "results/criteria/runs").glob("*.json")}
+    done = worker(checkout)
+    assert done.returncode == 0 and all(path.stat().st_mtime_ns == made for path, made in runs.items())
+    fault("journal damaged within", "refused; moved away, the study begins anew from its finished runs")
+
+
+def test_a_full_disk(checkout: Path, fault: Record) -> None:
+    results = checkout / "results"
+    results.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(results)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small file system cannot be mounted here (needs root)")
+    try:
+        half_of_stage_a(checkout)
+        with (results / "ballast").open("wb") as ballast:
+            try:
+                while True:
+                    ballast.write(b"\0" * 4096)
+                    ballast.flush()
+            except OSError:
+                pass
+        done = worker(checkout)
+        assert done.returncode == 1 and "no space left on the disk" in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr
+        (results / "ballast").unlink()
+        done = worker(checkout)
+        assert done.returncode == 0 and "16/16" in done.stderr, done.stderr
+        fault("disk full", "one line; with space again the budget is met")
+    finally:
+        subprocess.run(["umount", str(results)], check=True)
+
+
+def failing(folder: Path, body: str) -> "subprocess.CompletedProcess[str]":
+    """Run a worker whose trainings are disturbed by `body`, which may call `train`."""
+    (folder / "disturbed.py").write_text(
+        "import os, runpy, signal, torch\n"
+        "from pathlib import Path\n"
+        "from lib.search import experiment\n"
+        "from lib.training.lesson import TrainingFailure\n"
+        "original = experiment.train\n"
+        "def train(model, lesson, device, **more):\n"
+        f"{body}"
+        "    return original(model, lesson, device, **more)\n"
+        "experiment.train = train\n"
+        "runpy.run_module('lib', run_name='__main__')\n"
+    )
+    return worker(folder, "disturbed.py")
+
+
+def test_trainings_that_fail_and_processes_that_die_of_them(checkout: Path, fault: Record) -> None:
+    half_of_stage_a(checkout)
+    nan = "    torch.nn.init.constant_(next(model.parameters()), float('nan')) if lesson.hyper.lr > 7e-4 else None\n"
+    done = failing(checkout, nan)
+    assert done.returncode == 0 and "16/16" in done.stderr, done.stderr
+    status = subprocess.run(
+        [sys.executable, "-m", "lib", "status"],
+        cwd=checkout,
+        env=environment(checkout),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    failed = int(status.split("failed ")[1].split()[0])
+    assert failed > 0 and "running 0" in status.splitlines()[0]
+    fault("NaN loss", f"{failed} trials failed with their reason, budget met")
+
+    shutil.rmtree(checkout / "results/criteria/studies")
+    shutil.rmtree(checkout / "results/criteria/runs")
+    killed = "    os.kill(os.getpid(), signal.SIGKILL) if Path('armed').exists() else None\n"
+    (checkout / "armed").touch()
+    codes = [failing(checkout, killed).returncode for _ in range(3)]
+    assert codes == [-signal.SIGKILL] * 3
+    (checkout / "armed").unlink()
+    done = failing(checkout, killed)
+    assert done.returncode == 0 and "16/16" in done.stderr, done.stderr
+    fault("out-of-memory killer, the same trial thrice", "that trial fails, the others go on")
