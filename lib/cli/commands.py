@@ -6,7 +6,6 @@ import sys
 import time
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
     from lib.augmentation.libraries import Resources
     from lib.corpus.store import Development
     from lib.search.experiment import Experiment
-    from lib.search.stage import Plan
+    from lib.search.plans import Plan
+    from lib.search.results import Search
 
 
 def settings(options: Namespace) -> None:
@@ -279,21 +279,17 @@ def _resources(options: Namespace, config: Settings, tfidf: Path | None) -> "Res
 
 def stage_a_worker(options: Namespace) -> None:
     """Do trials of Stage A."""
+    from lib.search.plans import plan_a
 
-    def plan(experiment: "Experiment") -> "Plan":
-        from lib.search.stage_a import plan_a
-
-        return plan_a(experiment)
-
-    _serve(options, plan)
+    _serve(options, plan_a(read_settings(options.settings).config, options.agent))
 
 
 def stage_a(options: Namespace) -> None:
     """Keep the best of Stage A."""
     from lib.reporting import plots
-    from lib.search.stage_a import stage_a as run
+    from lib.search.stage_a import stage_a as collect
 
-    result = run(_experiment(options))
+    result = collect(_search(options))
     plots.stage_a(result, _in(options, "stage_a.svg"))
     result.write(_in(options, "stage_a_top50.json"))
 
@@ -317,28 +313,32 @@ def augmentation_report(options: Namespace) -> None:
 
 def stage_b_worker(options: Namespace) -> None:
     """Do trials of Stage B."""
+    from lib.search.documents import StageA, read_searched
+    from lib.search.plans import plan_b
 
-    def plan(experiment: "Experiment") -> "Plan":
-        from lib.search.documents import StageA, read_searched
-        from lib.search.stage_b import plan_b
-
-        best = read_searched(StageA, _in(options, "stage_a_top50.json"), experiment.settings.space)
-        return plan_b(experiment, best)
-
-    _serve(options, plan)
+    settings = read_settings(options.settings)
+    best = read_searched(StageA, _in(options, "stage_a_top50.json"), settings.space)
+    _serve(options, plan_b(settings.config, options.agent, best))
 
 
 def stage_b(options: Namespace) -> None:
     """Rank the trials of Stage B."""
     from lib.reporting import plots
-    from lib.search.documents import StageA, read_searched
-    from lib.search.stage_b import stage_b as run
+    from lib.search.stage_b import stage_b as collect
 
-    experiment = _experiment(options)
-    best = read_searched(StageA, _in(options, "stage_a_top50.json"), experiment.settings.space)
-    result = run(experiment, best)
+    result = collect(_search(options))
     plots.stage_b(result, _in(options, "stage_b.svg"))
     result.write(_in(options, "stage_b_pareto.json"))
+
+
+def stage_c_candidates(options: Namespace) -> None:
+    """Choose the candidates."""
+    from lib.search.documents import StageB, read_searched
+    from lib.search.selection import candidates
+
+    search = _search(options)
+    front = read_searched(StageB, _in(options, "stage_b_pareto.json"), search.settings.space)
+    candidates(search, front).write(_in(options, "stage_c/candidates.json"))
 
 
 def status(options: Namespace) -> None:
@@ -353,11 +353,11 @@ def status(options: Namespace) -> None:
         time.sleep(options.watch)
 
 
-def _serve(options: Namespace, plan: Callable[["Experiment"], "Plan"]) -> None:
+def _serve(options: Namespace, plan: "Plan") -> None:
     """Do trials of a study, with partners on the same GPU, and write which."""
     from lib.cli.processes import Partners, end_with_parent, lease_gpu
     from lib.search.documents import Served
-    from lib.search.stage import serve
+    from lib.search.serving import serve
 
     settings = read_settings(options.settings)
     if options.partner:
@@ -366,23 +366,13 @@ def _serve(options: Namespace, plan: Callable[["Experiment"], "Plan"]) -> None:
     else:
         gpu, partners = lease_gpu(settings), Partners(options, settings.config.trials_per_gpu)
     experiment = _experiment(options)
-    served = serve(experiment, plan(experiment))
+    served = serve(experiment, plan)
     for output in partners.outputs() if partners is not None else []:
         served = served.with_those_of(Served.read(output))
         output.unlink()
     served.write(options.output)
     if gpu is not None:
         gpu.release()
-
-
-def stage_c_candidates(options: Namespace) -> None:
-    """Choose the candidates."""
-    from lib.search.documents import StageB, read_searched
-    from lib.search.stage_c import candidates
-
-    experiment = _experiment(options)
-    front = read_searched(StageB, _in(options, "stage_b_pareto.json"), experiment.settings.space)
-    candidates(experiment, front).write(_in(options, "stage_c/candidates.json"))
 
 
 def stage_c_fold(options: Namespace) -> None:
@@ -440,6 +430,12 @@ def stage_c(options: Namespace) -> None:
 def _in(options: Namespace, name: str) -> Path:
     path: Path = options.results / options.agent / name
     return path
+
+
+def _search(options: Namespace) -> "Search":
+    from lib.search.results import Search
+
+    return Search(read_settings(options.settings), options.agent, options.results)
 
 
 def _experiment(options: Namespace) -> "Experiment":

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from lib.errors import UserError
-from lib.search.documents import Candidate, TrialResult
+from lib.files.documents import now
+from lib.search.documents import Candidate, Candidates, StageB, TrialResult
+from lib.search.results import Search
 
 
 def non_dominated_ranks(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -26,6 +28,13 @@ def non_dominated_ranks(points: Sequence[tuple[float, float]]) -> list[int]:
         ranks[front] = current
         current += 1
     return [int(rank) for rank in ranks]
+
+
+def candidates(search: Search, front: StageB) -> Candidates:
+    """Choose what Stage C cross-validates."""
+    started = now()
+    chosen = choose_candidates(front.trials, search.settings.config.stage_c.candidates)
+    return Candidates(provenance=search.provenance(started), agent=search.agent, candidates=chosen)
 
 
 def choose_candidates(trials: Sequence[TrialResult], n: int) -> list[Candidate]:

@@ -1,59 +1,31 @@
-"""Stage A: multivariate TPE with ASHA over the whole space; seeds are a second fidelity."""
-
-from optuna.pruners import SuccessiveHalvingPruner
-from optuna.samplers import BaseSampler, TPESampler
-from optuna.trial import Trial
+"""The result of Stage A: the best configurations of its study."""
 
 from lib.errors import UserError
 from lib.files.documents import now
-from lib.files.hashing import derive_seed
-from lib.search.documents import SeedResult, StageA, TrialResult
+from lib.search.documents import StageA, TrialResult
 from lib.search.effects import method_effects
-from lib.search.experiment import Experiment
-from lib.search.stage import Plan, counts, finished, reasons, trial_result
-from lib.training.engine import OnEpoch
+from lib.search.results import Search, counts, reasons, trial_result
 
 KEPT = 50
 
 
-def plan_a(experiment: Experiment) -> Plan:
-    """Return how Stage A searches."""
-    settings = experiment.settings.config
-    limits = settings.stage_a
-
-    def sampler(number: int) -> BaseSampler:
-        seed = derive_seed(settings.seed, experiment.agent.name, "stage a", number)
-        # A trial that runs elsewhere counts as a bad one meanwhile (constant liar), so that two do not try the same.
-        return TPESampler(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=limits.startup_trials)
-
-    return Plan(
-        stage="stage_a",
-        limits=limits,
-        directions=["maximize"],
-        pruner=SuccessiveHalvingPruner(min_resource=limits.min_epochs, reduction_factor=limits.reduction),
-        sampler=sampler,
-        values=_mean_f1,
-        on_epoch=_report,
-    )
-
-
-def stage_a(experiment: Experiment) -> StageA:
+def stage_a(search: Search) -> StageA:
     """Keep the fifty best configurations of the finished study."""
     started = now()
-    limits = experiment.settings.config.stage_a
-    ended = finished(experiment, plan_a(experiment))
+    limits = search.settings.config.stage_a
+    ended = search.finished("stage_a", limits.trials)
     results = [trial_result(trial) for trial in ended]
     ranked = rank(results)
     if not ranked:
-        raise UserError(f"stage A of {experiment.agent.name}: no trial gave a result ({reasons(ended)})")
+        raise UserError(f"stage A of {search.agent}: no trial gave a result ({reasons(ended)})")
     return StageA(
-        provenance=experiment.provenance(started),
-        agent=experiment.agent.name,
-        space=experiment.settings.space,
+        provenance=search.provenance(started),
+        agent=search.agent,
+        space=search.settings.space,
         counts=counts(ended),
         trials=ranked[:KEPT],
-        augmentation=method_effects(results, limits.epochs, experiment.settings.config.seed)
-        if experiment.settings.space.augments
+        augmentation=method_effects(results, limits.epochs, search.settings.config.seed)
+        if search.settings.space.augments
         else None,
     )
 
@@ -70,15 +42,3 @@ def rank(results: list[TrialResult]) -> list[TrialResult]:
 
     scored = [result for result in results if result.state in {"COMPLETE", "PRUNED"}]
     return sorted(scored, key=lambda r: (*fidelity(r), r.f1_macro or 0.0, -r.number), reverse=True)
-
-
-def _mean_f1(seeds: list[SeedResult]) -> list[float]:
-    return [sum(seed.f1_macro for seed in seeds) / len(seeds)]
-
-
-def _report(trial: Trial) -> OnEpoch:
-    def report(epoch: int, best: float) -> bool:
-        trial.report(best, epoch)
-        return trial.should_prune()
-
-    return report

@@ -7,19 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.files.documents import now
-from lib.search.documents import Baseline, Candidates, FoldResult, StageB, StageC
+from lib.search.documents import Baseline, Candidates, FoldResult, StageC
 from lib.search.experiment import Experiment
-from lib.search.selection import choose_candidates
 from lib.search.statistics import corrected_resampled_t_test, corrected_standard_error
 
 _SIGNIFICANT = 0.05
-
-
-def candidates(experiment: Experiment, front: StageB) -> Candidates:
-    """Choose the candidates."""
-    started = now()
-    chosen = choose_candidates(front.trials, experiment.settings.config.stage_c.candidates)
-    return Candidates(provenance=experiment.provenance(started), agent=experiment.agent.name, candidates=chosen)
 
 
 def fold(experiment: Experiment, chosen: Candidates, candidate: int, number: int) -> FoldResult:

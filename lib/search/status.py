@@ -8,7 +8,7 @@ from pathlib import Path
 from optuna.trial import FrozenTrial, TrialState
 
 from lib.search.progress import best, clock
-from lib.search.stage import place
+from lib.search.results import place
 from lib.search.study import OVER, known
 from lib.settings.load import Settings
 

@@ -27,13 +27,25 @@ OVERLAY = {"workers": 2, "stage_a": {"trials": 16}, "stage_b": {"trials": 8}}
 Record = Callable[[str, str], None]
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A copy of the repository, with a tiny overlay."""
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository with a tiny overlay, in which all that Stage A needs is made."""
+    folder = tmp_path_factory.mktemp("prepared") / "repository"
+    folder.mkdir()
     for name in ("config", "envs", "lib", "rules", "workflow"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(merge(TINY, OVERLAY)))
-    return tmp_path
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(merge(TINY, OVERLAY)))
+    code, said = run(
+        folder, "results/backbones/tiny-bert/backbone.json", target="results/criteria/tfidf/manifest.json"
+    )
+    assert code == 0, said
+    return folder
+
+
+@pytest.fixture
+def checkout(prepared: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(prepared, tmp_path / "copy")
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -41,7 +53,10 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def pipeline(folder: Path, *more: str, target: str = TARGET) -> "subprocess.Popen[str]":
-    command = ["snakemake", "--cores", "2", "--configfile", "tiny.yaml", "--resources", "gpu=2", *more, "--", target]
+    options = ["--configfile", "tiny.yaml", "--resources", "gpu=2"]
+    targets = [word for word in more if word.startswith("results/")]
+    words = [word for word in more if word not in targets]
+    command = ["snakemake", "--cores", "2", *options, *words, "--", target, *targets]
     return subprocess.Popen(
         command,
         cwd=folder,
@@ -86,7 +101,7 @@ def kill_at_random(folder: Path, kills: int, seed: int) -> list[str]:
     rng, moments = np.random.default_rng(seed), []
     process = pipeline(folder)
     while len(moments) < kills and process.poll() is None:
-        time.sleep(rng.uniform(1.0, 14.0))
+        time.sleep(rng.uniform(3.0, 16.0))
         whole = ["worker", "snakemake", "everything"][int(rng.integers(3))]
         training = workers(folder)
         if process.poll() is not None or (whole == "worker" and not training):
@@ -123,9 +138,8 @@ def test_kill_9_at_random_moments(checkout: Path, fault: Record, kills: int) -> 
 
 def test_two_pipelines_on_one_folder(checkout: Path, fault: Record) -> None:
     first = pipeline(checkout)
-    while not (checkout / "results/.pipeline.lock").exists():
+    while not workers(checkout):
         time.sleep(0.1)
-    time.sleep(0.5)
     code, said = run(checkout)
     assert code != 0 and "this results folder is in use by process" in said
     os.killpg(first.pid, signal.SIGKILL)

@@ -1,54 +1,25 @@
-"""What Stages A and B share: serving a study, seeds, failures, results."""
+"""Doing a study's trials: seeds in order, failures, until the budget is reached."""
 
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 
-from lib.errors import UserError
 from lib.files.documents import now
-from lib.search.documents import Counts, SeedResult, Served, TrialResult
+from lib.search.documents import SeedResult, Served
 from lib.search.experiment import Experiment, PrunedError, Run
 from lib.search.owners import Owners
+from lib.search.plans import Plan
 from lib.search.progress import Progress
-from lib.search.study import OVER, Direction, Place, Study, fail, known
+from lib.search.results import place
+from lib.search.study import Place, Study, fail
 from lib.search.watchdog import Watchdog
 from lib.settings.config import StageASettings, StageBSettings
-from lib.settings.load import Settings
-from lib.training.engine import OnEpoch, Outcome
+from lib.training.engine import Outcome
 from lib.training.lesson import TrainingFailure
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a stage searches.
-
-    values: the objective(s) from the seeds' results. on_epoch: reports a trial's first seed to the pruner. fixed:
-    parameters of the first trials.
-    """
-
-    stage: str
-    limits: StageASettings | StageBSettings
-    directions: Sequence[Direction]
-    pruner: BasePruner
-    sampler: Callable[[int], BaseSampler]
-    values: Callable[[list[SeedResult]], list[float]]
-    on_epoch: Callable[[Trial], OnEpoch] | None = None
-    fixed: Sequence[dict[str, Any]] = ()
-
-
-def place(settings: Settings, results: Path, agent: str, stage: str) -> Place:
-    """Return where a stage's study is."""
-    return Place(f"{agent}/{stage}", results / agent / "studies", settings.config.storage)
 
 
 def serve(experiment: Experiment, plan: Plan) -> Served:
@@ -84,19 +55,6 @@ def serve(experiment: Experiment, plan: Plan) -> Served:
         trials=numbers,
         performance=performance,
     )
-
-
-def finished(experiment: Experiment, plan: Plan) -> list[FrozenTrial]:
-    """Return the trials of a study that has its budget. Raises UserError if it has not."""
-    at = place(experiment.settings, experiment.results, experiment.agent.name, plan.stage)
-    over = [trial for trial in known(at) or [] if trial.state in OVER]
-    if len(over) < plan.limits.trials:
-        command = plan.stage.replace("_", "-")
-        raise UserError(
-            f"{at}: {len(over)} of {plan.limits.trials} trials are over; have the rest done by"
-            f" 'python -m lib {command}-worker {experiment.agent.name}'"
-        )
-    return over
 
 
 def _give_up(at: Place, trial: Trial, minutes: float | None) -> None:
@@ -152,33 +110,3 @@ def _seed_result(seed: int, key: str, run: Run | Outcome) -> SeedResult:
         epochs_run=len(run.history),
         stopped=run.stopped,
     )
-
-
-def trial_result(trial: FrozenTrial) -> TrialResult:
-    """Turn a trial that is over into what the result files hold."""
-    seeds = [SeedResult(**seed) for seed in trial.user_attrs.get("seeds", [])]
-    return TrialResult(
-        number=trial.number,
-        state=trial.state.name,
-        params=trial.params,
-        f1_macro=float(np.mean([s.f1_macro for s in seeds])) if seeds else None,
-        ece=float(np.mean([s.ece for s in seeds])) if seeds else None,
-        seeds=seeds,
-        reason=trial.user_attrs.get("reason"),
-    )
-
-
-def counts(ended: list[FrozenTrial]) -> Counts:
-    """Count how trials ended."""
-    states = [trial.state for trial in ended]
-    return Counts(
-        complete=states.count(TrialState.COMPLETE),
-        pruned=states.count(TrialState.PRUNED),
-        failed=states.count(TrialState.FAIL),
-    )
-
-
-def reasons(ended: list[FrozenTrial]) -> str:
-    """Say why trials failed, for an error line."""
-    found = sorted({str(trial.user_attrs["reason"]) for trial in ended if "reason" in trial.user_attrs})
-    return "; ".join(found) or "none failed"
