@@ -93,9 +93,13 @@ BACKBONES = expand(
 THREADS = SETTINGS.config.training.threads
 
 
+# Until Snakemake ends: a handler's own names are gone when it returns.
+HELD = []
+
+
 onstart:
     try:
-        PIPELINE = hold("results/.pipeline.lock", "this results folder")
+        HELD.append(hold("results/.pipeline.lock", "this results folder"))
         # Every command reads this file. It is no job's output: Snakemake (9.27) does not look at the parameters of
         # jobs behind one that must run, even if all of its files are ancient to them.
         save_settings(SETTINGS, "results/settings.json")
