@@ -8,13 +8,13 @@ SUPERMAX = $(SNAKEMAKE) --configfile config/supermax.yaml
 PINS = envs/constraints.txt
 BENCH = . .venv/bin/activate && PYTHONPATH=. python tests/benchmarks
 
-.PHONY: run test compatibility test-transformers5 check dag report bench-corpus bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu all stage-a stage-b stage-c supermax-all schema install help
+.PHONY: run test compatibility test-transformers5 check dag report bench-corpus bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead test-faults all stage-a stage-b stage-c supermax-all schema install help
 
 run: .venv/installed  ## the embedded default, to results/criteria/stage_c.json
 	$(SNAKEMAKE) results/$(AGENT)/stage_c.json
 
 test: .venv/installed  ## all tests, with coverage
-	. .venv/bin/activate && pytest -n 2 --cov --cov-report=term-missing
+	. .venv/bin/activate && pytest -n 2 -m "not long" --cov --cov-report=term-missing
 
 compatibility: .venv/installed  ## train every backbone with every optimizer (tiny), write docs/compatibility.md
 	. .venv/bin/activate && pytest tests/unit/training/test_compatibility.py --write-docs
@@ -79,6 +79,15 @@ bench-gpu: .venv/installed  ## the engine on a CUDA device: full-size encoders w
 
 bench-trial: .venv/installed  ## what a trial costs beside its steps: imports, start, memory
 	$(BENCH)/trial_cost.py $(if $(CORPUS),--corpus $(CORPUS))
+
+bench-storage: .venv/installed  ## ask and tell on journal, SQLite and PostgreSQL
+	$(BENCH)/storage.py
+
+bench-overhead: .venv/installed  ## what Stage A costs beside its trainings
+	$(BENCH)/overhead.py
+
+test-faults: .venv/installed  ## everything that can go wrong, with a table of how it ended
+	. .venv/bin/activate && pytest tests/faults
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 22
