@@ -181,13 +181,14 @@ def test_a_clock_that_goes_back(checkout: Path, fault: Record) -> None:
     half_of_stage_a(checkout)
     (checkout / "backwards.py").write_text(
         "import datetime, runpy, time\n"
+        "from optuna.storages.journal import _storage\n"
         "start, now = time.time(), time.time\n"
         "time.time = lambda: 2 * start - now() - 3600\n"
         "class Backwards(datetime.datetime):\n"
         "    @classmethod\n"
         "    def now(cls, tz=None):\n"
         "        return cls.fromtimestamp(time.time(), tz)\n"
-        "datetime.datetime = Backwards\n"
+        "_storage.datetime = Backwards\n"
         "runpy.run_module('lib', run_name='__main__')\n"
     )
     done = worker(checkout, "backwards.py")
@@ -225,12 +226,14 @@ def test_a_torn_and_a_damaged_journal(checkout: Path, fault: Record) -> None:
 
 
 def test_a_full_disk(checkout: Path, fault: Record) -> None:
-    results = checkout / "results"
+    results, made = checkout / "results", checkout / "made"
+    results.rename(made)
     results.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(results)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(results)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("a small file system cannot be mounted here (needs root)")
     try:
+        shutil.copytree(made, results, dirs_exist_ok=True)
         half_of_stage_a(checkout)
         with (results / "ballast").open("wb") as ballast:
             try:
