@@ -3,6 +3,7 @@
 `make test-faults` runs all of it and prints a table; CI runs the part that is not marked `long`.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -235,13 +236,9 @@ def test_a_full_disk(checkout: Path, fault: Record) -> None:
     try:
         shutil.copytree(made, results, dirs_exist_ok=True)
         half_of_stage_a(checkout)
-        with (results / "ballast").open("wb") as ballast:
-            try:
-                while True:
-                    ballast.write(b"\0" * 4096)
-                    ballast.flush()
-            except OSError:
-                pass
+        with (results / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
+            while True:
+                ballast.write(b"\0" * 4096)
         done = worker(checkout)
         assert done.returncode == 1 and "no space left on the disk" in done.stderr, done.stderr
         assert "Traceback" not in done.stderr
