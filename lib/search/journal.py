@@ -3,11 +3,10 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from lib.errors import UserError
@@ -81,10 +80,3 @@ def whole_lines(file: BinaryIO) -> int:
             return start + found + 1
         position = start
     return 0
-
-
-def together(storage: BaseStorage) -> AbstractContextManager[None]:
-    """Write what a block writes in one go, where the storage can."""
-    if isinstance(storage, JournalStorage) and isinstance(storage._backend, Journal):
-        return storage._backend.together()
-    return nullcontext()

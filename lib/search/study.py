@@ -15,8 +15,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from lib.errors import UserError
 from lib.files.locks import waiting_for
-from lib.search.journal import Journal, together
+from lib.search.journal import Journal
 from lib.search.owners import Owners
+from lib.search.together import together
 from lib.settings.space import Choices, FloatRange, Space
 
 Direction = Literal["minimize", "maximize"]
