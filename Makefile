@@ -6,7 +6,7 @@ PYTHON ?= python3
 SNAKEMAKE = . .venv/bin/activate && snakemake --cores $(CORES) --resources gpu=1
 SUPERMAX = $(SNAKEMAKE) --configfile config/supermax.yaml
 PINS = envs/constraints.txt
-BENCH = . .venv/bin/activate && PYTHONPATH=. python tests/benchmarks
+BENCH = . .venv/bin/activate && PYTHONPATH=.:tests python tests/benchmarks
 
 .PHONY: run test compatibility test-transformers5 check dag report bench-corpus bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead test-faults all stage-a stage-b stage-c supermax-all schema install help
 
