@@ -8,7 +8,7 @@ SUPERMAX = $(SNAKEMAKE) --configfile config/supermax.yaml
 PINS = envs/constraints.txt
 BENCH = . .venv/bin/activate && PYTHONPATH=.:tests python tests/benchmarks
 
-.PHONY: run test compatibility test-transformers5 check dag report bench-corpus bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead test-faults all stage-a stage-b stage-c supermax-all schema install help
+.PHONY: run test compatibility test-transformers5 check dag report bench-corpus bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead test-faults test-slurm all stage-a stage-b stage-c supermax-all schema install help
 
 run: .venv/installed  ## the embedded default, to results/criteria/stage_c.json
 	$(SNAKEMAKE) results/$(AGENT)/stage_c.json
@@ -88,6 +88,9 @@ bench-overhead: .venv/installed  ## what Stage A costs beside its trainings
 
 test-faults: .venv/installed  ## everything that can go wrong, with a table of how it ended
 	. .venv/bin/activate && pytest tests/faults
+
+test-slurm: .venv/installed  ## the graph on a real SLURM (SLURM_ONE_NODE=program that starts one)
+	. .venv/bin/activate && pytest -rs tests/workflow/test_slurm.py
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 22

@@ -1,6 +1,7 @@
 """Optuna studies that many processes serve and any of them may leave: a budget of the study, orphans taken over."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ OVER = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 _IDENTITY, _OWNER, _LEFT, _FIXED = "identity", "owner", "left", "fixed_params"
 # A trial whose process died so often is likely to be why.
 MOST_LEFT = 3
-_POLL, _LATER = 1.0, -1
+_POLL = 1.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Place:
             return JournalStorage(Journal(self.journal))
         if self.url.startswith("grpc://"):
             host, _, port = self.url.removeprefix("grpc://").partition(":")
-            return optuna.storages.GrpcStorageProxy(host=host, port=int(port or 13000))
+            with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
+                return optuna.storages.GrpcStorageProxy(host=host, port=int(port or 13000))
         try:
             return optuna.storages.get_storage(self.url)
         except Exception as error:  # of any driver, at the start
@@ -109,13 +111,13 @@ class Study:
                 found = self._claim(budget, owners, fixed)
             if found is None:
                 return
-            if found == _LATER:
+            if found == "later":
                 time.sleep(_POLL)
                 continue
-            number = self._storage.get_trial(found).number
+            trial, number = found
             # A new one for each trial: it remembers what it has seen of the others.
             study = optuna.Study(self.place.name, self._storage, sampler(number), self._pruner)
-            yield Trial(study, found)
+            yield Trial(study, trial)
 
     def tell(
         self, trial: Trial, attributes: Mapping[str, Any], state: TrialState, values: Sequence[float] | None = None
@@ -143,8 +145,10 @@ class Study:
                     )
         return params
 
-    def _claim(self, budget: int, owners: Owners, fixed: Sequence[dict[str, Any]]) -> int | None:
-        """Return the id of the trial to do next; _LATER if there may be one later, None if there will not.
+    def _claim(
+        self, budget: int, owners: Owners, fixed: Sequence[dict[str, Any]]
+    ) -> tuple[int, int] | Literal["later"] | None:
+        """Return id and number of the trial to do next; "later" if there may be one, None if there will not.
 
         The caller is alone, so that every running trial has an owner, unless that died.
         """
@@ -160,15 +164,14 @@ class Study:
             with together(self._storage):
                 self._storage.set_trial_system_attr(trial._trial_id, _LEFT, left)
                 self._storage.set_trial_system_attr(trial._trial_id, _OWNER, owners.me)
-            return trial._trial_id
+            return trial._trial_id, trial.number
         if len(trials) >= budget:
-            return _LATER if running else None
+            return "later" if running else None
         attributes: dict[str, Any] = {_OWNER: owners.me}
         if len(trials) < len(fixed):
             attributes[_FIXED] = fixed[len(trials)]
-        return self._storage.create_new_trial(
-            self._id, create_trial(state=TrialState.RUNNING, system_attrs=attributes)
-        )
+        template = create_trial(state=TrialState.RUNNING, system_attrs=attributes)
+        return self._storage.create_new_trial(self._id, template), len(trials)
 
     def _alone(self) -> AbstractContextManager[None]:
         return waiting_for(self.place.folder / f"{self.place.name.replace('/', '-')}.claims.lock")

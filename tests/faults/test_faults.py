@@ -125,9 +125,9 @@ def kill_at_random(folder: Path, kills: int, seed: int) -> list[str]:
     return moments
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.long)])
-def test_kill_9_at_random_moments(checkout: Path, fault: Record, kills: int) -> None:
-    moments = kill_at_random(checkout, kills, seed=kills)
+@pytest.mark.long
+def test_kill_9_at_random_moments(checkout: Path, fault: Record) -> None:
+    moments = kill_at_random(checkout, 20, seed=1)
     kept = {path: path.stat().st_mtime_ns for path in (checkout / "results/criteria/runs").glob("*.json")}
     code, said = run(checkout)
     assert code == 0, said
@@ -157,6 +157,7 @@ def half_of_stage_a(folder: Path) -> None:
     process.communicate()
 
 
+@pytest.mark.long
 def test_what_changes_in_the_middle_of_a_study_is_refused(checkout: Path, fault: Record) -> None:
     half_of_stage_a(checkout)
     code, said = run(checkout, "--config", "constraints={'optim.lr': {low: 5.0e-4, high: 1.0e-3}}")
@@ -178,6 +179,7 @@ def worker(folder: Path, program: str = "-m lib") -> "subprocess.CompletedProces
     )
 
 
+@pytest.mark.long
 def test_a_clock_that_goes_back(checkout: Path, fault: Record) -> None:
     half_of_stage_a(checkout)
     (checkout / "backwards.py").write_text(
@@ -267,6 +269,7 @@ def failing(folder: Path, body: str) -> "subprocess.CompletedProcess[str]":
     return worker(folder, "disturbed.py")
 
 
+@pytest.mark.long
 def test_trainings_that_fail_and_processes_that_die_of_them(checkout: Path, fault: Record) -> None:
     half_of_stage_a(checkout)
     nan = "    torch.nn.init.constant_(next(model.parameters()), float('nan')) if lesson.hyper.lr > 7e-4 else None\n"

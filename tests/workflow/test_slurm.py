@@ -18,6 +18,7 @@ from lib.settings.load import merge
 STARTER = os.environ.get("SLURM_ONE_NODE", "")
 pytestmark = [
     pytest.mark.workflow,
+    pytest.mark.long,
     pytest.mark.skipif(not STARTER, reason="no SLURM: SLURM_ONE_NODE names no program that starts one"),
     pytest.mark.skipif(shutil.which("sbatch") is None, reason="no SLURM: apt-get install slurm-wlm munge"),
 ]
