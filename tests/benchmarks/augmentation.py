@@ -63,7 +63,7 @@ class _Ratios(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the ratio an epoch says."""
-        if (match := re.search(r"data/step ([\d.]+)", record.getMessage())) is not None:
+        if (match := re.search(r"perf/data_step_ratio ([\d.]+)", record.getMessage())) is not None:
             self.found.append(float(match[1]))
 
 
