@@ -255,7 +255,8 @@ class _Training:
         self.clock.data += data
         taken = time.perf_counter() - began
         self.ratio += (data / max(taken - data, 1e-9) - self.ratio) / min(epoch, _RECENT)
-        _LOG.info("epoch %d: loss %.4f, %.1f s, perf/data_step_ratio %.4f (moving average)", epoch, mean, taken, self.ratio)
+        _LOG.info("epoch %d: loss %.4f, %.1f s", epoch, mean, taken)
+        _LOG.info("epoch %d: perf/data_step_ratio %.4f (moving average)", epoch, self.ratio)
         self.clock.tokens += int(lengths[windows].sum())
         return mean
 
