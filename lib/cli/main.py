@@ -4,6 +4,7 @@ import argparse
 import errno
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -20,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     _silence_dependencies(offline=options.command not in {"backbone", "lexicon"})
     _log_to(options.log)
+    # A cluster's time limit, scancel and Snakemake say it so: leave in good order, like after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         options.run(options)
     except UserError as error:

@@ -1,8 +1,10 @@
 """Processes of one job: which GPU they use, and several that share one."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from argparse import Namespace
 from pathlib import Path
 from threading import Thread
@@ -10,6 +12,9 @@ from threading import Thread
 from lib.errors import UserError
 from lib.settings.load import Settings
 from lib.training.lease import Lease, devices, lease
+
+# Seconds to leave in good order.
+_GRACE = 15.0
 
 
 def lease_gpu(settings: Settings) -> Lease | None:
@@ -53,6 +58,8 @@ def end_with_parent() -> None:
 
     def wait() -> None:
         sys.stdin.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_GRACE)
         os._exit(1)
 
     Thread(target=wait, name="parent", daemon=True).start()

@@ -6,9 +6,11 @@ import time
 import uuid
 from pathlib import Path
 from threading import Event, Thread
+from typing import Literal
 
 from lib.files.locks import held, take
 
+State = Literal["alive", "left", "died"]
 _BEAT, _SILENCE = 20.0, 90.0
 
 
@@ -24,31 +26,31 @@ class Owners:
         self._stop = Event()
         Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
-    def alive(self, owner: str) -> bool:
-        """Whether a process still runs; if not, its lock file is removed.
+    def state(self, owner: str) -> State:
+        """Say whether a process runs, has left in good order, or died; the lock file of one that died is removed.
 
         On this machine the lock says so at once. That of another machine may not be seen here (some cluster file
         systems keep locks to themselves): there its file must also have been left alone for a while. That is counted
         by this process' own clock, so it does not matter how clocks are set.
         """
         if owner == self.me:
-            return False  # it asks for another trial, so it does not work on one
+            return "left"  # it asks for another trial, so it does not work on one
         path = self._path(owner)
         try:
             if held(path):
-                return True
+                return "alive"
             changed = path.stat().st_mtime
         except FileNotFoundError:
-            return False
+            return "left"
         if owner.split(maxsplit=1)[0] != socket.gethostname():
             before, since = self._seen.get(owner, (None, 0.0))
             if changed != before:
                 self._seen[owner] = changed, time.monotonic()
-                return True
+                return "alive"
             if time.monotonic() - since < _SILENCE:
-                return True
+                return "alive"
         path.unlink(missing_ok=True)
-        return False
+        return "died"
 
     def close(self) -> None:
         """Leave."""

@@ -23,10 +23,6 @@ class Search:
     agent: str
     results: Path
 
-    def place(self, stage: str) -> Place:
-        """Return where a stage's study is."""
-        return place(self.settings, self.results, self.agent, stage)
-
     @cached_property
     def corpus_hash(self) -> str:
         """The hash of the corpus."""
@@ -44,7 +40,7 @@ class Search:
 
     def finished(self, stage: str, budget: int) -> list[FrozenTrial]:
         """Return the trials of a study that has its budget. Raises UserError if it has not."""
-        at = self.place(stage)
+        at = place(self.settings, self.results, self.agent, stage)
         over = [trial for trial in known(at) or [] if trial.state in OVER]
         if len(over) < budget:
             raise UserError(

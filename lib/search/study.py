@@ -23,9 +23,9 @@ from lib.settings.space import Choices, FloatRange, Space
 
 Direction = Literal["minimize", "maximize"]
 OVER = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-_IDENTITY, _OWNER, _LEFT, _FIXED = "identity", "owner", "left", "fixed_params"
+_IDENTITY, _OWNER, _DEATHS, _FIXED = "identity", "owner", "deaths", "fixed_params"
 # A trial whose process died so often is likely to be why.
-MOST_LEFT = 3
+MOST_DEATHS = 3
 _POLL = 1.0
 
 
@@ -155,14 +155,15 @@ class Study:
         trials = self._all()
         running = [trial for trial in trials if trial.state == TrialState.RUNNING]
         for trial in running:
-            if owners.alive(trial.system_attrs.get(_OWNER, "")):
+            state = owners.state(trial.system_attrs.get(_OWNER, ""))
+            if state == "alive":
                 continue
-            left = trial.system_attrs.get(_LEFT, 0) + 1
-            if left >= MOST_LEFT:
-                fail(self._storage, trial, f"its process died {left} times")
+            deaths = trial.system_attrs.get(_DEATHS, 0) + (state == "died")
+            if deaths >= MOST_DEATHS:
+                fail(self._storage, trial, f"its process died {deaths} times")
                 return self._claim(budget, owners, fixed)
             with together(self._storage):
-                self._storage.set_trial_system_attr(trial._trial_id, _LEFT, left)
+                self._storage.set_trial_system_attr(trial._trial_id, _DEATHS, deaths)
                 self._storage.set_trial_system_attr(trial._trial_id, _OWNER, owners.me)
             return trial._trial_id, trial.number
         if len(trials) >= budget:

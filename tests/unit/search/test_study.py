@@ -22,7 +22,7 @@ from lib.search import owners as owning
 from lib.search.journal import Journal
 from lib.search.owners import Owners
 from lib.search.status import study_line
-from lib.search.study import MOST_LEFT, Place, Study, fail, known
+from lib.search.study import MOST_DEATHS, Place, Study, fail, known
 from lib.settings.space import Space
 
 NAME = "criteria/stage_a"
@@ -44,8 +44,10 @@ def serve(
     owners = Owners(study.place.folder / "processes")
     for done, trial in enumerate(study.trials(budget, owners, sampler, **more)):
         params.append(study.suggest(trial, space))
-        if done == stop_after:
-            break  # as if killed: the trial stays RUNNING
+        if done == stop_after:  # as if killed: the trial stays RUNNING, the lock file stays, its lock is gone
+            assert owners._lock is not None
+            owners._lock.close()
+            return params
         time.sleep(seconds)
         score = -abs(math.log10(params[-1]["optim.lr"]) + 3.5)
         study.tell(trial, {"by": os.getpid()}, TrialState.COMPLETE, [score])
@@ -106,12 +108,20 @@ def test_processes_that_are_killed_and_begun_at_any_time_end_at_the_budget(tmp_p
 
 def test_a_trial_that_ends_its_process_every_time_fails(tmp_path: Path) -> None:
     space = tiny_settings().space
-    for _ in range(MOST_LEFT):
+    for _ in range(MOST_DEATHS):
         serve(study_in(tmp_path), 2, space, stop_after=0)
     assert len(serve(study_in(tmp_path), 2, space)) == 1
     first, second = study_in(tmp_path).over()
-    assert first.state == TrialState.FAIL and first.user_attrs["reason"] == f"its process died {MOST_LEFT} times"
+    assert first.state == TrialState.FAIL and first.user_attrs["reason"] == f"its process died {MOST_DEATHS} times"
     assert second.state == TrialState.COMPLETE
+
+
+def test_processes_that_leave_in_good_order_do_a_trial_no_harm(tmp_path: Path) -> None:
+    for _ in range(MOST_DEATHS + 1):
+        owners = Owners(tmp_path / "processes")
+        trial = next(study_in(tmp_path).trials(1, owners, sampler))
+        owners.close()
+    assert trial.number == 0 and study_in(tmp_path).over() == []
 
 
 def test_a_trial_of_another_machine_is_taken_over_after_it_was_silent(tmp_path: Path, monkeypatch) -> None:
@@ -119,20 +129,20 @@ def test_a_trial_of_another_machine_is_taken_over_after_it_was_silent(tmp_path: 
         elsewhere.setattr(socket, "gethostname", lambda: "elsewhere")
         other = Owners(tmp_path)
     mine = Owners(tmp_path)
-    assert mine.alive(other.me)
+    assert mine.state(other.me) == "alive"
     assert other._lock is not None
     other._lock.close()  # it died, or its lock is not seen here
     clock = 1000.0
     monkeypatch.setattr(owning.time, "monotonic", lambda: clock)
-    assert mine.alive(other.me)
+    assert mine.state(other.me) == "alive"
     clock += 60
     os.utime(other._path(other.me))  # a sign of life
-    assert mine.alive(other.me)
+    assert mine.state(other.me) == "alive"
     clock += 60
-    assert mine.alive(other.me)
+    assert mine.state(other.me) == "alive"
     clock += 60
-    assert not mine.alive(other.me)
-    assert not mine.alive("nowhere 1 x") and not mine.alive(mine.me)
+    assert mine.state(other.me) == "died"
+    assert mine.state("nowhere 1 x") == mine.state(mine.me) == "left"
 
 
 def test_another_study_under_the_same_name_is_refused_by_what_differs(tmp_path: Path) -> None:
