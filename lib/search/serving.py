@@ -15,7 +15,7 @@ from lib.search.owners import Owners
 from lib.search.plans import Plan
 from lib.search.progress import Progress
 from lib.search.results import place
-from lib.search.study import Place, Study, fail
+from lib.search.study import Place, Study, fail, suggest
 from lib.search.watchdog import Watchdog
 from lib.settings.config import StageASettings, StageBSettings
 from lib.training.engine import Outcome
@@ -79,7 +79,7 @@ def _identity(experiment: Experiment, limits: StageASettings | StageBSettings) -
 
 def _one(study: Study, trial: Trial, experiment: Experiment, plan: Plan) -> None:
     """Train a trial's seeds in order and tell the study how it ended."""
-    params = study.suggest(trial, experiment.settings.space)
+    params = suggest(trial, experiment.settings.space)
     seeds: list[SeedResult] = []
     try:
         for seed in range(plan.limits.seeds):

@@ -128,23 +128,6 @@ class Study:
                 trial.set_user_attr(name, value)
             trial.study.tell(trial, values, state=state)
 
-    def suggest(self, trial: Trial, space: Space) -> dict[str, Any]:
-        """Suggest every parameter of the space."""
-        params: dict[str, Any] = {}
-        with together(self._storage):
-            for name, parameter in space.parameters.items():
-                if isinstance(parameter, Choices):
-                    params[name] = trial.suggest_categorical(name, parameter.choices)
-                elif isinstance(parameter, FloatRange):
-                    params[name] = trial.suggest_float(
-                        name, parameter.low, parameter.high, log=parameter.log, step=parameter.step
-                    )
-                else:
-                    params[name] = trial.suggest_int(
-                        name, parameter.low, parameter.high, log=parameter.log, step=parameter.step
-                    )
-        return params
-
     def _claim(
         self, budget: int, owners: Owners, fixed: Sequence[dict[str, Any]]
     ) -> tuple[int, int] | Literal["later"] | None:
@@ -179,6 +162,24 @@ class Study:
 
     def _all(self) -> list[FrozenTrial]:
         return self._storage.get_all_trials(self._id, deepcopy=False)
+
+
+def suggest(trial: Trial, space: Space) -> dict[str, Any]:
+    """Suggest every parameter of the space."""
+    params: dict[str, Any] = {}
+    with together(trial.storage):
+        for name, parameter in space.parameters.items():
+            if isinstance(parameter, Choices):
+                params[name] = trial.suggest_categorical(name, parameter.choices)
+            elif isinstance(parameter, FloatRange):
+                params[name] = trial.suggest_float(
+                    name, parameter.low, parameter.high, log=parameter.log, step=parameter.step
+                )
+            else:
+                params[name] = trial.suggest_int(
+                    name, parameter.low, parameter.high, log=parameter.log, step=parameter.step
+                )
+    return params
 
 
 def fail(storage: BaseStorage, trial: FrozenTrial | Trial, reason: str) -> None:

@@ -18,7 +18,7 @@ from optuna.trial import TrialState
 from servers import postgres, postgres_programs
 
 from lib.search.owners import Owners
-from lib.search.study import Place, Study
+from lib.search.study import Place, Study, suggest
 from lib.settings.load import load_settings, merge, read_yaml
 from lib.settings.space import Space
 
@@ -36,7 +36,7 @@ def serve(folder: Path, url: str | None, trials: int, objective: float, space: S
     begun = time.perf_counter()
     for trial in study.trials(trials, owners, lambda number: optuna.samplers.RandomSampler(seed=number)):
         asked = time.perf_counter()
-        params = study.suggest(trial, space)
+        params = suggest(trial, space)
         suggested = time.perf_counter()
         time.sleep(objective)
         tell = time.perf_counter()

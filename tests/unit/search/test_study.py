@@ -22,7 +22,7 @@ from lib.search import owners as owning
 from lib.search.journal import Journal
 from lib.search.owners import Owners
 from lib.search.status import study_line
-from lib.search.study import MOST_DEATHS, Place, Study, fail, known
+from lib.search.study import MOST_DEATHS, Place, Study, fail, known, suggest
 from lib.settings.space import Space
 
 NAME = "criteria/stage_a"
@@ -43,7 +43,7 @@ def serve(
     params = []
     owners = Owners(study.place.folder / "processes")
     for done, trial in enumerate(study.trials(budget, owners, sampler, **more)):
-        params.append(study.suggest(trial, space))
+        params.append(suggest(trial, space))
         if done == stop_after:  # as if killed: the trial stays RUNNING, the lock file stays, its lock is gone
             assert owners._lock is not None
             owners._lock.close()
@@ -239,6 +239,6 @@ def test_status_says_counts_best_rate_and_time_left() -> None:
 def test_a_trial_is_failed_from_outside_with_its_reason(tmp_path: Path) -> None:
     study = study_in(tmp_path)
     trial = next(study.trials(1, Owners(tmp_path / "processes"), sampler))
-    study.suggest(trial, tiny_settings().space)
+    suggest(trial, tiny_settings().space)
     fail(study.place.storage(), trial, "took too long")
     assert [(t.state, t.user_attrs["reason"]) for t in study.over()] == [(TrialState.FAIL, "took too long")]
