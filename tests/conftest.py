@@ -10,6 +10,8 @@ import yaml
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+from checkouts import ROOT
+
 from lib.cli.main import main
 from lib.settings.load import Settings, load_settings, merge, read_yaml
 
@@ -18,7 +20,6 @@ hypothesis.settings.register_profile(
     "steady", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
 )
 hypothesis.settings.load_profile("steady")
-ROOT = Path(__file__).parents[1]
 TINY = {
     "constraints": {
         "model.backbone": {"choices": ["tiny-bert"]},

@@ -281,7 +281,8 @@ def stage_a_worker(options: Namespace) -> None:
     """Do trials of Stage A."""
     from lib.search.plans import plan_a
 
-    _serve(options, plan_a(read_settings(options.settings).config, options.agent))
+    settings = read_settings(options.settings)
+    _serve(options, settings, plan_a(settings.config, options.agent))
 
 
 def stage_a(options: Namespace) -> None:
@@ -318,7 +319,7 @@ def stage_b_worker(options: Namespace) -> None:
 
     settings = read_settings(options.settings)
     best = read_searched(StageA, _in(options, "stage_a_top50.json"), settings.space)
-    _serve(options, plan_b(settings.config, options.agent, best))
+    _serve(options, settings, plan_b(settings.config, options.agent, best))
 
 
 def stage_b(options: Namespace) -> None:
@@ -353,13 +354,12 @@ def status(options: Namespace) -> None:
         time.sleep(options.watch)
 
 
-def _serve(options: Namespace, plan: "Plan") -> None:
+def _serve(options: Namespace, settings: Settings, plan: "Plan") -> None:
     """Do trials of a study, with partners on the same GPU, and write which."""
     from lib.cli.processes import Partners, end_with_parent, lease_gpu
     from lib.search.documents import Served
     from lib.search.serving import serve
 
-    settings = read_settings(options.settings)
     if options.partner:
         end_with_parent()
         gpu, partners = None, None

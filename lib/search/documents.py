@@ -9,6 +9,9 @@ from lib.errors import UserError
 from lib.files.documents import Document
 from lib.settings.space import Space
 
+# The device in the provenance of a document that only collects others.
+NO_TRAINING = "none: no training"
+
 
 class SeedResult(BaseModel):
     """What one seed of a trial gave."""

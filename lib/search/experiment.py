@@ -24,6 +24,7 @@ from lib.files.documents import Document, Provenance, now, provenance
 from lib.files.hashing import derive_seed, hash_value
 from lib.modeling.backbones import Backbones
 from lib.modeling.tokens import check_criteria_fit
+from lib.search.documents import NO_TRAINING
 from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.load import Settings
 from lib.tasks.examples import Examples
@@ -148,7 +149,7 @@ class Experiment:
             config_hash=self.settings.digest(),
             corpus_hash=self.development.corpus_hash,
             seed=self.settings.config.seed,
-            device=str(self.device) if "device" in vars(self) else "none: no training",
+            device=str(self.device) if "device" in vars(self) else NO_TRAINING,
             started=started,
         )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Literal
 
-from lib.files.locks import held, take
+from lib.files.locks import held, hold
 
 State = Literal["alive", "left", "died"]
 _BEAT, _SILENCE = 20.0, 90.0
@@ -20,7 +20,7 @@ class Owners:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.me = f"{socket.gethostname()} {os.getpid()} {uuid.uuid4().hex[:8]}"
-        self._lock = take(self._path(self.me))
+        self._lock = hold(self._path(self.me), f"the name {self.me}")
         # When the file of an owner elsewhere was last seen to change: its time, and this process' clock.
         self._seen: dict[str, tuple[float, float]] = {}
         self._stop = Event()
@@ -56,8 +56,7 @@ class Owners:
         """Leave."""
         self._stop.set()
         self._path(self.me).unlink(missing_ok=True)
-        if self._lock is not None:
-            self._lock.close()
+        self._lock.close()
 
     def _path(self, owner: str) -> Path:
         return self._folder / f"{owner.replace(' ', '-')}.lock"

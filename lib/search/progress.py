@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
+from lib.search.results import trial_result
+
 
 class Progress:
     """Says where a search stands, trial by trial, whoever of several processes did them."""
@@ -16,20 +18,18 @@ class Progress:
         self._head, self._total, self._before = f"{stage} {agent}", total, before
         self._started = time.monotonic()
 
-    def add(self, trial: FrozenTrial, over: Sequence[FrozenTrial]) -> None:
+    def add(self, number: int, over: Sequence[FrozenTrial]) -> None:
         """Say how one more trial of this process ended. over: all that are over."""
+        trial = next(t for t in over if t.number == number)
+        result, states = trial_result(trial), Counter(t.state for t in over)
         # The ETA is from what all processes did since this one began.
         each = (time.monotonic() - self._started) / max(1, len(over) - self._before)
-        left = round(each * max(0, self._total - len(over)))
-        states = Counter(t.state for t in over)
-        scores = "".join(
-            f" {name} {value:.3f}" for name, value in zip(("F1", "ECE"), trial.values or (), strict=False)
-        )
+        scores = "" if result.f1_macro is None else f" F1 {result.f1_macro:.3f} ECE {result.ece:.3f}"
         print(
-            f"{self._head}  {len(over)}/{self._total}  trial {trial.number} {trial.state.name.lower()}{scores}"
-            f" {trial.params['model.backbone']}  {best(over)}"
+            f"{self._head}  {len(over)}/{self._total}  trial {number} {result.state.lower()}{scores}"
+            f" {result.params['model.backbone']}  {best(over)}"
             f"  pruned {states[TrialState.PRUNED]}  failed {states[TrialState.FAIL]}"
-            f"  {each:.1f} s/trial  ETA {clock(left)}",
+            f"  {each:.1f} s/trial  ETA {clock(each * max(0, self._total - len(over)))}",
             file=sys.stderr,
             flush=True,
         )

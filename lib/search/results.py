@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from lib.corpus.store import CorpusManifest
 from lib.errors import UserError
 from lib.files.documents import Provenance, provenance
-from lib.search.documents import Counts, SeedResult, TrialResult
+from lib.search.documents import NO_TRAINING, Counts, SeedResult, TrialResult
 from lib.search.study import OVER, Place, known
 from lib.settings.load import Settings
 
@@ -34,7 +34,7 @@ class Search:
             config_hash=self.settings.digest(),
             corpus_hash=self.corpus_hash,
             seed=self.settings.config.seed,
-            device="none: no training",
+            device=NO_TRAINING,
             started=started,
         )
 
@@ -45,7 +45,8 @@ class Search:
         if len(over) < budget:
             raise UserError(
                 f"{at}: {len(over)} of {budget} trials are over; have the rest done by"
-                f" 'python -m lib {stage.replace('_', '-')}-worker {self.agent}'"
+                f" 'python -m lib {stage.replace('_', '-')}-worker {self.agent}"
+                f" --output {self.results / self.agent / stage / 'worker-0.json'}'"
             )
         return over
 

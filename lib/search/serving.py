@@ -44,7 +44,7 @@ def serve(experiment: Experiment, plan: Plan) -> Served:
                 _one(study, trial, experiment, plan)
             busy += time.monotonic() - begun
             numbers.append(trial.number)
-            progress.add(study.ended(trial.number), study.over())
+            progress.add(trial.number, study.over())
     finally:
         owners.close()
     performance = {"seconds": round(time.monotonic() - began, 1), "busy_seconds": round(busy, 1)}

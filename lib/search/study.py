@@ -89,10 +89,6 @@ class Study:
         """Return the trials that are over, in order."""
         return [trial for trial in self._all() if trial.state in OVER]
 
-    def ended(self, number: int) -> FrozenTrial:
-        """Return a trial as the storage has it."""
-        return self._all()[number]
-
     def trials(
         self,
         budget: int,

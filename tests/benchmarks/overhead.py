@@ -7,7 +7,6 @@ as it is, for the share of its time that is no training. Corpus and backbones ar
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,11 +14,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import yaml
+from checkouts import ROOT, copy_repository
 
 from lib.settings.load import merge, read_yaml
 
-ROOT = Path(__file__).parents[2]
 TARGET = "results/criteria/stage_a_top50.json"
 # Python runs a module of this name at its start.
 INSTANT = """
@@ -64,9 +62,7 @@ if "stage-a-worker" in sys.orig_argv:
 
 def search(folder: Path, config: dict[str, Any], program: str) -> float:
     """Prepare a copy of the repository, run Stage A in it, and return its seconds."""
-    for name in ("config", "envs", "lib", "rules", "workflow"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "overlay.yaml").write_text(yaml.safe_dump(config))
+    copy_repository(folder, overlay=config)
     (folder / "sitecustomize.py").write_text(program)
     environment = os.environ | {"PYTHONPATH": str(folder)}
     command = ["snakemake", "--cores", "2", "--resources", "gpu=2", "--configfile", "overlay.yaml", "--"]

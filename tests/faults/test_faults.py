@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
-from conftest import ROOT, TINY
+from checkouts import copy_repository
+from conftest import TINY
 
 from lib.settings.load import merge
 
@@ -31,11 +31,7 @@ Record = Callable[[str, str], None]
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository with a tiny overlay, in which all that Stage A needs is made."""
-    folder = tmp_path_factory.mktemp("prepared") / "repository"
-    folder.mkdir()
-    for name in ("config", "envs", "lib", "rules", "workflow"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(merge(TINY, OVERLAY)))
+    folder = copy_repository(tmp_path_factory.mktemp("prepared") / "repository", tiny=merge(TINY, OVERLAY))
     code, said = run(
         folder, "results/backbones/tiny-bert/backbone.json", target="results/criteria/tfidf/manifest.json"
     )
@@ -179,6 +175,12 @@ def worker(folder: Path, program: str = "-m lib") -> "subprocess.CompletedProces
     )
 
 
+def status(folder: Path) -> str:
+    command = [sys.executable, "-m", "lib", "status"]
+    options = {"cwd": folder, "env": environment(folder)}
+    return subprocess.run(command, capture_output=True, text=True, check=True, **options).stdout
+
+
 @pytest.mark.long
 def test_a_clock_that_goes_back(checkout: Path, fault: Record) -> None:
     half_of_stage_a(checkout)
@@ -196,15 +198,8 @@ def test_a_clock_that_goes_back(checkout: Path, fault: Record) -> None:
     )
     done = worker(checkout, "backwards.py")
     assert done.returncode == 0 and "16/16" in done.stderr, done.stderr
-    status = subprocess.run(
-        [sys.executable, "-m", "lib", "status"],
-        cwd=checkout,
-        env=environment(checkout),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "stage_a  16/16" in status.stdout and "-" not in status.stdout.split("best")[1].split("failure")[0]
+    said = status(checkout)
+    assert "stage_a  16/16" in said and "-" not in said.split("best")[1].split("failure")[0]
     fault("clock goes back", "budget met; nothing asks the clock of the day")
 
 
@@ -275,16 +270,9 @@ def test_trainings_that_fail_and_processes_that_die_of_them(checkout: Path, faul
     nan = "    torch.nn.init.constant_(next(model.parameters()), float('nan')) if lesson.hyper.lr > 7e-4 else None\n"
     done = failing(checkout, nan)
     assert done.returncode == 0 and "16/16" in done.stderr, done.stderr
-    status = subprocess.run(
-        [sys.executable, "-m", "lib", "status"],
-        cwd=checkout,
-        env=environment(checkout),
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    failed = int(status.split("failed ")[1].split()[0])
-    assert failed > 0 and "running 0" in status.splitlines()[0]
+    said = status(checkout)
+    failed = int(said.split("failed ")[1].split()[0])
+    assert failed > 0 and "running 0" in said.splitlines()[0]
     fault("NaN loss", f"{failed} trials failed with their reason, budget met")
 
     shutil.rmtree(checkout / "results/criteria/studies")

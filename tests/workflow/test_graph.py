@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, TINY
+from checkouts import copy_repository
+from conftest import TINY
 
 from lib.settings.load import merge
 
@@ -23,11 +24,7 @@ TARGET = "results/criteria/stage_c.json"
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository with a tiny overlay."""
     folder = tmp_path_factory.mktemp("graph") / "repository"
-    folder.mkdir()
-    for name in ("config", "envs", "lib", "rules", "workflow"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY))
-    return folder
+    return copy_repository(folder, tiny=TINY)
 
 
 def snakemake(folder: Path, *words: str, **options: object) -> subprocess.CompletedProcess[str]:

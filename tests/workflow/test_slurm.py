@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, TINY
+from checkouts import copy_repository
+from conftest import TINY
 
 from lib.settings.load import merge
 
@@ -46,10 +47,7 @@ def cluster() -> Iterator[None]:
 
 @pytest.fixture
 def checkout(tmp_path: Path, cluster: None) -> Path:
-    for name in ("config", "envs", "lib", "rules", "workflow"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "slurm.yaml").write_text(yaml.safe_dump(merge(TINY, OVERLAY)))
-    return tmp_path
+    return copy_repository(tmp_path, slurm=merge(TINY, OVERLAY))
 
 
 def start(folder: Path, *more: str) -> "subprocess.Popen[str]":
