@@ -8,6 +8,10 @@ rule stage_a_worker:
         tfidf="results/{agent}/tfidf/manifest.json",
         backbones=BACKBONES,
         bank=BANK,
+        earlier=lambda wildcards: expand(
+            "results/{agent}/stage_a_top50.json",
+            agent=SETTINGS.config.earlier(wildcards.agent),
+        ),
     output:
         "results/{agent}/stage_a/worker-{worker}.json",
     log:

@@ -279,10 +279,15 @@ def _resources(options: Namespace, config: Settings, tfidf: Path | None) -> "Res
 
 def stage_a_worker(options: Namespace) -> None:
     """Do trials of Stage A."""
+    from lib.search.documents import StageA, read_searched
     from lib.search.plans import plan_a
 
     settings = read_settings(options.settings)
-    _serve(options, settings, plan_a(settings.config, options.agent))
+    earlier = [
+        read_searched(StageA, options.results / name / "stage_a_top50.json", settings.space)
+        for name in settings.config.earlier(options.agent)
+    ]
+    _serve(options, settings, plan_a(settings, options.agent, earlier))
 
 
 def stage_a(options: Namespace) -> None:
@@ -319,7 +324,7 @@ def stage_b_worker(options: Namespace) -> None:
 
     settings = read_settings(options.settings)
     best = read_searched(StageA, _in(options, "stage_a_top50.json"), settings.space)
-    _serve(options, settings, plan_b(settings.config, options.agent, best))
+    _serve(options, settings, plan_b(settings, options.agent, best))
 
 
 def stage_b(options: Namespace) -> None:

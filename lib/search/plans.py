@@ -1,32 +1,34 @@
 """How Stages A and B search.
 
-Stage A: multivariate TPE with ASHA; seeds are a second fidelity. Stage B: NSGA-II, F1-macro against ECE, seeded with
-the best of Stage A.
+Stage A: multivariate TPE with ASHA over epochs and seeds. Stage B: NSGA-II (or multi-objective TPE), F1-macro against
+ECE, seeded with the best of Stage A; a trial that its first seeds show to be dominated is not trained on.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from optuna.pruners import BasePruner, NopPruner, SuccessiveHalvingPruner
+import numpy as np
+from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
-from optuna.trial import Trial
+from optuna.trial import Trial, TrialState
 
 from lib.files.hashing import derive_seed
+from lib.search.design import spread
 from lib.search.documents import SeedResult, StageA
+from lib.search.pruning import Rungs, hopeless, rungs
 from lib.search.study import Direction
-from lib.settings.config import Config, StageASettings, StageBSettings
-
-if TYPE_CHECKING:  # torch takes seconds, and collecting results does without
-    from lib.training.engine import OnEpoch
+from lib.settings.config import StageASettings, StageBSettings
+from lib.settings.load import Settings
 
 
 @dataclass(frozen=True)
 class Plan:
     """How a stage searches.
 
-    values: the objective(s) from the seeds' results. on_epoch: reports a trial's first seed to the pruner. fixed:
-    parameters of the first trials.
+    values: the objective(s) from the seeds' results. after_epoch: told (trial, epoch, best F1 so far) of the first
+    seed; after_seed: told the seeds so far, where more are to come; either returns whether to give the trial up.
+    fixed: parameters of the first trials.
     """
 
     stage: str
@@ -35,36 +37,53 @@ class Plan:
     pruner: BasePruner
     sampler: Callable[[int], BaseSampler]
     values: Callable[[list[SeedResult]], list[float]]
-    on_epoch: "Callable[[Trial], OnEpoch] | None" = None
+    after_epoch: Callable[[Trial, int, float], bool] | None
+    after_seed: Callable[[Trial, list[SeedResult]], bool]
     fixed: Sequence[dict[str, Any]] = ()
 
 
-def plan_a(config: Config, agent: str) -> Plan:
-    """Return how Stage A searches."""
-    limits = config.stage_a
+def plan_a(settings: Settings, agent: str, earlier: Sequence[StageA] = ()) -> Plan:
+    """Return how Stage A searches. earlier: of other agents, whose best configurations are tried first."""
+    config, limits = settings.config, settings.config.stage_a
 
     def sampler(number: int) -> BaseSampler:
         seed = derive_seed(config.seed, agent, "stage a", number)
         # A trial that runs elsewhere counts as a bad one meanwhile (constant liar), so that two do not try the same.
         return TPESampler(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=limits.startup_trials)
 
+    def after_epoch(trial: Trial, epoch: int, best: float) -> bool:
+        if epoch == limits.epochs:  # the seed's end is told by itself
+            return False
+        trial.report(best, epoch)
+        return trial.should_prune()
+
+    def after_seed(trial: Trial, seeds: list[SeedResult]) -> bool:
+        trial.report(_means(seeds)[0], limits.epochs + len(seeds) - 1)
+        return trial.should_prune()
+
+    known = [trial.params for other in earlier for trial in other.trials[: limits.warm_start]]
+    design = spread(settings.space, limits.startup_trials, derive_seed(config.seed, agent, "stage a", "design"))
     return Plan(
         stage="stage_a",
         limits=limits,
         directions=["maximize"],
-        pruner=SuccessiveHalvingPruner(min_resource=limits.min_epochs, reduction_factor=limits.reduction),
+        pruner=Rungs(rungs(limits.min_epochs, limits.epochs, limits.seeds, limits.reduction), limits.reduction),
         sampler=sampler,
-        values=_mean_f1,
-        on_epoch=_report,
+        values=lambda seeds: _means(seeds)[:1],
+        after_epoch=after_epoch,
+        after_seed=after_seed,
+        fixed=[*known, *design],
     )
 
 
-def plan_b(config: Config, agent: str, best: StageA) -> Plan:
+def plan_b(settings: Settings, agent: str, best: StageA) -> Plan:
     """Return how Stage B searches."""
-    limits = config.stage_b
+    config, limits = settings.config, settings.config.stage_b
 
     def sampler(number: int) -> BaseSampler:
         seed = derive_seed(config.seed, agent, "stage b", number)
+        if limits.sampler == "tpe":
+            return TPESampler(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=limits.population)
         return NSGAIISampler(seed=seed, population_size=limits.population)
 
     return Plan(
@@ -73,22 +92,21 @@ def plan_b(config: Config, agent: str, best: StageA) -> Plan:
         directions=["maximize", "minimize"],
         pruner=NopPruner(),
         sampler=sampler,
-        values=_f1_and_ece,
+        values=_means,
+        after_epoch=None,
+        after_seed=_hopeless if limits.racing else lambda trial, seeds: False,
         fixed=[trial.params for trial in best.trials[: limits.seeded]],
     )
 
 
-def _mean_f1(seeds: list[SeedResult]) -> list[float]:
-    return [sum(seed.f1_macro for seed in seeds) / len(seeds)]
-
-
-def _report(trial: Trial) -> "OnEpoch":
-    def report(epoch: int, best: float) -> bool:
-        trial.report(best, epoch)
-        return trial.should_prune()
-
-    return report
-
-
-def _f1_and_ece(seeds: list[SeedResult]) -> list[float]:
+def _means(seeds: list[SeedResult]) -> list[float]:
     return [sum(s.f1_macro for s in seeds) / len(seeds), sum(s.ece for s in seeds) / len(seeds)]
+
+
+def _hopeless(trial: Trial, seeds: list[SeedResult]) -> bool:
+    """Return whether a completed trial dominates this one, whatever the seeds to come."""
+    completed = trial.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    if not completed:
+        return False
+    finished = np.array([[(-s["f1_macro"], s["ece"]) for s in t.user_attrs["seeds"]] for t in completed])
+    return hopeless(np.array([(-s.f1_macro, s.ece) for s in seeds]), finished)

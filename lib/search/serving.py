@@ -83,10 +83,13 @@ def _one(study: Study, trial: Trial, experiment: Experiment, plan: Plan) -> None
     seeds: list[SeedResult] = []
     try:
         for seed in range(plan.limits.seeds):
-            watch = plan.on_epoch(trial) if plan.on_epoch is not None and seed == 0 else None
+            watch = partial(plan.after_epoch, trial) if plan.after_epoch is not None and seed == 0 else None
             split = experiment.development_split(seed)
             run = experiment.run(params, split, epochs=plan.limits.epochs, on_epoch=watch)
             seeds.append(_seed_result(seed, run.key, run))
+            if len(seeds) < plan.limits.seeds and plan.after_seed(trial, seeds):
+                study.tell(trial, _as_attributes(seeds), TrialState.PRUNED)
+                return
     except PrunedError as pruned:
         seeds.append(_seed_result(0, "", pruned.outcome))
         study.tell(trial, _as_attributes(seeds), TrialState.PRUNED)

@@ -12,6 +12,7 @@ import optuna
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages._cached_storage import _CachedStorage
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from lib.errors import UserError
@@ -54,8 +55,10 @@ class Place:
             host, _, port = self.url.removeprefix("grpc://").partition(":")
             with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
                 return optuna.storages.GrpcStorageProxy(host=host, port=int(port or 13000))
+        from lib.search.database import Database  # SQLAlchemy takes half a second, and a journal does without
+
         try:
-            return optuna.storages.get_storage(self.url)
+            return _CachedStorage(Database(self.url))
         except Exception as error:  # of any driver, at the start
             raise UserError(f"storage: {_without_password(self.url)}: {str(error).splitlines()[0]}") from None
 

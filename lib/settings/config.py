@@ -127,9 +127,15 @@ class StageASettings(_Strict):
     trials: Count
     epochs: Count
     seeds: Count
-    startup_trials: Count = Field(default=10, description="random trials before TPE begins")
-    min_epochs: Count = Field(default=2, description="ASHA's first rung")
+    startup_trials: Count = Field(default=10, description="trials spread evenly over the space before TPE begins")
+    min_epochs: Count = Field(default=2, description="ASHA's first rung; the further ones are epochs, then seeds")
     reduction: int = Field(default=3, ge=2, description="ASHA keeps one in so many at each rung")
+    warm_start: int = Field(
+        default=0,
+        ge=0,
+        description="best configurations of each agent listed before this one that are tried first; its Stage A then"
+        " waits for theirs",
+    )
 
 
 class StageBSettings(_Strict):
@@ -140,6 +146,11 @@ class StageBSettings(_Strict):
     seeds: Count
     population: int = Field(default=50, ge=2)
     seeded: int = Field(default=20, ge=0, description="best configurations of Stage A that are tried first")
+    sampler: Literal["nsga2", "tpe"] = Field(default="nsga2", description="tpe: multi-objective TPE")
+    racing: bool = Field(
+        default=True,
+        description="give a trial up once a completed one dominates it beyond what its further seeds can change",
+    )
 
 
 class StageCSettings(_Strict):
@@ -179,6 +190,10 @@ class Config(_Strict):
     stage_a: StageASettings
     stage_b: StageBSettings
     stage_c: StageCSettings
+
+    def earlier(self, agent: str) -> tuple[str, ...]:
+        """Return the agents whose Stage A gives this one's its first trials."""
+        return self.agents[: self.agents.index(agent)] if self.stage_a.warm_start and agent in self.agents else ()
 
     def contradictions(self) -> list[tuple[str, str]]:
         """Return (key, problem) for values that are fine alone but not together."""

@@ -1,5 +1,6 @@
 """What the benchmarks share: fixed hyper-parameters, and a project with a corpus and MiniLM."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from lib.augmentation.methods import METHODS
@@ -48,12 +49,12 @@ FIXED: dict[str, Any] = {
 }
 
 
-def prepare(corpus: str | None, **more: Any) -> None:
-    """Make corpus and backbone in the working directory, which holds config/. more: of the configuration."""
+def prepare(corpus: str | None, backbones: Sequence[str] = ("minilm",), **more: Any) -> None:
+    """Make corpus and backbones in the working directory, which holds config/. more: of the configuration."""
     raw = merge(read_yaml("config/config.yaml"), {"generator": {"posts": 600, "words": 150}} | more)
     if corpus:
         raw = merge(raw, {"corpus": {"dir": corpus}})
     save_settings(load_settings(raw, ["config/config.yaml"]), "results/settings.json")
-    commands = [f"corpus --input {corpus or 'results/generated'}", "backbone minilm"]
+    commands = [f"corpus --input {corpus or 'results/generated'}", *(f"backbone {name}" for name in backbones)]
     for command in commands if corpus else ["generate-corpus --output results/generated", *commands]:
         assert main(command.split()) == 0, command

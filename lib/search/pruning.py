@@ -1,0 +1,77 @@
+"""Whether a trial is worth its next epochs or seed: rungs for one objective (ASHA), racing for two."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.pruners import BasePruner
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+# One-sided 95 % of the normal distribution.
+_SURE = 1.645
+
+
+def rungs(first: int, epochs: int, seeds: int, reduction: int) -> list[int]:
+    """Return the steps at which Stage A judges a trial.
+
+    Epochs of the first seed, each `reduction` times the one before; then the end of each seed but the last: step
+    `epochs` is the first seed's end, one more for each further seed. Of two rungs that lie nearer to each other than
+    half a factor of `reduction` (on a log scale) only the end of the seed is left: it would be the same question
+    twice.
+    """
+    steps, step = [], first
+    while step * math.sqrt(reduction) <= epochs:
+        steps.append(step)
+        step *= reduction
+    return [*steps, *range(epochs, epochs + seeds - 1)]
+
+
+class Rungs(BasePruner):
+    """ASHA (Li et al., 2020): at a rung, one trial in `reduction` of those that have reached it goes on.
+
+    Nothing is written: a trial's value at a rung is what it last reported there or, where its training had stopped
+    by itself, before. The first to reach a rung goes on.
+    """
+
+    def __init__(self, steps: Sequence[int], reduction: int) -> None:
+        self._steps, self._reduction = set(steps), reduction
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Return whether to stop a trial that has just reported (more is better)."""
+        step = trial.last_step
+        if step not in self._steps:
+            return False
+        own = trial.intermediate_values[step]
+        others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
+        values = [value for t in others if (value := _value_at(t, step)) is not None]
+        better = sum(value > own for value in values)
+        return better >= max(1, (len(values) + 1) // self._reduction)
+
+
+def _value_at(trial: FrozenTrial, step: int) -> float | None:
+    """Return the last value at or before a step; None if the trial has not come so far."""
+    if trial.last_step is None or trial.last_step < step:
+        return None
+    return trial.intermediate_values[max(s for s in trial.intermediate_values if s <= step)]
+
+
+def hopeless(costs: NDArray[np.float64], finished: NDArray[np.float64]) -> bool:
+    """Return whether a trial is dominated by a finished one beyond what its missing seeds can change.
+
+    costs: of the trial's first k seeds, (k, objectives), less is better. finished: (trials, seeds, objectives).
+    Trials share their splits, so they are compared seed by seed. The noise of one seed is the residual standard
+    deviation s of finished trials beside the effects of trial and seed; the difference of two means over all n seeds
+    then lies around that over k with standard deviation s √(2 (1/k − 1/n)). A trial is hopeless if one finished
+    trial leads by more than 1.645 of these in every objective. A racing rule after Birattari et al. (2002).
+    """
+    trials, seeds, _ = finished.shape
+    k = len(costs)
+    if trials < 2 or k >= seeds:
+        return False
+    residual = finished - finished.mean(1, keepdims=True) - finished.mean(0, keepdims=True) + finished.mean((0, 1))
+    noise = np.sqrt((residual**2).sum((0, 1)) / ((trials - 1) * (seeds - 1)))
+    margin = _SURE * noise * math.sqrt(2 * (1 / k - 1 / seeds))
+    lead = costs.mean(0) - finished[:, :k].mean(1)
+    return bool((lead > margin).all(1).any())

@@ -1,0 +1,392 @@
+"""Which search finds better models for the same training tokens?
+
+Stage A as it is, against (a) TPE without pruning that trains all seeds, as most scripts do, (b) random search, (c) TPE
+with ASHA on epochs only; then Stage A with one lever changed; then ways to do Stage B. Every search is the real one
+(lib.search.serving), but its trainings are looked up in a table of real trainings (search_table.py), so that
+repetitions cost seconds. Tokens are those that the trainings would have read.
+"""
+
+import argparse
+import contextlib
+import io
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import chdir
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from optuna.pruners import NopPruner, SuccessiveHalvingPruner
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.trial import FrozenTrial, Trial, TrialState
+from scipy import stats
+from search_table import AGENT, EPOCHS, GRID, SEEDS, Table, make, nearest, read, setup
+
+from lib.search.documents import SeedResult
+from lib.search.experiment import Experiment, PrunedError
+from lib.search.plans import Plan, plan_a, plan_b
+from lib.search.pruning import Rungs, hopeless, rungs
+from lib.search.results import place, trial_result
+from lib.search.serving import serve
+from lib.search.stage_a import rank
+from lib.search.study import known
+from lib.settings.load import Settings, read_settings
+from lib.training.engine import replay
+
+# So many trials of (a) set the tokens that every search has.
+TRIALS = 40
+# Of the hypervolume: a model of F1 0.35 (one answer for all) and ECE 0.3 is worth nothing.
+REFERENCE = (0.35, 0.30)
+COLOURS = {"a": "#E69F00", "b": "#999999", "c": "#009E73", "stage A": "#0072B2"}
+
+
+class SpentError(Exception):
+    """All tokens are spent."""
+
+
+class Replayed(Experiment):
+    """An experiment whose trainings are looked up."""
+
+    def __init__(self, settings: Settings, folder: Path, table: Table, tokens: float) -> None:
+        super().__init__(settings, AGENT, Path("results"))
+        self.results, self.table, self.left = folder, table, tokens
+
+    def development_split(self, number: int) -> Any:
+        """Return the seed: the table knows its split."""
+        return number
+
+    def run(self, params: dict[str, Any], split: Any, *, epochs: int, on_epoch: Any = None) -> Any:
+        """Return a training of the table, or as much of it as is not pruned."""
+        entry = self.table[nearest(params)][split]
+        pruned = replay(entry["history"], on_epoch) if on_epoch is not None else None
+        self.left -= entry["tokens"] * len(entry["history"] if pruned is None else pruned.history)
+        if self.left < 0:
+            raise SpentError
+        if pruned is not None:
+            raise PrunedError(pruned)
+        return SimpleNamespace(
+            key="", **{name: entry[name] for name in ("history", "best_epoch", "stopped", "scores")}
+        )
+
+
+def settings_of(repetition: int) -> Settings:
+    """Return the settings of a repetition: budgets are in tokens, so trials have none."""
+    settings = read_settings("results/settings.json")
+    both = {"trials": 10**6, "epochs": EPOCHS, "seeds": SEEDS}
+    a, b = {"startup_trials": 10, "min_epochs": 1, "reduction": 3}, {"population": 10, "seeded": 5}
+    limits = {
+        "stage_a": settings.config.stage_a.model_copy(update=both | a),
+        "stage_b": settings.config.stage_b.model_copy(update=both | b),
+    }
+    return settings.model_copy(update={"config": settings.config.model_copy(update={"seed": repetition, **limits})})
+
+
+def search(plan: Plan, repetition: int, table: Table, tokens: float) -> list[FrozenTrial]:
+    """Search until the tokens are spent. Returns the trials that are over, in order."""
+    settings = settings_of(repetition)
+    with tempfile.TemporaryDirectory() as folder:
+        experiment = Replayed(settings, Path(folder), table, tokens)
+        with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SpentError):
+            serve(experiment, plan)
+        found = known(place(settings, Path(folder), AGENT, plan.stage)) or []
+    return [trial for trial in found if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+
+
+def spent(table: Table, trial: FrozenTrial) -> int:
+    """Return the tokens that a trial's trainings read."""
+    entries = table[nearest(trial.params)]
+    return sum(entries[s["seed"]]["tokens"] * s["epochs_run"] for s in trial.user_attrs["seeds"])
+
+
+def on_test(table: Table, trial: FrozenTrial) -> tuple[float, float]:
+    """Return F1 and ECE on posts that no search saw, as means over the seeds."""
+    entries = [seed["test"] for seed in table[nearest(trial.params)]]
+    return float(np.mean([e["f1_macro"] for e in entries])), float(np.mean([e["ece"] for e in entries]))
+
+
+def course(table: Table, trials: Sequence[FrozenTrial]) -> list[tuple[int, float, float]]:
+    """Return (tokens so far, development F1, test F1) whenever a completed trial is the best so far."""
+    total, best, points = 0, -1.0, []
+    for trial in trials:
+        total += spent(table, trial)
+        if trial.state == TrialState.COMPLETE and trial.values[0] > best:
+            best = trial.values[0]
+            points.append((total, best, on_test(table, trial)[0]))
+    return points
+
+
+# Ways to do Stage A.
+
+
+def _never(*_: Any) -> bool:
+    return False
+
+
+def _report(trial: Trial, epoch: int, best: float) -> bool:
+    trial.report(best, epoch)
+    return trial.should_prune()
+
+
+def plain(repetition: int, sampler: Callable[[int], BaseSampler], *, asha: bool = False) -> Plan:
+    """Return a search as scripts have it: a trial trains all seeds; asha: unless its first seed's epochs are bad."""
+    pruner = SuccessiveHalvingPruner(min_resource=1, reduction_factor=3) if asha else NopPruner()
+    return replace(
+        plan_a(settings_of(repetition), AGENT),
+        pruner=pruner,
+        after_epoch=_report if asha else None,
+        after_seed=_never,
+        fixed=(),
+        sampler=lambda number: sampler(1000 * repetition + number),
+    )
+
+
+def tpe(seed: int) -> BaseSampler:
+    """Return Optuna's default."""
+    return TPESampler(seed=seed)
+
+
+def racing(trial: Trial, seeds: list[SeedResult]) -> bool:
+    """Return whether a completed trial is better beyond doubt."""
+    done = trial.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    finished = [[[-s["f1_macro"]] for s in t.user_attrs["seeds"]] for t in done]
+    return bool(done) and hopeless(np.array([[-s.f1_macro] for s in seeds]), np.array(finished))
+
+
+def wilcoxon(trial: Trial, seeds: list[SeedResult]) -> bool:
+    """Return whether the best trial beats this one in every seed: p of k pairs is no less than 2^-k."""
+    done = trial.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    if not done or len(seeds) < 2:
+        return False
+    best = max(done, key=lambda t: t.values[0]).user_attrs["seeds"]
+    lead = [s["f1_macro"] - own.f1_macro for s, own in zip(best, seeds, strict=False)]
+    return bool(stats.wilcoxon(lead, alternative="greater").pvalue <= 0.25)
+
+
+def warm(repetition: int, table: Table, *, good: bool) -> Plan:
+    """Try first what another agent's study found: the five best of the table or, to see the harm, the worst."""
+    plan = plan_a(settings_of(repetition), AGENT)
+    order = sorted(table, key=lambda point: -np.mean([seed["test"]["f1_macro"] for seed in table[point]]))
+    chosen = order[:5] if good else order[-5:]
+    first = [{**plan.fixed[0], **dict(zip(GRID, point, strict=True))} for point in chosen]
+    return replace(plan, fixed=[*first, *plan.fixed])
+
+
+def rungs_of(repetition: int, first: int, reduction: int) -> Plan:
+    """Return Stage A with other rungs."""
+    pruner = Rungs(rungs(first, EPOCHS, SEEDS, reduction), reduction)
+    return replace(plan_a(settings_of(repetition), AGENT), pruner=pruner)
+
+
+def way_a(name: str, repetition: int, table: Table) -> Plan:
+    """Return a way to do Stage A by its name."""
+    ours = plan_a(settings_of(repetition), AGENT)
+    ways: dict[str, Callable[[], Plan]] = {
+        "a": lambda: plain(repetition, tpe),
+        "b": lambda: plain(repetition, lambda seed: RandomSampler(seed=seed)),
+        "c": lambda: plain(repetition, tpe, asha=True),
+        "stage A": lambda: ours,
+        "seeds: all": lambda: replace(ours, after_seed=_never),
+        "seeds: racing": lambda: replace(ours, after_seed=racing),
+        "seeds: Wilcoxon": lambda: replace(ours, after_seed=wilcoxon),
+        "start: random": lambda: replace(ours, fixed=()),
+        "start: the best": lambda: warm(repetition, table, good=True),
+        "start: the worst": lambda: warm(repetition, table, good=False),
+        "rungs: 1 in 2": lambda: rungs_of(repetition, 1, 2),
+        "rungs: 1 in 4": lambda: rungs_of(repetition, 1, 4),
+        "rungs: from epoch 2": lambda: rungs_of(repetition, 2, 3),
+    }
+    return ways[name]()
+
+
+WAYS_A = {
+    "a": "(a) TPE, no pruning, all seeds",
+    "b": "(b) random search, all seeds",
+    "c": "(c) TPE + ASHA on epochs, all seeds",
+    "stage A": "Stage A",
+    "seeds: all": "  no rungs for seeds",
+    "seeds: racing": "  racing over seeds in place of rungs",
+    "seeds: Wilcoxon": "  Wilcoxon over seeds in place of rungs",
+    "start: random": "  random start-up trials",
+    "start: the best": "  warm start, five of the best",
+    "start: the worst": "  warm start, five of the worst",
+    "rungs: 1 in 2": "  one in two goes on",
+    "rungs: 1 in 4": "  one in four goes on",
+    "rungs: from epoch 2": "  first rung at epoch 2",
+}
+WAYS_B = {
+    "nsga2": "NSGA-II",
+    "nsga2 racing": "NSGA-II, racing",
+    "tpe": "multi-objective TPE",
+    "tpe racing": "multi-objective TPE, racing",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A search: a stage, a way and a repetition."""
+
+    stage: str
+    way: str
+    repetition: int
+
+
+def run_job(job: Job) -> dict[str, Any]:
+    """Search, and return what is reported of it."""
+    table = read()
+    budget = tokens_of(table)
+    if job.stage == "a":
+        trials = search(way_a(job.way, job.repetition, table), job.repetition, table, budget)
+        complete = sum(trial.state == TrialState.COMPLETE for trial in trials)
+        return {"course": course(table, trials), "trials": len(trials), "complete": complete}
+    # Stage B follows a Stage A that had a third of the tokens, and has as many.
+    best = search(way_a("stage A", job.repetition, table), job.repetition, table, budget / 3)
+    settings = settings_of(job.repetition)
+    limits = settings.config.stage_b.model_copy(update={"sampler": job.way.split()[0], "racing": "racing" in job.way})
+    settings = settings.model_copy(update={"config": settings.config.model_copy(update={"stage_b": limits})})
+    first: Any = SimpleNamespace(trials=rank([trial_result(trial) for trial in best]))
+    trials = search(plan_b(settings, AGENT, first), job.repetition, table, budget / 3)
+    return {"trials": len(trials), "growth": growth(table, trials, budget / 3)}
+
+
+def growth(table: Table, trials: Sequence[FrozenTrial], budget: float) -> list[tuple[float, float]]:
+    """Return the hypervolume on development and test posts at each tenth of the tokens."""
+    marks, total, found, tested = [], 0, [(0.0, 1.0)], [(0.0, 1.0)]
+    for trial in trials:
+        total += spent(table, trial)
+        while len(marks) < 10 and total > budget * (len(marks) + 1) / 10:
+            marks.append((hypervolume(found), hypervolume(tested)))
+        if trial.state == TrialState.COMPLETE:
+            found.append((trial.values[0], trial.values[1]))
+            tested.append(on_test(table, trial))
+    last = hypervolume(found), hypervolume(tested)
+    return marks + [last] * (10 - len(marks))
+
+
+def hypervolume(points: Sequence[tuple[float, float]]) -> float:
+    """Return the area that (F1, ECE) points dominate, above the reference, as a share of the whole."""
+    area, ceiling = 0.0, REFERENCE[1]
+    for f1, ece in sorted(points, key=lambda point: (-point[0], point[1])):
+        if f1 > REFERENCE[0] and ece < ceiling:
+            area += (f1 - REFERENCE[0]) * (ceiling - ece)
+            ceiling = ece
+    return area / ((1 - REFERENCE[0]) * REFERENCE[1])
+
+
+def tokens_of(table: Table) -> float:
+    """Return what TRIALS trials cost that train all seeds to their end, on the mean."""
+    each = [sum(seed["tokens"] * len(seed["history"]) for seed in entries) for entries in table.values()]
+    return TRIALS * float(np.mean(each))
+
+
+# What is said of them.
+
+
+def value_at(points: Sequence[tuple[int, float, float]], tokens: float, which: int) -> float:
+    """Return development (1) or test (2) F1 of the best trial after so many tokens."""
+    return next((p[which] for p in reversed(points) if p[0] <= tokens), float("nan"))
+
+
+def reached(points: Sequence[tuple[int, float, float]], f1: float, which: int) -> float:
+    """Return the tokens after which the best trial has this F1; infinite if never."""
+    return next((float(p[0]) for p in points if p[which] >= f1), float("inf"))
+
+
+def interval(values: Sequence[float]) -> str:
+    """Return mean and half of its 95 % interval (Student's t)."""
+    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+    return f"{np.mean(values):.4f} ± {half:.4f}"
+
+
+def say_a(found: dict[Job, dict[str, Any]], repetitions: int, budget: float) -> None:
+    """Print the table of Stage A."""
+    courses = {
+        way: [found[Job("a", way, repetition)]["course"] for repetition in range(repetitions)] for way in WAYS_A
+    }
+    goals = [float(np.mean([value_at(points, budget, which) for points in courses["a"]])) for which in (1, 2)]
+    print(
+        f"\n{budget / 1e6:.1f} M tokens each, {repetitions} repetitions; (a) ends at {goals[0]:.4f} / {goals[1]:.4f}"
+    )
+    print("| search | trials | complete | development F1 | test F1 | tokens to (a)'s F1 | to (a)'s test F1 |")
+    print("|---|---|---|---|---|---|---|")
+    for way, name in WAYS_A.items():
+        results = [found[Job("a", way, repetition)] for repetition in range(repetitions)]
+        ends = [interval([value_at(points, budget, which) for points in courses[way]]) for which in (1, 2)]
+        shares = [
+            np.median([reached(points, goal, which) for points in courses[way]]) / budget
+            for which, goal in zip((1, 2), goals, strict=True)
+        ]
+        said = " | ".join("not reached" if np.isinf(share) else f"{share:.0%}" for share in shares)
+        done, complete = (int(np.mean([r[key] for r in results])) for key in ("trials", "complete"))
+        print(f"| {name} | {done} | {complete} | {ends[0]} | {ends[1]} | {said} |")
+
+
+def say_b(found: dict[Job, dict[str, Any]], repetitions: int) -> None:
+    """Print the table of Stage B."""
+    print(
+        "\n| Stage B | trials | hypervolume at 30 % of the tokens | at the end | on test posts |"
+        "\n|---|---|---|---|---|"
+    )
+    for way, name in WAYS_B.items():
+        results = [found[Job("b", way, repetition)] for repetition in range(repetitions)]
+        early, end, test = (
+            interval([r["growth"][tenth][which] for r in results]) for tenth, which in ((2, 0), (9, 0), (9, 1))
+        )
+        print(f"| {name} | {np.mean([r['trials'] for r in results]):.0f} | {early} | {end} | {test} |")
+
+
+def draw(found: dict[Job, dict[str, Any]], repetitions: int, budget: float, path: Path) -> None:
+    """Draw F1 against tokens, as means with 95 % bands."""
+    matplotlib.rcParams["svg.hashsalt"] = "bench"
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    grid = np.linspace(0.03, 1, 80)
+    for axes, which, title in zip(figure.subplots(1, 2), (1, 2), ("development", "test"), strict=True):
+        for way, colour in COLOURS.items():
+            courses = [found[Job("a", way, repetition)]["course"] for repetition in range(repetitions)]
+            values = np.array([[value_at(points, budget * share, which) for share in grid] for points in courses])
+            mean, error = values.mean(0), values.std(0, ddof=1) / np.sqrt(repetitions)
+            half = stats.t.ppf(0.975, repetitions - 1) * error
+            axes.plot(100 * grid, mean, color=colour, label=WAYS_A[way])
+            axes.fill_between(100 * grid, mean - half, mean + half, color=colour, alpha=0.15, linewidth=0)
+        axes.set_xlabel("training tokens, % of the budget")
+        axes.set_ylabel(f"{title} F1-macro of the best trial")
+        axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)
+    figure.savefig(path, format="svg", metadata={"Date": None})
+
+
+def run() -> None:
+    """Make the table where it is not made, search, and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--corpus", help="folder of a corpus; none: a generated one")
+    parser.add_argument("--folder", type=Path, default=Path(".bench/search"), help="keeps the table of trainings")
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--picture", type=Path, help="SVG file to draw F1 against tokens")
+    options = parser.parse_args()
+    corpus = None if options.corpus is None else str(Path(options.corpus).resolve())
+    picture = None if options.picture is None else options.picture.resolve()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    if not (options.folder / "config").exists():
+        (options.folder / "config").symlink_to(Path("config").resolve())
+    with chdir(options.folder):
+        setup(corpus)
+        make(os.cpu_count() or 1)
+        budget = tokens_of(read())
+        jobs = [Job("a", way, r) for way in WAYS_A for r in range(options.repetitions)]
+        jobs += [Job("b", way, r) for way in WAYS_B for r in range(options.repetitions)]
+        with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+            found = dict(zip(jobs, pool.map(run_job, jobs), strict=True))
+    say_a(found, options.repetitions, budget)
+    say_b(found, options.repetitions)
+    if picture is not None:
+        draw(found, options.repetitions, budget, picture)
+
+
+if __name__ == "__main__":
+    run()
