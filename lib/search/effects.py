@@ -13,14 +13,14 @@ from lib.search.documents import MethodEffect, TrialResult
 _LEAST, _RESAMPLES = 4, 1000
 
 
-def method_effects(trials: Sequence[TrialResult], epochs: int, seed: int) -> list[MethodEffect]:
+def method_effects(trials: Sequence[TrialResult], seed: int) -> list[MethodEffect]:
     """Correlate each method's exposure with the first seed's F1-macro (Spearman's rho).
 
-    Over the trials whose first seed was not cut short: completed, or pruned after all of its epochs. Exposure is how
+    Over the trials whose first seed was not cut short: completed, or pruned after it. Exposure is how
     often an epoch applies the method to an example. Intervals are 95 % percentile bootstrap over trials. A search is
     no experiment: its sampler chose the trials, and methods share them.
     """
-    done = [t for t in trials if t.state == "COMPLETE" or (t.seeds and t.seeds[0].epochs_run == epochs)]
+    done = [t for t in trials if t.state in ("COMPLETE", "PRUNED") and t.seeds[0].stopped != "pruned"]
     f1 = np.array([trial.seeds[0].f1_macro for trial in done])
     exposed = [exposure(trial.params) for trial in done]
     rng = np.random.default_rng(seed)

@@ -24,9 +24,7 @@ def stage_a(search: Search) -> StageA:
         space=search.settings.space,
         counts=counts(ended),
         trials=ranked[:KEPT],
-        augmentation=method_effects(results, limits.epochs, search.settings.config.seed)
-        if search.settings.space.augments
-        else None,
+        augmentation=method_effects(results, search.settings.config.seed) if search.settings.space.augments else None,
     )
 
 

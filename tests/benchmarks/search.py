@@ -1,8 +1,8 @@
 """Which search finds better models for the same training tokens?
 
-Stage A as it is, against (a) TPE without pruning that trains all seeds, as most scripts do, (b) random search, (c) TPE
-with ASHA on epochs only; then Stage A with one lever changed; then ways to do Stage B. Every search is the real one
-(lib.search.serving), but its trainings are looked up in a table of real trainings (search_table.py), so that
+Stage A as it is, against (a) TPE without pruning that trains all seeds, as most scripts do, (b) random search, (c)
+TPE with ASHA on epochs only; then Stage A with one lever changed; then ways to do Stage B. Every search is the real
+one (lib.search.serving), but its trainings are looked up in a table of real trainings (search_table.py), so that
 repetitions cost seconds. Tokens are those that the trainings would have read.
 """
 

@@ -11,11 +11,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from checkouts import copy_repository
 from conftest import TINY
 
@@ -93,44 +95,51 @@ def workers(folder: Path) -> list[int]:
     return found
 
 
-def kill_at_random(folder: Path, kills: int, seed: int) -> list[str]:
-    """Start the pipeline again and again, and kill a part of it at a random moment. Returns the moments."""
-    rng, moments = np.random.default_rng(seed), []
+def stage(folder: Path) -> str:
+    """The stage that a pipeline is in."""
+    results = folder / "results/criteria"
+    done = [name for name in ("stage_a_top50", "stage_b_pareto") if (results / f"{name}.json").exists()]
+    return "ABC"[len(done)]
+
+
+def kill_at_random(folder: Path, kills: int, seed: int) -> Counter[str]:
+    """Start the pipeline again and again, and kill a part of it at a random moment. Returns kills by stage."""
+    rng, moments = np.random.default_rng(seed), Counter[str]()
     process = pipeline(folder)
-    while len(moments) < kills and process.poll() is None:
-        time.sleep(rng.uniform(3.0, 16.0))
-        whole = ["worker", "snakemake", "everything"][int(rng.integers(3))]
+    while moments.total() < kills:
+        time.sleep(rng.uniform(3.0, 14.0))
+        what = ["worker", "snakemake", "everything"][int(rng.integers(3))]
         training = workers(folder)
-        if process.poll() is not None or (whole == "worker" and not training):
+        assert process.poll() is None, "the pipeline ended before the last kill"
+        if what == "worker" and not training:
             continue
-        if whole == "worker":
+        moments[stage(folder)] += 1
+        if what == "worker":
             os.kill(training[int(rng.integers(len(training)))], signal.SIGKILL)
-        elif whole == "snakemake":
+        elif what == "snakemake":
             os.kill(process.pid, signal.SIGKILL)
         else:
             os.killpg(process.pid, signal.SIGKILL)
-        results = folder / "results/criteria"
-        runs = len(list((results / "runs").glob("*.json")))
-        stage = next((s for s in ("stage_b_pareto", "stage_a_top50") if (results / f"{s}.json").exists()), "nothing")
-        moments.append(f"{whole} after {stage}, {runs} runs")
-        process.communicate() if whole == "everything" else process.wait()
+        process.communicate() if what == "everything" else process.wait()
         process = pipeline(folder)
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
     return moments
 
 
 @pytest.mark.long
 def test_kill_9_at_random_moments(checkout: Path, fault: Record) -> None:
+    budgets = {"stage_a": {"trials": 40}, "stage_b": {"trials": 16}, "stage_c": {"folds": 5}}
+    (checkout / "tiny.yaml").write_text(yaml.safe_dump(merge(merge(TINY, OVERLAY), budgets)))
     moments = kill_at_random(checkout, 20, seed=1)
     kept = {path: path.stat().st_mtime_ns for path in (checkout / "results/criteria/runs").glob("*.json")}
     code, said = run(checkout)
     assert code == 0, said
-    assert trials(checkout) == {"stage_a_top50": 16, "stage_b_pareto": 8}
+    assert trials(checkout) == {"stage_a_top50": 40, "stage_b_pareto": 16}
     assert all(path.stat().st_mtime_ns == made for path, made in kept.items()), "no finished run was trained again"
-    stages = sum("stage_a" in moment or "stage_b" in moment for moment in moments)
-    fault(f"kill -9, {len(moments)} times ({stages} after Stage A)", f"budgets met, {len(kept)} finished runs kept")
+    assert moments.keys() == set("ABC"), f"{moments}: every stage must be met"
+    by_stage = ", ".join(f"{number} in {name}" for name, number in sorted(moments.items()))
+    fault(f"kill -9, {moments.total()} times ({by_stage})", f"budgets met, {len(kept)} finished runs kept")
 
 
 def test_two_pipelines_on_one_folder(checkout: Path, fault: Record) -> None:

@@ -168,10 +168,10 @@ def test_stage_a_tells_each_methods_effect_and_the_page_shows_it() -> None:
         )
         for i in range(20)
     ]
-    effects = {effect.method: effect for effect in method_effects(trials, 1, 0)}
+    effects = {effect.method: effect for effect in method_effects(trials, 0)}
     assert effects["ocr"].rho == pytest.approx(1) and effects["keyboard"].rho == pytest.approx(-1)
     assert effects["ocr"].low is not None and effects["ocr"].low > 0.9 and effects["ocr"].exposed == 20
-    assert all(effect.rho is None for effect in method_effects(trials[:3], 1, 0)), "too few to say"
+    assert all(effect.rho is None for effect in method_effects(trials[:3], 0)), "too few to say"
     page = describe(
         made.bank,
         [*effects.values(), MethodEffect(method="x", trials=1, exposed=0, rho=None, low=None, high=None)],

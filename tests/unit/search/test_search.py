@@ -17,10 +17,13 @@ from scipy import stats
 from lib.cli.main import main
 from lib.errors import UserError
 from lib.search.documents import StageA, StageB, TrialResult, read_searched
+from lib.search.plans import plan_a
 from lib.search.selection import choose_candidates, non_dominated_ranks
 from lib.search.stage_a import rank
 from lib.search.statistics import corrected_resampled_t_test, corrected_standard_error
-from lib.settings.load import read_settings, save_settings
+from lib.search.study import Place, known
+from lib.settings.load import Settings, read_settings, save_settings
+from lib.training.engine import Outcome
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=30))
@@ -146,8 +149,6 @@ def test_a_changed_space_is_refused_by_name(copy_of_finished: Path, capsys) -> N
 
 
 def test_asha_prunes_the_first_seed_and_only_survivors_run_the_others(copy_of_finished: Path, monkeypatch) -> None:
-    from lib.training.engine import Outcome
-
     def train(model, lesson, device, *, on_epoch=None, **_: object) -> Outcome:
         """A training whose F1 depends on the learning rate and grows with the epochs."""
         outcome = Outcome()
@@ -172,6 +173,64 @@ def test_asha_prunes_the_first_seed_and_only_survivors_run_the_others(copy_of_fi
     assert len(list(Path("results/criteria/runs").iterdir())) == 2 * len(complete)
     best = max(result.trials, key=lambda t: t.params["optim.lr"])
     assert best.state == "COMPLETE" and result.trials[0] == best
+
+
+def change(stage: str, **limits: object) -> Settings:
+    """Change a stage's limits in the settings file."""
+    settings = read_settings("results/settings.json")
+    stage_limits = getattr(settings.config, stage).model_copy(update=limits)
+    changed = settings.model_copy(update={"config": settings.config.model_copy(update={stage: stage_limits})})
+    save_settings(changed, "results/settings.json")
+    return changed
+
+
+def better_with_the_rate(model, lesson, device, *, on_epoch=None, seed=0, **_: object) -> Outcome:
+    """A training whose F1 rises and whose ECE falls with the learning rate; splits differ, the same for all."""
+    shift, noise = seed % 7 / 100, (seed + int(1e9 * lesson.hyper.lr)) % 11 / 1e4
+    scores = {"f1_macro": lesson.hyper.lr * 500 + shift + noise, "ece": 0.6 - lesson.hyper.lr * 500 + shift}
+    return Outcome(scores, 1, [{"epoch": 1, "loss": 1.0, **scores}])
+
+
+@pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
+def test_racing_gives_up_what_is_dominated_after_a_seed_and_keeps_the_front(
+    copy_of_finished: Path, monkeypatch, sampler: str
+) -> None:
+    monkeypatch.setattr("lib.search.experiment.train", better_with_the_rate)
+    start_anew()
+    change("stage_b", trials=16, seeds=3, population=4, sampler=sampler)
+    assert search("a") == 0 and search("b") == 0
+    raced = StageB.read("results/criteria/stage_b_pareto.json")
+    assert raced.counts.pruned >= 4 and raced.counts.complete + raced.counts.pruned == 16
+    assert all(len(t.seeds) == 3 for t in raced.trials), "only completed ones are ranked"
+    studied = known(Place("criteria/stage_b", Path("results/criteria/studies"), None)) or []
+    rates = {t.number: t.params["optim.lr"] for t in studied}
+    best = max(rates, key=lambda number: rates[number])
+    assert raced.trials[0].number == best, "the best is never given up"
+    start_anew()
+    change("stage_b", racing=False)
+    assert search("a") == 0 and search("b") == 0
+    assert StageB.read("results/criteria/stage_b_pareto.json").counts.pruned == 0
+
+
+def test_rungs_judge_seeds_too(copy_of_finished: Path, monkeypatch) -> None:
+    monkeypatch.setattr("lib.search.experiment.train", better_with_the_rate)
+    start_anew()
+    change("stage_a", trials=24, seeds=3, epochs=1)
+    assert search("a") == 0
+    seeds = [len(t.seeds) for t in StageA.read("results/criteria/stage_a_top50.json").trials]
+    assert seeds == sorted(seeds, reverse=True) and seeds.count(1) > seeds.count(2) > 0 and seeds.count(3) > 0
+
+
+def test_a_warm_start_tries_the_best_of_earlier_agents_first(copy_of_finished: Path) -> None:
+    best = StageA.read("results/criteria/stage_a_top50.json")
+    settings = read_settings("results/settings.json")
+    assert settings.config.earlier("evidence") == ()
+    warm = change("stage_a", warm_start=2)
+    assert warm.config.earlier("evidence") == ("criteria",) and warm.config.earlier("criteria") == ()
+    plan, cold = plan_a(warm, "evidence", [best]), plan_a(settings, "evidence")
+    assert list(plan.fixed) == [t.params for t in best.trials[:2]] + list(cold.fixed)
+    Path("results/criteria/stage_a_top50.json").unlink()
+    assert main(worker("a", "evidence").split()) == 1, "it needs what it begins with"
 
 
 def test_failed_trials_are_recorded_with_their_reason_and_the_study_goes_on(
