@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 from optuna.pruners import BasePruner, NopPruner
-from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
+from optuna.samplers import BaseSampler
 from optuna.trial import Trial, TrialState
 
 from lib.files.hashing import derive_seed
 from lib.search.design import spread
 from lib.search.documents import SeedResult, StageA
 from lib.search.pruning import Rungs, hopeless, rungs
+from lib.search.samplers import Nsga2, Tpe
 from lib.search.study import Direction
 from lib.settings.config import StageASettings, StageBSettings
 from lib.settings.load import Settings
@@ -48,8 +49,7 @@ def plan_a(settings: Settings, agent: str, earlier: Sequence[StageA] = ()) -> Pl
 
     def sampler(number: int) -> BaseSampler:
         seed = derive_seed(config.seed, agent, "stage a", number)
-        # A trial that runs elsewhere counts as a bad one meanwhile (constant liar), so that two do not try the same.
-        return TPESampler(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=limits.startup_trials)
+        return Tpe(settings.space, seed=seed, startup=limits.startup_trials)
 
     def after_epoch(trial: Trial, epoch: int, best: float) -> bool:
         if epoch == limits.epochs:  # the seed's end is told by itself
@@ -83,8 +83,8 @@ def plan_b(settings: Settings, agent: str, best: StageA) -> Plan:
     def sampler(number: int) -> BaseSampler:
         seed = derive_seed(config.seed, agent, "stage b", number)
         if limits.sampler == "tpe":
-            return TPESampler(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=limits.population)
-        return NSGAIISampler(seed=seed, population_size=limits.population)
+            return Tpe(settings.space, seed=seed, startup=limits.population)
+        return Nsga2(settings.space, seed=seed, population=limits.population)
 
     return Plan(
         stage="stage_b",

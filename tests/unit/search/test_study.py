@@ -21,6 +21,7 @@ from lib.errors import UserError
 from lib.search import owners as owning
 from lib.search.journal import Journal
 from lib.search.owners import Owners
+from lib.search.samplers import Nsga2, Tpe
 from lib.search.status import study_line
 from lib.search.study import MOST_DEATHS, Place, Study, fail, known, suggest
 from lib.settings.space import Space
@@ -246,3 +247,29 @@ def test_a_trial_is_failed_from_outside_with_its_reason(tmp_path: Path) -> None:
     suggest(trial, tiny_settings().space)
     fail(study.place.storage(), trial, "took too long")
     assert [(t.state, t.user_attrs["reason"]) for t in study.over()] == [(TrialState.FAIL, "took too long")]
+
+
+@pytest.mark.parametrize(
+    ("own", "theirs"),
+    [
+        (
+            lambda space: Tpe(space, seed=1, startup=3),
+            lambda: optuna.samplers.TPESampler(seed=1, multivariate=True, constant_liar=True, n_startup_trials=3),
+        ),
+        (
+            lambda space: Nsga2(space, seed=1, population=3),
+            lambda: optuna.samplers.NSGAIISampler(seed=1, population_size=3),
+        ),
+    ],
+)
+def test_a_sampler_that_knows_its_space_suggests_what_optunas_own_suggests(own, theirs) -> None:
+    space = tiny_settings().space
+    suggested = []
+    for sampler in (own(space), theirs()):
+        study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
+        for _ in range(12):
+            trial = study.ask()
+            params = suggest(trial, space)
+            study.tell(trial, [params["optim.lr"], params["head.dropout"]])
+        suggested.append([trial.params for trial in study.trials])
+    assert suggested[0] == suggested[1]

@@ -1,0 +1,54 @@
+"""Optuna's samplers, told their search space.
+
+Optuna infers it from all earlier trials, again for each new sampler: with a thousand trials of fifty parameters this
+took longer than everything else together. Here it is known, and never changes.
+"""
+
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import NSGAIISampler, TPESampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from lib.settings.space import Choices, FloatRange, Space
+
+
+class _Static:
+    """A sampler that knows its space."""
+
+    _space: dict[str, BaseDistribution]
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return the parameters that vary, in Optuna's order."""
+        return {name: self._space[name] for name in sorted(self._space) if not self._space[name].single()}
+
+
+class Tpe(_Static, TPESampler):
+    """Multivariate TPE, of one objective or several."""
+
+    def __init__(self, space: Space, *, seed: int, startup: int) -> None:
+        """startup: so many trials are over before it learns from them; what is not fixed is random until then."""
+        # A trial that runs elsewhere counts as a bad one meanwhile (constant liar), so that two do not try the same.
+        super().__init__(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=startup)
+        self._space = distributions(space)
+
+
+class Nsga2(_Static, NSGAIISampler):
+    """NSGA-II (Deb et al., 2002)."""
+
+    def __init__(self, space: Space, *, seed: int, population: int) -> None:
+        super().__init__(seed=seed, population_size=population)
+        self._space = distributions(space)
+
+
+def distributions(space: Space) -> dict[str, BaseDistribution]:
+    """Return Optuna's words for the space."""
+    found: dict[str, BaseDistribution] = {}
+    for name, parameter in space.parameters.items():
+        if isinstance(parameter, Choices):
+            found[name] = CategoricalDistribution(parameter.choices)
+        else:
+            kind: Any = FloatDistribution if isinstance(parameter, FloatRange) else IntDistribution
+            found[name] = kind(parameter.low, parameter.high, log=parameter.log, step=parameter.step)
+    return found
