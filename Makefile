@@ -14,7 +14,7 @@ run: .venv/installed  ## the embedded default, to results/criteria/stage_c.json
 	$(SNAKEMAKE) results/$(AGENT)/stage_c.json
 
 test: .venv/installed  ## all tests, with coverage
-	. .venv/bin/activate && pytest -n 2 -m "not long" --cov --cov-report=term-missing
+	. .venv/bin/activate && pytest -n 2 -m "not long" --durations=15 --cov --cov-report=term-missing
 
 compatibility: .venv/installed  ## train every backbone with every optimizer (tiny), write docs/compatibility.md
 	. .venv/bin/activate && pytest tests/unit/training/test_compatibility.py --write-docs

@@ -3,8 +3,6 @@
 import math
 from typing import Any
 
-from scipy.stats import qmc
-
 from lib.settings.space import Choices, FloatRange, IntRange, Space
 
 
@@ -18,7 +16,11 @@ def spread(space: Space, n: int, seed: int) -> list[dict[str, Any]]:
     fixed = {name: _value(parameter, 0.0) for name, parameter in space.parameters.items() if name not in varied}
     if n == 0 or not varied:
         return [dict(fixed) for _ in range(n)]
-    points = qmc.Sobol(len(varied), seed=seed).random_base2(math.ceil(math.log2(n)))[:n]
+    import torch  # which a worker has; SciPy's sequence would take it another second to import
+    from torch.quasirandom import SobolEngine
+
+    engine = SobolEngine(len(varied), scramble=True, seed=seed)  # type: ignore[no-untyped-call]
+    points = engine.draw(n, dtype=torch.float64).tolist()
     return [
         {
             **fixed,

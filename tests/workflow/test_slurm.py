@@ -19,12 +19,12 @@ from lib.settings.load import merge
 STARTER = os.environ.get("SLURM_ONE_NODE", "")
 pytestmark = [
     pytest.mark.workflow,
-    pytest.mark.long,
     pytest.mark.skipif(not STARTER, reason="no SLURM: SLURM_ONE_NODE names no program that starts one"),
     pytest.mark.skipif(shutil.which("sbatch") is None, reason="no SLURM: apt-get install slurm-wlm munge"),
 ]
 # Two workers that share the node's memory and its two pretended GPUs; no accounting, so squeue is asked.
-OVERLAY = {"workers": 2, "stage_a": {"trials": 16}, "stage_b": {"trials": 8}}
+TRIALS = {"stage_a": 12, "stage_b": 6}
+OVERLAY = {"workers": 2, **{stage: {"trials": trials} for stage, trials in TRIALS.items()}}
 WORKERS = ("stage_a_worker", "stage_b_worker", "stage_c_fold")
 OPTIONS = [
     *("--profile", "workflow/profiles/slurm", "--configfile", "slurm.yaml", "--jobs", "4"),
@@ -61,9 +61,9 @@ def finish(process: "subprocess.Popen[str]", folder: Path) -> str:
     code = process.wait(timeout=900)
     log = (folder / "snakemake.log").read_text()
     assert code == 0, log[-5000:]
-    for stage, trials in (("stage_a_top50", 16), ("stage_b_pareto", 8)):
-        counts = json.loads((folder / f"results/criteria/{stage}.json").read_text())["counts"]
-        assert sum(counts.values()) == trials and counts["failed"] == 0, counts
+    for stage, file in (("stage_a", "stage_a_top50"), ("stage_b", "stage_b_pareto")):
+        counts = json.loads((folder / f"results/criteria/{file}.json").read_text())["counts"]
+        assert sum(counts.values()) == TRIALS[stage] and counts["failed"] == 0, counts
     folds = {path.name for path in (folder / "results/criteria/stage_c").glob("[0-9]*-[0-9]*.json")}
     assert folds == {f"{c}-{f}.json" for c in range(2) for f in range(2)}
     assert (folder / TARGET).exists()
@@ -98,9 +98,10 @@ def test_two_workers_share_a_study_and_a_cancelled_job_and_a_new_controller_cost
     finish(process, checkout)
 
 
+@pytest.mark.long
 def test_a_job_over_its_time_limit_goes_on_in_the_next(checkout: Path) -> None:
     # A minute is the shortest limit that SLURM has: training must take longer.
-    long = merge(TINY, OVERLAY | {"workers": 1, "generator": {"posts": 400}, "stage_a": {"trials": 16, "epochs": 12}})
+    long = merge(TINY, OVERLAY | {"workers": 1, "generator": {"posts": 400}, "stage_a": {"trials": 12, "epochs": 12}})
     (checkout / "slurm.yaml").write_text(yaml.safe_dump(long))
     process = start(checkout, "stage_a_worker:runtime=1 if attempt == 1 else 60")
     log = finish(process, checkout)
