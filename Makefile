@@ -8,7 +8,7 @@ SUPERMAX = $(SNAKEMAKE) --configfile config/supermax.yaml
 PINS = envs/constraints.txt
 BENCH = . .venv/bin/activate && PYTHONPATH=.:tests python tests/benchmarks
 
-.PHONY: run test compatibility test-transformers5 check dag report bench-corpus bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead test-faults test-slurm all stage-a stage-b stage-c supermax-all schema install help
+.PHONY: run test compatibility test-transformers5 check dag report bench-corpus bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search test-faults test-slurm all stage-a stage-b stage-c supermax-all schema install help
 
 run: .venv/installed  ## the embedded default, to results/criteria/stage_c.json
 	$(SNAKEMAKE) results/$(AGENT)/stage_c.json
@@ -85,6 +85,9 @@ bench-storage: .venv/installed  ## ask and tell on journal, SQLite and PostgreSQ
 
 bench-overhead: .venv/installed  ## what Stage A costs beside its trainings
 	$(BENCH)/overhead.py
+
+bench-search: .venv/installed  ## F1 against training tokens: Stage A and B against other searches (CORPUS=folder; an hour)
+	$(BENCH)/search.py $(if $(CORPUS),--corpus $(CORPUS)) --picture docs/search.svg
 
 test-faults: .venv/installed  ## everything that can go wrong, with a table of how it ended
 	. .venv/bin/activate && pytest tests/faults

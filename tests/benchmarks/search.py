@@ -27,7 +27,7 @@ from optuna.pruners import NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 from scipy import stats
-from search_table import AGENT, EPOCHS, GRID, SEEDS, Table, make, nearest, read, setup
+from search_table import AGENT, EPOCHS, GRID, SEEDS, Table, entry, make, read, setup
 
 from lib.search.documents import SeedResult
 from lib.search.experiment import Experiment, PrunedError
@@ -64,25 +64,25 @@ class Replayed(Experiment):
 
     def run(self, params: dict[str, Any], split: Any, *, epochs: int, on_epoch: Any = None) -> Any:
         """Return a training of the table, or as much of it as is not pruned."""
-        entry = self.table[nearest(params)][split]
-        pruned = replay(entry["history"], on_epoch) if on_epoch is not None else None
-        self.left -= entry["tokens"] * len(entry["history"] if pruned is None else pruned.history)
+        found = entry(self.table, params, split)
+        pruned = replay(found["history"], on_epoch) if on_epoch is not None else None
+        self.left -= found["tokens"] * len(found["history"] if pruned is None else pruned.history)
         if self.left < 0:
             raise SpentError
         if pruned is not None:
             raise PrunedError(pruned)
         return SimpleNamespace(
-            key="", **{name: entry[name] for name in ("history", "best_epoch", "stopped", "scores")}
+            key="", **{name: found[name] for name in ("history", "best_epoch", "stopped", "scores")}
         )
 
 
-def settings_of(repetition: int) -> Settings:
+def settings_of(repetition: int, **stage_a: Any) -> Settings:
     """Return the settings of a repetition: budgets are in tokens, so trials have none."""
     settings = read_settings("results/settings.json")
     both = {"trials": 10**6, "epochs": EPOCHS, "seeds": SEEDS}
-    a, b = {"startup_trials": 10, "min_epochs": 1, "reduction": 3}, {"population": 10, "seeded": 5}
+    a, b = {"startup_trials": 20, "min_epochs": 2, "reduction": 3}, {"population": 10, "seeded": 5}
     limits = {
-        "stage_a": settings.config.stage_a.model_copy(update=both | a),
+        "stage_a": settings.config.stage_a.model_copy(update=both | a | stage_a),
         "stage_b": settings.config.stage_b.model_copy(update=both | b),
     }
     return settings.model_copy(update={"config": settings.config.model_copy(update={"seed": repetition, **limits})})
@@ -101,14 +101,14 @@ def search(plan: Plan, repetition: int, table: Table, tokens: float) -> list[Fro
 
 def spent(table: Table, trial: FrozenTrial) -> int:
     """Return the tokens that a trial's trainings read."""
-    entries = table[nearest(trial.params)]
-    return sum(entries[s["seed"]]["tokens"] * s["epochs_run"] for s in trial.user_attrs["seeds"])
+    each = [seed["tokens"] for seed in next(iter(table.values()))]
+    return sum(each[s["seed"]] * s["epochs_run"] for s in trial.user_attrs["seeds"])
 
 
 def on_test(table: Table, trial: FrozenTrial) -> tuple[float, float]:
     """Return F1 and ECE on posts that no search saw, as means over the seeds."""
-    entries = [seed["test"] for seed in table[nearest(trial.params)]]
-    return float(np.mean([e["f1_macro"] for e in entries])), float(np.mean([e["ece"] for e in entries]))
+    found = [entry(table, trial.params, seed)["test"] for seed in range(SEEDS)]
+    return float(np.mean([e["f1_macro"] for e in found])), float(np.mean([e["ece"] for e in found]))
 
 
 def course(table: Table, trials: Sequence[FrozenTrial]) -> list[tuple[int, float, float]]:
@@ -136,7 +136,7 @@ def _report(trial: Trial, epoch: int, best: float) -> bool:
 
 def plain(repetition: int, sampler: Callable[[int], BaseSampler], *, asha: bool = False) -> Plan:
     """Return a search as scripts have it: a trial trains all seeds; asha: unless its first seed's epochs are bad."""
-    pruner = SuccessiveHalvingPruner(min_resource=1, reduction_factor=3) if asha else NopPruner()
+    pruner = SuccessiveHalvingPruner(min_resource=2, reduction_factor=3) if asha else NopPruner()
     return replace(
         plan_a(settings_of(repetition), AGENT),
         pruner=pruner,
@@ -178,6 +178,14 @@ def warm(repetition: int, table: Table, *, good: bool) -> Plan:
     return replace(plan, fixed=[*first, *plan.fixed])
 
 
+class AgainstAll(Rungs):
+    """Rungs that compare with all trials that ever reached them."""
+
+    def __init__(self, steps: Sequence[int], reduction: int) -> None:
+        super().__init__(steps, reduction)
+        self._recent = 10**6
+
+
 def rungs_of(repetition: int, first: int, reduction: int) -> Plan:
     """Return Stage A with other rungs."""
     pruner = Rungs(rungs(first, EPOCHS, SEEDS, reduction), reduction)
@@ -195,12 +203,14 @@ def way_a(name: str, repetition: int, table: Table) -> Plan:
         "seeds: all": lambda: replace(ours, after_seed=_never),
         "seeds: racing": lambda: replace(ours, after_seed=racing),
         "seeds: Wilcoxon": lambda: replace(ours, after_seed=wilcoxon),
+        "rungs: against all": lambda: replace(ours, pruner=AgainstAll(rungs(2, EPOCHS, SEEDS, 3), 3)),
+        "start: 10": lambda: plan_a(settings_of(repetition, startup_trials=10), AGENT),
         "start: random": lambda: replace(ours, fixed=()),
         "start: the best": lambda: warm(repetition, table, good=True),
         "start: the worst": lambda: warm(repetition, table, good=False),
-        "rungs: 1 in 2": lambda: rungs_of(repetition, 1, 2),
-        "rungs: 1 in 4": lambda: rungs_of(repetition, 1, 4),
-        "rungs: from epoch 2": lambda: rungs_of(repetition, 2, 3),
+        "rungs: 1 in 2": lambda: rungs_of(repetition, 2, 2),
+        "rungs: 1 in 4": lambda: rungs_of(repetition, 2, 4),
+        "rungs: from epoch 1": lambda: rungs_of(repetition, 1, 3),
     }
     return ways[name]()
 
@@ -213,12 +223,14 @@ WAYS_A = {
     "seeds: all": "  no rungs for seeds",
     "seeds: racing": "  racing over seeds in place of rungs",
     "seeds: Wilcoxon": "  Wilcoxon over seeds in place of rungs",
+    "rungs: against all": "  rungs compare with all trials (plain ASHA)",
+    "start: 10": "  10 start-up trials, not 20",
     "start: random": "  random start-up trials",
     "start: the best": "  warm start, five of the best",
     "start: the worst": "  warm start, five of the worst",
     "rungs: 1 in 2": "  one in two goes on",
     "rungs: 1 in 4": "  one in four goes on",
-    "rungs: from epoch 2": "  first rung at epoch 2",
+    "rungs: from epoch 1": "  first rung at epoch 1",
 }
 WAYS_B = {
     "nsga2": "NSGA-II",

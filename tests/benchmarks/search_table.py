@@ -25,7 +25,7 @@ from lib.training.process import keep_freed_memory
 Table = dict[tuple[Any, ...], list[dict[str, Any]]]
 AGENT, SEEDS, EPOCHS = "criteria", 3, 6
 BACKBONES = ["tiny-bert", "tiny-electra"]
-# A parameter that is a range for the sampler is a staircase to it: each value stands for those nearest to it.
+# A parameter that is a range for the sampler has these values of it trained, and what lies between interpolated.
 GRID: dict[str, list[Any]] = {
     "model.backbone": BACKBONES,
     "model.pooling": ["cls", "mean", "max"],
@@ -68,17 +68,55 @@ def points() -> list[dict[str, Any]]:
     return [dict(zip(GRID, values, strict=True)) for values in itertools.product(*GRID.values())]
 
 
-def nearest(params: dict[str, Any]) -> tuple[Any, ...]:
-    """Return the grid's point that stands for hyper-parameters."""
-    return tuple(_nearest(name, params[name], values) for name, values in GRID.items())
+def entry(table: Table, params: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Return the training of a seed at hyper-parameters.
+
+    Between the grid's values of a range it is interpolated (linear in each range, logarithms where the space has
+    them): a sampler that tries two points of a cell must not see the same numbers twice.
+    """
+    corners = [(weight, table[point][seed]) for point, weight in _corners(params)]
+    epochs = max(len(each["history"]) for _, each in corners)
+    history = [
+        {"epoch": epoch + 1, **{name: _mean(corners, name, epoch) for name in ("f1_macro", "ece")}}
+        for epoch in range(epochs)
+    ]
+    best = max(history, key=lambda told: told["f1_macro"])
+    test = {name: sum(weight * each["test"][name] for weight, each in corners) for name in ("f1_macro", "ece")}
+    return {
+        "history": history,
+        "best_epoch": best["epoch"],
+        "stopped": "epochs",
+        "scores": {name: best[name] for name in ("f1_macro", "ece")},
+        "test": test,
+        "tokens": corners[0][1]["tokens"],
+    }
 
 
-def _nearest(name: str, value: Any, values: list[Any]) -> Any:
+def _mean(corners: list[tuple[float, dict[str, Any]]], name: str, epoch: int) -> float:
+    """Return a score after an epoch; a training that had stopped keeps its last one."""
+    return float(
+        sum(weight * each["history"][min(epoch, len(each["history"]) - 1)][name] for weight, each in corners)
+    )
+
+
+def _corners(params: dict[str, Any]) -> list[tuple[tuple[Any, ...], float]]:
+    """Return the grid's points around hyper-parameters, and their weights."""
+    sides = [_sides(name, params[name], values) for name, values in GRID.items()]
+    found = [
+        (tuple(value for value, _ in choice), math.prod(weight for _, weight in choice))
+        for choice in itertools.product(*sides)
+    ]
+    return [(point, weight) for point, weight in found if weight > 0]
+
+
+def _sides(name: str, value: Any, values: list[Any]) -> list[tuple[Any, float]]:
     if name not in RANGES:
-        return value
-    if name == "head.dropout":
-        return min(values, key=lambda v: abs(v - value))
-    return min(values, key=lambda v: abs(math.log(v / value)))
+        return [(value, 1.0)]
+    scale = float if name == "head.dropout" else math.log
+    above = next((i for i, v in enumerate(values[1:-1], 1) if v >= value), len(values) - 1)
+    low, high = values[above - 1], values[above]
+    share = (scale(value) - scale(low)) / (scale(high) - scale(low))
+    return [(low, 1 - share), (high, share)]
 
 
 def split(experiment: Experiment, seed: int) -> Split:
@@ -94,7 +132,7 @@ def split(experiment: Experiment, seed: int) -> Split:
 _EXPERIMENT: list[Experiment] = []
 
 
-def _entry(point: dict[str, Any]) -> list[dict[str, Any]]:
+def _trained(point: dict[str, Any]) -> list[dict[str, Any]]:
     if not _EXPERIMENT:
         keep_freed_memory()
         _EXPERIMENT.append(Experiment(read_settings("results/settings.json"), AGENT, Path("results")))
@@ -128,7 +166,7 @@ def make(processes: int) -> None:
         return
     grid, table = points(), []
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for number, (point, entries) in enumerate(zip(grid, pool.map(_entry, grid), strict=True), 1):
+        for number, (point, entries) in enumerate(zip(grid, pool.map(_trained, grid), strict=True), 1):
             table.append([list(point.values()), entries])
             print(f"\r{number}/{len(grid)} points of the grid", end="", flush=True)
     print()

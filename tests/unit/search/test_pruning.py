@@ -50,6 +50,13 @@ def test_a_training_that_stopped_by_itself_counts_at_the_rungs_it_passed() -> No
     assert goes_on(only_begun, {1: 0.1, 2: 0.2, 3: 0.3}, Rungs([3], 2)), "the other has not come so far"
 
 
+def test_a_trial_is_compared_with_the_last_few() -> None:
+    at = Rungs([1], 2)
+    improving = study_of([{1: value / 10} for value in (0, 0, 0, 0, 0, 0, 0, 0, 5, 6, 7, 8, 9, 9, 9)])
+    assert not goes_on(improving, {1: 0.6}, at), "sixth of the last eight, though seventh of sixteen"
+    assert goes_on(improving, {1: 0.85}, at)
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.integers(2, 4))
 def test_in_any_order_the_first_and_the_best_go_on(values: list[float], reduction: int) -> None:
     study, at = study_of([]), Rungs([1], reduction)
