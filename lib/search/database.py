@@ -47,6 +47,8 @@ class Database(RDBStorage):
         super().__init__(url)
         # What a block of `together` has set so far: rows of parameters and of attributes; None outside of one.
         self._held: tuple[list[dict[str, Any]], list[dict[str, Any]]] | None = None
+        # Parameters of trials that are not over. They are set in one go, so that what was read of them once is all.
+        self._params: dict[int, list[Any]] = {}
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -142,9 +144,9 @@ class Database(RDBStorage):
     def _read(self, wanted: ColumnElement[bool]) -> list[FrozenTrial]:
         with _create_scoped_session(self.scoped_session) as session:
 
-            def rows(table: Table, *columns: str) -> dict[int, list[Any]]:
+            def rows(table: Table, *columns: str, of: ColumnElement[bool] = wanted) -> dict[int, list[Any]]:
                 query = select(table.c.trial_id, *(table.c[name] for name in columns))
-                query = query.join(_TRIALS, _TRIALS.c.trial_id == table.c.trial_id).where(wanted)
+                query = query.join(_TRIALS, _TRIALS.c.trial_id == table.c.trial_id).where(of)
                 found = defaultdict(list)
                 for trial_id, *row in session.execute(query.order_by(*table.primary_key)):
                     found[trial_id].append(row)
@@ -152,10 +154,15 @@ class Database(RDBStorage):
 
             columns = ("trial_id", "number", "state", "datetime_start", "datetime_complete")
             heads = session.execute(select(*(_TRIALS.c[name] for name in columns)).where(wanted)).all()
-            params = rows(_PARAMS, "param_name", "param_value", "distribution_json")
+            unread = and_(wanted, _TRIALS.c.trial_id.not_in(self._params.keys() & {head[0] for head in heads}))
+            params = rows(_PARAMS, "param_name", "param_value", "distribution_json", of=unread)
             values = rows(_VALUES, "objective", "value", "value_type")
             steps = rows(_STEPS, "step", "intermediate_value", "intermediate_value_type")
             user, system = (rows(table, "key", "value_json") for table in (_USER, _SYSTEM))
+        for trial_id, _, state, *_ in heads:
+            params[trial_id] = self._params.pop(trial_id, params[trial_id])
+            if params[trial_id] and not state.is_finished():
+                self._params[trial_id] = params[trial_id]
         step_value = models.TrialIntermediateValueModel.stored_repr_to_intermediate_value
         return [
             FrozenTrial(
