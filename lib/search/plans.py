@@ -44,7 +44,7 @@ class Plan:
 
 
 def plan_a(settings: Settings, agent: str, earlier: Sequence[StageA] = ()) -> Plan:
-    """Return how Stage A searches. earlier: of other agents, whose best configurations are tried first."""
+    """Return how Stage A searches. earlier: of other agents, whose best configurations are among the first trials."""
     config, limits = settings.config, settings.config.stage_a
 
     def sampler(number: int) -> BaseSampler:
@@ -72,8 +72,18 @@ def plan_a(settings: Settings, agent: str, earlier: Sequence[StageA] = ()) -> Pl
         values=lambda seeds: _means(seeds)[:1],
         after_epoch=after_epoch,
         after_seed=after_seed,
-        fixed=[*known, *design],
+        fixed=with_known(design, known, limits.reduction),
     )
+
+
+def with_known(
+    design: Sequence[dict[str, Any]], known: Sequence[dict[str, Any]], reduction: int
+) -> list[dict[str, Any]]:
+    """Return the first trials: a few of the design, what is known from elsewhere, the rest of the design.
+
+    The first to reach a rung goes on whatever it is: what is known must not be it, or bad ones would do harm.
+    """
+    return [*design[:reduction], *known, *design[reduction:]]
 
 
 def plan_b(settings: Settings, agent: str, best: StageA) -> Plan:

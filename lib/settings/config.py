@@ -129,11 +129,11 @@ class StageASettings(_Strict):
     seeds: Count
     startup_trials: Count = Field(default=10, description="trials spread evenly over the space before TPE begins")
     min_epochs: Count = Field(default=2, description="ASHA's first rung; the further ones are epochs, then seeds")
-    reduction: int = Field(default=3, ge=2, description="ASHA keeps one in so many at each rung")
+    reduction: int = Field(default=2, ge=2, description="ASHA keeps one in so many at each rung")
     warm_start: int = Field(
         default=0,
         ge=0,
-        description="best configurations of each agent listed before this one that are tried first; its Stage A then"
+        description="best configurations of each agent listed before this one that are tried early; its Stage A then"
         " waits for theirs",
     )
 

@@ -31,7 +31,7 @@ from search_table import AGENT, EPOCHS, GRID, SEEDS, Table, entry, make, read, s
 
 from lib.search.documents import SeedResult
 from lib.search.experiment import Experiment, PrunedError
-from lib.search.plans import Plan, plan_a, plan_b
+from lib.search.plans import Plan, plan_a, plan_b, with_known
 from lib.search.pruning import Rungs, hopeless, rungs
 from lib.search.results import place, trial_result
 from lib.search.serving import serve
@@ -80,7 +80,7 @@ def settings_of(repetition: int, **stage_a: Any) -> Settings:
     """Return the settings of a repetition: budgets are in tokens, so trials have none."""
     settings = read_settings("results/settings.json")
     both = {"trials": 10**6, "epochs": EPOCHS, "seeds": SEEDS}
-    a, b = {"startup_trials": 20, "min_epochs": 2, "reduction": 3}, {"population": 10, "seeded": 5}
+    a, b = {"startup_trials": 20, "min_epochs": 2, "reduction": 2}, {"population": 10, "seeded": 5}
     limits = {
         "stage_a": settings.config.stage_a.model_copy(update=both | a | stage_a),
         "stage_b": settings.config.stage_b.model_copy(update=both | b),
@@ -175,7 +175,7 @@ def warm(repetition: int, table: Table, *, good: bool) -> Plan:
     order = sorted(table, key=lambda point: -np.mean([seed["test"]["f1_macro"] for seed in table[point]]))
     chosen = order[:5] if good else order[-5:]
     first = [{**plan.fixed[0], **dict(zip(GRID, point, strict=True))} for point in chosen]
-    return replace(plan, fixed=[*first, *plan.fixed])
+    return replace(plan, fixed=with_known(plan.fixed, first, plan.limits.reduction))
 
 
 class AgainstAll(Rungs):
@@ -203,14 +203,14 @@ def way_a(name: str, repetition: int, table: Table) -> Plan:
         "seeds: all": lambda: replace(ours, after_seed=_never),
         "seeds: racing": lambda: replace(ours, after_seed=racing),
         "seeds: Wilcoxon": lambda: replace(ours, after_seed=wilcoxon),
-        "rungs: against all": lambda: replace(ours, pruner=AgainstAll(rungs(2, EPOCHS, SEEDS, 3), 3)),
+        "rungs: against all": lambda: replace(ours, pruner=AgainstAll(rungs(2, EPOCHS, SEEDS, 2), 2)),
         "start: 10": lambda: plan_a(settings_of(repetition, startup_trials=10), AGENT),
         "start: random": lambda: replace(ours, fixed=()),
         "start: the best": lambda: warm(repetition, table, good=True),
         "start: the worst": lambda: warm(repetition, table, good=False),
-        "rungs: 1 in 2": lambda: rungs_of(repetition, 2, 2),
+        "rungs: 1 in 3": lambda: rungs_of(repetition, 2, 3),
         "rungs: 1 in 4": lambda: rungs_of(repetition, 2, 4),
-        "rungs: from epoch 1": lambda: rungs_of(repetition, 1, 3),
+        "rungs: from epoch 1": lambda: rungs_of(repetition, 1, 2),
     }
     return ways[name]()
 
@@ -228,7 +228,7 @@ WAYS_A = {
     "start: random": "  random start-up trials",
     "start: the best": "  warm start, five of the best",
     "start: the worst": "  warm start, five of the worst",
-    "rungs: 1 in 2": "  one in two goes on",
+    "rungs: 1 in 3": "  one in three goes on",
     "rungs: 1 in 4": "  one in four goes on",
     "rungs: from epoch 1": "  first rung at epoch 1",
 }
@@ -257,14 +257,14 @@ def run_job(job: Job) -> dict[str, Any]:
         trials = search(way_a(job.way, job.repetition, table), job.repetition, table, budget)
         complete = sum(trial.state == TrialState.COMPLETE for trial in trials)
         return {"course": course(table, trials), "trials": len(trials), "complete": complete}
-    # Stage B follows a Stage A that had a third of the tokens, and has as many.
+    # Stage B follows a Stage A that had a third of its tokens.
     best = search(way_a("stage A", job.repetition, table), job.repetition, table, budget / 3)
     settings = settings_of(job.repetition)
     limits = settings.config.stage_b.model_copy(update={"sampler": job.way.split()[0], "racing": "racing" in job.way})
     settings = settings.model_copy(update={"config": settings.config.model_copy(update={"stage_b": limits})})
     first: Any = SimpleNamespace(trials=rank([trial_result(trial) for trial in best]))
-    trials = search(plan_b(settings, AGENT, first), job.repetition, table, budget / 3)
-    return {"trials": len(trials), "growth": growth(table, trials, budget / 3)}
+    trials = search(plan_b(settings, AGENT, first), job.repetition, table, budget)
+    return {"trials": len(trials), "growth": growth(table, trials, budget)}
 
 
 def growth(table: Table, trials: Sequence[FrozenTrial], budget: float) -> list[tuple[float, float]]:

@@ -221,14 +221,16 @@ def test_rungs_judge_seeds_too(copy_of_finished: Path, monkeypatch) -> None:
     assert seeds == sorted(seeds, reverse=True) and seeds.count(1) > seeds.count(2) > 0 and seeds.count(3) > 0
 
 
-def test_a_warm_start_tries_the_best_of_earlier_agents_first(copy_of_finished: Path) -> None:
+def test_a_warm_start_tries_the_best_of_earlier_agents_early(copy_of_finished: Path) -> None:
     best = StageA.read("results/criteria/stage_a_top50.json")
     settings = read_settings("results/settings.json")
     assert settings.config.earlier("evidence") == ()
     warm = change("stage_a", warm_start=2)
     assert warm.config.earlier("evidence") == ("criteria",) and warm.config.earlier("criteria") == ()
     plan, cold = plan_a(warm, "evidence", [best]), plan_a(settings, "evidence")
-    assert list(plan.fixed) == [t.params for t in best.trials[:2]] + list(cold.fixed)
+    first = warm.config.stage_a.reduction
+    assert plan.fixed[first : first + 2] == [t.params for t in best.trials[:2]]
+    assert [*plan.fixed[:first], *plan.fixed[first + 2 :]] == list(cold.fixed)
     Path("results/criteria/stage_a_top50.json").unlink()
     assert main(worker("a", "evidence").split()) == 1, "it needs what it begins with"
 
