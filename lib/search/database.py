@@ -4,6 +4,7 @@ Optuna makes an object of each parameter of each trial (SQLAlchemy's ORM), and a
 parameters and eight processes that read each other's trials, this is most of what a database storage costs.
 """
 
+import copy
 import json
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -21,13 +22,14 @@ from optuna.distributions import (
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.storages._rdb.storage import _create_scoped_session
-from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import ColumnElement, CursorResult, Table, and_, or_, select
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy import ColumnElement, CursorResult, Table, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-_TRIALS, _PARAMS, _VALUES, _STEPS, _USER, _SYSTEM = (
+_STUDIES, _TRIALS, _PARAMS, _VALUES, _STEPS, _USER, _SYSTEM = (
     model.__table__
     for model in (
+        models.StudyModel,
         models.TrialModel,
         models.TrialParamModel,
         models.TrialValueModel,
@@ -36,6 +38,8 @@ _TRIALS, _PARAMS, _VALUES, _STEPS, _USER, _SYSTEM = (
         models.TrialSystemAttributeModel,
     )
 )
+# So many ids are put into a query.
+_MANY = 500
 # A study has as many distributions as parameters, however many trials.
 _distribution = cache(json_to_distribution)
 
@@ -75,6 +79,27 @@ class Database(RDBStorage):
         if self._held is not None:
             self._held = [], []
 
+    def _create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> FrozenTrial:
+        if template_trial is None or template_trial != _begun(template_trial):
+            return super()._create_new_trial(study_id, template_trial)
+        start = template_trial.datetime_start or datetime.now()
+        row = {"study_id": study_id, "state": TrialState.RUNNING, "datetime_start": _utc(start)}
+        with _create_scoped_session(self.scoped_session) as session:
+            # Who else makes a trial waits here, so that no number comes twice.
+            session.execute(select(_STUDIES.c.study_id).where(_STUDIES.c.study_id == study_id).with_for_update())
+            number = session.scalar(select(func.count()).where(_TRIALS.c.study_id == study_id))
+            made = session.execute(_TRIALS.insert().values(number=number, **row))
+            (trial_id,) = cast("CursorResult[Any]", made).inserted_primary_key or (None,)
+            attributes = [
+                {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
+                for key, value in template_trial.system_attrs.items()
+            ]
+            if attributes:
+                session.execute(_SYSTEM.insert(), attributes)
+        frozen = copy.deepcopy(template_trial)
+        frozen.number, frozen._trial_id, frozen.datetime_start = cast(int, number), cast(int, trial_id), start
+        return frozen
+
     def _set_trial_param(
         self,
         trial_id: int,
@@ -103,7 +128,7 @@ class Database(RDBStorage):
         """Change a trial's state. Raises UpdateFinishedTrialError if it is over."""
         if not state.is_finished():
             return super().set_trial_state_values(trial_id, state, values)
-        end = {"state": state, "datetime_complete": datetime.now(UTC).replace(tzinfo=None)}
+        end = {"state": state, "datetime_complete": _utc(datetime.now())}
         running = _TRIALS.c.state.in_([TrialState.RUNNING, TrialState.WAITING])
         with _create_scoped_session(self.scoped_session) as session:
             changed = session.execute(_TRIALS.update().where(_TRIALS.c.trial_id == trial_id, running).values(end))
@@ -154,13 +179,16 @@ class Database(RDBStorage):
 
             columns = ("trial_id", "number", "state", "datetime_start", "datetime_complete")
             heads = session.execute(select(*(_TRIALS.c[name] for name in columns)).where(wanted)).all()
-            unread = and_(wanted, _TRIALS.c.trial_id.not_in(self._params.keys() & {head[0] for head in heads}))
-            params = rows(_PARAMS, "param_name", "param_value", "distribution_json", of=unread)
-            values = rows(_VALUES, "objective", "value", "value_type")
+            params, values = defaultdict[int, list[Any]](list, self._params), {}
+            if unread := {head[0] for head in heads} - self._params.keys():
+                new = _TRIALS.c.trial_id.in_(unread) if len(unread) < _MANY else wanted
+                params.update(rows(_PARAMS, "param_name", "param_value", "distribution_json", of=new))
+            if any(head[2].is_finished() for head in heads):
+                values = rows(_VALUES, "objective", "value", "value_type")
             steps = rows(_STEPS, "step", "intermediate_value", "intermediate_value_type")
             user, system = (rows(table, "key", "value_json") for table in (_USER, _SYSTEM))
         for trial_id, _, state, *_ in heads:
-            params[trial_id] = self._params.pop(trial_id, params[trial_id])
+            self._params.pop(trial_id, None)
             if params[trial_id] and not state.is_finished():
                 self._params[trial_id] = params[trial_id]
         step_value = models.TrialIntermediateValueModel.stored_repr_to_intermediate_value
@@ -185,6 +213,18 @@ class Database(RDBStorage):
 
 def _values(rows: Iterable[Any]) -> list[float]:
     return [models.TrialValueModel.stored_repr_to_value(value, kind) for _, value, kind in sorted(rows)]
+
+
+def _begun(trial: FrozenTrial) -> FrozenTrial:
+    """Return a running trial that has nothing but this one's system attributes."""
+    empty = create_trial(state=TrialState.RUNNING, system_attrs=trial.system_attrs)
+    empty.number, empty._trial_id, empty.datetime_start = trial.number, trial._trial_id, trial.datetime_start
+    return empty
+
+
+def _utc(local: datetime) -> datetime:
+    """Return what `_local` made local."""
+    return local.astimezone(UTC).replace(tzinfo=None)
 
 
 def _local(utc: datetime | None) -> datetime | None:

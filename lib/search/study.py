@@ -13,6 +13,7 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages._cached_storage import _CachedStorage
+from optuna.study._tell import _tell_with_warning
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from lib.errors import UserError
@@ -125,7 +126,8 @@ class Study:
         with together(self._storage):
             for name, value in attributes.items():
                 trial.set_user_attr(name, value)
-            trial.study.tell(trial, values, state=state)
+            # As study.tell, which reads the trial once more to return it.
+            _tell_with_warning(trial.study, trial, list(values) if values is not None else None, state)
 
     def _claim(
         self, budget: int, owners: Owners, fixed: Sequence[dict[str, Any]]
