@@ -19,6 +19,7 @@ from lib.settings.load import merge
 STARTER = os.environ.get("SLURM_ONE_NODE", "")
 pytestmark = [
     pytest.mark.workflow,
+    pytest.mark.long,
     pytest.mark.skipif(not STARTER, reason="no SLURM: SLURM_ONE_NODE names no program that starts one"),
     pytest.mark.skipif(shutil.which("sbatch") is None, reason="no SLURM: apt-get install slurm-wlm munge"),
 ]
@@ -98,7 +99,6 @@ def test_two_workers_share_a_study_and_a_cancelled_job_and_a_new_controller_cost
     finish(process, checkout)
 
 
-@pytest.mark.long
 def test_a_job_over_its_time_limit_goes_on_in_the_next(checkout: Path) -> None:
     # A minute is the shortest limit that SLURM has: training must take longer.
     long = merge(TINY, OVERLAY | {"workers": 1, "generator": {"posts": 400}, "stage_a": {"trials": 12, "epochs": 12}})

@@ -95,7 +95,7 @@ def test_processes_that_are_killed_and_begun_at_any_time_end_at_the_budget(
 ) -> None:
     # On a slow machine the kills may meet one trial three times.
     monkeypatch.setattr("lib.search.study.MOST_DEATHS", 100)
-    rng, budget = np.random.default_rng(seed), 60
+    rng, budget = np.random.default_rng(seed), 240
     study_in(tmp_path)
     running = processes(tmp_path, 3, budget)
     for _ in range(6):
