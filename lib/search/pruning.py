@@ -38,9 +38,10 @@ class Rungs(BasePruner):
     written: a trial's value at a rung is what it last reported there or, where its training had stopped, before.
     """
 
-    def __init__(self, steps: Sequence[int], reduction: int) -> None:
+    def __init__(self, steps: Sequence[int], reduction: int, recent: int | None = None) -> None:
+        """recent: how many trials a rung compares; none: 4 × reduction."""
         self._steps, self._reduction = set(steps), reduction
-        self._recent = _RECENT * reduction
+        self._recent = recent or _RECENT * reduction
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Return whether to stop a trial that has just reported (more is better)."""

@@ -192,7 +192,7 @@ class Config(_Strict):
     stage_c: StageCSettings
 
     def earlier(self, agent: str) -> tuple[str, ...]:
-        """Return the agents whose Stage A gives this one's its first trials."""
+        """Return the agents whose best configurations this one's Stage A tries early."""
         return self.agents[: self.agents.index(agent)] if self.stage_a.warm_start and agent in self.agents else ()
 
     def contradictions(self) -> list[tuple[str, str]]:

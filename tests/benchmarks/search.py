@@ -178,17 +178,9 @@ def warm(repetition: int, table: Table, *, good: bool) -> Plan:
     return replace(plan, fixed=with_known(plan.fixed, first, plan.limits.reduction))
 
 
-class AgainstAll(Rungs):
-    """Rungs that compare with all trials that ever reached them."""
-
-    def __init__(self, steps: Sequence[int], reduction: int) -> None:
-        super().__init__(steps, reduction)
-        self._recent = 10**6
-
-
-def rungs_of(repetition: int, first: int, reduction: int) -> Plan:
+def rungs_of(repetition: int, first: int, reduction: int, recent: int | None = None) -> Plan:
     """Return Stage A with other rungs."""
-    pruner = Rungs(rungs(first, EPOCHS, SEEDS, reduction), reduction)
+    pruner = Rungs(rungs(first, EPOCHS, SEEDS, reduction), reduction, recent)
     return replace(plan_a(settings_of(repetition), AGENT), pruner=pruner)
 
 
@@ -203,7 +195,7 @@ def way_a(name: str, repetition: int, table: Table) -> Plan:
         "seeds: all": lambda: replace(ours, after_seed=_never),
         "seeds: racing": lambda: replace(ours, after_seed=racing),
         "seeds: Wilcoxon": lambda: replace(ours, after_seed=wilcoxon),
-        "rungs: against all": lambda: replace(ours, pruner=AgainstAll(rungs(2, EPOCHS, SEEDS, 2), 2)),
+        "rungs: against all": lambda: rungs_of(repetition, 2, 2, recent=10**6),
         "start: 10": lambda: plan_a(settings_of(repetition, startup_trials=10), AGENT),
         "start: random": lambda: replace(ours, fixed=()),
         "start: the best": lambda: warm(repetition, table, good=True),

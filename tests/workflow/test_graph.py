@@ -142,3 +142,13 @@ def test_a_wrong_configuration_is_a_line_before_anything_is_written(
     assert refused.returncode == 1
     assert expected in refused.stderr and "Traceback" not in refused.stderr
     assert sorted(checkout.rglob("results/*")) == before
+
+
+def test_a_warm_start_waits_for_the_agents_before(checkout: Path) -> None:
+    target = "results/evidence/stage_a_top50.json"
+    for warm, jobs in (("0", "1"), ("2", "2")):
+        done = snakemake(checkout, "-n", "--config", f"stage_a={{warm_start: {warm}}}", "--", target)
+        assert done.returncode == 0, done.stderr
+        lines = (done.stdout + done.stderr).splitlines()
+        planned = dict(line.split() for line in lines if line.startswith("stage_a"))
+        assert planned == {"stage_a": jobs, "stage_a_worker": jobs}

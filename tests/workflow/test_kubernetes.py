@@ -13,7 +13,7 @@ from conftest import TINY
 pytestmark = pytest.mark.workflow
 # Takes what kubectl takes of the profile, checks the manifest against Kubernetes' schemas, and runs its command.
 KUBECTL = """
-import json, os, pathlib, signal, subprocess, sys
+import json, os, pathlib, subprocess, sys
 import kubernetes_validate
 
 jobs = pathlib.Path(os.environ["JOBS"])
@@ -91,20 +91,8 @@ def jobs(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 
 def test_a_gpu_is_asked_for_a_failure_is_told_and_a_job_is_cancelled(checkout: Path) -> None:
     (checkout / "script.sh").write_text("exit 3\n")
-    options = [
-        "--image",
-        "i",
-        "--claim",
-        "c",
-        "--cpus",
-        "2",
-        "--gpus",
-        "1",
-        "--memory-mb",
-        "16000",
-        "--minutes",
-        "1440",
-    ]
+    size = {"cpus": 2, "gpus": 1, "memory-mb": 16000, "minutes": 1440}
+    options = [f"--{name}={value}" for name, value in {"image": "i", "claim": "c", **size}.items()]
     done = jobs(checkout, "submit", *options, "--mount", str(checkout.parent), "script.sh")
     assert done.returncode == 0, done.stderr
     manifest = json.loads((checkout.parent / "jobs/job-0.json").read_text())

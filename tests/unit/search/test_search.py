@@ -47,6 +47,15 @@ def search(stage: str) -> int:
     return main(worker(stage).split()) or main([f"stage-{stage}", "criteria"])
 
 
+def change(stage: str, **limits: object) -> Settings:
+    """Change a stage's limits in the settings file."""
+    settings = read_settings("results/settings.json")
+    stage_limits = getattr(settings.config, stage).model_copy(update=limits)
+    changed = settings.model_copy(update={"config": settings.config.model_copy(update={stage: stage_limits})})
+    save_settings(changed, "results/settings.json")
+    return changed
+
+
 def result(number: int, f1: float, ece: float, rank: int = 0, **more: object) -> TrialResult:
     fields: dict = {"state": "COMPLETE", "params": {"n": number}, "seeds": []}
     return TrialResult(number=number, f1_macro=f1, ece=ece, rank=rank, **fields | more)
@@ -125,10 +134,7 @@ def test_a_finished_stage_does_nothing_and_a_larger_budget_extends_it(copy_of_fi
     assert {run.name for run in Path("results/criteria/runs").iterdir()} == before
     again = StageA.read(path)
     assert again.trials == old.trials
-    settings = read_settings("results/settings.json")
-    larger = settings.config.stage_a.model_copy(update={"trials": 10})
-    config = settings.config.model_copy(update={"stage_a": larger})
-    save_settings(settings.model_copy(update={"config": config}), "results/settings.json")
+    change("stage_a", trials=10)
     assert search("a") == 0
     extended = StageA.read(path)
     kept = {t.number: t for t in extended.trials}
@@ -173,15 +179,6 @@ def test_asha_prunes_the_first_seed_and_only_survivors_run_the_others(copy_of_fi
     assert len(list(Path("results/criteria/runs").iterdir())) == 2 * len(complete)
     best = max(result.trials, key=lambda t: t.params["optim.lr"])
     assert best.state == "COMPLETE" and result.trials[0] == best
-
-
-def change(stage: str, **limits: object) -> Settings:
-    """Change a stage's limits in the settings file."""
-    settings = read_settings("results/settings.json")
-    stage_limits = getattr(settings.config, stage).model_copy(update=limits)
-    changed = settings.model_copy(update={"config": settings.config.model_copy(update={stage: stage_limits})})
-    save_settings(changed, "results/settings.json")
-    return changed
 
 
 def better_with_the_rate(model, lesson, device, *, on_epoch=None, seed=0, **_: object) -> Outcome:
