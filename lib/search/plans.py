@@ -16,7 +16,7 @@ from optuna.trial import Trial, TrialState
 from lib.files.hashing import derive_seed
 from lib.search.design import spread
 from lib.search.documents import SeedResult, StageA
-from lib.search.pruning import Rungs, hopeless, rungs
+from lib.search.pruning import Rungs, hopeless, rungs, unjudged
 from lib.search.samplers import Nsga2, Tpe
 from lib.search.study import Direction
 from lib.settings.config import StageASettings, StageBSettings
@@ -72,18 +72,18 @@ def plan_a(settings: Settings, agent: str, earlier: Sequence[StageA] = ()) -> Pl
         values=lambda seeds: _means(seeds)[:1],
         after_epoch=after_epoch,
         after_seed=after_seed,
-        fixed=with_known(design, known, limits.reduction),
+        fixed=with_known(design, known, unjudged(limits.reduction)),
     )
 
 
 def with_known(
-    design: Sequence[dict[str, Any]], known: Sequence[dict[str, Any]], reduction: int
+    design: Sequence[dict[str, Any]], known: Sequence[dict[str, Any]], first: int
 ) -> list[dict[str, Any]]:
-    """Return the first trials: a few of the design, what is known from elsewhere, the rest of the design.
+    """Return the first trials: the first of the design, what is known from elsewhere, the rest of the design.
 
-    The first to reach a rung goes on whatever it is: what is known must not be it, or bad ones would do harm.
+    The first to reach a rung go on whatever they are: what is known must not be among them, or bad ones would do harm.
     """
-    return [*design[:reduction], *known, *design[reduction:]]
+    return [*design[:first], *known, *design[first:]]
 
 
 def plan_b(settings: Settings, agent: str, best: StageA) -> Plan:

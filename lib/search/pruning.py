@@ -9,8 +9,9 @@ from optuna.pruners import BasePruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-# A rung compares so many times `reduction` trials; docs/performance.md has what else was tried.
-_RECENT = 4
+# In multiples of `reduction`: the trials that a rung compares, and those that must have come before it judges at
+# all; docs/performance.md has what else was tried.
+_RECENT, _ENOUGH = 4, 2
 # One-sided 95 % of the normal distribution.
 _SURE = 1.645
 
@@ -30,12 +31,18 @@ def rungs(first: int, epochs: int, seeds: int, reduction: int) -> list[int]:
     return [*steps, *range(epochs, epochs + seeds - 1)]
 
 
+def unjudged(reduction: int) -> int:
+    """Return how many trials pass a rung whatever they are worth, since too few have come to compare them with."""
+    return _ENOUGH * reduction - 1
+
+
 class Rungs(BasePruner):
     """ASHA (Li et al., 2020): at a rung, one trial in `reduction` goes on.
 
     A trial is compared with the last few that reached the rung, not with all: the sampler learns, and against its
-    first attempts nearly all that it suggests later would go on. The first to reach a rung goes on. Nothing is
-    written: a trial's value at a rung is what it last reported there or, where its training had stopped, before.
+    first attempts nearly all that it suggests later would go on. The first few to reach a rung go on: to be second
+    of two says nothing. Nothing is written: a trial's value at a rung is what it last reported there or, where its
+    training had stopped, before.
     """
 
     def __init__(self, steps: Sequence[int], reduction: int, recent: int | None = None) -> None:
@@ -53,7 +60,7 @@ class Rungs(BasePruner):
         values = [value for t in others if (value := _value_at(t, step)) is not None]
         recent = values[1 - self._recent :]
         better = sum(value > own for value in recent)
-        return better >= max(1, (len(recent) + 1) // self._reduction)
+        return len(values) >= unjudged(self._reduction) and better >= (len(recent) + 1) // self._reduction
 
 
 def _value_at(trial: FrozenTrial, step: int) -> float | None:

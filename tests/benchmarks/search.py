@@ -32,7 +32,7 @@ from search_table import AGENT, EPOCHS, GRID, SEEDS, Table, entry, make, read, s
 from lib.search.documents import SeedResult
 from lib.search.experiment import Experiment, PrunedError
 from lib.search.plans import Plan, plan_a, plan_b, with_known
-from lib.search.pruning import Rungs, hopeless, rungs
+from lib.search.pruning import Rungs, hopeless, rungs, unjudged
 from lib.search.results import place, trial_result
 from lib.search.serving import serve
 from lib.search.stage_a import rank
@@ -175,7 +175,7 @@ def warm(repetition: int, table: Table, *, good: bool) -> Plan:
     order = sorted(table, key=lambda point: -np.mean([seed["test"]["f1_macro"] for seed in table[point]]))
     chosen = order[:5] if good else order[-5:]
     first = [{**plan.fixed[0], **dict(zip(GRID, point, strict=True))} for point in chosen]
-    return replace(plan, fixed=with_known(plan.fixed, first, plan.limits.reduction))
+    return replace(plan, fixed=with_known(plan.fixed, first, unjudged(plan.limits.reduction)))
 
 
 def rungs_of(repetition: int, first: int, reduction: int, recent: int | None = None) -> Plan:
