@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lib.metrics.resampling import Measure
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
@@ -18,10 +19,11 @@ from lib.tasks.base import Index, Task
 from lib.tasks.examples import Characters, Examples, Targets
 
 if TYPE_CHECKING:  # pandas takes a second, and the engine does without
-    from lib.corpus.store import Development
+    from lib.corpus.store import Part
 
 Reading = dict[str, Any]
 Answers = dict[str, Any]
+Temperatures = Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ class Agent(ABC):
     reads_posts: bool
 
     @abstractmethod
-    def examples(self, development: "Development", *, unannotated: float, seed: int) -> Examples:
-        """Return the development set's examples in the corpus' order.
+    def examples(self, part: "Part", *, unannotated: float, seed: int) -> Examples:
+        """Return the examples of a part of the corpus, in the corpus' order.
 
         unannotated: unannotated (post, criterion) pairs, as a share of the annotated ones, that a span agent draws by
         `seed` as examples without evidence.
@@ -83,8 +85,8 @@ class Agent(ABC):
         """Name the backbone of each encoder; the first reads for spans."""
 
     @abstractmethod
-    def model(self, encoders: Sequence[nn.Module], tokens: Sequence[Tokens], hyper: Hyperparameters) -> nn.Module:
-        """Put heads on encoders. New weights come from torch's global generator.
+    def model(self, encoders: Sequence[nn.Module], cls_token_ids: Sequence[int], hyper: Hyperparameters) -> nn.Module:
+        """Put heads on encoders, each with its cls token. New weights come from torch's global generator.
 
         The model takes each encoder's inputs and returns what the tasks' losses take.
         """
@@ -126,25 +128,40 @@ class Agent(ABC):
         examples: Examples,
         index: Index,
         hyper: Hyperparameters,
-        reference: tuple[Reading, Index] | None = None,
+        temperatures: Temperatures | None = None,
     ) -> Answers:
-        """Decide. The `calibrated` null policy fits its temperature on other examples, the `reference`.
+        """Decide at each task's temperature.
 
-        Without one it is fitted across: on each half of the posts for the other, so never on what it is used for.
+        Without temperatures the `calibrated` null policy fits its own across: on each half of the posts for the
+        other, so never on what it is used for.
         """
         answers: Answers = {}
         for task in self.tasks:
             own = reading[task.name]
-            if hyper.null_policy != "calibrated":
+            if temperatures is not None:
+                temperature = np.full(len(index), temperatures[task.name])
+            elif hyper.null_policy != "calibrated":
                 temperature = np.full(len(index), hyper.null_temperature)
-            elif reference is not None:
-                temperature = np.full(
-                    len(index), task.fit_temperature(reference[0][task.name], examples, reference[1])
-                )
             else:
                 temperature = _across(task, own, examples, index)
             answers[task.name] = task.answer(own, temperature, hyper)
         return answers
+
+    def temperatures(
+        self, reading: Reading, examples: Examples, index: Index, hyper: Hyperparameters
+    ) -> Temperatures:
+        """Return each task's temperature: fitted on these examples by the `calibrated` null policy, else its own."""
+        if hyper.null_policy != "calibrated":
+            return {task.name: hyper.null_temperature for task in self.tasks}
+        return {task.name: task.fit_temperature(reading[task.name], examples, index) for task in self.tasks}
+
+    def undo(self, answers: Answers, temperatures: Temperatures) -> Reading:
+        """Return the reading that gave answers at these temperatures."""
+        return {task.name: task.undo(answers[task.name], temperatures[task.name]) for task in self.tasks}
+
+    def joined(self, readings: Sequence[Reading]) -> Reading:
+        """Return readings one after the other."""
+        return {task.name: task.joined([reading[task.name] for reading in readings]) for task in self.tasks}
 
     def plain_answers(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Answers:
         """Return answers, without policy, from the log odds that parts of each example's text are evidence."""
@@ -170,6 +187,20 @@ class Agent(ABC):
             },
             **parts,
         }
+
+    def terms(self, answers: Answers, examples: Examples, index: Index) -> tuple[NDArray[np.float64], Measure]:
+        """Return what each example adds to sums, (n, terms), and what makes F1-macro and ECE of such sums.
+
+        The latter maps (samples, terms) to (samples, 2), as `scores` says for one sample.
+        """
+        parts = [task.terms(answers[task.name], examples, index) for task in self.tasks]
+        ends = np.cumsum([part.shape[1] for part in parts])[:-1]
+
+        def measure(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+            of_tasks = zip(self.tasks, np.split(sums, ends, axis=1), strict=True)
+            return np.asarray(np.mean([task.measure(own) for task, own in of_tasks], axis=0))
+
+        return np.hstack(parts), measure
 
     def average(self, members: Sequence[Answers]) -> Answers:
         """Average several models' answers for the same examples."""

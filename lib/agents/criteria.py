@@ -8,13 +8,12 @@ from torch import nn
 
 from lib.agents.base import Agent
 from lib.modeling.models import PairModel
-from lib.modeling.tokens import Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples
 from lib.tasks.label import LabelTask
 
 if TYPE_CHECKING:  # pandas takes a second, and the engine does without
-    from lib.corpus.store import Development
+    from lib.corpus.store import Part
 
 
 class CriteriaAgent(Agent):
@@ -24,11 +23,11 @@ class CriteriaAgent(Agent):
     tasks = (LabelTask(),)
     reads_posts = False
 
-    def examples(self, development: "Development", *, unannotated: float, seed: int) -> Examples:
+    def examples(self, part: "Part", *, unannotated: float, seed: int) -> Examples:
         """Return one example per annotation."""
-        rows = development.annotations
+        rows = part.annotations
         return Examples(
-            first=[development.criteria[criterion] for criterion in rows["criterion"]],
+            first=[part.criteria[criterion] for criterion in rows["criterion"]],
             second=rows["sentence"].tolist(),
             label=rows["status"].to_numpy(dtype=np.int64),
             answers=[[] for _ in range(len(rows))],
@@ -41,9 +40,9 @@ class CriteriaAgent(Agent):
         """One encoder."""
         return (hyper.backbone,)
 
-    def model(self, encoders: Sequence[nn.Module], tokens: Sequence[Tokens], hyper: Hyperparameters) -> nn.Module:
+    def model(self, encoders: Sequence[nn.Module], cls_token_ids: Sequence[int], hyper: Hyperparameters) -> nn.Module:
         """Return a labeller."""
-        return PairModel(encoders[0], hyper, tokens[0].cls_token_id, label=True, span=False)
+        return PairModel(encoders[0], hyper, cls_token_ids[0], label=True, span=False)
 
 
 AGENT = CriteriaAgent()

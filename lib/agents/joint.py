@@ -6,7 +6,6 @@ from torch import nn
 
 from lib.agents.posts import PostAgent
 from lib.modeling.models import JointModel
-from lib.modeling.tokens import Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.label import LabelTask
 from lib.tasks.span import SpanTask
@@ -22,10 +21,10 @@ class JointAgent(PostAgent):
         """The evidence encoder, and the criteria encoder."""
         return hyper.backbone, hyper.joint_backbone
 
-    def model(self, encoders: Sequence[nn.Module], tokens: Sequence[Tokens], hyper: Hyperparameters) -> nn.Module:
+    def model(self, encoders: Sequence[nn.Module], cls_token_ids: Sequence[int], hyper: Hyperparameters) -> nn.Module:
         """Return the two encoders with their fusion and heads."""
         evidence, criteria = encoders
-        return JointModel(evidence, criteria, hyper, tokens[1].cls_token_id)
+        return JointModel(evidence, criteria, hyper, cls_token_ids[1])
 
 
 AGENT = JointAgent()

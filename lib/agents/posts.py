@@ -10,7 +10,7 @@ from lib.files.hashing import derive_seed
 from lib.tasks.examples import Characters, Examples
 
 if TYPE_CHECKING:  # pandas takes a second, and the engine does without
-    from lib.corpus.store import Development
+    from lib.corpus.store import Part
 
 
 class PostAgent(Agent):
@@ -18,7 +18,7 @@ class PostAgent(Agent):
 
     reads_posts = True
 
-    def examples(self, development: "Development", *, unannotated: float, seed: int) -> Examples:
+    def examples(self, part: "Part", *, unannotated: float, seed: int) -> Examples:
         """Return a pair for each annotated (post, criterion), and unannotated ones as examples without evidence.
 
         All sentences of status 1 are answers. A pair with a sentence of status 1 that was not found in its post is
@@ -27,21 +27,19 @@ class PostAgent(Agent):
         answers: dict[tuple[str, str], set[Characters]] = defaultdict(set)
         lost: set[tuple[str, str]] = set()
         columns = ("post_id", "criterion", "status", "start", "end")
-        for post_id, criterion, status, start, end in zip(
-            *(development.annotations[c] for c in columns), strict=True
-        ):
+        for post_id, criterion, status, start, end in zip(*(part.annotations[c] for c in columns), strict=True):
             pair = answers[post_id, criterion]
             if status == 1 and start >= 0:
                 pair.add((int(start), int(end)))
             elif status == 1:
                 lost.add((post_id, criterion))
-        drawn = _unannotated(development, set(answers), round(unannotated * len(answers)), seed)
-        texts = development.texts
-        order = [(post, criterion) for post in texts for criterion in development.criteria]
+        drawn = _unannotated(part, set(answers), round(unannotated * len(answers)), seed)
+        texts = part.texts
+        order = [(post, criterion) for post in texts for criterion in part.criteria]
         known = (set(answers) - lost) | drawn
         pairs = [pair for pair in order if pair in known]
         return Examples(
-            first=[development.criteria[criterion] for _, criterion in pairs],
+            first=[part.criteria[criterion] for _, criterion in pairs],
             second=[texts[post] for post, _ in pairs],
             label=np.array([bool(answers.get(pair)) for pair in pairs], dtype=np.int64),
             answers=[sorted(answers.get(pair, ())) for pair in pairs],
@@ -51,11 +49,9 @@ class PostAgent(Agent):
         )
 
 
-def _unannotated(
-    development: "Development", annotated: set[tuple[str, str]], n: int, seed: int
-) -> set[tuple[str, str]]:
+def _unannotated(part: "Part", annotated: set[tuple[str, str]], n: int, seed: int) -> set[tuple[str, str]]:
     """Draw n (post, criterion) pairs without an annotation, or all there are."""
-    criteria = [name for name in development.criteria if any(name == criterion for _, criterion in annotated)]
-    others = [(post, name) for post in development.texts for name in criteria if (post, name) not in annotated]
+    criteria = [name for name in part.criteria if any(name == criterion for _, criterion in annotated)]
+    others = [(post, name) for post in part.texts for name in criteria if (post, name) not in annotated]
     rng = np.random.default_rng(derive_seed(seed, "unannotated pairs"))
     return {others[i] for i in rng.permutation(len(others))[:n]}

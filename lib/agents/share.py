@@ -6,7 +6,6 @@ from torch import nn
 
 from lib.agents.posts import PostAgent
 from lib.modeling.models import PairModel
-from lib.modeling.tokens import Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.label import LabelTask
 from lib.tasks.span import SpanTask
@@ -22,9 +21,9 @@ class ShareAgent(PostAgent):
         """One encoder."""
         return (hyper.backbone,)
 
-    def model(self, encoders: Sequence[nn.Module], tokens: Sequence[Tokens], hyper: Hyperparameters) -> nn.Module:
+    def model(self, encoders: Sequence[nn.Module], cls_token_ids: Sequence[int], hyper: Hyperparameters) -> nn.Module:
         """Return a labeller and span finder."""
-        return PairModel(encoders[0], hyper, tokens[0].cls_token_id, label=True, span=True)
+        return PairModel(encoders[0], hyper, cls_token_ids[0], label=True, span=True)
 
 
 AGENT = ShareAgent()

@@ -18,6 +18,7 @@ from lib.settings.load import Settings, json_schema, load_settings, merge, read_
 if TYPE_CHECKING:
     from lib.augmentation.libraries import Resources
     from lib.corpus.store import Development
+    from lib.search.documents import FoldResult
     from lib.search.experiment import Experiment
     from lib.search.plans import Plan
     from lib.search.results import Search
@@ -406,21 +407,52 @@ def stage_c_baseline(options: Namespace) -> None:
     baseline(_experiment(options)).write(_in(options, "stage_c/baseline.json"))
 
 
+def baseline(options: Namespace) -> None:
+    """Score what a search must beat."""
+    from lib.cli.processes import lease_gpu
+    from lib.search.baseline import yardsticks
+
+    gpu = lease_gpu(read_settings(options.settings))
+    found = yardsticks(_experiment(options))
+    found.write(_in(options, "baseline.json"))
+    each = "; ".join(f"{entry.name} F1-macro {entry.f1_macro:.3f}, ECE {entry.ece:.3f}" for entry in found.entries)
+    _say(f"baseline {options.agent}: {each}")
+    if gpu is not None:
+        gpu.release()
+
+
+def final(options: Namespace) -> None:
+    """Refit what Stage C chose and judge it once on the test set."""
+    from lib.cli.processes import lease_gpu
+    from lib.corpus.store import CorpusManifest
+    from lib.final.card import model_card
+    from lib.final.judging import judge, line
+    from lib.final.refit import hand_over
+    from lib.search.documents import StageC, Yardsticks
+
+    gpu = lease_gpu(read_settings(options.settings))
+    experiment = _experiment(options)
+    result = StageC.read(_in(options, "stage_c.json"))
+    baselines = Yardsticks.read(_in(options, "baseline.json"))
+    model, test = judge(experiment, result, _folds(options, experiment.settings), baselines)
+    generated = CorpusManifest.read(options.results / "corpus" / "corpus.json").generated
+    hand_over(model, _in(options, "model"), model_card(model.manifest, test, generated=generated))
+    test.write(_in(options, "test.json"))
+    _say(line(test, experiment.agent))
+    if gpu is not None:
+        gpu.release()
+
+
 def stage_c(options: Namespace) -> None:
     """Rank the candidates and choose."""
     from lib.reporting import plots
-    from lib.search.documents import Baseline, Candidates, FoldResult
+    from lib.search.documents import Baseline, Candidates
     from lib.search.stage_c import collect
 
     experiment = _experiment(options)
     chosen = Candidates.read(_in(options, "stage_c/candidates.json"))
-    limits = experiment.settings.config.stage_c
-    results = [
-        FoldResult.read(_in(options, f"stage_c/{candidate.number}-{fold}.json"))
-        for candidate in chosen.candidates
-        for fold in range(limits.folds * limits.repeats)
-    ]
-    result = collect(experiment, chosen, results, Baseline.read(_in(options, "stage_c/baseline.json")))
+    folds = _folds(options, experiment.settings)
+    result = collect(experiment, chosen, folds, Baseline.read(_in(options, "stage_c/baseline.json")))
     plots.stage_c(result, _in(options, "stage_c.svg"))
     result.write(_in(options, "stage_c.json"))
     f1, ece, base = result.choice["f1_macro"], result.choice["ece"], result.baseline["f1_macro"]
@@ -430,6 +462,18 @@ def stage_c(options: Namespace) -> None:
         f" ECE {ece['mean']:.3f}; {result.baseline['name']}:"
         f" F1-macro {base['mean']:.3f} ± {base['standard_error']:.3f}"
     )
+
+
+def _folds(options: Namespace, settings: Settings) -> "list[FoldResult]":
+    """Read the folds of all candidates."""
+    from lib.search.documents import FoldResult
+
+    limits = settings.config.stage_c
+    return [
+        FoldResult.read(_in(options, f"stage_c/{candidate}-{fold}.json"))
+        for candidate in range(limits.candidates)
+        for fold in range(limits.folds * limits.repeats)
+    ]
 
 
 def _in(options: Namespace, name: str) -> Path:

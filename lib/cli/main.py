@@ -120,8 +120,25 @@ def _add_stages(add: Callable[..., argparse.ArgumentParser]) -> None:
     sub.add_argument("--fold", type=int, required=True)
     add("stage-c-baseline", commands.stage_c_baseline, "Score the baseline on the folds.", agent=True)
     add("stage-c", commands.stage_c, "Stage C: rank the candidates and choose.", agent=True)
+    add("baseline", commands.baseline, "Score what a search must beat on the development splits.", agent=True)
+    add("final", commands.final, "Refit what Stage C chose and judge it once on the test set.", agent=True)
+    _add_predict(add)
     sub = add("status", commands.status, "Say where every study stands.")
     sub.add_argument("--watch", type=float, metavar="SECONDS", help="say it again and again")
+
+
+def _add_predict(add: Callable[..., argparse.ArgumentParser]) -> None:
+    from lib.cli.predict import predict
+
+    sub = add("predict", predict, "Use an agent's final model on posts.", settings=False)
+    sub.add_argument("--agent", required=True, help="whose model")
+    asked = sub.add_mutually_exclusive_group(required=True)
+    asked.add_argument("--post", help="a text; '-' reads it from standard input")
+    asked.add_argument("--csv", type=Path, help="file with the columns post_id and text")
+    sub.add_argument("--output", type=Path, help="CSV file for all predictions; needed with --csv")
+    sub.add_argument("--criterion", action="append", default=[], help="ask for this one only; may be repeated")
+    sub.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    sub.add_argument("--results", type=Path, default=Path("results"), help="folder of all results")
 
 
 def _silence_dependencies(*, offline: bool) -> None:

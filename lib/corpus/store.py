@@ -1,11 +1,13 @@
 """The validated corpus on disk: parquet tables, a manifest, a report."""
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
+from pydantic import BaseModel, ConfigDict
 
 from lib.corpus.reading import Corpus
 from lib.corpus.splits import same_text, split_posts
@@ -30,8 +32,8 @@ class CorpusManifest(Document):
 
 
 @dataclass(frozen=True)
-class Development:
-    """All that a search may touch. Nothing of the test set is in here."""
+class Part:
+    """A part of the corpus."""
 
     posts: pd.DataFrame
     annotations: pd.DataFrame
@@ -42,6 +44,21 @@ class Development:
     def texts(self) -> dict[str, str]:
         """Post ids, in the corpus' order, to texts."""
         return dict(zip(self.posts["post_id"], self.posts["text"], strict=True))
+
+
+class Development(Part):
+    """All that a search may touch. Nothing of the test set is in here."""
+
+
+class Opening(BaseModel):
+    """A line of test_openings.jsonl: when the test set was opened, by which code, to judge what."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    when: str
+    code_version: str
+    config_hash: str
+    model: str
 
 
 def part_of_posts(corpus: Corpus, test_fraction: float, seed: int) -> pd.DataFrame:
@@ -62,6 +79,25 @@ def save_tables(corpus: Corpus, parts: pd.DataFrame, folder: Path) -> None:
 
 def load_development(folder: Path) -> Development:
     """Load the development set. Raises UserError if the tables and the manifest do not belong together."""
+    return Development(**_part(folder, "development"))
+
+
+def open_test(folder: Path, ledger: Path, opening: Opening) -> tuple[Part, list[Opening]]:
+    """Open the test set, and say so in the ledger first. Returns it, and every opening until now with this one.
+
+    Only the final model's rule does this. The ledger is no output of the graph: no run removes it.
+    """
+    earlier = (
+        [Opening.model_validate_json(line) for line in ledger.read_text().splitlines()] if ledger.exists() else []
+    )
+    with ledger.open("a", encoding="utf-8") as file:
+        file.write(opening.model_dump_json() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return Part(**_part(folder, "test")), [*earlier, opening]
+
+
+def _part(folder: Path, name: str) -> dict[str, Any]:
     manifest = CorpusManifest.read(folder / "corpus.json")
     try:
         tables = {n: pd.read_parquet(folder / f"{n}.parquet") for n in ("posts", "annotations", "splits")}
@@ -70,13 +106,13 @@ def load_development(folder: Path) -> Development:
     check_disjoint(tables["splits"].merge(tables["posts"], on="post_id"))
     if Corpus(tables["posts"], tables["annotations"], manifest.criteria).hash() != manifest.corpus_hash:
         raise UserError(f"{folder}: the tables are not those of corpus.json; remove it to have it made anew")
-    ids = set(tables["splits"].query("part == 'development'")["post_id"])
-    return Development(
-        posts=tables["posts"][tables["posts"]["post_id"].isin(ids)].reset_index(drop=True),
-        annotations=tables["annotations"][tables["annotations"]["post_id"].isin(ids)].reset_index(drop=True),
-        criteria=manifest.criteria,
-        corpus_hash=manifest.corpus_hash,
-    )
+    ids = set(tables["splits"]["post_id"][tables["splits"]["part"] == name])
+    return {
+        "posts": tables["posts"][tables["posts"]["post_id"].isin(ids)].reset_index(drop=True),
+        "annotations": tables["annotations"][tables["annotations"]["post_id"].isin(ids)].reset_index(drop=True),
+        "criteria": manifest.criteria,
+        "corpus_hash": manifest.corpus_hash,
+    }
 
 
 def check_disjoint(posts: pd.DataFrame) -> None:

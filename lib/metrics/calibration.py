@@ -1,11 +1,15 @@
 """Calibration: does a confidence of 0.8 mean right in eight of ten cases?"""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+BINS = 15
+
 
 def expected_calibration_error(
-    confidence: NDArray[np.float64], correct: NDArray[np.bool_], n_bins: int = 15
+    confidence: NDArray[np.float64], correct: NDArray[np.bool_], n_bins: int = BINS
 ) -> float:
     """Top-label expected calibration error (Guo et al., 2017, eq. 3).
 
@@ -17,7 +21,19 @@ def expected_calibration_error(
         raise ValueError(f"confidence {confidence.shape} and correct {correct.shape} must be (n,) alike")
     if not len(confidence):
         raise ValueError("no predictions to score")
+    return float(ece_of(gaps(confidence, correct, n_bins).sum(axis=0), np.array(len(confidence))))
+
+
+def gaps(confidence: NDArray[np.float64], correct: NDArray[np.bool_], n_bins: int = BINS) -> NDArray[np.float64]:
+    """Return (n, bins): each prediction's confidence less whether it was right, in the column of its bin."""
     edges = np.linspace(0, 1, n_bins + 1)
     bins = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, n_bins - 1)
-    gaps = np.bincount(bins, weights=confidence - correct, minlength=n_bins)
-    return float(np.abs(gaps).sum() / len(confidence))
+    placed = np.zeros((len(confidence), n_bins))
+    placed[np.arange(len(confidence)), bins] = confidence - correct
+    return placed
+
+
+def ece_of(sums: NDArray[np.float64], n: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the ECE of gaps summed over predictions, (…, bins), n of them, (…)."""
+    error: NDArray[np.float64] = np.abs(sums).sum(axis=-1) / n
+    return error

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from lib.errors import UserError
@@ -132,12 +132,7 @@ class Backbones:
         self._models: dict[str, nn.Module] = {}
         self._tokenizers: dict[str, PreTrainedTokenizerBase] = {}
 
-    def encoder(self, name: str, vocabulary: NDArray[np.int64]) -> nn.Module:
-        """Return a fresh copy of the pretrained encoder that knows only the tokens with these ids, ascending.
-
-        A token's number is then its place in `vocabulary`. Predictions for these tokens stay exactly the same, and no
-        optimizer steps through the rows of tokens that never occur: half of MiniLM's parameters.
-        """
+    def _model(self, name: str) -> nn.Module:
         if name not in self._models:
             self.fingerprint(name)
             model = AutoModel.from_pretrained(self._root / name, local_files_only=True, dtype=torch.float32)
@@ -145,7 +140,26 @@ class Backbones:
             if getattr(model, "pooler", None) is not None:
                 model.pooler = None
             self._models[name] = model
-        encoder = copy.deepcopy(self._models[name])
+        return self._models[name]
+
+    def config(self, name: str) -> Any:
+        """Return the configuration of the untrimmed encoder."""
+        return self._model(name).config
+
+    def untrimmed(self, name: str, weight: Tensor, vocabulary: NDArray[np.int64]) -> Tensor:
+        """Return the backbone's token vectors, (tokens, width), with `weight` for those in the vocabulary."""
+        model: Any = self._model(name)
+        whole: Tensor = model.get_input_embeddings().weight.detach().clone()
+        whole[torch.from_numpy(vocabulary)] = weight
+        return whole
+
+    def encoder(self, name: str, vocabulary: NDArray[np.int64]) -> nn.Module:
+        """Return a fresh copy of the pretrained encoder that knows only the tokens with these ids, ascending.
+
+        A token's number is then its place in `vocabulary`. Predictions for these tokens stay exactly the same, and no
+        optimizer steps through the rows of tokens that never occur: half of MiniLM's parameters.
+        """
+        encoder = copy.deepcopy(self._model(name))
         _trim(encoder, vocabulary)
         return encoder
 

@@ -1,7 +1,7 @@
-"""The yardstick of Stage C: TF-IDF with logistic regression on sentences, for every agent."""
+"""What a model must beat, for every agent: the majority, TF-IDF with logistic regression, a transformer untuned."""
 
-import re
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,54 +10,97 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from lib.agents.base import Agent
+from lib.agents.base import Agent, Answers
+from lib.corpus.sentences import sentences
 from lib.files.documents import now
-from lib.search.documents import Baseline, BaselineFold
+from lib.search.defaults import default_params
+from lib.search.documents import Baseline, BaselineFold, Yardstick, Yardsticks
 from lib.search.experiment import Experiment
 from lib.settings.config import TfidfSettings
 from lib.tasks.base import Index
 from lib.tasks.examples import Characters, Examples
 
-_SENTENCE = re.compile(r"[^.!?\n]*[.!?]*\n?")
+# The sentences of each example.
+Bags = Mapping[int, list[Characters]]
 
 
-def baseline(experiment: Experiment) -> Baseline:
-    """Score the baseline on the folds; everything is fitted on each fold's training part.
+MAJORITY, BAG_OF_WORDS, DEFAULT = "majority", "TF-IDF + logistic regression", "default transformer"
+
+
+def majority(agent: Agent, known: Examples, index: Index, asked: Examples, wanted: Index) -> Answers:
+    """Answer asked[wanted] alike: a yes as probable as among known[index], and the whole text as evidence."""
+    share = np.clip(known.label[index].mean(), 1e-6, 1 - 1e-6)
+    odds = float(np.log(share / (1 - share)))
+    return agent.plain_answers([[((0, len(asked.second[i])), odds)] for i in wanted])
+
+
+def bag_of_words(
+    agent: Agent, known: Examples, index: Index, asked: Examples, wanted: Index, tfidf: TfidfSettings
+) -> Answers:
+    """Answer asked[wanted] by TF-IDF with logistic regression, fitted on known[index].
 
     A pair is a bag of sentences. A model of single sentences learns which are evidence; a pair's reading is that of
     its most telling sentence (label) or of all its sentences (span). A sentence's features are its terms, once alone
     and once crossed with the criterion, so that a linear model can weigh a term for each criterion.
     """
+    model = _fit(known, {i: _bag(agent, known, i) for i in index}, index, tfidf)
+    return _answers(agent, asked, {i: _bag(agent, asked, i) for i in wanted}, wanted, model)
+
+
+def yardsticks(experiment: Experiment) -> Yardsticks:
+    """Score the three on the development splits, as a trial's seeds are."""
+    started, clock = now(), time.perf_counter()
+    agent, examples, config = experiment.agent, experiment.examples, experiment.settings.config
+    params, limits = default_params(experiment.settings), config.baseline
+    found: dict[str, list[dict[str, Any]]] = {MAJORITY: [], BAG_OF_WORDS: [], DEFAULT: []}
+    for seed in range(limits.seeds):
+        split = experiment.development_split(seed)
+        parts = agent, examples, split.train, examples, split.stop
+        for name, answers in (
+            (MAJORITY, majority(*parts)),
+            (BAG_OF_WORDS, bag_of_words(*parts, config.tfidf)),
+        ):
+            found[name].append(agent.scores(answers, examples, split.stop))
+        found[DEFAULT].append(experiment.run(params, split, epochs=limits.epochs).scores)
+    return Yardsticks(
+        provenance=experiment.provenance(started),
+        agent=agent.name,
+        params=params,
+        epochs=limits.epochs,
+        entries=[
+            Yardstick(
+                name=name,
+                f1_macro=float(np.mean([scores["f1_macro"] for scores in seeds])),
+                ece=float(np.mean([scores["ece"] for scores in seeds])),
+                seeds=seeds,
+            )
+            for name, seeds in found.items()
+        ],
+        performance={"seconds": round(time.perf_counter() - clock, 3)},
+    )
+
+
+def baseline(experiment: Experiment) -> Baseline:
+    """Score TF-IDF with logistic regression on the folds; everything is fitted on each fold's training part."""
     started, clock = now(), time.perf_counter()
     limits, examples = experiment.settings.config.stage_c, experiment.examples
-    bags = [_bag(experiment.agent, examples, i) for i in range(len(examples))]
     results = []
     for number in range(limits.folds * limits.repeats):
         split = experiment.fold(number, limits.folds)
         assert split.held_out is not None
         known = np.sort(np.concatenate([split.train, split.stop]))
-        model = _fit(examples, bags, known, experiment.settings.config.tfidf)
-        answers = _answers(experiment.agent, examples, bags, split.held_out, model)
+        answers = bag_of_words(
+            experiment.agent, examples, known, examples, split.held_out, experiment.settings.config.tfidf
+        )
         scores = experiment.agent.scores(answers, examples, split.held_out)
         results.append(BaselineFold(fold=number, split=split.name, scores=scores))
     return Baseline(
         provenance=experiment.provenance(started),
         agent=experiment.agent.name,
-        name="TF-IDF + logistic regression",
+        name=BAG_OF_WORDS,
         folds=results,
         performance={"seconds": round(time.perf_counter() - clock, 3)},
     )
-
-
-def sentences(text: str) -> list[Characters]:
-    """Cut a text after '.', '!', '?' and line breaks. Returns the characters of each piece without white space."""
-    spans = []
-    for match in _SENTENCE.finditer(text):
-        piece = match.group()
-        if stripped := piece.strip():
-            start = match.start() + piece.index(stripped)
-            spans.append((start, start + len(stripped)))
-    return spans
 
 
 def _bag(agent: Agent, examples: Examples, i: int) -> list[Characters]:
@@ -66,7 +109,7 @@ def _bag(agent: Agent, examples: Examples, i: int) -> list[Characters]:
     return sentences(text) if agent.reads_posts else [(0, len(text))]
 
 
-def _fit(examples: Examples, bags: list[list[Characters]], known: Index, tfidf: TfidfSettings) -> Pipeline:
+def _fit(examples: Examples, bags: Bags, known: Index, tfidf: TfidfSettings) -> Pipeline:
     model = make_pipeline(
         TfidfVectorizer(
             analyzer=CrossedTerms(tfidf.ngram_range), max_features=2 * tfidf.max_features, sublinear_tf=True
@@ -78,7 +121,7 @@ def _fit(examples: Examples, bags: list[list[Characters]], known: Index, tfidf: 
     return model
 
 
-def _texts(examples: Examples, bags: list[list[Characters]], index: Index) -> NDArray[np.object_]:
+def _texts(examples: Examples, bags: Bags, index: Index) -> NDArray[np.object_]:
     pairs = [f"{examples.criterion[i]}\t{examples.second[i][slice(*span)]}" for i in index for span in bags[i]]
     return np.array(pairs, dtype=object)
 
@@ -91,9 +134,7 @@ def _evidence(examples: Examples, i: int, span: Characters) -> bool:
     return 2 * shared >= span[1] - span[0]
 
 
-def _answers(
-    agent: Agent, examples: Examples, bags: list[list[Characters]], index: Index, model: Pipeline
-) -> dict[str, Any]:
+def _answers(agent: Agent, examples: Examples, bags: Bags, index: Index, model: Pipeline) -> Answers:
     log_odds = model.decision_function(_texts(examples, bags, index))
     parts = np.split(log_odds, np.cumsum([len(bags[i]) for i in index])[:-1])
     return agent.plain_answers(

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from lib.corpus.store import Opening
 from lib.errors import UserError
 from lib.files.documents import Document
 from lib.settings.space import Space
@@ -135,9 +136,13 @@ class Candidates(Document):
 
 
 class FoldResult(Document):
-    """stage_c/{candidate}-{fold}.json and stage_c/baseline.json's entries: one model on one held-out fold."""
+    """stage_c/{candidate}-{fold}.json: one model on one held-out fold.
+
+    temperatures: of each task's answers, fitted on the part that chose the best epoch.
+    """
 
     KIND: ClassVar[str] = "stage_c_fold"
+    VERSION: ClassVar[int] = 2
 
     agent: str
     candidate: int
@@ -149,6 +154,7 @@ class FoldResult(Document):
     scores: dict[str, Any]
     examples: list[str]
     answers: dict[str, Any]
+    temperatures: dict[str, float]
     performance: dict[str, Any]
 
 
@@ -170,6 +176,77 @@ class Baseline(Document):
     agent: str
     name: str
     folds: list[BaselineFold]
+    performance: dict[str, Any]
+
+
+class Yardstick(BaseModel):
+    """A baseline on the development splits: means over the seeds, and each seed's scores."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    f1_macro: float
+    ece: float
+    seeds: list[dict[str, Any]]
+
+
+class Yardsticks(Document):
+    """baseline.json: the majority, TF-IDF + logistic regression, and the default transformer (params, epochs)."""
+
+    KIND: ClassVar[str] = "baseline"
+
+    agent: str
+    params: dict[str, Any]
+    epochs: int
+    entries: list[Yardstick]
+    performance: dict[str, float]
+
+
+class Tested(BaseModel):
+    """A model on the test set. f1_macro, ece: {value, low, high}, 95 % by post."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    f1_macro: dict[str, float]
+    ece: dict[str, float]
+    scores: dict[str, Any]
+    answers: dict[str, Any]
+
+
+class Versus(BaseModel):
+    """The chosen model against another on the same posts: differences (chosen less other) with intervals and p.
+
+    gain_percent: of F1-macro, relative.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    other: str
+    f1_macro: dict[str, float]
+    ece: dict[str, float]
+    gain_percent: float | None
+    per_criterion: dict[str, float]
+
+
+class Test(Document):
+    """test.json: the chosen model, the average of the best and the baselines on the test set, opened for this.
+
+    openings: every time the test set was opened in this results folder. targets: name to met or not.
+    """
+
+    KIND: ClassVar[str] = "test"
+
+    agent: str
+    chosen: dict[str, Any]
+    sizes: dict[str, int]
+    examples: list[str]
+    truth: list[bool]
+    criteria: list[str]
+    models: list[Tested]
+    against: list[Versus]
+    targets: dict[str, bool]
+    openings: list[Opening]
     performance: dict[str, Any]
 
 

@@ -39,7 +39,7 @@ from lib.training.prediction import predict
 from lib.training.process import set_threads
 
 # Raised when the engine would give other numbers for the same hyper-parameters: old runs are then not reused.
-ENGINE = 10
+ENGINE = 11
 
 
 class Run(Document):
@@ -59,6 +59,7 @@ class Run(Document):
     held_out: dict[str, Any] | None = None
     examples: list[str] | None = None
     answers: dict[str, Any] | None = None
+    temperatures: dict[str, float] | None = None
     augmented: dict[str, int]
     performance: dict[str, float]
 
@@ -210,16 +211,7 @@ class Experiment:
         on_epoch may stop it (see `train`); a stored run is replayed through it. Raises PrunedError if it did,
         TrainingFailure if there is no result.
         """
-        parts = [
-            split.train.tolist(),
-            split.stop.tolist(),
-            None if split.held_out is None else split.held_out.tolist(),
-        ]
-        used = {name: self.identity["backbones"][name] for name in self.agent.backbones(Hyperparameters.of(params))}
-        identity = {**self.identity, "backbones": used}
-        if not params["aug.enabled"]:
-            identity.pop("augmentation", None)
-        key = hash_value([identity, params, split.name, parts, epochs], 24)
+        key = self._key(params, split, epochs)
         path = self.results / self.agent.name / "runs" / f"{key}.json"
         if path.exists():
             return _replay(Run.read(path), on_epoch)
@@ -233,16 +225,48 @@ class Experiment:
         checkpoint.unlink(missing_ok=True)
         return run
 
-    def _train(
+    def refit_key(self, params: dict[str, Any], *, epochs: int, until: int) -> str:
+        """Name a training on all examples by its content."""
+        return self._key(params, self._whole, [epochs, until])
+
+    def refit(self, params: dict[str, Any], *, epochs: int, until: int) -> tuple[nn.Module, Features, Outcome]:
+        """Train on all examples, nothing held back, for `until` epochs of a schedule laid out for `epochs`.
+
+        A killed one goes on from its last epoch. Raises TrainingFailure if there is no result.
+        """
+        checkpoint = self._cache / "checkpoints" / f"{self.refit_key(params, epochs=epochs, until=until)}.pt"
+        model, lesson, outcome = self._learn(
+            Hyperparameters.of(params), self._whole, epochs, None, checkpoint, until=until
+        )
+        checkpoint.unlink(missing_ok=True)
+        return model, lesson.features, outcome
+
+    @property
+    def _whole(self) -> Split:
+        return Split("all of development", np.arange(len(self.examples)), np.array([], dtype=np.int64))
+
+    def _key(self, params: dict[str, Any], split: Split, epochs: Any) -> str:
+        parts = [
+            split.train.tolist(),
+            split.stop.tolist(),
+            None if split.held_out is None else split.held_out.tolist(),
+        ]
+        used = {name: self.identity["backbones"][name] for name in self.agent.backbones(Hyperparameters.of(params))}
+        identity = {**self.identity, "backbones": used}
+        if not params["aug.enabled"]:
+            identity.pop("augmentation", None)
+        return hash_value([identity, params, split.name, parts, epochs], 24)
+
+    def _learn(
         self,
         hyper: Hyperparameters,
         split: Split,
-        key: str,
         epochs: int,
         on_epoch: OnEpoch | None,
         checkpoint: Path,
-    ) -> Run:
-        started = now()
+        until: int | None = None,
+    ) -> tuple[nn.Module, Lesson, Outcome]:
+        """Build a model and train it."""
         seed = derive_seed(self.settings.config.seed, split.name)
         torch.manual_seed(seed)
         names = self.agent.backbones(hyper)
@@ -262,7 +286,21 @@ class Experiment:
             keep_best=split.held_out is not None,
             checkpoint=checkpoint,
             memory=MicroBatches(self._cache / "micro_batches.json", self.device.model, *names, hyper.max_length),
+            until=until,
         )
+        return model, lesson, outcome
+
+    def _train(
+        self,
+        hyper: Hyperparameters,
+        split: Split,
+        key: str,
+        epochs: int,
+        on_epoch: OnEpoch | None,
+        checkpoint: Path,
+    ) -> Run:
+        started = now()
+        model, lesson, outcome = self._learn(hyper, split, epochs, on_epoch, checkpoint)
         if outcome.stopped == "pruned":
             raise PrunedError(outcome)
         held_out = {} if split.held_out is None else self._hold_out(model, lesson, split.held_out)
@@ -290,7 +328,7 @@ class Experiment:
             self.backbones.encoder(name, tokens.vocabulary)
             for name, tokens in zip(self.agent.backbones(hyper), features.tokens, strict=True)
         ]
-        return self.agent.model(encoders, features.tokens, hyper), features
+        return self.agent.model(encoders, [tokens.cls_token_id for tokens in features.tokens], hyper), features
 
     def features(self, hyper: Hyperparameters) -> Features:
         """Return the features, remembering the last: seeds and folds of one configuration share them."""
@@ -315,10 +353,12 @@ class Experiment:
     def _hold_out(self, model: nn.Module, lesson: Lesson, held_out: NDArray[np.int64]) -> dict[str, Any]:
         """Score the held-out part; whatever is fitted is fitted on the part that chose the best epoch."""
         agent, examples, hyper = lesson.agent, lesson.examples, lesson.hyper
-        reference = predict(model, lesson, lesson.stop, self.device), lesson.stop
+        reference = predict(model, lesson, lesson.stop, self.device)
+        temperatures = agent.temperatures(reference, examples, lesson.stop, hyper)
         reading = predict(model, lesson, held_out, self.device)
-        answers = agent.answer(reading, examples, held_out, hyper, reference)
+        answers = agent.answer(reading, examples, held_out, hyper, temperatures)
         return {
+            "temperatures": temperatures,
             "held_out": agent.scores(answers, examples, held_out),
             "examples": [examples.ids[i] for i in held_out],
             "answers": agent.dump(answers),

@@ -76,12 +76,11 @@ def plan_a(settings: Settings, agent: str, earlier: Sequence[StageA] = ()) -> Pl
     )
 
 
-def with_known(
-    design: Sequence[dict[str, Any]], known: Sequence[dict[str, Any]], first: int
-) -> list[dict[str, Any]]:
+def with_known(design: Sequence[dict[str, Any]], known: Sequence[dict[str, Any]], first: int) -> list[dict[str, Any]]:
     """Return the first trials: the first of the design, what is known from elsewhere, the rest of the design.
 
-    The first to reach a rung go on whatever they are: what is known must not be among them, or bad ones would do harm.
+    The first to reach a rung go on whatever they are: what is known must not be among them, or bad
+    ones would do harm.
     """
     return [*design[:first], *known, *design[first:]]
 

@@ -21,7 +21,7 @@ def fold(experiment: Experiment, chosen: Candidates, candidate: int, number: int
     params = chosen.candidates[candidate].params
     run = experiment.run(params, split, epochs=limits.epochs)
     assert run.held_out is not None and run.examples is not None and run.answers is not None
-    assert split.held_out is not None
+    assert run.temperatures is not None and split.held_out is not None
     return FoldResult(
         provenance=run.provenance,
         agent=experiment.agent.name,
@@ -34,6 +34,7 @@ def fold(experiment: Experiment, chosen: Candidates, candidate: int, number: int
         scores=run.held_out,
         examples=run.examples,
         answers=run.answers,
+        temperatures=run.temperatures,
         performance=run.performance,
     )
 

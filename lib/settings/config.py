@@ -163,6 +163,14 @@ class StageCSettings(_Strict):
     ensemble: int = Field(default=3, ge=2, description="models in the average that is scored beside them")
 
 
+class BaselineSettings(_Strict):
+    """What the search must beat: the Hugging Face Trainer's default hyper-parameters (lib/search/defaults.py)."""
+
+    backbone: str | None = Field(default=None, description="null: the first of the space")
+    epochs: Count = 3
+    seeds: Count = 3
+
+
 class Config(_Strict):
     """The whole configuration."""
 
@@ -190,6 +198,7 @@ class Config(_Strict):
     stage_a: StageASettings
     stage_b: StageBSettings
     stage_c: StageCSettings
+    baseline: BaselineSettings = BaselineSettings()
 
     def earlier(self, agent: str) -> tuple[str, ...]:
         """Return the agents whose best configurations this one's Stage A tries early."""

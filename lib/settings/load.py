@@ -59,6 +59,11 @@ def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> S
     space, narrowing = narrow(space, config.constraints)
     if narrowing:
         raise UserError(f"{where.of(['constraints', n])}: constraints: {n}: {text}" for n, text in narrowing)
+    if config.baseline.backbone not in {None, *space.backbones}:
+        raise UserError(
+            f"{where.of(['baseline', 'backbone'])}: baseline.backbone: '{config.baseline.backbone}' is none of the"
+            f" space's backbones: {', '.join(space.backbones)}"
+        )
     used = {name: backbones[name] for name in space.backbones}
     return Settings(config=config, backbones=used, words=words, space=settle(space))
 

@@ -165,6 +165,12 @@ class Space(BaseModel):
         return int(min(map(int, parameter.choices)) if isinstance(parameter, Choices) else parameter.low)
 
     @property
+    def longest_length(self) -> int:
+        """Greatest max_length that can be suggested."""
+        parameter = self.parameters["data.max_length"]
+        return int(max(map(int, parameter.choices)) if isinstance(parameter, Choices) else parameter.high)
+
+    @property
     def augments(self) -> bool:
         """Whether a training may augment its texts."""
         return True in self._choices("aug.enabled")

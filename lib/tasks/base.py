@@ -51,6 +51,14 @@ class Task(ABC, Generic[Reading, Answers]):
         """Decide by the null policy. temperature: (n,)."""
 
     @abstractmethod
+    def undo(self, answers: Answers, temperature: float) -> Reading:
+        """Return the reading that gave these answers at this temperature."""
+
+    @abstractmethod
+    def joined(self, readings: Sequence[Reading]) -> Reading:
+        """Return the readings one after the other."""
+
+    @abstractmethod
     def plain(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Answers:
         """Return answers from scored parts of each example's text (log odds); a yes is what is the more probable."""
 
@@ -61,6 +69,17 @@ class Task(ABC, Generic[Reading, Answers]):
     @abstractmethod
     def score(self, answers: Answers, examples: Examples, index: Index) -> dict[str, Any]:
         """Score answers for examples[index]; f1_macro, ece and per_criterion are always among the scores."""
+
+    @abstractmethod
+    def terms(self, answers: Answers, examples: Examples, index: Index) -> NDArray[np.float64]:
+        """Return what each example adds to the sums that F1-macro and ECE are computed from, (n, terms)."""
+
+    @abstractmethod
+    def measure(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return F1-macro and ECE, (samples, 2), of sums of terms, (samples, terms): as `score` says for one sample.
+
+        A sample may hold an example many times or not at all.
+        """
 
     @abstractmethod
     def average(self, members: Sequence[Answers]) -> Answers:

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, logit
 from torch import Tensor
 from torch.nn import functional as F
 
+from lib.metrics.calibration import ece_of, gaps
 from lib.metrics.classification import score
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
@@ -66,6 +67,16 @@ class LabelTask(Task[LogOdds, Labels]):
         yes = expit(reading / temperature)
         return Labels(yes, says_yes(hyper, yes, yes, 1 - yes, without_policy=yes > 0.5))
 
+    def undo(self, answers: Labels, temperature: float) -> LogOdds:
+        """Return the log odds; probabilities that a float rounds to 0 or 1 count as its nearest neighbours."""
+        tiny = np.finfo(np.float64).eps
+        odds: LogOdds = temperature * logit(np.clip(answers.probability, tiny, 1 - tiny))
+        return odds
+
+    def joined(self, readings: Sequence[LogOdds]) -> LogOdds:
+        """Return the log odds of all."""
+        return np.concatenate(readings)
+
     def plain(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Labels:
         """Take each example's highest log odds."""
         yes = expit(np.array([max((odds for _, odds in parts), default=-np.inf) for parts in scored]))
@@ -79,6 +90,23 @@ class LabelTask(Task[LogOdds, Labels]):
         """Score as a binary classification."""
         criterion = [examples.criterion[i] for i in index]
         return score(answers.probability, answers.yes, examples.label[index], criterion)
+
+    def terms(self, answers: Labels, examples: Examples, index: Index) -> NDArray[np.float64]:
+        """Return the example's cell of the confusion matrix, (n, 4), and its gap in its bin of confidence."""
+        cell = 2 * examples.label[index] + answers.yes
+        confidence = np.where(answers.yes, answers.probability, 1 - answers.probability)
+        right = answers.yes == (examples.label[index] == 1)
+        return np.hstack([np.eye(4)[cell], gaps(confidence, right)])
+
+    def measure(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the mean F1 of both classes, and the ECE."""
+        negative, false, missed, positive = sums[:, :4].T
+        errors = false + missed
+        f1 = [
+            np.divide(2 * hit, 2 * hit + errors, out=np.zeros(len(hit)), where=2 * hit + errors > 0)
+            for hit in (negative, positive)
+        ]
+        return np.stack([np.mean(f1, axis=0), ece_of(sums[:, 4:], sums[:, :4].sum(axis=1))], axis=1)
 
     def average(self, members: Sequence[Labels]) -> Labels:
         """Average the probabilities."""

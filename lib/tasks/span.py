@@ -15,7 +15,8 @@ from scipy.special import softmax
 from torch import Tensor
 from torch.nn import functional as F
 
-from lib.metrics.spans import RIGHT, score
+from lib.metrics.calibration import BINS, ece_of, gaps
+from lib.metrics.spans import RIGHT, best_over_golds, score
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
@@ -103,6 +104,18 @@ class SpanTask(Task[Candidates, Spans]):
         found = np.array([bool(spans) for spans in candidates])
         return Spans(none, candidates, found & says_yes(hyper, 1 - none, best, none, without_policy=found))
 
+    def undo(self, answers: Spans, temperature: float) -> Candidates:
+        """Return the scores; a probability that a float rounds to 0 counts as the least one."""
+        tiny = np.finfo(np.float64).tiny
+        return [
+            [(s, e, float(temperature * np.log(max(p, tiny) / max(none, tiny)))) for s, e, p in spans]
+            for spans, none in zip(answers.candidates, answers.none.tolist(), strict=True)
+        ]
+
+    def joined(self, readings: Sequence[Candidates]) -> Candidates:
+        """Return the spans of all."""
+        return [spans for reading in readings for spans in reading]
+
     def plain(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Spans:
         """Take each example's best parts as its spans."""
         ranked = [sorted(parts, key=lambda part: (-part[1], part[0]))[:_BEST] for parts in scored]
@@ -116,13 +129,24 @@ class SpanTask(Task[Candidates, Spans]):
 
     def score(self, answers: Spans, examples: Examples, index: Index) -> dict[str, Any]:
         """Score the answers' texts."""
-        texts = [
-            examples.second[i][slice(*spans[0][:2])] if yes else ""
-            for i, spans, yes in zip(index, answers.candidates, answers.yes, strict=True)
-        ]
-        golds = [[examples.second[i][slice(*characters)] for characters in examples.answers[i]] for i in index]
+        texts, golds = _texts(answers, examples, index)
         criterion = [examples.criterion[i] for i in index]
         return score(texts, golds, confidence(answers), self.probability(answers), criterion)
+
+    def terms(self, answers: Spans, examples: Examples, index: Index) -> NDArray[np.float64]:
+        """Return token F1 and a count in the columns of the example's criterion, and its gap of confidence."""
+        texts, golds = _texts(answers, examples, index)
+        f1 = np.array([best_over_golds(gold, text)[0] for text, gold in zip(texts, golds, strict=True)])
+        names = [examples.criterion[i] for i in index]
+        criterion = np.eye(len(set(names)))[np.unique(names, return_inverse=True)[1]]
+        return np.hstack([criterion * f1[:, None], criterion, gaps(confidence(answers), f1 >= RIGHT)])
+
+    def measure(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return token F1, averaged within each criterion that is there and then over these, and the ECE."""
+        criteria = (sums.shape[1] - BINS) // 2
+        total, count = sums[:, :criteria], sums[:, criteria : 2 * criteria]
+        means = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+        return np.stack([np.nanmean(means, axis=1), ece_of(sums[:, -BINS:], count.sum(axis=1))], axis=1)
 
     def average(self, members: Sequence[Spans]) -> Spans:
         """Average the probabilities of equal spans and of none."""
@@ -145,6 +169,15 @@ class SpanTask(Task[Candidates, Spans]):
         """Return arrays and tuples."""
         candidates = [[(int(s), int(e), float(p)) for s, e, p in spans] for spans in dumped["candidates"]]
         return Spans(np.array(dumped["none"], dtype=np.float64), candidates, np.array(dumped["yes"], dtype=bool))
+
+
+def _texts(answers: Spans, examples: Examples, index: Index) -> tuple[list[str], list[list[str]]]:
+    """Return the answers' texts, '' for none, and the gold answers'."""
+    texts = [
+        examples.second[i][slice(*spans[0][:2])] if yes else ""
+        for i, spans, yes in zip(index, answers.candidates, answers.yes, strict=True)
+    ]
+    return texts, [[examples.second[i][slice(*characters)] for characters in examples.answers[i]] for i in index]
 
 
 def confidence(answers: Spans) -> NDArray[np.float64]:

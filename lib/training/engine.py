@@ -73,6 +73,7 @@ def train(
     keep_best: bool = False,
     checkpoint: Path | None = None,
     memory: MicroBatches | None = None,
+    until: int | None = None,
 ) -> Outcome:
     """Fine-tune `model` in place with early stopping on F1-macro of the stop part.
 
@@ -80,12 +81,14 @@ def train(
     has twice as long: small encoders on small corpora leave that state late, with the loss falling from the start.
     on_epoch: called with (epoch, best F1 so far); True stops the training as pruned. keep_best: leave the model
     with the weights of its best epoch. checkpoint: written after each epoch; a training that finds it goes on from
-    there. memory: what is known of the size of batches that fit.
+    there. memory: what is known of the size of batches that fit. until: end after so many epochs of a schedule that
+    is laid out for all; with an empty stop part nothing else ends the training, and nothing is scored.
 
     Raises TrainingFailure on a non-finite loss, or where a single window does not fit into memory.
     """
     try:
-        training = _Training(model, lesson, device, epochs, seed, keep_best, memory or MicroBatches(None))
+        last = until or epochs
+        training = _Training(model, lesson, device, epochs, last, seed, keep_best, memory or MicroBatches(None))
         if checkpoint is not None and checkpoint.exists() and not checkpoints.sound(checkpoint):
             _LOG.warning("%s is damaged: this training begins anew", checkpoint)
             checkpoint.unlink()
@@ -93,7 +96,7 @@ def train(
             training.restore(checkpoint)
             if on_epoch is not None and (pruned := replay(training.outcome.history, on_epoch)) is not None:
                 training.outcome = pruned
-        while training.outcome.stopped == "epochs" and len(training.outcome.history) < epochs:
+        while training.outcome.stopped == "epochs" and len(training.outcome.history) < last:
             training.epoch()
             training.outcome.stopped = _verdict(training, epochs, patience, on_epoch)
             if checkpoint is not None:
@@ -140,6 +143,7 @@ class _Training:
         lesson: Lesson,
         device: Device,
         epochs: int,
+        last: int,
         seed: int,
         keep_best: bool,
         memory: MicroBatches,
@@ -156,7 +160,7 @@ class _Training:
         per_epoch = math.ceil(math.ceil(len(self.windows) / hyper.batch_size) / hyper.accumulation)
         self.gradients = Gradients(model, lesson, device, memory)
         self.optimizer = make_optimizer(model, hyper)
-        self.epochs, self.planned, self.steps = epochs, per_epoch * epochs, 0
+        self.last, self.planned, self.steps = last, per_epoch * epochs, 0
         self.scheduler = make_scheduler(self.optimizer, hyper, self.planned)
         self.average = make_average(model, hyper)
         self.outcome, self.clock = Outcome(), _Clock()
@@ -176,6 +180,10 @@ class _Training:
         lesson, outcome = self.lesson, self.outcome
         epoch = len(outcome.history) + 1
         loss = self._learn(epoch)
+        if not len(lesson.stop):
+            outcome.history.append({"epoch": epoch, "loss": loss})
+            outcome.best_epoch = epoch
+            return
         reading = predict(self.judged, lesson, lesson.stop, self.device)
         answers = lesson.agent.answer(reading, lesson.examples, lesson.stop, lesson.hyper)
         scores = lesson.agent.scores(answers, lesson.examples, lesson.stop)
@@ -265,7 +273,7 @@ class _Training:
         lesson = self.lesson
         if lesson.augmentation is None:
             return self.windows, lesson.features.lengths
-        material = lesson.augmentation.material(epoch, last=epoch == self.epochs)
+        material = lesson.augmentation.material(epoch, last=epoch == self.last)
         self.gradients.features = material.features
         self.outcome.augmented = dict(Counter(self.outcome.augmented) + material.applied)
         return material.windows, material.features.lengths

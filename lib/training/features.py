@@ -1,9 +1,11 @@
 """An agent's examples as windows of tokens for each of its encoders."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerBase
 
 from lib.agents.base import Agent, Features
 from lib.modeling.backbones import Backbones
@@ -52,10 +54,33 @@ def more_features(
 ) -> Features:
     """Tokenise other examples as those of `base` were. among: the `first` texts of base's examples."""
     vocabularies = {name: tokens.vocabulary for name, tokens in zip(agent.backbones(hyper), base.tokens, strict=True)}
+    tokenizers = {name: backbones.tokenizer(name) for name in vocabularies}
+    return _in_vocabularies(agent, examples, hyper, tokenizers, vocabularies, among)
 
+
+def features_in(
+    agent: Agent,
+    examples: Examples,
+    hyper: Hyperparameters,
+    tokenizers: Mapping[str, PreTrainedTokenizerBase],
+    among: Sequence[str],
+) -> Features:
+    """Tokenise examples for encoders that know all of their tokenizer's tokens. among: as in `more_features`."""
+    vocabularies = {name: np.arange(len(tokenizer)) for name, tokenizer in tokenizers.items()}
+    return _in_vocabularies(agent, examples, hyper, tokenizers, vocabularies, among)
+
+
+def _in_vocabularies(
+    agent: Agent,
+    examples: Examples,
+    hyper: Hyperparameters,
+    tokenizers: Mapping[str, PreTrainedTokenizerBase],
+    vocabularies: Mapping[str, NDArray[np.int64]],
+    among: Sequence[str],
+) -> Features:
     def encode(name: str, first: list[str], second: list[str], overlap: float | None) -> Tokens:
         return tokenize_more(
-            backbones.tokenizer(name),
+            tokenizers[name],
             first,
             second,
             max_length=hyper.max_length,

@@ -117,7 +117,7 @@ def measure(architecture: str, size: Any, lengths: np.ndarray, batch: int, devic
     hyper = Hyperparameters.of(FIXED | {"optim.batch_size": batch})
     about = lesson(lengths, hyper, device)
     encoder = random_encoder(architecture, size, VOCABULARY, (0, 1, 2), 0)  # type: ignore[arg-type]
-    model = AGENT.model([encoder], about.features.tokens, hyper)
+    model = AGENT.model([encoder], [about.features.tokens[0].cls_token_id], hyper)
     if device.torch.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     times: list[float] = []

@@ -93,7 +93,7 @@ def teach(
         backbones.encoder(backbone, tokens.vocabulary)
         for backbone, tokens in zip(agent.backbones(hyper), features.tokens, strict=True)
     ]
-    model = agent.model(encoders, features.tokens, hyper)
+    model = agent.model(encoders, [tokens.cls_token_id for tokens in features.tokens], hyper)
     known = np.array(examples.post_id) < f"p{int(0.75 * len(development.posts)):04d}"
     return model, Lesson(agent, examples, features, hyper, np.flatnonzero(known), np.flatnonzero(~known))
 

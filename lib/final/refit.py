@@ -1,0 +1,85 @@
+"""Train a configuration on all of the development set, as long and as calibrated as cross-validation says."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib.agents.base import Temperatures
+from lib.files.documents import now
+from lib.final.saved import MANIFEST, ModelManifest, SavedModel, save_model
+from lib.search.documents import FoldResult
+from lib.search.experiment import Experiment
+from lib.settings.hyperparameters import Hyperparameters
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train: `until` epochs of a schedule laid out for `epochs`, and how to decide afterwards."""
+
+    params: dict[str, Any]
+    epochs: int
+    until: int
+    temperatures: Temperatures
+
+
+def recipe_of_folds(experiment: Experiment, folds: Sequence[FoldResult]) -> Recipe:
+    """Return how to train a candidate with nothing held back, from its folds.
+
+    As many epochs as its folds' best epochs have for a median. The `calibrated` null policy's temperature is fitted
+    on the held-out answers of all folds together: on every development post, by models that had not seen it (as
+    scikit-learn's CalibratedClassifierCV with ensemble=False does).
+    """
+    agent, hyper = experiment.agent, Hyperparameters.of(folds[0].params)
+    position = {name: i for i, name in enumerate(experiment.examples.ids)}
+    index = np.array([position[name] for fold in folds for name in fold.examples])
+    reading = agent.joined([agent.undo(agent.load(fold.answers), fold.temperatures) for fold in folds])
+    return Recipe(
+        params=folds[0].params,
+        epochs=experiment.settings.config.stage_c.epochs,
+        until=int(np.ceil(np.median([fold.best_epoch for fold in folds]))),
+        temperatures=agent.temperatures(reading, experiment.examples, index, hyper),
+    )
+
+
+def refit(experiment: Experiment, recipe: Recipe) -> SavedModel:
+    """Return the trained model: from the cache, or trained now and kept there. A killed training goes on."""
+    key = experiment.refit_key(recipe.params, epochs=recipe.epochs, until=recipe.until)
+    folder = experiment.results / "cache" / "refits" / experiment.agent.name / key
+    if not (folder / MANIFEST).exists():
+        _train(experiment, recipe, folder)
+    return SavedModel.load(folder, experiment.device)
+
+
+def _train(experiment: Experiment, recipe: Recipe, folder: Path) -> None:
+    started, clock = now(), time.perf_counter()
+    model, features, outcome = experiment.refit(recipe.params, epochs=recipe.epochs, until=recipe.until)
+    manifest = ModelManifest(
+        provenance=experiment.provenance(started),
+        agent=experiment.agent.name,
+        params=recipe.params,
+        temperatures=dict(recipe.temperatures),
+        criteria=experiment.development.criteria,
+        trained={
+            "epochs": recipe.until,
+            "of": recipe.epochs,
+            "examples": len(experiment.examples),
+            "posts": len(set(experiment.examples.post_id)),
+        },
+        performance={**outcome.performance, "seconds": round(time.perf_counter() - clock, 3)},
+    )
+    save_model(folder, manifest, model, features, experiment.backbones)
+
+
+def hand_over(model: SavedModel, folder: Path, card: str) -> None:
+    """Copy a saved model to where it is given out, with its card; what was there before is removed."""
+    staged = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(staged, ignore_errors=True)
+    shutil.copytree(model.folder, staged)
+    (staged / "README.md").write_text(card, encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    staged.rename(folder)

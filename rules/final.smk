@@ -1,0 +1,58 @@
+"""What a search must beat, and the final model: refitted, judged once, given out."""
+
+
+rule baseline:
+    """Score the majority, TF-IDF with logistic regression and a transformer that nobody tuned."""
+    input:
+        corpus="results/corpus/corpus.json",
+        backbones=BACKBONES,
+    output:
+        "results/{agent}/baseline.json",
+    log:
+        "results/{agent}/logs/baseline.log",
+    benchmark:
+        "results/{agent}/benchmarks/baseline.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: THREADS
+    resources:
+        gpu=gpus(),
+        mem_mb=16000,
+        runtime=480,
+    params:
+        settings=training("tfidf", "baseline"),
+    shell:
+        "python -m lib baseline {wildcards.agent} --log {log}"
+
+
+rule final:
+    """Refit what Stage C chose on all of the development set, open the test set, judge. No other rule opens it."""
+    input:
+        corpus="results/corpus/corpus.json",
+        backbones=BACKBONES,
+        bank=BANK,
+        choice="results/{agent}/stage_c.json",
+        baseline="results/{agent}/baseline.json",
+        folds=expand(
+            "results/{{agent}}/stage_c/{candidate}-{fold}.json",
+            candidate=range(STAGE_C.candidates),
+            fold=range(STAGE_C.folds * STAGE_C.repeats),
+        ),
+    output:
+        test="results/{agent}/test.json",
+        model=directory("results/{agent}/model"),
+    log:
+        "results/{agent}/logs/final.log",
+    benchmark:
+        "results/{agent}/benchmarks/final.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: THREADS
+    resources:
+        gpu=gpus(),
+        mem_mb=16000,
+        runtime=1440,
+    params:
+        settings=training("tfidf", "stage_c", "baseline"),
+    shell:
+        "python -m lib final {wildcards.agent} --log {log}"
