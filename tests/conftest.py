@@ -34,6 +34,7 @@ TINY = {
     "stage_a": {"trials": 8, "epochs": 3, "seeds": 2, "startup_trials": 3, "min_epochs": 1, "reduction": 2},
     "stage_b": {"trials": 4, "epochs": 2, "seeds": 1, "population": 2, "seeded": 2},
     "stage_c": {"candidates": 2, "folds": 2, "repeats": 1, "epochs": 2, "ensemble": 2},
+    "baseline": {"epochs": 1, "seeds": 2},
 }
 
 
@@ -100,6 +101,8 @@ def agent_commands(agent: str) -> list[str]:
         *folds,
         f"stage-c-baseline {agent}",
         f"stage-c {agent}",
+        f"baseline {agent}",
+        f"final {agent}",
     ]
 
 

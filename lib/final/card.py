@@ -1,7 +1,7 @@
 """The model card: what a model is for, what it is made of, how good it is, and what it is not."""
 
 from lib.final.saved import ModelManifest
-from lib.search.documents import Test
+from lib.search.documents import Judgement
 
 _LIMITS = """\
 ## Intended use and limits
@@ -13,7 +13,7 @@ Posts of people who did not write for research: treat texts and predictions as p
 """
 
 
-def model_card(manifest: ModelManifest, test: Test, *, generated: bool) -> str:
+def model_card(manifest: ModelManifest, test: Judgement, *, generated: bool) -> str:
     """Return the card as Markdown."""
     chosen, trained, made = test.models[0], manifest.trained, manifest.provenance
     source = "a generated corpus (no person wrote it)" if generated else f"corpus {made.corpus_hash}"

@@ -16,7 +16,7 @@ from lib.final.refit import Recipe, recipe_of_folds, refit
 from lib.final.saved import SavedModel
 from lib.metrics.resampling import bootstrap, by_post, compare
 from lib.search.baseline import BAG_OF_WORDS, DEFAULT, MAJORITY, bag_of_words, majority
-from lib.search.documents import FoldResult, StageC, Test, Tested, Versus, Yardsticks
+from lib.search.documents import FoldResult, Judgement, StageC, Tested, Versus, Yardsticks
 from lib.search.experiment import Experiment
 from lib.tasks.examples import Examples
 
@@ -27,7 +27,7 @@ GAIN_PERCENT, ECE = 2.0, 0.10
 
 def judge(
     experiment: Experiment, result: StageC, folds: Sequence[FoldResult], baselines: Yardsticks
-) -> tuple[SavedModel, Test]:
+) -> tuple[SavedModel, Judgement]:
     """Refit what Stage C chose, its best few and the default transformer, then open the test set.
 
     Everything is trained and fitted before the test set is opened, and nothing afterwards.
@@ -47,7 +47,7 @@ def judge(
     )
     answers = _answers(experiment, result, models, examples)
     tested, against = _compared(experiment, answers, examples)
-    return models[result.choice["candidate"]], Test(
+    return models[result.choice["candidate"]], Judgement(
         provenance=experiment.provenance(started),
         agent=experiment.agent.name,
         chosen={
@@ -151,7 +151,7 @@ def _per_criterion(scores: dict[str, Any], other: dict[str, Any]) -> dict[str, f
     return {name: own["f1_macro"] - each[name]["f1_macro"] for name, own in scores["per_criterion"].items()}
 
 
-def line(test: Test, agent: Agent) -> str:
+def line(test: Judgement, agent: Agent) -> str:
     """Say in a line how the chosen model did."""
     chosen, strongest = test.models[0], max(test.models[2:], key=lambda model: model.f1_macro["value"])
     f1, versus = chosen.f1_macro, next(v for v in test.against if v.other == strongest.name)

@@ -229,7 +229,7 @@ class Versus(BaseModel):
     per_criterion: dict[str, float]
 
 
-class Test(Document):
+class Judgement(Document):
     """test.json: the chosen model, the average of the best and the baselines on the test set, opened for this.
 
     openings: every time the test set was opened in this results folder. targets: name to met or not.

@@ -184,7 +184,7 @@ def test_a_temperature_is_fitted_on_other_posts() -> None:
     cool = agent.tasks[0].fit_temperature(odds[half == 1], examples, index[half == 1])
     assert hot > 3 * cool
     assert np.allclose(crossed, expit(odds / np.where(half == 0, cool, hot)))
-    fixed = agent.answer({"label": odds}, examples, index, hyper, ({"label": odds[half == 0]}, index[half == 0]))
+    fixed = agent.answer({"label": odds}, examples, index, hyper, {"label": hot})
     assert np.allclose(fixed["label"].probability, expit(odds / hot))
 
 

@@ -1,0 +1,116 @@
+"""Intervals and tests on few posts."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from lib.agents import AGENTS, get_agent
+from lib.metrics.resampling import bootstrap, by_post, compare
+from lib.tasks.examples import Examples
+from lib.tasks.label import LabelTask
+from lib.tasks.span import SpanTask
+
+TEXT = "I sleep badly and I am always tired of it"
+
+
+def examples(n: int, rng: np.random.Generator) -> Examples:
+    answers = [[(0, 13)] if yes else [] for yes in rng.integers(0, 2, n)]
+    return Examples(
+        first=["?"] * n,
+        second=[TEXT] * n,
+        label=np.array([int(bool(a)) for a in answers]),
+        answers=answers,
+        criterion=[str(name) for name in rng.choice(["A", "B", "C"], n)],
+        post_id=[f"p{i // 2}" for i in range(n)],
+        ids=[str(i) for i in range(n)],
+    )
+
+
+def answered(name: str, n: int, rng: np.random.Generator) -> dict:
+    """Any answers: a few parts of the text for each example, with log odds."""
+    spans = [(0, 13), (2, 7), (18, 41)]
+    scored = [[(span, float(rng.normal())) for span in spans] for _ in range(n)]
+    return get_agent(name).plain_answers(scored)
+
+
+@pytest.mark.parametrize("name", AGENTS)
+@given(n=st.integers(1, 40), seed=st.integers(0, 99))
+def test_sums_of_terms_are_the_scores(name: str, n: int, seed: int) -> None:
+    rng, agent = np.random.default_rng(seed), get_agent(name)
+    about, given_answers = examples(n, rng), answered(name, n, rng)
+    drawn = rng.integers(0, n, 2 * n)
+    terms, measure = agent.terms(given_answers, about, np.arange(n))
+    again = agent.joined([agent.undo(given_answers, dict.fromkeys(("label", "span"), 1.0))])
+    assert set(again) == set(given_answers)
+    # An example drawn twice counts twice, one that was not drawn not at all.
+    picked = {
+        task.name: task.load({k: [v[i] for i in drawn] for k, v in task.dump(given_answers[task.name]).items()})
+        for task in agent.tasks
+    }
+    for index, own, sums in (
+        (np.arange(n), given_answers, terms.sum(0)),
+        (drawn, picked, terms[drawn].sum(0)),
+    ):
+        expected = agent.scores(own, about, index)
+        assert measure(sums[None])[0].tolist() == pytest.approx([expected["f1_macro"], expected["ece"]])
+
+
+@given(seed=st.integers(0, 99), temperature=st.floats(0.1, 10))
+def test_undo_gives_the_reading_that_was_answered(seed: int, temperature: float) -> None:
+    from conftest import params
+
+    from lib.settings.hyperparameters import Hyperparameters
+
+    rng, hyper = np.random.default_rng(seed), Hyperparameters.of(params())
+    odds = rng.normal(0, 3, 9) * temperature
+    at = np.full(9, temperature)
+    assert LabelTask().undo(LabelTask().answer(odds, at, hyper), temperature) == pytest.approx(odds)
+    spans = [[(0, 4, 2.0 * temperature), (2, 9, -1.0 * temperature)], [(1, 2, 0.5)], []]
+    back = SpanTask().undo(SpanTask().answer(spans, at[:3], hyper), temperature)
+    assert [[s[:2] for s in each] for each in back] == [[s[:2] for s in each] for each in spans]
+    assert [v for e in back for *_, v in e] == pytest.approx([v for e in spans for *_, v in e])
+
+
+def share_right(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (sums[:, :1] / sums[:, 1:]).repeat(2, axis=1)
+
+
+def posts_of(rng: np.random.Generator, rate: float, posts: int = 60) -> NDArray[np.float64]:
+    """Terms by post: rows right, rows. Rows of a post are alike: all right or all wrong."""
+    rows = rng.integers(1, 6, posts)
+    return np.stack([rows * (rng.random(posts) < rate), rows], axis=1).astype(float)
+
+
+def test_the_interval_holds_the_truth_nineteen_times_in_twenty() -> None:
+    rng, held = np.random.default_rng(0), 0
+    for seed in range(200):
+        interval = bootstrap(posts_of(rng, 0.7), share_right, seed)[0]
+        held += interval.low <= 0.7 <= interval.high
+    assert 0.89 <= held / 200 <= 0.99
+
+
+def test_equal_models_differ_by_chance_only_and_a_better_one_is_seen() -> None:
+    rng, below, found = np.random.default_rng(1), 0, 0
+    for seed in range(200):
+        first, second, better = posts_of(rng, 0.6), posts_of(rng, 0.6), posts_of(rng, 0.9)
+        second[:, 1] = better[:, 1] = first[:, 1]
+        second[:, 0], better[:, 0] = np.minimum(second[:, 0], first[:, 1]), np.minimum(better[:, 0], first[:, 1])
+        second[:, 0] = first[:, 1] * (second[:, 0] > 0)
+        better[:, 0] = first[:, 1] * (better[:, 0] > 0)
+        below += compare(first, second, share_right, seed)[0].p <= 0.05
+        found += compare(better, first, share_right, seed)[0].p <= 0.05
+    assert below / 200 <= 0.09 and found / 200 >= 0.8
+    same = compare(first, first, share_right, 0)[0]
+    assert (same.value, same.low, same.high, same.p) == (0, 0, 0, 1)
+
+
+def test_rows_of_a_post_are_drawn_together() -> None:
+    terms = np.array([[1.0, 1], [1, 1], [0, 1], [0, 1]])
+    assert by_post(terms, ["a", "a", "b", "b"]).tolist() == [[2, 2], [0, 2]]
+    whole, rows = (
+        bootstrap(by_post(np.repeat(terms, 10, axis=0), names), share_right, 0)[0]
+        for names in (["a"] * 20 + ["b"] * 20, [str(i) for i in range(40)])
+    )
+    assert whole.high - whole.low > rows.high - rows.low
