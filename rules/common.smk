@@ -1,6 +1,7 @@
 """The checked settings, what rules ask of them, and the lock on the results folder."""
 
 import json
+import os
 import shutil
 import sys
 
@@ -40,6 +41,8 @@ def check_corpus_files(folder):
         )
 
 
+# Like lib.cli.main: nobody else sees what the jobs write.
+os.umask(0o077)
 SETTINGS = checked_settings()
 
 

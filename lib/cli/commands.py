@@ -464,6 +464,64 @@ def stage_c(options: Namespace) -> None:
     )
 
 
+def report(options: Namespace) -> None:
+    """Write an agent's report."""
+    from lib.reporting.report import Findings
+    from lib.reporting.report import report as write
+    from lib.search.documents import Judgement, StageA, StageB, StageC, Yardsticks
+    from lib.search.experiment import Run
+    from lib.search.results import place
+    from lib.search.study import known
+
+    experiment = _experiment(options)
+    settings = experiment.settings
+    result = StageC.read(_in(options, "stage_c.json"))
+    runs = [Run.read(path) for path in sorted(_in(options, "runs").glob("*.json"))]
+    own = [run for run in runs if run.held_out is not None and run.params == result.choice["params"]]
+    found = Findings(
+        settings=settings,
+        agent=experiment.agent,
+        examples=experiment.examples,
+        trials={
+            stage: known(place(settings, options.results, options.agent, stage)) or []
+            for stage in ("stage_a", "stage_b")
+        },
+        stage_a=StageA.read(_in(options, "stage_a_top50.json")),
+        stage_b=StageB.read(_in(options, "stage_b_pareto.json")),
+        stage_c=result,
+        folds=_folds(options, settings),
+        runs=sorted(own, key=lambda run: run.split),
+        baselines=Yardsticks.read(_in(options, "baseline.json")),
+        test=Judgement.read(_in(options, "test.json")),
+        benchmarks=_in(options, "benchmarks"),
+    )
+    write_text(_in(options, "report.html"), write(found))
+    _say(f"report {options.agent}: {_in(options, 'report.html')}")
+
+
+def summary(options: Namespace) -> None:
+    """Put the agents side by side."""
+    from lib.corpus.store import CorpusManifest
+    from lib.reporting.summary import Summary, entry, html, markdown
+    from lib.search.documents import Judgement, StageC
+
+    started, config = now(), read_settings(options.settings)
+    agents = [
+        entry(
+            StageC.read(options.results / agent / "stage_c.json"),
+            Judgement.read(options.results / agent / "test.json"),
+        )
+        for agent in config.config.agents
+    ]
+    corpus_hash = CorpusManifest.read(options.results / "corpus" / "corpus.json").corpus_hash
+    write_text(options.results / "summary.html", html(agents))
+    write_text(options.results / "summary.md", markdown(agents))
+    Summary(provenance=_provenance(config, corpus_hash, started), agents=agents).write(
+        options.results / "summary.json"
+    )
+    print(markdown(agents))
+
+
 def _folds(options: Namespace, settings: Settings) -> "list[FoldResult]":
     """Read the folds of all candidates."""
     from lib.search.documents import FoldResult

@@ -19,6 +19,7 @@ Command = Callable[[argparse.Namespace], None]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. Returns the exit status: 0, or 1 after a line per problem on stderr."""
     options = parser().parse_args(arguments)
+    os.umask(0o077)  # of texts and what is made of them nobody else sees anything
     _silence_dependencies(offline=options.command not in {"backbone", "lexicon"})
     _log_to(options.log)
     # A cluster's time limit, scancel and Snakemake say it so: leave in good order, like after Ctrl-C.
@@ -122,6 +123,8 @@ def _add_stages(add: Callable[..., argparse.ArgumentParser]) -> None:
     add("stage-c", commands.stage_c, "Stage C: rank the candidates and choose.", agent=True)
     add("baseline", commands.baseline, "Score what a search must beat on the development splits.", agent=True)
     add("final", commands.final, "Refit what Stage C chose and judge it once on the test set.", agent=True)
+    add("report", commands.report, "Write an agent's report, one HTML file.", agent=True)
+    add("summary", commands.summary, "Put all agents side by side: results/summary.html, .md, .json.")
     _add_predict(add)
     sub = add("status", commands.status, "Say where every study stands.")
     sub.add_argument("--watch", type=float, metavar="SECONDS", help="say it again and again")

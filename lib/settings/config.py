@@ -171,6 +171,16 @@ class BaselineSettings(_Strict):
     seeds: Count = 3
 
 
+class CostSettings(_Strict):
+    """Rates for the report and the estimate."""
+
+    gpu_watts: float = Field(default=350.0, ge=0, description="of a GPU that trains")
+    machine_watts: float = Field(default=100.0, ge=0, description="of the rest of the machine, for each job")
+    per_kwh: float = Field(default=0.30, ge=0, description="money for a kWh")
+    per_gpu_hour: float = Field(default=0.0, ge=0, description="money for an hour of a rented GPU")
+    currency: str = "EUR"
+
+
 class Config(_Strict):
     """The whole configuration."""
 
@@ -199,6 +209,7 @@ class Config(_Strict):
     stage_b: StageBSettings
     stage_c: StageCSettings
     baseline: BaselineSettings = BaselineSettings()
+    costs: CostSettings = CostSettings()
 
     def earlier(self, agent: str) -> tuple[str, ...]:
         """Return the agents whose best configurations this one's Stage A tries early."""

@@ -71,6 +71,12 @@ class Task(ABC, Generic[Reading, Answers]):
         """Score answers for examples[index]; f1_macro, ece and per_criterion are always among the scores."""
 
     @abstractmethod
+    def reliability(
+        self, answers: Answers, examples: Examples, index: Index
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the confidence of each answer, (n,), and whether it is right: what the ECE is of."""
+
+    @abstractmethod
     def terms(self, answers: Answers, examples: Examples, index: Index) -> NDArray[np.float64]:
         """Return what each example adds to the sums that F1-macro and ECE are computed from, (n, terms)."""
 

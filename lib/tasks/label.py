@@ -91,12 +91,17 @@ class LabelTask(Task[LogOdds, Labels]):
         criterion = [examples.criterion[i] for i in index]
         return score(answers.probability, answers.yes, examples.label[index], criterion)
 
+    def reliability(
+        self, answers: Labels, examples: Examples, index: Index
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the probability of what was decided, and whether it is the label."""
+        confidence = np.where(answers.yes, answers.probability, 1 - answers.probability)
+        return confidence, answers.yes == (examples.label[index] == 1)
+
     def terms(self, answers: Labels, examples: Examples, index: Index) -> NDArray[np.float64]:
         """Return the example's cell of the confusion matrix, (n, 4), and its gap in its bin of confidence."""
         cell = 2 * examples.label[index] + answers.yes
-        confidence = np.where(answers.yes, answers.probability, 1 - answers.probability)
-        right = answers.yes == (examples.label[index] == 1)
-        return np.hstack([np.eye(4)[cell], gaps(confidence, right)])
+        return np.hstack([np.eye(4)[cell], gaps(*self.reliability(answers, examples, index))])
 
     def measure(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the mean F1 of both classes, and the ECE."""

@@ -133,10 +133,15 @@ class SpanTask(Task[Candidates, Spans]):
         criterion = [examples.criterion[i] for i in index]
         return score(texts, golds, confidence(answers), self.probability(answers), criterion)
 
+    def reliability(
+        self, answers: Spans, examples: Examples, index: Index
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the answer's confidence, and whether its token F1 is at least a half."""
+        return confidence(answers), _token_f1(answers, examples, index) >= RIGHT
+
     def terms(self, answers: Spans, examples: Examples, index: Index) -> NDArray[np.float64]:
         """Return token F1 and a count in the columns of the example's criterion, and its gap of confidence."""
-        texts, golds = _texts(answers, examples, index)
-        f1 = np.array([best_over_golds(gold, text)[0] for text, gold in zip(texts, golds, strict=True)])
+        f1 = _token_f1(answers, examples, index)
         names = [examples.criterion[i] for i in index]
         criterion = np.eye(len(set(names)))[np.unique(names, return_inverse=True)[1]]
         return np.hstack([criterion * f1[:, None], criterion, gaps(confidence(answers), f1 >= RIGHT)])
@@ -169,6 +174,11 @@ class SpanTask(Task[Candidates, Spans]):
         """Return arrays and tuples."""
         candidates = [[(int(s), int(e), float(p)) for s, e, p in spans] for spans in dumped["candidates"]]
         return Spans(np.array(dumped["none"], dtype=np.float64), candidates, np.array(dumped["yes"], dtype=bool))
+
+
+def _token_f1(answers: Spans, examples: Examples, index: Index) -> NDArray[np.float64]:
+    texts, golds = _texts(answers, examples, index)
+    return np.array([best_over_golds(gold, text)[0] for text, gold in zip(texts, golds, strict=True)])
 
 
 def _texts(answers: Spans, examples: Examples, index: Index) -> tuple[list[str], list[list[str]]]:

@@ -1,0 +1,81 @@
+"""What a search cost: seconds of every job, as hours, energy and money."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lib.settings.config import CostSettings
+
+# The jobs of each stage, by the names of their benchmark files.
+STAGES = {
+    "corpus, backbones, TF-IDF, bank": ("tfidf", "augmentation_bank"),
+    "Stage A": ("stage_a", "stage_a/"),
+    "Stage B": ("stage_b", "stage_b/", "stage_c_candidates"),
+    "Stage C": ("stage_c", "stage_c/", "stage_c_baseline"),
+    "baseline": ("baseline",),
+    "final model": ("final",),
+}
+# Stages whose jobs hold a GPU where there is one.
+_ON_GPU = {"Stage A", "Stage B", "Stage C", "baseline", "final model"}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of a stage: jobs, hours of all of them, most memory in MB, energy and money."""
+
+    stage: str
+    jobs: int
+    hours: float
+    gpu_hours: float
+    memory_mb: float
+    kwh: float
+    money: float
+
+
+def costs(folder: Path, rates: CostSettings, *, gpu: bool) -> list[Cost]:
+    """Return what each stage cost by Snakemake's benchmark files. gpu: whether the jobs had one."""
+    found = []
+    files = {str(path.relative_to(folder).with_suffix("")): path for path in sorted(folder.rglob("*.tsv"))}
+    for stage, names in STAGES.items():
+        own = [p for n, p in files.items() if n in names or any(n.startswith(e) for e in names if e.endswith("/"))]
+        rows = [row for path in own for row in _rows(path)]
+        if rows:
+            seconds = sum(float(row["s"]) for row in rows)
+            found.append(
+                cost(
+                    stage,
+                    len(rows),
+                    seconds / 3600,
+                    rates,
+                    gpu=gpu and stage in _ON_GPU,
+                    memory=max((_number(row.get("max_rss")) for row in rows), default=0.0),
+                )
+            )
+    return found
+
+
+def cost(stage: str, jobs: int, hours: float, rates: CostSettings, *, gpu: bool, memory: float = 0.0) -> Cost:
+    """Return what hours of jobs cost at the configured rates."""
+    gpu_hours = hours if gpu else 0.0
+    kwh = (gpu_hours * rates.gpu_watts + hours * rates.machine_watts) / 1000
+    money = kwh * rates.per_kwh + gpu_hours * rates.per_gpu_hour
+    return Cost(stage, jobs, hours, gpu_hours, memory, kwh, money)
+
+
+def total(parts: list[Cost]) -> Cost:
+    """Return the sum of stages."""
+    sums = {name: sum(getattr(part, name) for part in parts) for name in ("hours", "gpu_hours", "kwh", "money")}
+    return Cost("all", sum(p.jobs for p in parts), memory_mb=max((p.memory_mb for p in parts), default=0.0), **sums)
+
+
+def _rows(path: Path) -> list[Mapping[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or 0)
+    except ValueError:  # Snakemake writes '-' or NA for a job too short to be measured
+        return 0.0

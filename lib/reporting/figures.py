@@ -1,0 +1,277 @@
+"""The pictures of an agent's report. Each takes what it shows and returns an <svg>, or '' where there is nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+from optuna.trial import FrozenTrial, TrialState
+
+from lib.metrics.calibration import BINS
+from lib.reporting.ink import BLUE, COLOURS, GREEN, GREY, ORANGE, categories, drawn, figure, label, legend, svg, whole
+from lib.search.documents import Judgement, MethodEffect, StageB, StageC
+from lib.search.pruning import rungs
+from lib.settings.config import StageASettings
+
+_STATES = {TrialState.COMPLETE: (BLUE, "o"), TrialState.PRUNED: (GREY, "x")}
+# Of so few trials importances would be noise.
+_LEAST_IMPORTANCE = 8
+_MOST_PARAMETERS = 12
+
+
+@drawn
+def history(trials: Sequence[FrozenTrial]) -> str:
+    """Every trial's F1-macro in the order they were asked, and the best so far."""
+    made, (axes,) = figure()
+    for state, (colour, marker) in _STATES.items():
+        own = [(t.number, f1) for t in trials if t.state == state and (f1 := first_f1(t)) is not None]
+        if own:
+            x, y = zip(*own, strict=True)
+            axes.scatter(x, y, c=colour, marker=marker, s=16, label=state.name.lower())
+    complete = [t for t in trials if t.state == TrialState.COMPLETE]
+    if not complete:
+        return ""
+    best = np.maximum.accumulate([t.values[0] for t in complete])
+    axes.step([t.number for t in complete], best, where="post", color=ORANGE, label="best so far")
+    whole(axes)
+    label(axes, "trial", "F1-macro (development)")
+    legend(axes)
+    return svg(made, "history", "F1-macro of every trial of Stage A and the best so far")
+
+
+def first_f1(trial: FrozenTrial) -> float | None:
+    """Return the mean F1-macro of the seeds that a trial trained."""
+    seeds = trial.user_attrs.get("seeds") or []
+    return float(np.mean([seed["f1_macro"] for seed in seeds])) if seeds else None
+
+
+def rung_counts(trials: Sequence[FrozenTrial], limits: StageASettings) -> list[tuple[str, int, int]]:
+    """Return (rung, trials that reached it, trials that went on from it) for each rung of Stage A."""
+    steps = rungs(limits.min_epochs, limits.epochs, limits.seeds, limits.reduction)
+    counts = []
+    for step in steps:
+        there = [t for t in trials if t.last_step is not None and t.last_step >= step]
+        stopped = sum(t.state == TrialState.PRUNED and t.last_step == step for t in there)
+        name = f"epoch {step}" if step < limits.epochs else f"seed {step - limits.epochs + 1}"
+        counts.append((name, len(there), len(there) - stopped))
+    return counts
+
+
+@drawn
+def ladder(trials: Sequence[FrozenTrial], limits: StageASettings) -> str:
+    """How many trials reached each rung, and how many went on."""
+    counts = rung_counts(trials, limits)
+    if not counts:
+        return ""
+    made, (axes,) = figure(height=0.45 * len(counts) + 1.0)
+    place = np.arange(len(counts))
+    axes.barh(place, [reached for _, reached, _ in counts], color=GREY, label="reached")
+    axes.barh(place, [went for _, _, went in counts], color=BLUE, height=0.5, label="went on")
+    categories(axes, [name for name, _, _ in counts])
+    whole(axes)
+    label(axes, "trials")
+    legend(axes)
+    return svg(made, "rungs", "Trials that reached each rung and went on from it")
+
+
+def importances(trials: Sequence[FrozenTrial], seed: int) -> dict[str, tuple[float, float]]:
+    """Return (PED-ANOVA, fANOVA) importance by hyper-parameter, the most important first; {} of too few trials.
+
+    PED-ANOVA (Watanabe et al., 2023): what tells the best tenth from all. fANOVA (Hutter et al., 2014): what explains
+    F1 over the whole space. Both look at completed trials, which the sampler chose: a hint, no experiment.
+    """
+    complete = [t for t in trials if t.state == TrialState.COMPLETE]
+    if len(complete) < _LEAST_IMPORTANCE or len({t.values[0] for t in complete}) < 3:
+        return {}
+    study = optuna.create_study(direction="maximize")
+    study.add_trials(complete)
+    varied = [n for n in complete[0].distributions if len({str(t.params[n]) for t in complete}) > 1]
+    varied = [n for n in varied if not complete[0].distributions[n].single()]
+    evaluators = (
+        optuna.importance.PedAnovaImportanceEvaluator(),
+        optuna.importance.FanovaImportanceEvaluator(seed=seed, n_trees=32),
+    )
+    ped, fanova = (optuna.importance.get_param_importances(study, evaluator=e, params=varied) for e in evaluators)
+    order = sorted(varied, key=lambda name: -ped[name])[:_MOST_PARAMETERS]
+    return {name: (float(ped[name]), float(fanova[name])) for name in order}
+
+
+@drawn
+def importance(found: Mapping[str, tuple[float, float]]) -> str:
+    """Bars of both importances."""
+    if not found:
+        return ""
+    made, (axes,) = figure(height=0.32 * len(found) + 1.0)
+    place = np.arange(len(found))
+    for shift, which, colour, name in ((-0.2, 0, BLUE, "PED-ANOVA"), (0.2, 1, ORANGE, "fANOVA")):
+        axes.barh(place + shift, [v[which] for v in found.values()], height=0.38, color=colour, label=name)
+    categories(axes, list(found))
+    label(axes, "share of importance")
+    legend(axes)
+    return svg(made, "importance", "Importance of hyper-parameters")
+
+
+@drawn
+def parallel(trials: Sequence[FrozenTrial], names: Sequence[str]) -> str:
+    """Parallel coordinates of completed trials: a line a trial, the best tenth in blue."""
+    complete = sorted((t for t in trials if t.state == TrialState.COMPLETE), key=lambda t: t.values[0])
+    if len(complete) < 2 or len(names) < 2:
+        return ""
+    made, (axes,) = figure(width=8.4, height=3.6)
+    columns = [_scaled([t.params[name] for t in complete]) for name in names]
+    columns.append(_scaled([t.values[0] for t in complete]))
+    lines = np.array([places for places, _ in columns]).T
+    good = max(1, len(complete) // 10)
+    for row, line in enumerate(lines):
+        best = row >= len(lines) - good
+        axes.plot(line, color=BLUE if best else GREY, alpha=0.9 if best else 0.35, linewidth=1.6 if best else 0.8)
+    axes.set_xticks(range(len(columns)), [*(n.replace(".", ".\n") for n in names), "F1-\nmacro"])
+    for x, (_, ends) in enumerate(columns):
+        axes.annotate(ends[0], (x, -0.06), ha="center", va="top", fontsize=7)
+        axes.annotate(ends[1], (x, 1.03), ha="center", va="bottom", fontsize=7)
+    axes.set_yticks([])
+    axes.set_ylim(-0.16, 1.12)
+    axes.spines["left"].set_visible(False)
+    return svg(made, "parallel", "Parallel coordinates of completed trials, the best tenth in blue")
+
+
+def _scaled(values: Sequence[Any]) -> tuple[NDArray[np.float64], tuple[str, str]]:
+    """Return values laid out on [0, 1], and what the ends are called."""
+    if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+        numbers = np.array(values, dtype=np.float64)
+        if numbers.min() > 0 and numbers.max() / numbers.min() > 20:
+            numbers = np.log(numbers)
+        extent = np.ptp(numbers)
+        places = (numbers - numbers.min()) / extent if extent > 0 else np.full(len(numbers), 0.5)
+        return places, (f"{min(values):.3g}", f"{max(values):.3g}")
+    names = sorted({str(v) for v in values})
+    step = 1 / max(1, len(names) - 1)
+    places = np.array([names.index(str(v)) * step if len(names) > 1 else 0.5 for v in values])
+    return places, (names[0], names[-1])
+
+
+@drawn
+def front(result: StageB) -> str:
+    """The Pareto front, as it stood after a third, two thirds and all of the trials; and its growth."""
+    trials = sorted(
+        (t for t in result.trials if t.f1_macro is not None and t.ece is not None), key=lambda t: t.number
+    )
+    if not trials:
+        return ""
+    points = [(t.f1_macro or 0.0, t.ece or 0.0) for t in trials]
+    made, (plane, growth) = figure(width=8.4, columns=2)
+    plane.scatter([e for _, e in points], [f for f, _ in points], c=GREY, s=12)
+    for share, colour in ((1 / 3, ORANGE), (2 / 3, GREEN), (1.0, BLUE)):
+        until = points[: max(1, round(share * len(points)))]
+        best = sorted(_non_dominated(until), key=lambda p: p[1])
+        plane.plot([e for _, e in best], [f for f, _ in best], "o-", color=colour, ms=4, label=f"after {share:.0%}")
+    label(plane, "ECE (lower is better)", "F1-macro", "Pareto front")
+    legend(plane)
+    areas = [hypervolume(points[:n]) for n in range(1, len(points) + 1)]
+    growth.step(range(1, len(points) + 1), areas, where="post", color=BLUE)
+    whole(growth)
+    label(growth, "completed trials", "hypervolume", "Growth")
+    return svg(made, "pareto", "Pareto front of F1-macro and ECE, and its growth over the trials")
+
+
+def _non_dominated(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    return [p for p in points if not any(q[0] >= p[0] and q[1] <= p[1] and q != p for q in points)]
+
+
+def hypervolume(points: Sequence[tuple[float, float]]) -> float:
+    """Return the area of the unit square that (F1, ECE) points dominate, seen from F1 0 and ECE 1."""
+    area, reached = 0.0, 0.0
+    for f1, ece in sorted(_non_dominated(points), key=lambda p: p[1]):
+        area += max(0.0, f1 - reached) * (1 - ece)
+        reached = max(reached, f1)
+    return area
+
+
+@drawn
+def folds(result: StageC) -> str:
+    """F1-macro of candidates, average and baseline, by fold, with corrected standard errors."""
+    entries = [(f"candidate {e['candidate']}", e["f1_macro"], BLUE) for e in result.ranking]
+    entries = [(n, v, ORANGE if n == f"candidate {result.choice['candidate']}" else c) for n, v, c in entries]
+    members = ", ".join(map(str, result.ensemble["members"]))
+    entries += [(f"average of {members}", result.ensemble["f1_macro"], GREEN)]
+    entries += [(result.baseline["name"], result.baseline["f1_macro"], GREY)]
+    made, (axes,) = figure(width=7.2, height=0.34 * len(entries) + 1.1)
+    for place, (_, values, colour) in enumerate(entries):
+        axes.scatter(values["folds"], [place] * len(values["folds"]), color=colour, alpha=0.35, s=12)
+        axes.errorbar(values["mean"], place, xerr=values["standard_error"], fmt="o", color=colour, capsize=4)
+    categories(axes, [name for name, _, _ in entries])
+    label(axes, "F1-macro on held-out folds, ± corrected standard error (chosen: orange)")
+    return svg(made, "folds", "F1-macro by fold of candidates, their average and the baseline")
+
+
+@drawn
+def reliability(panels: Mapping[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> str:
+    """Reliability diagrams: how often answers of a confidence were right. panels: title to (confidence, right)."""
+    if not panels:
+        return ""
+    made, axes = figure(width=3.0 * len(panels), height=3.2, columns=len(panels))
+    for each, (title, (confidence, right)) in zip(axes, panels.items(), strict=True):
+        bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+        n = np.bincount(bins, minlength=BINS)
+        accuracy = np.bincount(bins, weights=right, minlength=BINS) / np.maximum(n, 1)
+        middle = (np.arange(BINS) + 0.5) / BINS
+        each.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--")
+        each.bar(middle[n > 0], accuracy[n > 0], width=0.9 / BINS, color=BLUE)
+        each.scatter(middle[n > 0], np.full((n > 0).sum(), -0.06), s=60 * n[n > 0] / n.max() + 2, color=ORANGE)
+        each.set_xlim(0, 1)
+        each.set_ylim(-0.12, 1)
+        label(each, "confidence", "share right" if each is axes[0] else "", title)
+    return svg(made, "reliability", "Reliability diagrams")
+
+
+@drawn
+def against(test: Judgement) -> str:
+    """F1-macro and ECE of every model on the test set, with 95 % intervals."""
+    made, both = figure(width=8.4, height=0.4 * len(test.models) + 1.0, columns=2)
+    for axes, name in zip(both, ("f1_macro", "ece"), strict=True):
+        for place, model in enumerate(test.models):
+            score = getattr(model, name)
+            colour = ORANGE if place == 0 else GREEN if place == 1 else GREY
+            axes.plot([score["low"], score["high"]], [place, place], color=colour)
+            axes.plot(score["value"], place, "o", color=colour)
+        categories(axes, [model.name for model in test.models] if name == "f1_macro" else [""] * len(test.models))
+        label(axes, "F1-macro" if name == "f1_macro" else "ECE (lower is better)")
+    return svg(made, "test", "All models on the test set with intervals")
+
+
+@drawn
+def learning(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+    """Loss and F1-macro by epoch of the chosen configuration. curves: name to epochs."""
+    if not curves:
+        return ""
+    made, (loss, f1) = figure(width=8.4, columns=2)
+    for number, (name, epochs) in enumerate(curves.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        loss.plot([e["epoch"] for e in epochs], [e["loss"] for e in epochs], color=colour, label=name)
+        f1.plot([e["epoch"] for e in epochs], [e["f1_macro"] for e in epochs], color=colour)
+    whole(loss)
+    whole(f1)
+    label(loss, "epoch", "training loss")
+    label(f1, "epoch", "F1-macro (stopping part)")
+    if len(curves) <= len(COLOURS):
+        legend(loss)
+    return svg(made, "learning", "Learning curves of the chosen configuration")
+
+
+@drawn
+def effects(found: Sequence[MethodEffect]) -> str:
+    """Correlation of each augmentation method's use with F1-macro."""
+    known = [e for e in found if e.rho is not None and e.low is not None and e.high is not None]
+    if not known:
+        return ""
+    made, (axes,) = figure(height=0.28 * len(known) + 1.0)
+    axes.axvline(0, color=GREY, linewidth=1)
+    for place, e in enumerate(known):
+        colour = BLUE if (e.low or 0) > 0 or (e.high or 0) < 0 else GREY
+        axes.plot([e.low or 0, e.high or 0], [place, place], color=colour)
+        axes.plot(e.rho or 0, place, "o", color=colour)
+    categories(axes, [e.method for e in known])
+    axes.set_xlim(-1, 1)
+    label(axes, "Spearman's rho of use and F1-macro, 95 % interval (blue: without 0)")
+    return svg(made, "augmentation", "Effect of each augmentation method")

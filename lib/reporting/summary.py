@@ -1,0 +1,73 @@
+"""The agents side by side: summary.html, summary.md and summary.json."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from lib.files.documents import Document
+from lib.reporting.page import Section, Table, page
+from lib.reporting.report import interval
+from lib.search.documents import Judgement, StageC
+
+
+class Summary(Document):
+    """summary.json: what every agent's search found."""
+
+    KIND: ClassVar[str] = "summary"
+
+    agents: list[dict[str, Any]]
+
+
+def entry(result: StageC, test: Judgement) -> dict[str, Any]:
+    """Return an agent's line."""
+    chosen, strongest = test.models[0], max(test.models[2:], key=lambda model: model.f1_macro["value"])
+    versus = next(v for v in test.against if v.other == strongest.name)
+    return {
+        "agent": test.agent,
+        "backbone": test.chosen["backbone"],
+        "cross_validated": result.choice["f1_macro"],
+        "f1_macro": chosen.f1_macro,
+        "ece": chosen.ece,
+        "strongest_baseline": {"name": strongest.name, "f1_macro": strongest.f1_macro, "ece": strongest.ece},
+        "against_baseline": versus.f1_macro,
+        "gain_percent": versus.gain_percent,
+        "targets": test.targets,
+        "openings": len(test.openings),
+    }
+
+
+def table(agents: Sequence[dict[str, Any]]) -> Table:
+    """Return a row for each agent."""
+    rows = []
+    for each in agents:
+        cv, base = each["cross_validated"], each["strongest_baseline"]
+        rows.append(
+            [
+                each["agent"],
+                each["backbone"],
+                f"{cv['mean']:.3f} ± {cv['standard_error']:.3f}",
+                interval(each["f1_macro"]),
+                interval(each["ece"]),
+                f"{base['name']} {base['f1_macro']['value']:.3f}",
+                f"{each['against_baseline']['value']:+.3f}",
+                f"{each['against_baseline']['p']:.3f}",
+                " / ".join("met" if met else "not met" for met in each["targets"].values()),
+            ]
+        )
+    columns = ["agent", "backbone", "CV F1-macro", "test F1-macro", "test ECE", "strongest baseline"]
+    return Table([*columns, "difference", "p", "F1 and ECE targets"], rows)
+
+
+def html(agents: Sequence[dict[str, Any]]) -> str:
+    """Return the page; each agent's report is linked beside it."""
+    targets = "Targets: " + "; ".join(agents[0]["targets"]) + "."
+    note = "Test F1-macro and ECE with 95 % intervals by post; p by approximate randomisation. " + targets
+    return page(
+        "Summary",
+        [note],
+        [Section("All agents", "Whole reports: results/{agent}/report.html.", tables=[table(agents)])],
+    )
+
+
+def markdown(agents: Sequence[dict[str, Any]]) -> str:
+    """Return the table as Markdown."""
+    return f"# Summary\n\n{table(agents).markdown()}\n\nTargets: {'; '.join(agents[0]['targets'])}.\n"

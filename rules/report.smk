@@ -1,0 +1,53 @@
+"""What people look at: a report for each agent, and all agents side by side."""
+
+
+rule agent_report:
+    """Write one HTML file that needs nothing else."""
+    input:
+        "results/corpus/corpus.json",
+        "results/{agent}/stage_a_top50.json",
+        "results/{agent}/stage_b_pareto.json",
+        "results/{agent}/stage_c.json",
+        "results/{agent}/baseline.json",
+        "results/{agent}/test.json",
+    output:
+        report(
+            "results/{agent}/report.html",
+            caption="../workflow/report/agent.rst",
+            category="{agent}",
+        ),
+    log:
+        "results/{agent}/logs/report.log",
+    conda:
+        "../envs/environment.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=part("costs"),
+    shell:
+        "python -m lib report {wildcards.agent} --log {log}"
+
+
+rule summary:
+    """Put the agents side by side."""
+    input:
+        expand("results/{agent}/stage_c.json", agent=SETTINGS.config.agents),
+        expand("results/{agent}/test.json", agent=SETTINGS.config.agents),
+    output:
+        page=report(
+            "results/summary.html",
+            caption="../workflow/report/summary.rst",
+            category="summary",
+        ),
+        table="results/summary.md",
+        document="results/summary.json",
+    log:
+        "results/logs/summary.log",
+    conda:
+        "../envs/environment.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    shell:
+        "python -m lib summary --log {log}"
