@@ -1,6 +1,5 @@
 """What each command does: read its inputs, call the library, write its outputs."""
 
-import json
 import os
 import sys
 import time
@@ -13,7 +12,7 @@ from lib.errors import UserError, unknown_name
 from lib.files.atomic import write_json, write_text
 from lib.files.documents import Provenance, now, provenance
 from lib.files.reading import read_json
-from lib.settings.load import Settings, json_schema, load_settings, merge, read_settings, read_yaml, save_settings
+from lib.settings.load import Settings, json_schema, read_settings, resolved, save_settings
 
 if TYPE_CHECKING:
     from lib.augmentation.libraries import Resources
@@ -26,12 +25,7 @@ if TYPE_CHECKING:
 
 def settings(options: Namespace) -> None:
     """Check and resolve the configuration."""
-    raw: dict[str, Any] = {}
-    for file in options.config:
-        raw = merge(raw, read_yaml(file))
-    if options.json:
-        raw = merge(raw, json.loads(options.json))
-    save_settings(load_settings(raw, options.config), options.output)
+    save_settings(resolved(options.config, options.json), options.output)
 
 
 def schema(options: Namespace) -> None:

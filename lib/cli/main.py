@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from lib.errors import UserError
@@ -72,8 +73,7 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     sub = add("settings", commands.settings, "Check the configuration and write it resolved.", settings=False)
-    sub.add_argument("--config", type=Path, action="append", default=[], help="YAML file; later ones override")
-    sub.add_argument("--json", help="a merged configuration as JSON, in place of files")
+    _add_configuration(sub)
     sub.add_argument("--output", type=Path, default=Path("results/settings.json"))
     sub = add("schema", commands.schema, "Write the JSON schema of the configuration.", settings=False)
     sub.add_argument("--output", type=Path, default=Path("config/config.schema.json"))
@@ -126,14 +126,13 @@ def _add_stages(add: Callable[..., argparse.ArgumentParser]) -> None:
     add("report", commands.report, "Write an agent's report, one HTML file.", agent=True)
     add("summary", commands.summary, "Put all agents side by side: results/summary.html, .md, .json.")
     _add_predict(add)
+    _add_before(add)
     sub = add("status", commands.status, "Say where every study stands.")
     sub.add_argument("--watch", type=float, metavar="SECONDS", help="say it again and again")
 
 
 def _add_predict(add: Callable[..., argparse.ArgumentParser]) -> None:
-    from lib.cli.predict import predict
-
-    sub = add("predict", predict, "Use an agent's final model on posts.", settings=False)
+    sub = add("predict", _later("predict", "predict"), "Use an agent's final model on posts.", settings=False)
     sub.add_argument("--agent", required=True, help="whose model")
     asked = sub.add_mutually_exclusive_group(required=True)
     asked.add_argument("--post", help="a text; '-' reads it from standard input")
@@ -142,6 +141,32 @@ def _add_predict(add: Callable[..., argparse.ArgumentParser]) -> None:
     sub.add_argument("--criterion", action="append", default=[], help="ask for this one only; may be repeated")
     sub.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     sub.add_argument("--results", type=Path, default=Path("results"), help="folder of all results")
+
+
+def _add_before(add: Callable[..., argparse.ArgumentParser]) -> None:
+    sub = add("check", _later("before", "check"), "Look at all that a run needs, before it.", settings=False)
+    _add_configuration(sub)
+    sub.add_argument("--results", type=Path, default=Path("results"), help="folder of all results")
+    sub = add(
+        "estimate", _later("before", "estimate"), "Say what an agent's search will take on this machine.", agent=True
+    )
+    sub.add_argument("--seconds", type=float, default=60.0, help="of calibration")
+    sub = add("watch", _later("watch", "watch"), "Say what a running pipeline uses, and warn.")
+    sub.add_argument("--once", action="store_true", help="look once")
+
+
+def _later(module: str, name: str) -> Command:
+    """Return a command whose module is imported when it runs."""
+
+    def run(options: argparse.Namespace) -> None:
+        getattr(import_module(f"lib.cli.{module}"), name)(options)
+
+    return run
+
+
+def _add_configuration(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--config", type=Path, action="append", default=[], help="YAML file; later ones override")
+    sub.add_argument("--json", help="a configuration as JSON that overrides the files")
 
 
 def _silence_dependencies(*, offline: bool) -> None:

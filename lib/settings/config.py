@@ -181,6 +181,16 @@ class CostSettings(_Strict):
     currency: str = "EUR"
 
 
+class WatchSettings(_Strict):
+    """What `watch` warns of."""
+
+    gpu_percent: float = Field(default=90.0, ge=0, le=100, description="a GPU that is used less, while jobs run")
+    failure_percent: float = Field(default=5.0, ge=0, le=100, description="more failed trials than this")
+    disk_gb: float = Field(default=10.0, ge=0, description="less free disk than this")
+    memory_gb: float = Field(default=20.0, gt=0, description="jobs that use more memory than this")
+    seconds: float = Field(default=30.0, gt=0, description="between two looks")
+
+
 class Config(_Strict):
     """The whole configuration."""
 
@@ -210,6 +220,7 @@ class Config(_Strict):
     stage_c: StageCSettings
     baseline: BaselineSettings = BaselineSettings()
     costs: CostSettings = CostSettings()
+    watch: WatchSettings = WatchSettings()
 
     def earlier(self, agent: str) -> tuple[str, ...]:
         """Return the agents whose best configurations this one's Stage A tries early."""

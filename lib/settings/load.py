@@ -68,6 +68,14 @@ def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> S
     return Settings(config=config, backbones=used, words=words, space=settle(space))
 
 
+def resolved(files: Sequence[Path], overlay: str | None) -> Settings:
+    """Load a configuration from YAML files, later ones override, and a last one as JSON."""
+    raw: dict[str, Any] = {}
+    for file in files:
+        raw = merge(raw, read_yaml(file))
+    return load_settings(merge(raw, json.loads(overlay)) if overlay else raw, files)
+
+
 def save_settings(settings: Settings, path: str | Path) -> None:
     """Write settings as the JSON that `read_settings` reads."""
     write_json(path, {"kind": "settings", "schema_version": VERSION, **settings.model_dump(mode="json")})

@@ -1,0 +1,160 @@
+"""How long will it take? A minute's calibration of this machine, and arithmetic."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lib.files.hashing import derive_seed
+from lib.search.design import spread
+from lib.search.experiment import Experiment, Split
+from lib.search.pruning import rungs, unjudged
+from lib.settings.config import Config, StageASettings
+from lib.settings.hyperparameters import Hyperparameters
+from lib.training.engine import train
+from lib.training.lesson import Lesson, TrainingFailure
+from lib.training.memory import MicroBatches
+from lib.training.prediction import predict
+
+# Racing leaves so much of Stage B's trainings where a trial has several seeds (docs/performance.md).
+_RACING = 0.83
+# Of a calibration's training: examples, and configurations at the least.
+_EXAMPLES, _CONFIGURATIONS, _MOST = 160, 3, 60
+# Snakemake's own seconds for a job.
+_SNAKEMAKE = 1.5
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Of a mean configuration: seconds to begin a training, of an epoch (learnt and scored) and of the held-out part.
+
+    model_mb: of its weights. job: seconds until a job of the graph begins its work.
+    """
+
+    begin: float
+    development_epoch: float
+    fold_epoch: float
+    held_out: float
+    model_mb: float
+    job: float
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stage's trainings, their epochs in all, and hours of its jobs one after the other."""
+
+    stage: str
+    trainings: int
+    epochs: int
+    hours: float
+
+
+def calibrate(experiment: Experiment, seconds: float, job: float) -> Pace:
+    """Train a few configurations, spread over the space, on a few examples for about so many seconds."""
+    began = time.monotonic()
+    found: list[tuple[float, ...]] = []
+    seed = derive_seed(experiment.settings.config.seed, "calibration")
+    points = iter(spread(experiment.settings.space, _MOST, seed))
+    for params in points:
+        if len(found) >= _CONFIGURATIONS and time.monotonic() - began > seconds:
+            break
+        try:
+            found.append(_measure(experiment, {**params, "aug.enabled": False}))
+        except TrainingFailure:
+            continue  # a configuration that does not fit or diverges costs a search little
+    begin, development, fold, held_out, size = map(float, np.mean(found, axis=0))
+    return Pace(begin, development, fold, held_out, size, job)
+
+
+def _measure(experiment: Experiment, params: dict[str, Any]) -> tuple[float, float, float, float, float]:
+    hyper = Hyperparameters.of(params)
+    began = time.perf_counter()
+    model, features = experiment.model(hyper)
+    beginning = time.perf_counter() - began
+    split = experiment.development_split(0)
+    few = np.random.default_rng(0).permutation(split.train)[:_EXAMPLES]
+    lesson = Lesson(
+        experiment.agent, experiment.examples, features, hyper, np.sort(few), np.array([], dtype=np.int64)
+    )
+    # The first epoch also sizes batches and warms the device up: the second is what is measured.
+    for _ in range(2):
+        learnt = train(
+            model, lesson, experiment.device, epochs=2, patience=9, seed=0, memory=MicroBatches(None), until=1
+        )
+    tokens = int(features.lengths[features.windows(few)].sum())
+    learning = tokens / learnt.performance["tokens_per_second"]
+    began = time.perf_counter()
+    predict(model, lesson, few, experiment.device)
+    predicting = time.perf_counter() - began
+
+    def epoch(of: Split) -> float:
+        learnt, scored = (features.lengths[features.windows(part)].sum() / tokens for part in (of.train, of.stop))
+        return float(learnt * learning + scored * predicting)
+
+    fold = experiment.fold(0, experiment.settings.config.stage_c.folds)
+    assert fold.held_out is not None
+    held_out = features.lengths[features.windows(fold.held_out)].sum() / tokens * predicting
+    size = sum(p.numel() * p.element_size() for p in model.parameters()) / 2**20
+    return beginning, epoch(split), epoch(fold), float(held_out), size
+
+
+def parts(config: Config, pace: Pace) -> list[Part]:
+    """Return what each stage will take if no training is stopped early by patience: an upper bound in that."""
+    return list(_parts(config, pace))
+
+
+def _parts(config: Config, pace: Pace) -> Iterator[Part]:
+    a, b, c, base = config.stage_a, config.stage_b, config.stage_c, config.baseline
+
+    def part(stage: str, trainings: float, epochs: float, each: float, jobs: int, more: float = 0.0) -> Part:
+        seconds = trainings * (pace.begin + more) + epochs * each + jobs * (pace.job + _SNAKEMAKE)
+        return Part(stage, round(trainings), round(epochs), seconds / 3600)
+
+    trainings, epochs = stage_a_work(a)
+    yield part("Stage A", trainings, epochs, pace.development_epoch, config.workers + 1)
+    share = _RACING if b.racing and b.seeds > 1 else 1.0
+    seeds = b.trials * b.seeds * share
+    yield part("Stage B", seeds, seeds * b.epochs, pace.development_epoch, config.workers + 2)
+    folds = c.candidates * c.folds * c.repeats
+    yield part("Stage C", folds, folds * c.epochs, pace.fold_epoch, folds + 2, pace.held_out)
+    yield part("baseline", base.seeds, base.seeds * base.epochs, pace.development_epoch, 1)
+    whole = pace.fold_epoch * c.folds / (c.folds - 1)
+    models = min(c.ensemble, c.candidates) + 1
+    yield part("final model", models, (models - 1) * c.epochs + base.epochs, whole, 2)
+
+
+def stage_a_work(limits: StageASettings) -> tuple[float, float]:
+    """Return trainings and epochs of Stage A if at each rung one in `reduction` goes on, but for the first few."""
+    steps = rungs(limits.min_epochs, limits.epochs, limits.seeds, limits.reduction)
+    trials, trainings, epochs, done = float(limits.trials), float(limits.trials), 0.0, 0
+    for step in steps:
+        if step <= limits.epochs:
+            epochs += trials * (step - done)
+            done = step
+        else:
+            trainings += trials
+            epochs += trials * limits.epochs
+        free = min(trials, unjudged(limits.reduction))
+        trials = free + (trials - free) / limits.reduction
+    if limits.seeds > 1:  # the last rung was a seed's end
+        trainings += trials
+        epochs += trials * limits.epochs
+    else:
+        epochs += trials * (limits.epochs - done)
+    return trainings, epochs
+
+
+def disk_mb(config: Config, pace: Pace, backbones: Sequence[str], backbones_mb: float) -> dict[str, float]:
+    """Return MB by what needs them, for one agent."""
+    c = config.stage_c
+    models = min(c.ensemble, c.candidates) + 2
+    trainings = stage_a_work(config.stage_a)[0] + config.stage_b.trials * config.stage_b.seeds
+    return {
+        "backbones": backbones_mb,
+        # Weights, two moments of the optimizer and perhaps an average, of each training that runs.
+        "checkpoints of running trainings": 4 * pace.model_mb * config.workers * config.trials_per_gpu,
+        "refitted models": models * (pace.model_mb + backbones_mb / max(1, len(backbones))),
+        "finished trainings and studies": 0.02 * (trainings + c.candidates * c.folds * c.repeats * 3),
+    }
