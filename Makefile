@@ -1,6 +1,7 @@
 # The few commands a person types. AGENT and CORES may be given: make stage-a AGENT=criteria CORES=16
 
 AGENT ?= criteria
+STAGE ?= a
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 PYTHON ?= python3
 SNAKEMAKE = . .venv/bin/activate && snakemake --cores $(CORES) --resources gpu=1
@@ -8,7 +9,7 @@ SUPERMAX = $(SNAKEMAKE) --configfile config/supermax.yaml
 PINS = envs/constraints.txt
 BENCH = . .venv/bin/activate && PYTHONPATH=.:tests python tests/benchmarks
 
-.PHONY: run test compatibility test-transformers5 check dag report bench-corpus bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search test-faults test-slurm all stage-a stage-b stage-c supermax-all schema install help
+.PHONY: run test compatibility test-transformers5 check dag report bench-corpus bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search test-faults test-slurm all stage-a stage-b stage-c supermax-all mlflow dashboard schema install help
 
 run: .venv/installed  ## the embedded default, to results/criteria/stage_c.json
 	$(SNAKEMAKE) results/$(AGENT)/stage_c.json
@@ -60,6 +61,12 @@ stage-c: .venv/installed  ## production: up to Stage C of AGENT
 
 supermax-all: .venv/installed  ## production: every agent
 	$(SUPERMAX) -- all
+
+mlflow: .venv/installed  ## open MLflow on results/mlflow.db
+	. .venv/bin/activate && MLFLOW_DISABLE_TELEMETRY=true mlflow ui --backend-store-uri sqlite:///results/mlflow.db
+
+dashboard: .venv/installed  ## open optuna-dashboard on a study of AGENT (STAGE=a or b)
+	. .venv/bin/activate && optuna-dashboard results/$(AGENT)/studies/$(AGENT)-stage_$(STAGE).journal
 
 bench-corpus: .venv/installed  ## the generated corpus: a bag of words against MiniLM
 	$(BENCH)/generated_corpus.py

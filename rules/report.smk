@@ -1,4 +1,4 @@
-"""What people look at: a report for each agent, and all agents side by side."""
+"""What people look at: a report for each agent, all agents side by side, and MLflow."""
 
 
 rule agent_report:
@@ -27,6 +27,26 @@ rule agent_report:
         settings=part("costs"),
     shell:
         "python -m lib report {wildcards.agent} --log {log}"
+
+
+rule tracking:
+    """Tell MLflow what it does not know yet; a server that is away is told by 'python -m lib sync' later."""
+    input:
+        "results/{agent}/report.html",
+        "results/{agent}/model",
+    output:
+        "results/{agent}/tracking.json",
+    log:
+        "results/{agent}/logs/tracking.log",
+    conda:
+        "../envs/environment.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=part("tracking"),
+    shell:
+        "python -m lib sync --agent {wildcards.agent} --tolerant --output {output} --log {log}"
 
 
 rule summary:

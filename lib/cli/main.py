@@ -151,6 +151,11 @@ def _add_before(add: Callable[..., argparse.ArgumentParser]) -> None:
         "estimate", _later("before", "estimate"), "Say what an agent's search will take on this machine.", agent=True
     )
     sub.add_argument("--seconds", type=float, default=60.0, help="of calibration")
+    sub = add("sync", _later("sync", "sync"), "Upload to MLflow what it does not know yet.")
+    sub.add_argument("--agent", action="append", default=[], help="only this one; may be repeated")
+    sub.add_argument("--watch", type=float, metavar="SECONDS", help="again and again, beside a running search")
+    sub.add_argument("--tolerant", action="store_true", help="a server that is away is said, and is no failure")
+    sub.add_argument("--output", type=Path, help="file that says what was uploaded")
     sub = add("watch", _later("watch", "watch"), "Say what a running pipeline uses, and warn.")
     sub.add_argument("--once", action="store_true", help="look once")
 
@@ -172,6 +177,8 @@ def _add_configuration(sub: argparse.ArgumentParser) -> None:
 def _silence_dependencies(*, offline: bool) -> None:
     """No telemetry, no progress bars, and no network but where a backbone or a lexicon is fetched."""
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["DO_NOT_TRACK"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"
     if offline:

@@ -181,6 +181,14 @@ class CostSettings(_Strict):
     currency: str = "EUR"
 
 
+class TrackingSettings(_Strict):
+    """MLflow."""
+
+    uri: str | None = Field(
+        default="sqlite:///results/mlflow.db", description="tracking server or database; null: nothing is tracked"
+    )
+
+
 class WatchSettings(_Strict):
     """What `watch` warns of."""
 
@@ -221,6 +229,7 @@ class Config(_Strict):
     baseline: BaselineSettings = BaselineSettings()
     costs: CostSettings = CostSettings()
     watch: WatchSettings = WatchSettings()
+    tracking: TrackingSettings = TrackingSettings()
 
     def earlier(self, agent: str) -> tuple[str, ...]:
         """Return the agents whose best configurations this one's Stage A tries early."""

@@ -1,0 +1,174 @@
+"""What MLflow is told, read from the results folder: a run for each trial, fold and final model of an agent.
+
+The results folder is the buffer: nothing is lost while a server is away, and whatever was told before is told by its
+key, so that a second time changes nothing.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from lib.errors import UserError
+from lib.files.documents import Provenance
+from lib.search.documents import FoldResult, Judgement, StageA, StageB, StageC
+from lib.search.experiment import Run
+from lib.search.results import place
+from lib.search.study import OVER, known
+from lib.settings.load import Settings
+
+Point = tuple[str, float, int]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run of MLflow. key: names it for good. points: (metric, value, step). start, end: ms since 1970, if known."""
+
+    key: str
+    name: str
+    failed: bool = False
+    params: Mapping[str, Any] = field(default_factory=dict)
+    points: list[Point] = field(default_factory=list)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """A stage of an agent: an experiment of MLflow, a parent run, its children, and files."""
+
+    experiment: str
+    parent: Record
+    children: list[Record]
+    files: list[Path]
+
+
+def groups(settings: Settings, results: Path, agent: str) -> Iterator[Group]:
+    """Yield what there is by now of an agent's stages, in order."""
+    runs = {path.stem: path for path in (results / agent / "runs").glob("*.json")}
+    for stage, kind, file in (("stage_a", StageA, "stage_a_top50"), ("stage_b", StageB, "stage_b_pareto")):
+        yield from _search(settings, results, agent, stage, kind, file, runs)
+    folder = results / agent
+    if (path := folder / "stage_c.json").exists():
+        yield _folds(folder, StageC.read(path), agent)
+    if (path := folder / "test.json").exists():
+        yield _final(folder, Judgement.read(path), agent)
+
+
+def _search(
+    settings: Settings,
+    results: Path,
+    agent: str,
+    stage: str,
+    kind: type[StageA] | type[StageB],
+    file: str,
+    runs: Mapping[str, Path],
+) -> Iterator[Group]:
+    trials = [t for t in known(place(settings, results, agent, stage)) or [] if t.state in OVER]
+    if not trials:
+        return
+    path = results / agent / f"{file}.json"
+    made = kind.read(path).provenance if path.exists() else None
+    # A study that was begun anew has other trials under the same numbers.
+    begun = min(t.datetime_start for t in trials if t.datetime_start is not None).isoformat()
+    head = f"{agent}/{stage}/{begun}"
+    limits = getattr(settings.config, stage)
+    done = [t for t in trials if t.state == TrialState.COMPLETE]
+    best = [("best_f1_macro", max(float(t.values[0]) for t in done), len(trials))] if done else []
+    counts: list[Point] = [("trials", float(len(trials)), len(trials)), *best]
+    yield Group(
+        experiment=f"{agent}/{stage}",
+        parent=Record(head, f"study {begun}", params=limits.model_dump(), points=counts, tags=_tags(made)),
+        children=[_trial(f"{head}/{t.number}", t, runs) for t in trials],
+        files=[p for p in (path, results / agent / f"{stage}.svg") if p.exists()],
+    )
+
+
+def _trial(key: str, trial: FrozenTrial, runs: Mapping[str, Path]) -> Record:
+    points: list[Point] = []
+    augmented: dict[str, int] = {}
+    seeds = trial.user_attrs.get("seeds", [])
+    for seed in seeds:
+        points += [(name, seed[name], seed["seed"]) for name in ("f1_macro", "ece")]
+        if (path := runs.get(seed["key"])) is not None:
+            run = Run.read(path)
+            points += _epochs(run.history, f"seed{seed['seed']}/")
+            points += [(f"perf/{name}", value, seed["seed"]) for name, value in run.performance.items()]
+            for method, n in run.augmented.items():
+                augmented[method] = augmented.get(method, 0) + n
+    if not seeds or not seeds[0]["key"]:  # pruned in its first seed: no run was kept
+        points += [("seed0/f1_macro", value, epoch) for epoch, value in trial.intermediate_values.items()]
+    points += [(f"augmented/{method}", float(n), 0) for method, n in augmented.items()]
+    tags = {"state": trial.state.name, "number": str(trial.number)}
+    tags |= {"reason": str(trial.user_attrs["reason"])} if "reason" in trial.user_attrs else {}
+    begun, ended = trial.datetime_start, trial.datetime_complete
+    return Record(
+        key,
+        f"trial {trial.number}",
+        failed=trial.state == TrialState.FAIL,
+        params=trial.params,
+        points=points,
+        tags=tags,
+        start=None if begun is None else int(begun.timestamp() * 1000),
+        end=None if ended is None else int(ended.timestamp() * 1000),
+    )
+
+
+def _epochs(history: list[dict[str, float]], prefix: str = "") -> list[Point]:
+    return [
+        (f"{prefix}{name}", value, int(epoch["epoch"]))
+        for epoch in history
+        for name, value in epoch.items()
+        if name != "epoch"
+    ]
+
+
+def _folds(folder: Path, result: StageC, agent: str) -> Group:
+    head = f"{agent}/stage_c/{result.provenance.finished}"
+    children = []
+    for path in sorted((folder / "stage_c").glob("[0-9]*-[0-9]*.json")):
+        fold = FoldResult.read(path)
+        points: list[Point] = [
+            (n, fold.scores[n], fold.fold) for n in ("f1_macro", "ece", "accuracy") if n in fold.scores
+        ]
+        points += [(f"perf/{name}", float(value), fold.fold) for name, value in fold.performance.items()]
+        tags = {"candidate": str(fold.candidate), "fold": fold.split}
+        name = f"candidate {fold.candidate}, {fold.split}"
+        children.append(Record(f"{head}/{path.stem}", name, params=fold.params, points=points, tags=tags))
+    choice = result.choice
+    points = [(name, choice[name]["mean"], 0) for name in ("f1_macro", "ece")]
+    parent = Record(head, "cross-validation", params=choice["params"], points=points, tags=_tags(result.provenance))
+    files = [path for path in (folder / "stage_c.json", folder / "stage_c.svg") if path.exists()]
+    return Group(f"{agent}/stage_c", parent, children, files)
+
+
+def _final(folder: Path, test: Judgement, agent: str) -> Group:
+    chosen = test.models[0]
+    points: list[Point] = [("test/f1_macro", chosen.f1_macro["value"], 0), ("test/ece", chosen.ece["value"], 0)]
+    points += [(f"test/{m.name.replace(' + ', ' and ')}/f1_macro", m.f1_macro["value"], 0) for m in test.models[1:]]
+    parent = Record(
+        f"{agent}/final/{test.provenance.finished}",
+        "final model",
+        params=test.chosen,
+        points=points,
+        tags=_tags(test.provenance) | {"openings": str(len(test.openings))},
+    )
+    names = ("test.json", "baseline.json", "report.html")
+    return Group(f"{agent}/final", parent, [], [p for n in names if (p := folder / n).exists()])
+
+
+def _tags(made: Provenance | None) -> dict[str, str]:
+    if made is None:
+        return {}
+    fields = ("config_hash", "corpus_hash", "code_version", "seed", "device", "started", "finished")
+    return {f"provenance.{name}": str(getattr(made, name)) for name in fields}
+
+
+def check_agents(settings: Settings, agents: list[str]) -> None:
+    """Raise UserError if an agent is none of the configuration's."""
+    for agent in agents:
+        if agent not in settings.config.agents:
+            raise UserError(f"agent '{agent}' is none of the configuration's: {', '.join(settings.config.agents)}")
