@@ -1,5 +1,6 @@
 """Shared fixtures: a small generated corpus, settings at a tiny budget, and one run through all commands."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -13,7 +14,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 from checkouts import ROOT
 
 from lib.cli.main import main
-from lib.settings.load import Settings, load_settings, merge, read_yaml
+from lib.settings.config import Config
+from lib.settings.load import Settings, load_settings, merge, read_settings, read_yaml, save_settings
 
 # Machines are slow at times; a test that times itself fails for no reason.
 hypothesis.settings.register_profile(
@@ -135,3 +137,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         width = max(len(what) for what, _ in FAULTS)
         for what, ended in FAULTS:
             terminalreporter.write_line(f"{what:{width}s}  {ended}")
+
+
+def settings_with(**more: object) -> None:
+    """Change keys of the configuration in results/settings.json of the working directory."""
+    settings = read_settings("results/settings.json")
+    config = merge(settings.config.model_dump(mode="json"), more)
+    changed = settings.model_copy(update={"config": Config.model_validate_json(json.dumps(config))})
+    save_settings(changed, "results/settings.json")

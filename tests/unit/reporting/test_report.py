@@ -10,6 +10,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
+from conftest import settings_with
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
 
@@ -27,9 +28,7 @@ def reported(copy_of_finished: Path) -> str:
     folder = Path("results/criteria/benchmarks/stage_a")
     folder.mkdir(parents=True)
     (folder / "worker-0.tsv").write_text("s\th:m:s\tmax_rss\n3600\t1:00:00\t812.3\n")
-    settings = json.loads(Path("results/settings.json").read_text())
-    settings["config"]["agents"] = ["criteria"]
-    Path("results/settings.json").write_text(json.dumps(settings))
+    settings_with(agents=["criteria"])
     assert main(["report", "criteria"]) == 0 and main(["summary"]) == 0
     return Path("results/criteria/report.html").read_text()
 
