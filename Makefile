@@ -9,7 +9,7 @@ SUPERMAX = $(SNAKEMAKE) --configfile config/supermax.yaml
 PINS = envs/constraints.txt
 BENCH = . .venv/bin/activate && PYTHONPATH=.:tests python tests/benchmarks
 
-.PHONY: run test compatibility test-transformers5 check dag report bench-corpus bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search test-faults test-slurm all stage-a stage-b stage-c supermax-all mlflow dashboard schema install help
+.PHONY: run test compatibility test-transformers5 check dag report bench-corpus bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search test-faults test-slurm all stage-a stage-b stage-c supermax-all mlflow dashboard validate-supermax check-run estimate reproduce archive schema install help
 
 run: .venv/installed  ## the embedded default, to results/criteria/stage_c.json
 	$(SNAKEMAKE) results/$(AGENT)/stage_c.json
@@ -67,6 +67,22 @@ mlflow: .venv/installed  ## open MLflow on results/mlflow.db
 
 dashboard: .venv/installed  ## open optuna-dashboard on a study of AGENT (STAGE=a or b)
 	. .venv/bin/activate && optuna-dashboard results/$(AGENT)/studies/$(AGENT)-stage_$(STAGE).journal
+
+validate-supermax: .venv/installed  ## production from end to end on a tenth of the data: ten trials a stage (MORE='--config …')
+	$(SUPERMAX) config/validate.yaml $(MORE) -- all
+
+check-run: .venv/installed  ## is all there that a run needs? (CONFIG=config/supermax.yaml)
+	. .venv/bin/activate && python -m lib check --config config/config.yaml $(if $(CONFIG),--config $(CONFIG))
+
+estimate: .venv/installed  ## what AGENT's search will take on this machine (CONFIG=config/supermax.yaml)
+	$(SNAKEMAKE) $(if $(CONFIG),--configfile $(CONFIG)) -- prepared
+	. .venv/bin/activate && python -m lib estimate $(AGENT)
+
+reproduce: .venv/installed  ## make a chosen trial again and compare (STUDY=results/criteria/provenance.json)
+	. .venv/bin/activate && python -m lib reproduce $(STUDY)
+
+archive: .venv/installed  ## results.tar.gz: results, configuration, versions, hashes; no texts
+	. .venv/bin/activate && python -m lib archive
 
 bench-corpus: .venv/installed  ## the generated corpus: a bag of words against MiniLM
 	$(BENCH)/generated_corpus.py

@@ -56,3 +56,22 @@ rule final:
         settings=training("tfidf", "stage_c", "baseline"),
     shell:
         "python -m lib final {wildcards.agent} --log {log}"
+
+
+rule provenance:
+    """Write all that is needed to make the chosen trial again, with the hashes of the results."""
+    input:
+        "results/{agent}/stage_b_pareto.json",
+        "results/{agent}/stage_c.json",
+        "results/{agent}/test.json",
+    output:
+        "results/{agent}/provenance.json",
+    log:
+        "results/{agent}/logs/provenance.log",
+    conda:
+        "../envs/environment.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    shell:
+        "python -m lib provenance {wildcards.agent} --log {log}"

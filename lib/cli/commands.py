@@ -45,12 +45,14 @@ def generate_corpus(options: Namespace) -> None:
 def corpus(options: Namespace) -> None:
     """Check a corpus and write its tables, splits, manifest, report and picture."""
     from lib.corpus import report
-    from lib.corpus.reading import read_corpus
+    from lib.corpus.reading import read_corpus, sample
     from lib.corpus.store import CorpusManifest, part_of_posts, save_tables
+    from lib.files.hashing import derive_seed
     from lib.reporting import plots
 
     started, config = now(), read_settings(options.settings)
-    read = read_corpus(config.config.corpus, options.input)
+    settings, seed = config.config.corpus, derive_seed(config.config.seed, "share of the corpus")
+    read = sample(read_corpus(settings, options.input), settings.share, seed)
     parts = part_of_posts(read, config.config.corpus.test_fraction, config.config.seed)
     folder: Path = options.results / "corpus"
     generated = config.config.corpus.dir is None

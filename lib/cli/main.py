@@ -127,6 +127,7 @@ def _add_stages(add: Callable[..., argparse.ArgumentParser]) -> None:
     add("summary", commands.summary, "Put all agents side by side: results/summary.html, .md, .json.")
     _add_predict(add)
     _add_before(add)
+    _add_afterwards(add)
     sub = add("status", commands.status, "Say where every study stands.")
     sub.add_argument("--watch", type=float, metavar="SECONDS", help="say it again and again")
 
@@ -167,6 +168,16 @@ def _later(module: str, name: str) -> Command:
         getattr(import_module(f"lib.cli.{module}"), name)(options)
 
     return run
+
+
+def _add_afterwards(add: Callable[..., argparse.ArgumentParser]) -> None:
+    text = "Write all that is needed to make an agent's chosen trial again."
+    add("provenance", _later("afterwards", "provenance"), text, agent=True)
+    text = "Make a chosen trial again from its provenance.json alone, and compare."
+    sub = add("reproduce", _later("afterwards", "reproduce"), text, settings=False)
+    sub.add_argument("study", type=Path, help="results/{agent}/provenance.json")
+    sub = add("archive", _later("afterwards", "archive"), "Put all results into one tar, without texts.")
+    sub.add_argument("--output", type=Path, default=Path("results.tar.gz"))
 
 
 def _add_configuration(sub: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lib.corpus.locate import locate
@@ -41,6 +42,16 @@ class Corpus:
                 self.criteria,
             ]
         )
+
+
+def sample(corpus: Corpus, share: float, seed: int) -> Corpus:
+    """Return a share of the posts, drawn by `seed`, with their annotations."""
+    if share == 1.0:
+        return corpus
+    drawn = np.random.default_rng(seed).permutation(len(corpus.posts))[: max(1, round(share * len(corpus.posts)))]
+    posts = corpus.posts.iloc[np.sort(drawn)].reset_index(drop=True)
+    rows = corpus.annotations[corpus.annotations["post_id"].isin(posts["post_id"])].reset_index(drop=True)
+    return Corpus(posts, rows, corpus.criteria, corpus.oddities)
 
 
 @dataclass

@@ -70,13 +70,18 @@ def code_version() -> str:
     return f"{package}+{described.stdout.strip()}"
 
 
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that results depend on."""
+    return {name: version(name) for name in PACKAGES}
+
+
 def provenance(*, config_hash: str, corpus_hash: str, seed: int, device: str, started: str) -> Provenance:
     """Build the provenance of a document that is finished now."""
     return Provenance(
         config_hash=config_hash,
         corpus_hash=corpus_hash,
         code_version=code_version(),
-        packages={name: version(name) for name in PACKAGES},
+        packages=versions(),
         seed=seed,
         device=device,
         started=started,

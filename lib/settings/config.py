@@ -42,6 +42,7 @@ class CorpusSettings(_Strict):
     tolerate: tuple[Tolerable, ...] = Field(
         default=(), description="problems that drop a row and are counted in the report instead of refused"
     )
+    share: float = Field(default=1.0, gt=0.0, le=1.0, description="of the posts that are read, to try things out")
     test_fraction: Fraction = Field(default=0.15, description="share of the posts in the test set")
     unannotated: float = Field(
         default=0.5,
