@@ -11,8 +11,8 @@ BENCH = . .venv/bin/activate && PYTHONPATH=.:tests python tests/benchmarks
 
 .PHONY: run test compatibility test-transformers5 check dag report bench-corpus bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search test-faults test-slurm all stage-a stage-b stage-c supermax-all mlflow dashboard validate-supermax check-run estimate reproduce archive schema install help
 
-run: .venv/installed  ## the embedded default, to results/criteria/stage_c.json
-	$(SNAKEMAKE) results/$(AGENT)/stage_c.json
+run: .venv/installed  ## the embedded default, to results/criteria/report.html
+	$(SNAKEMAKE) -- results/$(AGENT)/report.html
 
 test: .venv/installed  ## all tests, with coverage
 	. .venv/bin/activate && pytest -n 2 -m "not long" --durations=15 --cov --cov-report=term-missing

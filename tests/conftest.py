@@ -105,6 +105,7 @@ def agent_commands(agent: str) -> list[str]:
         f"stage-c {agent}",
         f"baseline {agent}",
         f"final {agent}",
+        f"provenance {agent}",
     ]
 
 

@@ -46,6 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def entry() -> None:
+    """Run as `clinical-search`, the same as `python -m lib`."""
+    sys.exit(main())
+
+
 def _bug() -> int:
     logging.getLogger("lib").exception("bug")
     traceback.print_exc()
@@ -74,9 +79,9 @@ def parser() -> argparse.ArgumentParser:
 
     sub = add("settings", commands.settings, "Check the configuration and write it resolved.", settings=False)
     _add_configuration(sub)
-    sub.add_argument("--output", type=Path, default=Path("results/settings.json"))
+    sub.add_argument("--output", type=Path, default=Path("results/settings.json"), help="file")
     sub = add("schema", commands.schema, "Write the JSON schema of the configuration.", settings=False)
-    sub.add_argument("--output", type=Path, default=Path("config/config.schema.json"))
+    sub.add_argument("--output", type=Path, default=Path("config/config.schema.json"), help="file")
     sub = add("generate-corpus", commands.generate_corpus, "Write a generated corpus in ReDSM5's format.")
     sub.add_argument("--output", type=Path, required=True, help="folder")
     sub = add("corpus", commands.corpus, "Read, check, split and describe the corpus.")
@@ -89,10 +94,10 @@ def parser() -> argparse.ArgumentParser:
     )
     add("lexicon", commands.lexicon, "Bring lexical data for augmentation into results/lexicon.")
     sub = add("augmentation-bank", commands.augmentation_bank, "Augment an agent's texts by all methods.", agent=True)
-    sub.add_argument("--processes", type=int, default=1)
+    sub.add_argument("--processes", type=int, default=1, help="that augment side by side")
     sub = add("augment", commands.augment, "Show what an augmentation method does to a text; without one, list them.")
     sub.add_argument("--method", help="name of the method; none: list them")
-    sub.add_argument("--text")
+    sub.add_argument("--text", help="to be augmented")
     sub.add_argument("--strength", type=float, default=0.3, help="share of the words that may be altered")
     sub.add_argument("--variants", type=int, default=3, help="how many to show")
     sub.add_argument("--agent", help="whose TF-IDF cache is read")
@@ -117,8 +122,8 @@ def _add_stages(add: Callable[..., argparse.ArgumentParser]) -> None:
     add("stage-b", commands.stage_b, "Stage B: rank the trials of its study.", agent=True)
     add("stage-c-candidates", commands.stage_c_candidates, "Choose the candidates of Stage C.", agent=True)
     sub = add("stage-c-fold", commands.stage_c_fold, "Cross-validate one candidate on one fold.", agent=True)
-    sub.add_argument("--candidate", type=int, required=True)
-    sub.add_argument("--fold", type=int, required=True)
+    sub.add_argument("--candidate", type=int, required=True, help="number in candidates.json")
+    sub.add_argument("--fold", type=int, required=True, help="number, from 0; repeats count on")
     add("stage-c-baseline", commands.stage_c_baseline, "Score the baseline on the folds.", agent=True)
     add("stage-c", commands.stage_c, "Stage C: rank the candidates and choose.", agent=True)
     add("baseline", commands.baseline, "Score what a search must beat on the development splits.", agent=True)
@@ -128,6 +133,9 @@ def _add_stages(add: Callable[..., argparse.ArgumentParser]) -> None:
     _add_predict(add)
     _add_before(add)
     _add_afterwards(add)
+    text = "Print the completion of the command clinical-search for a shell."
+    sub = add("completion", _completion, text, settings=False)
+    sub.add_argument("shell", choices=["bash", "zsh", "tcsh"], help="its name")
     sub = add("status", commands.status, "Say where every study stands.")
     sub.add_argument("--watch", type=float, metavar="SECONDS", help="say it again and again")
 
@@ -140,7 +148,7 @@ def _add_predict(add: Callable[..., argparse.ArgumentParser]) -> None:
     asked.add_argument("--csv", type=Path, help="file with the columns post_id and text")
     sub.add_argument("--output", type=Path, help="CSV file for all predictions; needed with --csv")
     sub.add_argument("--criterion", action="append", default=[], help="ask for this one only; may be repeated")
-    sub.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    sub.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to predict")
     sub.add_argument("--results", type=Path, default=Path("results"), help="folder of all results")
 
 
@@ -161,6 +169,14 @@ def _add_before(add: Callable[..., argparse.ArgumentParser]) -> None:
     sub.add_argument("--once", action="store_true", help="look once")
 
 
+def _completion(options: argparse.Namespace) -> None:
+    import shtab
+
+    commands = parser()
+    commands.prog = "clinical-search"
+    print(shtab.complete(commands, shell=options.shell))
+
+
 def _later(module: str, name: str) -> Command:
     """Return a command whose module is imported when it runs."""
 
@@ -177,7 +193,7 @@ def _add_afterwards(add: Callable[..., argparse.ArgumentParser]) -> None:
     sub = add("reproduce", _later("afterwards", "reproduce"), text, settings=False)
     sub.add_argument("study", type=Path, help="results/{agent}/provenance.json")
     sub = add("archive", _later("afterwards", "archive"), "Put all results into one tar, without texts.")
-    sub.add_argument("--output", type=Path, default=Path("results.tar.gz"))
+    sub.add_argument("--output", type=Path, default=Path("results.tar.gz"), help="file")
 
 
 def _add_configuration(sub: argparse.ArgumentParser) -> None:
