@@ -74,9 +74,21 @@ def test_the_whole_graph_survives_kill_9_in_stages_a_and_c_and_a_rerun_does_noth
         refused = snakemake(checkout, "--forcerun", "stage_c", "--", TARGET)
     assert "this results folder is in use by process" in refused.stderr
 
-    report = snakemake(checkout, "--report", "report.html", "--", TARGET)
+    # To the end: final model, test, reports, MLflow, and Snakemake's own report with all of it.
+    everything = ["--resources", "gpu=1", "--config", "agents=[criteria]", "--", "all"]
+    whole = snakemake(checkout, *everything)
+    assert whole.returncode == 0, whole.stderr
+    made = ("model/model.safetensors", "test.json", "report.html", "provenance.json", "tracking.json")
+    assert all((results / name).exists() for name in made)
+    assert (checkout / "results/summary.html").exists() and (checkout / "results/mlflow.db").exists()
+    assert len((results / "test_openings.jsonl").read_text().splitlines()) == 1
+    assert "Nothing to be done" in "".join((again := snakemake(checkout, *everything)).stdout + again.stderr)
+    others = [p for p in (checkout / "results").rglob("*") if p.is_file() and p.stat().st_mode & 0o077]
+    assert not others, "nobody else may read results"
+    report = snakemake(checkout, "--report", "report.html", "--config", "agents=[criteria]", "--", "all")
     assert report.returncode == 0, report.stderr
-    assert (checkout / "report.html").stat().st_size > 10_000
+    page = (checkout / "report.html").read_text()
+    assert len(page) > 10_000 and "results/criteria/report.html" in page and "results/summary.html" in page
 
 
 def test_a_search_that_augments_makes_its_bank_first_and_tells_each_methods_effect(checkout: Path) -> None:
