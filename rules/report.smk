@@ -38,6 +38,7 @@ rule tracking:
         "results/{agent}/tracking.json",
     log:
         "results/{agent}/logs/tracking.log",
+    localrule: True
     conda:
         "../envs/environment.yaml"
     resources:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lib.errors import UserError
 from lib.files.atomic import write_json
+from lib.files.locks import waiting_for
 from lib.settings.load import Settings, read_settings
 
 
@@ -43,12 +44,15 @@ def _upload(settings: Settings, results: Path, agents: list[str]) -> dict[str, i
     from lib.tracking.uploading import Tracker
 
     assert settings.config.tracking.uri is not None
-    tracker, told = Tracker(settings.config.tracking.uri, results), {}
-    for agent in agents:
-        for group in groups(settings, results, agent):
-            told[group.experiment] = tracker.tell(group)
-            if group.experiment.endswith("/final") and (folder := results / agent / "model").exists():
-                tracker.register(folder, agent, group.parent.key)
+    told = {}
+    # One upload at a time: another would tell the same a second time, and SQLite has one writer.
+    with waiting_for(results / ".tracking.lock"):
+        tracker = Tracker(settings.config.tracking.uri, results)
+        for agent in agents:
+            for group in groups(settings, results, agent):
+                told[group.experiment] = tracker.tell(group)
+                if group.experiment.endswith("/final") and (folder := results / agent / "model").exists():
+                    tracker.register(folder, agent, group.parent.key)
     new = sum(told.values())
     print(f"{settings.config.tracking.uri}: {new} new runs in {len(told)} experiments", file=sys.stderr, flush=True)
     return told

@@ -6,6 +6,7 @@ own Kubernetes executor copies declared files to and fro; studies, runs and lock
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,11 +26,14 @@ def manifest(options: argparse.Namespace) -> dict[str, Any]:
         "image": options.image,
         "command": ["bash", str(Path(options.script).resolve())],
         "workingDir": str(folder),
+        "env": [{"name": "HOME", "value": "/tmp"}],  # that user has none in the image
         "resources": {"limits": limits},
         "volumeMounts": [{"name": "shared", "mountPath": options.mount}],
     }
     pod = {
         "restartPolicy": "Never",
+        # Results may be read by their owner only: pods write as who submits them.
+        "securityContext": {"runAsUser": os.getuid(), "runAsGroup": os.getgid()},
         "containers": [container],
         "volumes": [{"name": "shared", "persistentVolumeClaim": {"claimName": options.claim}}],
     }
