@@ -14,6 +14,7 @@ from checkouts import ROOT, copy_repository
 from conftest import TINY
 
 from lib.cli.main import parser
+from lib.settings.load import resolved
 
 pytestmark = pytest.mark.workflow
 PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
@@ -81,6 +82,17 @@ def test_a_command_of_the_documentation_runs(command: str, checkout: Path) -> No
         command = command.split(" --watch", maxsplit=1)[0]
     done = run(checkout, runnable(command))
     assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+
+
+def test_validation_is_production_on_a_tenth_of_the_posts(checkout: Path, monkeypatch) -> None:
+    done = run(checkout, "snakemake -n --configfile config/supermax.yaml config/validate.yaml -- all")
+    assert done.returncode == 0, done.stderr
+    files = [ROOT / "config" / f"{name}.yaml" for name in ("config", "supermax", "validate")]
+    monkeypatch.chdir(checkout)
+    found = resolved(files, None)
+    assert found.space == resolved(files[:2], None).space, "the same space, another budget"
+    assert found.config.corpus.share == 0.1
+    assert found.config.stage_a.trials == found.config.stage_b.trials == 10
 
 
 def test_every_command_has_help_and_every_argument_is_explained() -> None:
