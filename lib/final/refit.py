@@ -16,7 +16,6 @@ from lib.search.documents import FoldResult
 from lib.search.experiment import Experiment
 from lib.settings.hyperparameters import Hyperparameters
 
-
 _ENOUGH = 0.9
 
 
@@ -33,10 +32,10 @@ class Recipe:
 def recipe_of_folds(experiment: Experiment, folds: Sequence[FoldResult]) -> Recipe:
     """Return how to train a candidate with nothing held back, from its folds.
 
-    As many epochs as nine in ten folds needed for their best: without a stop part an epoch too few costs more than one
-    too many, at the falling rate of its schedule's end (docs/performance.md). The `calibrated` null policy's temperature is fitted
-    on the held-out answers of all folds together: on every development post, by models that had not seen it (as
-    scikit-learn's CalibratedClassifierCV with ensemble=False does).
+    As many epochs as nine in ten folds needed for their best: without a stop part an epoch too few costs more than
+    one too many, at the falling rate of its schedule's end (docs/performance.md). The `calibrated` null policy's
+    temperature is fitted on the held-out answers of all folds together: on every development post, by models that had
+    not seen it (as scikit-learn's CalibratedClassifierCV with ensemble=False does).
     """
     agent, hyper = experiment.agent, Hyperparameters.of(folds[0].params)
     position = {name: i for i, name in enumerate(experiment.examples.ids)}

@@ -24,7 +24,8 @@ def test_it_compares_the_chosen_with_the_average_and_three_baselines(copy_of_fin
     assert test.sizes == {"posts": len(held), "examples": len(rows), "positives": int(rows["status"].sum())}
     assert test.truth == (rows["status"] == 1).tolist()
     for model in test.models:
-        assert model.f1_macro["low"] <= model.f1_macro["value"] <= model.f1_macro["high"]
+        for score in (model.f1_macro, model.ece):
+            assert 0 <= score["low"] <= score["value"] <= score["high"] <= 1
         assert model.f1_macro["value"] == pytest.approx(model.scores["f1_macro"])
         assert model.ece["value"] == pytest.approx(model.scores["ece"])
     for versus, other in zip(test.against, test.models[1:], strict=True):

@@ -91,6 +91,17 @@ def test_the_interval_holds_the_truth_nineteen_times_in_twenty() -> None:
     assert 0.89 <= held / 200 <= 0.99
 
 
+def test_an_interval_of_the_ece_holds_the_ece() -> None:
+    """The ECE of drawn posts is larger than that of all posts: the interval must not be only above it."""
+    rng, task = np.random.default_rng(3), LabelTask()
+    for seed in range(20):
+        about = examples(60, rng)
+        odds = rng.normal(0, 1, 60) + np.where(about.label == 1, 1, -1)
+        terms = by_post(task.terms(task.plain([[((0, 1), o)] for o in odds]), about, np.arange(60)), about.post_id)
+        ece = bootstrap(terms, task.measure, seed)[1]
+        assert 0 <= ece.low <= ece.value <= ece.high <= 1
+
+
 def test_equal_models_differ_by_chance_only_and_a_better_one_is_seen() -> None:
     rng, below, found = np.random.default_rng(1), 0, 0
     for seed in range(200):
