@@ -48,7 +48,7 @@ def corpus(options: Namespace) -> None:
     from lib.corpus.reading import read_corpus, sample
     from lib.corpus.store import CorpusManifest, part_of_posts, save_tables
     from lib.files.hashing import derive_seed
-    from lib.reporting import plots
+    from lib.reporting import figures, ink
 
     started, config = now(), read_settings(options.settings)
     settings, seed = config.config.corpus, derive_seed(config.config.seed, "share of the corpus")
@@ -59,7 +59,7 @@ def corpus(options: Namespace) -> None:
     save_tables(read, parts, folder)
     source = "generated" if generated else str(options.input)
     write_text(folder / "report.md", report.describe(read, parts, source=source, generated=generated))
-    plots.corpus(report.counts(read, parts), folder / "report.svg")
+    ink.save(figures.corpus(report.counts(read, parts)), folder / "report.svg")
     joined = read.annotations.merge(parts, on="post_id")
     CorpusManifest(
         provenance=_provenance(config, read.hash(), started),
@@ -289,18 +289,20 @@ def stage_a_worker(options: Namespace) -> None:
 
 def stage_a(options: Namespace) -> None:
     """Keep the best of Stage A."""
-    from lib.reporting import plots
+    from lib.reporting import figures, ink
     from lib.search.stage_a import stage_a as collect
 
-    result = collect(_search(options))
-    plots.stage_a(result, _in(options, "stage_a.svg"))
+    search = _search(options)
+    result = collect(search)
+    trials = search.finished("stage_a", search.settings.config.stage_a.trials)
+    ink.save(figures.history(trials), _in(options, "stage_a.svg"))
     result.write(_in(options, "stage_a_top50.json"))
 
 
 def augmentation_report(options: Namespace) -> None:
     """Describe what augmentation did."""
     from lib.augmentation.bank import BankManifest
-    from lib.reporting import plots
+    from lib.reporting import figures, ink
     from lib.reporting.augmentation import describe
     from lib.search.documents import StageA
     from lib.search.experiment import Run
@@ -311,7 +313,7 @@ def augmentation_report(options: Namespace) -> None:
     for path in sorted(_in(options, "runs").glob("*.json")):
         applied.update(Run.read(path).augmented)
     write_text(_in(options, "augmentation.md"), describe(bank, effects, applied))
-    plots.augmentation(effects, _in(options, "augmentation.svg"))
+    ink.save(figures.effects(effects), _in(options, "augmentation.svg"))
 
 
 def stage_b_worker(options: Namespace) -> None:
@@ -326,11 +328,11 @@ def stage_b_worker(options: Namespace) -> None:
 
 def stage_b(options: Namespace) -> None:
     """Rank the trials of Stage B."""
-    from lib.reporting import plots
+    from lib.reporting import figures, ink
     from lib.search.stage_b import stage_b as collect
 
     result = collect(_search(options))
-    plots.stage_b(result, _in(options, "stage_b.svg"))
+    ink.save(figures.front(result), _in(options, "stage_b.svg"))
     result.write(_in(options, "stage_b_pareto.json"))
 
 
@@ -441,7 +443,7 @@ def final(options: Namespace) -> None:
 
 def stage_c(options: Namespace) -> None:
     """Rank the candidates and choose."""
-    from lib.reporting import plots
+    from lib.reporting import figures, ink
     from lib.search.documents import Baseline, Candidates
     from lib.search.stage_c import collect
 
@@ -449,7 +451,7 @@ def stage_c(options: Namespace) -> None:
     chosen = Candidates.read(_in(options, "stage_c/candidates.json"))
     folds = _folds(options, experiment.settings)
     result = collect(experiment, chosen, folds, Baseline.read(_in(options, "stage_c/baseline.json")))
-    plots.stage_c(result, _in(options, "stage_c.svg"))
+    ink.save(figures.folds(result), _in(options, "stage_c.svg"))
     result.write(_in(options, "stage_c.json"))
     f1, ece, base = result.choice["f1_macro"], result.choice["ece"], result.baseline["f1_macro"]
     _say(

@@ -1,10 +1,11 @@
-"""The pictures of an agent's report. Each takes what it shows and returns an <svg>, or '' where there is nothing."""
+"""The pictures of the stages and of the report. Each returns an <svg>, or nothing ('') where there is nothing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import optuna
+import pandas as pd
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
@@ -18,6 +19,20 @@ _STATES = {TrialState.COMPLETE: (BLUE, "o"), TrialState.PRUNED: (GREY, "x")}
 # Of so few trials importances would be noise.
 _LEAST_IMPORTANCE = 8
 _MOST_PARAMETERS = 12
+
+
+@drawn
+def corpus(counts: pd.DataFrame) -> str:
+    """Bars of positives and negatives per criterion. counts: as lib.corpus.report.counts returns."""
+    made, (axes,) = figure(height=0.32 * len(counts) + 1.0)
+    by_status = counts.T.groupby(level="status").sum().T
+    place = np.arange(len(counts))
+    axes.barh(place, by_status[1], color=BLUE, label="status 1")
+    axes.barh(place, by_status[0], left=by_status[1], color=GREY, label="status 0")
+    categories(axes, list(counts.index))
+    label(axes, "annotations")
+    legend(axes)
+    return svg(made, "corpus", "Annotations by criterion")
 
 
 @drawn
@@ -196,13 +211,19 @@ def folds(result: StageC) -> str:
     members = ", ".join(map(str, result.ensemble["members"]))
     entries += [(f"average of {members}", result.ensemble["f1_macro"], GREEN)]
     entries += [(result.baseline["name"], result.baseline["f1_macro"], GREY)]
-    made, (axes,) = figure(width=7.2, height=0.34 * len(entries) + 1.1)
+    chosen = next(e for e in result.ranking if e["candidate"] == result.choice["candidate"])
+    criteria = chosen["scores"]["per_criterion"]
+    made, (axes, by_criterion) = figure(width=9.6, height=0.3 * max(len(entries), len(criteria)) + 1.1, columns=2)
+    by_criterion.barh(range(len(criteria)), [own["f1_macro"] for own in criteria.values()], color=ORANGE)
+    categories(by_criterion, list(criteria))
+    by_criterion.set_xlim(0, 1)
+    label(by_criterion, "F1-macro of the choice by criterion")
     for place, (_, values, colour) in enumerate(entries):
         axes.scatter(values["folds"], [place] * len(values["folds"]), color=colour, alpha=0.35, s=12)
         axes.errorbar(values["mean"], place, xerr=values["standard_error"], fmt="o", color=colour, capsize=4)
     categories(axes, [name for name, _, _ in entries])
-    label(axes, "F1-macro on held-out folds, ± corrected standard error (chosen: orange)")
-    return svg(made, "folds", "F1-macro by fold of candidates, their average and the baseline")
+    label(axes, "F1-macro, ± corrected standard error (chosen: orange)")
+    return svg(made, "folds", "F1-macro by fold of candidates, their average and the baseline, and by criterion")
 
 
 @drawn

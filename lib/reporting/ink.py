@@ -4,12 +4,15 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from functools import wraps
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from lib.files.atomic import write_text
 
 # Okabe and Ito's colours, which colour-blind people tell apart; all stand out from black and from white.
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#999999"
@@ -65,6 +68,14 @@ def svg(made: Figure, name: str, title: str) -> str:
     # On a wide page a picture is no larger than it was meant to be.
     width = f"max-width:{made.get_figwidth() * 96 * 1.2:.0f}px"
     return text.replace("<svg", f'<svg role="img" aria-label="{title}" style="{width}"', 1)
+
+
+def save(drawing: str, path: Path) -> None:
+    """Write a picture as a file of its own; where there is nothing to draw, one that says so."""
+    empty = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 300 30"><text x="8" y="20">nothing to show</text></svg>'
+    )
+    write_text(path, f"{drawing or empty}\n")
 
 
 def legend(axes: Axes) -> None:
