@@ -22,8 +22,8 @@ from lib.training.prediction import predict
 _RACING = 0.83
 # Of a calibration's training: examples, and configurations at the least.
 _EXAMPLES, _CONFIGURATIONS, _MOST = 160, 3, 60
-# Snakemake's own seconds for a job.
-_SNAKEMAKE = 1.5
+# Seconds of a job: Snakemake's own, and of one that trains nothing and loads no torch.
+_SNAKEMAKE, _LIGHT = 1.5, 2.5
 
 
 @dataclass(frozen=True)
@@ -108,21 +108,27 @@ def parts(config: Config, pace: Pace) -> list[Part]:
 def _parts(config: Config, pace: Pace) -> Iterator[Part]:
     a, b, c, base = config.stage_a, config.stage_b, config.stage_c, config.baseline
 
-    def part(stage: str, trainings: float, epochs: float, each: float, jobs: int, more: float = 0.0) -> Part:
-        seconds = trainings * (pace.begin + more) + epochs * each + jobs * (pace.job + _SNAKEMAKE)
+    def part(
+        stage: str, trainings: float, epochs: float, each: float, jobs: int, *, light: int = 0, more: float = 0.0
+    ) -> Part:
+        """jobs: that train; light: that only collect."""
+        starts = jobs * pace.job + light * _LIGHT + (jobs + light) * _SNAKEMAKE
+        seconds = trainings * (pace.begin + more) + epochs * each + starts
         return Part(stage, round(trainings), round(epochs), seconds / 3600)
 
     trainings, epochs = stage_a_work(a)
-    yield part("Stage A", trainings, epochs, pace.development_epoch, config.workers + 1)
+    yield part("Stage A", trainings, epochs, pace.development_epoch, config.workers, light=1)
     share = _RACING if b.racing and b.seeds > 1 else 1.0
-    seeds = b.trials * b.seeds * share
-    yield part("Stage B", seeds, seeds * b.epochs, pace.development_epoch, config.workers + 2)
+    # Stage B begins with the best of Stage A; where both train as long, these trainings are kept and not done again.
+    known = min(b.seeded, b.trials) * min(a.seeds, b.seeds) if a.epochs == b.epochs else 0
+    seeds = max(0.0, b.trials * b.seeds * share - known)
+    yield part("Stage B", seeds, seeds * b.epochs, pace.development_epoch, config.workers, light=2)
     folds = c.candidates * c.folds * c.repeats
-    yield part("Stage C", folds, folds * c.epochs, pace.fold_epoch, folds + 2, pace.held_out)
+    yield part("Stage C", folds, folds * c.epochs, pace.fold_epoch, folds + 2, more=pace.held_out)
     yield part("baseline", base.seeds, base.seeds * base.epochs, pace.development_epoch, 1)
     whole = pace.fold_epoch * c.folds / (c.folds - 1)
     models = min(c.ensemble, c.candidates) + 1
-    yield part("final model", models, (models - 1) * c.epochs + base.epochs, whole, 2)
+    yield part("final model", models, (models - 1) * c.epochs + base.epochs, whole, 1)
 
 
 def stage_a_work(limits: StageASettings) -> tuple[float, float]:
