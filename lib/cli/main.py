@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. Returns the exit status: 0, or 1 after a line per problem on stderr."""
     options = parser().parse_args(arguments)
     os.umask(0o077)  # of texts and what is made of them nobody else sees anything
-    _silence_dependencies(offline=options.command not in {"backbone", "lexicon"})
+    _silence_dependencies(offline=options.command not in {"backbone", "lexicon", "reproduce"})
     _log_to(options.log)
     # A cluster's time limit, scancel and Snakemake say it so: leave in good order, like after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
