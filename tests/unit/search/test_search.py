@@ -18,6 +18,7 @@ from lib.cli.main import main
 from lib.errors import UserError
 from lib.search.documents import StageA, StageB, TrialResult, read_searched
 from lib.search.plans import plan_a
+from lib.search.pruning import unjudged
 from lib.search.selection import choose_candidates, non_dominated_ranks
 from lib.search.stage_a import rank
 from lib.search.statistics import corrected_resampled_t_test, corrected_standard_error
@@ -226,7 +227,7 @@ def test_a_warm_start_tries_the_best_of_earlier_agents_early(copy_of_finished: P
     warm = change("stage_a", warm_start=2)
     assert warm.config.earlier("evidence") == ("criteria",) and warm.config.earlier("criteria") == ()
     plan, cold = plan_a(warm, "evidence", [best]), plan_a(settings, "evidence")
-    first = warm.config.stage_a.reduction
+    first = min(unjudged(warm.config.stage_a.reduction), warm.config.stage_a.startup_trials)
     assert plan.fixed[first : first + 2] == [t.params for t in best.trials[:2]]
     assert [*plan.fixed[:first], *plan.fixed[first + 2 :]] == list(cold.fixed)
     Path("results/criteria/stage_a_top50.json").unlink()
