@@ -107,6 +107,13 @@ class Experiment:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What two runs must share to be comparable, beside hyper-parameters, split and epochs."""
+        if not self.settings.space.augments:
+            return self._plain_identity
+        return {**self._plain_identity, "augmentation": {name: e.key for name, e in self.bank.methods.items()}}
+
+    @cached_property
+    def _plain_identity(self) -> dict[str, Any]:
+        """The identity of runs that do not augment; they need no bank."""
         training = self.settings.config.training
         return {
             "engine": ENGINE,
@@ -118,11 +125,6 @@ class Experiment:
             "patience": training.patience,
             "test_fraction": self.settings.config.corpus.test_fraction,
             "unannotated": self.settings.config.corpus.unannotated,
-            **(
-                {"augmentation": {name: entry.key for name, entry in self.bank.methods.items()}}
-                if self.settings.space.augments
-                else {}
-            ),
         }
 
     @cached_property
@@ -251,11 +253,9 @@ class Experiment:
             split.stop.tolist(),
             None if split.held_out is None else split.held_out.tolist(),
         ]
-        used = {name: self.identity["backbones"][name] for name in self.agent.backbones(Hyperparameters.of(params))}
-        identity = {**self.identity, "backbones": used}
-        if not params["aug.enabled"]:
-            identity.pop("augmentation", None)
-        return hash_value([identity, params, split.name, parts, epochs], 24)
+        identity = self.identity if params["aug.enabled"] else self._plain_identity
+        used = {name: identity["backbones"][name] for name in self.agent.backbones(Hyperparameters.of(params))}
+        return hash_value([{**identity, "backbones": used}, params, split.name, parts, epochs], 24)
 
     def _learn(
         self,

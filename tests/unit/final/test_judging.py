@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from conftest import tiny_settings
 
 from lib.cli.main import main
 from lib.corpus import store
 from lib.search.baseline import BAG_OF_WORDS, DEFAULT, MAJORITY
 from lib.search.documents import Judgement, Yardsticks
+from lib.settings.load import save_settings
 
 
 def test_it_compares_the_chosen_with_the_average_and_three_baselines(copy_of_finished: Path) -> None:
@@ -82,6 +84,12 @@ def test_the_model_folder_is_complete_and_predicts(copy_of_finished: Path, capsy
     assert "did you mean 'FATIGUE'?" in capsys.readouterr().err
     assert main(["predict", "--agent", "share", "--post", post]) == 1
     assert "results/share/model: holds no model" in capsys.readouterr().err
+
+
+def test_the_baseline_needs_no_bank_where_the_space_augments(copy_of_finished: Path) -> None:
+    """It is a job that does not wait for the bank of augmented texts."""
+    save_settings(tiny_settings(constraints={"aug.enabled": {"choices": [False, True]}}), "results/settings.json")
+    assert main(["baseline", "criteria"]) == 0
 
 
 def test_baselines_on_development_are_what_a_search_must_beat(copy_of_finished: Path) -> None:
