@@ -1,7 +1,7 @@
 """The model card: what a model is for, what it is made of, how good it is, and what it is not."""
 
 from lib.final.saved import ModelManifest
-from lib.search.documents import Judgement
+from lib.search.documents import Judgement, interval
 
 _LIMITS = """\
 ## Intended use and limits
@@ -18,7 +18,7 @@ def model_card(manifest: ModelManifest, test: Judgement, *, generated: bool) -> 
     chosen, trained, made = test.models[0], manifest.trained, manifest.provenance
     source = "a generated corpus (no person wrote it)" if generated else f"corpus {made.corpus_hash}"
     rows = "\n".join(
-        f"| {model.name} | {_interval(model.f1_macro)} | {_interval(model.ece)} |" for model in test.models
+        f"| {model.name} | {interval(model.f1_macro)} | {interval(model.ece)} |" for model in test.models
     )
     criteria = "\n".join(
         f"| {name} | {scores['f1_macro']:.3f} |" for name, scores in chosen.scores["per_criterion"].items()
@@ -64,7 +64,3 @@ Null policy `{decides["null_policy.name"]}` ({policy}), temperature: {temperatur
 Code {made.code_version}, configuration {made.config_hash}, seed {made.seed}, {made.device}, {made.finished}.
 Posts were split by post, never by row.
 """
-
-
-def _interval(score: dict[str, float]) -> str:
-    return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"

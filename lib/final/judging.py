@@ -16,7 +16,7 @@ from lib.final.refit import Recipe, recipe_of_folds, refit
 from lib.final.saved import SavedModel
 from lib.metrics.resampling import bootstrap, by_post, compare
 from lib.search.baseline import BAG_OF_WORDS, DEFAULT, MAJORITY, bag_of_words, majority
-from lib.search.documents import FoldResult, Judgement, StageC, Tested, Versus, Yardsticks
+from lib.search.documents import FoldResult, Judgement, StageC, Tested, Versus, Yardsticks, interval
 from lib.search.experiment import Experiment
 from lib.tasks.examples import Examples
 
@@ -153,10 +153,9 @@ def _per_criterion(scores: dict[str, Any], other: dict[str, Any]) -> dict[str, f
 
 def line(test: Judgement, agent: Agent) -> str:
     """Say in a line how the chosen model did."""
-    chosen, strongest = test.models[0], max(test.models[2:], key=lambda model: model.f1_macro["value"])
-    f1, versus = chosen.f1_macro, next(v for v in test.against if v.other == strongest.name)
+    chosen, (strongest, versus) = test.models[0], test.strongest()
     return (
-        f"final {agent.name}: test F1-macro {f1['value']:.3f} [{f1['low']:.3f}, {f1['high']:.3f}],"
+        f"final {agent.name}: test F1-macro {interval(chosen.f1_macro)},"
         f" ECE {chosen.ece['value']:.3f}; {strongest.name} {strongest.f1_macro['value']:.3f}"
         f" (p {versus.f1_macro['p']:.3f}); the test set was opened {len(test.openings)} time(s)"
     )

@@ -27,14 +27,15 @@ def predictions(model: SavedModel, posts: Sequence[tuple[str, str]], criteria: S
         return pd.DataFrame(columns=COLUMNS)
     answers = model.answers(_examples(model, keys))
     tasks = [task.name for task in model.agent.tasks]
+    task = model.agent.tasks[0]
+    given: Any = answers[task.name]
+    probability = task.probability(given)
     rows = []
     for i, (post, text, part, name) in enumerate(keys):
         start, end = part
         if "span" in tasks:
             found = answers["span"]
             start, end = found.candidates[i][0][:2] if found.yes[i] else (-1, -1)
-        task = model.agent.tasks[0]
-        given: Any = answers[task.name]
         rows.append(
             (
                 post,
@@ -42,7 +43,7 @@ def predictions(model: SavedModel, posts: Sequence[tuple[str, str]], criteria: S
                 start,
                 end,
                 bool(given.yes[i]),
-                task.probability(given)[i],
+                probability[i],
                 text[max(start, 0) : max(end, 0)],
             )
         )

@@ -38,8 +38,7 @@ def recipe_of_folds(experiment: Experiment, folds: Sequence[FoldResult]) -> Reci
     not seen it (as scikit-learn's CalibratedClassifierCV with ensemble=False does).
     """
     agent, hyper = experiment.agent, Hyperparameters.of(folds[0].params)
-    position = {name: i for i, name in enumerate(experiment.examples.ids)}
-    index = np.array([position[name] for fold in folds for name in fold.examples])
+    index = experiment.examples.places([name for fold in folds for name in fold.examples])
     reading = agent.joined([agent.undo(agent.load(fold.answers), fold.temperatures) for fold in folds])
     return Recipe(
         params=folds[0].params,

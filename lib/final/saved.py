@@ -15,7 +15,7 @@ from lib.agents.base import Agent, Answers, Features, Reading
 from lib.errors import UserError
 from lib.files.atomic import replacing
 from lib.files.documents import Document
-from lib.modeling.backbones import Backbones
+from lib.modeling.backbones import Backbones, without_pooler
 from lib.modeling.layers import encoders
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples
@@ -117,10 +117,5 @@ class SavedModel:
 
 def _empty(folder: Path) -> nn.Module:
     """Return an encoder as Backbones has it, its weights to be filled."""
-    encoder: Any = AutoModel.from_config(
-        AutoConfig.from_pretrained(folder, local_files_only=True), dtype=torch.float32
-    )
-    if getattr(encoder, "pooler", None) is not None:
-        encoder.pooler = None
-    module: nn.Module = encoder
-    return module
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    return without_pooler(AutoModel.from_config(config, dtype=torch.float32))

@@ -124,6 +124,14 @@ def _load(name: str, folder: Path) -> tuple[Any, PreTrainedTokenizerBase]:
         raise UserError(f"backbone '{name}': {folder} cannot be loaded: {str(error).splitlines()[0]}") from None
 
 
+def without_pooler(model: Any) -> nn.Module:
+    """Drop the pooler that some architectures bring: pooling is a hyper-parameter here."""
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None
+    encoder: nn.Module = model
+    return encoder
+
+
 class Backbones:
     """Loaded backbones: weights are read once a process and copied for each training."""
 
@@ -136,10 +144,7 @@ class Backbones:
         if name not in self._models:
             self.fingerprint(name)
             model = AutoModel.from_pretrained(self._root / name, local_files_only=True, dtype=torch.float32)
-            # The poolers some architectures bring are not used: pooling is a hyper-parameter here.
-            if getattr(model, "pooler", None) is not None:
-                model.pooler = None
-            self._models[name] = model
+            self._models[name] = without_pooler(model)
         return self._models[name]
 
     def config(self, name: str) -> Any:

@@ -14,7 +14,7 @@ from lib.agents.base import Agent
 from lib.reporting import figures
 from lib.reporting.costs import Cost, costs, total
 from lib.reporting.page import Section, Table, page
-from lib.search.documents import FoldResult, Judgement, StageA, StageB, StageC, Yardsticks
+from lib.search.documents import FoldResult, Judgement, StageA, StageB, StageC, Yardsticks, interval
 from lib.search.experiment import Run
 from lib.settings.config import CostSettings
 from lib.settings.hyperparameters import Hyperparameters
@@ -48,8 +48,7 @@ def report(found: Findings) -> str:
 def lead(test: Judgement, result: StageC) -> list[str]:
     """Return the few lines that a reader in a hurry reads."""
     chosen = test.models[0]
-    strongest = max(test.models[2:], key=lambda model: model.f1_macro["value"])
-    versus = next(v for v in test.against if v.other == strongest.name)
+    strongest, versus = test.strongest()
     cv = result.choice["f1_macro"]
     met = "; ".join(f"{name}: {'met' if is_met else 'NOT met'}" for name, is_met in test.targets.items())
     sure = "a difference that chance explains" if versus.f1_macro["p"] >= 0.05 else "more than chance explains"
@@ -63,11 +62,6 @@ def lead(test: Judgement, result: StageC) -> list[str]:
         f"The test set has been opened {len(test.openings)} time(s)"
         + ("." if len(test.openings) == 1 else ": figures after the first are no longer of unseen posts."),
     ]
-
-
-def interval(score: Mapping[str, float]) -> str:
-    """Return a score with its 95 % interval."""
-    return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
 
 
 def _sections(f: Findings) -> Sequence[Section]:
@@ -162,8 +156,7 @@ def _parts(test: Judgement) -> dict[str, Any]:
 
 
 def _criteria(test: Judgement) -> list[Table]:
-    strongest = max(test.models[2:], key=lambda model: model.f1_macro["value"])
-    versus = next(v for v in test.against if v.other == strongest.name)
+    strongest, versus = test.strongest()
     tables = []
     for name, scores in _parts(test).items():
         rows = [["all", f"{scores['f1_macro']:.3f}", "", *_confusion(scores["confusion"])]]
@@ -184,8 +177,7 @@ def _reliability(f: Findings) -> dict[str, tuple[NDArray[np.float64], NDArray[np
     """Return (confidence, right) of each panel: every task on the held-out folds, before and after."""
     agent, folds = f.agent, [fold for fold in f.folds if fold.candidate == f.stage_c.choice["candidate"]]
     hyper = Hyperparameters.of(folds[0].params)
-    position = {name: i for i, name in enumerate(f.examples.ids)}
-    places = [np.array([position[name] for name in fold.examples]) for fold in folds]
+    places = [f.examples.places(fold.examples) for fold in folds]
     readings = [agent.undo(agent.load(fold.answers), fold.temperatures) for fold in folds]
     cold = dict.fromkeys(folds[0].temperatures, 1.0)
     panels = {}

@@ -5,8 +5,7 @@ from typing import Any, ClassVar
 
 from lib.files.documents import Document
 from lib.reporting.page import Section, Table, page
-from lib.reporting.report import interval
-from lib.search.documents import Judgement, StageC
+from lib.search.documents import Judgement, StageC, interval
 
 
 class Summary(Document):
@@ -19,8 +18,7 @@ class Summary(Document):
 
 def entry(result: StageC, test: Judgement) -> dict[str, Any]:
     """Return an agent's line."""
-    chosen, strongest = test.models[0], max(test.models[2:], key=lambda model: model.f1_macro["value"])
-    versus = next(v for v in test.against if v.other == strongest.name)
+    chosen, (strongest, versus) = test.models[0], test.strongest()
     return {
         "agent": test.agent,
         "backbone": test.chosen["backbone"],

@@ -1,5 +1,6 @@
 """The result files of the three stages."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -248,6 +249,16 @@ class Judgement(Document):
     targets: dict[str, bool]
     openings: list[Opening]
     performance: dict[str, Any]
+
+    def strongest(self) -> tuple[Tested, Versus]:
+        """Return the baseline with the most F1-macro, and the chosen model against it."""
+        best = max(self.models[2:], key=lambda model: model.f1_macro["value"])
+        return best, next(versus for versus in self.against if versus.other == best.name)
+
+
+def interval(score: Mapping[str, float]) -> str:
+    """Return a score of the test set with its 95 % interval, to be read."""
+    return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
 
 
 class StageC(Document):

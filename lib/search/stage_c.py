@@ -130,10 +130,9 @@ def _ensemble(
 ) -> dict[str, Any]:
     """Score the average of the members' held-out predictions, fold by fold."""
     agent, examples = experiment.agent, experiment.examples
-    position = {name: i for i, name in enumerate(examples.ids)}
     f1, ece = [], []
     for number in sorted({n for _, n in by}):
-        index = np.array([position[name] for name in by[members[0], number].examples])
+        index = examples.places(by[members[0], number].examples)
         answers = agent.average([agent.load(by[member, number].answers) for member in members])
         scores = agent.scores(answers, examples, index)
         f1.append(scores["f1_macro"])

@@ -32,6 +32,11 @@ class Examples:
     def __len__(self) -> int:
         return len(self.first)
 
+    def places(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Return where the examples of these names stand."""
+        position = {name: i for i, name in enumerate(self.ids)}
+        return np.array([position[name] for name in ids])
+
 
 @dataclass(frozen=True)
 class Targets:
