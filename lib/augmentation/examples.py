@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lib.augmentation.bank import Bank
 from lib.augmentation.edits import Edit, apply, together
-from lib.augmentation.methods import METHODS, of_strategy
+from lib.augmentation.methods import of_strategy
 from lib.files.hashing import derive_seed
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Characters, Examples
@@ -157,19 +157,3 @@ class Augmenter:
             post_id=[old.post_id[i] for i in index],
             ids=[old.ids[i] for i in index],
         )
-
-
-def exposure(hyper: Mapping[str, float | str | bool | int]) -> dict[str, float]:
-    """Return how often an epoch gives a training example to each method, by the parameters of a trial.
-
-    With several methods of unequal weight for an example, drawn without replacement, this is approximate.
-    """
-    if not hyper["aug.enabled"]:
-        return dict.fromkeys(METHODS, 0.0)
-    names = of_strategy(hyper["aug.strategy"])  # type: ignore[arg-type]
-    custom = hyper["aug.strategy"] == "custom"
-    weights = {name: float(hyper[f"aug.weight_{name}"]) if custom else 1.0 for name in names}
-    total = sum(weights.values()) or 1.0
-    often = float(hyper["aug.p_apply"]) * int(hyper["aug.ops_per_sample"])
-    most = float(hyper["aug.p_apply"])
-    return {name: min(most, often * weights.get(name, 0.0) / total) for name in METHODS}

@@ -1,6 +1,6 @@
 """The seventeen methods by name, what each needs, and those that are refused."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,3 +73,19 @@ def of_strategy(strategy: Strategy) -> tuple[str, ...]:
 def of_strategies(strategies: Iterable[Strategy]) -> list[str]:
     """Name the methods that any of the strategies draws from, once each."""
     return list(dict.fromkeys(name for strategy in strategies for name in of_strategy(strategy)))
+
+
+def exposure(hyper: Mapping[str, float | str | bool | int]) -> dict[str, float]:
+    """Return how often an epoch gives a training example to each method, by the parameters of a trial.
+
+    With several methods of unequal weight for an example, drawn without replacement, this is approximate.
+    """
+    if not hyper["aug.enabled"]:
+        return dict.fromkeys(METHODS, 0.0)
+    names = of_strategy(hyper["aug.strategy"])  # type: ignore[arg-type]
+    custom = hyper["aug.strategy"] == "custom"
+    weights = {name: float(hyper[f"aug.weight_{name}"]) if custom else 1.0 for name in names}
+    total = sum(weights.values()) or 1.0
+    often = float(hyper["aug.p_apply"]) * int(hyper["aug.ops_per_sample"])
+    most = float(hyper["aug.p_apply"])
+    return {name: min(most, often * weights.get(name, 0.0) / total) for name in METHODS}

@@ -39,7 +39,7 @@ def provenance(options: Namespace) -> None:
 
 def reproduce(options: Namespace) -> None:
     """Make a chosen trial again from its provenance.json alone, in an empty folder, and compare."""
-    from lib.corpus.store import CorpusManifest
+    from lib.corpus.manifest import CorpusManifest
     from lib.search.experiment import Experiment
     from lib.search.origin import Origin, settings_of
 

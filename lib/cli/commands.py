@@ -45,8 +45,9 @@ def generate_corpus(options: Namespace) -> None:
 def corpus(options: Namespace) -> None:
     """Check a corpus and write its tables, splits, manifest, report and picture."""
     from lib.corpus import report
+    from lib.corpus.manifest import CorpusManifest
     from lib.corpus.reading import read_corpus, sample
-    from lib.corpus.store import CorpusManifest, part_of_posts, save_tables
+    from lib.corpus.store import part_of_posts, save_tables
     from lib.files.hashing import derive_seed
     from lib.reporting import figures, ink
 
@@ -156,7 +157,7 @@ def augmentation_bank(options: Namespace) -> None:
     from lib.augmentation.examples import Texts
     from lib.augmentation.lexicon import Lexicon
     from lib.augmentation.making import Recipe, build, entry, key
-    from lib.corpus.store import CorpusManifest
+    from lib.corpus.manifest import CorpusManifest
     from lib.corpus.tfidf import TfidfManifest
 
     began, started, config = time.perf_counter(), now(), read_settings(options.settings)
@@ -293,8 +294,8 @@ def stage_a(options: Namespace) -> None:
     from lib.search.stage_a import stage_a as collect
 
     search = _search(options)
-    result = collect(search)
     trials = search.finished("stage_a", search.settings.config.stage_a.trials)
+    result = collect(search, trials)
     ink.save(figures.history(trials), _in(options, "stage_a.svg"))
     result.write(_in(options, "stage_a_top50.json"))
 
@@ -422,7 +423,7 @@ def baseline(options: Namespace) -> None:
 def final(options: Namespace) -> None:
     """Refit what Stage C chose and judge it once on the test set."""
     from lib.cli.processes import lease_gpu
-    from lib.corpus.store import CorpusManifest
+    from lib.corpus.manifest import CorpusManifest
     from lib.final.card import model_card
     from lib.final.judging import judge, line
     from lib.final.refit import hand_over
@@ -499,7 +500,7 @@ def report(options: Namespace) -> None:
 
 def summary(options: Namespace) -> None:
     """Put the agents side by side."""
-    from lib.corpus.store import CorpusManifest
+    from lib.corpus.manifest import CorpusManifest
     from lib.reporting.summary import Summary, entry, html, markdown
     from lib.search.documents import Judgement, StageC
 

@@ -4,31 +4,16 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 
+from lib.corpus.manifest import CorpusManifest, Opening
 from lib.corpus.reading import Corpus
 from lib.corpus.splits import same_text, split_posts
 from lib.errors import UserError
 from lib.files.atomic import replacing
-from lib.files.documents import Document
 from lib.files.hashing import derive_seed
-
-
-class CorpusManifest(Document):
-    """What the corpus folder holds."""
-
-    KIND: ClassVar[str] = "corpus"
-
-    generated: bool
-    corpus_hash: str
-    posts: dict[str, int]
-    annotations: dict[str, int]
-    positives: dict[str, int]
-    criteria: dict[str, str]
-    oddities: dict[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -48,17 +33,6 @@ class Part:
 
 class Development(Part):
     """All that a search may touch. Nothing of the test set is in here."""
-
-
-class Opening(BaseModel):
-    """A line of test_openings.jsonl: when the test set was opened, by which code, to judge what."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    when: str
-    code_version: str
-    config_hash: str
-    model: str
 
 
 def part_of_posts(corpus: Corpus, test_fraction: float, seed: int) -> pd.DataFrame:

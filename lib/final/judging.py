@@ -3,18 +3,18 @@
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lib.agents.base import Agent, Answers
-from lib.corpus.store import Opening, open_test
+from lib.corpus.manifest import Opening
+from lib.corpus.store import open_test
 from lib.files.documents import code_version, now
 from lib.files.hashing import derive_seed
 from lib.final.refit import Recipe, recipe_of_folds, refit
 from lib.final.saved import SavedModel
-from lib.metrics.resampling import bootstrap, by_post, compare
+from lib.metrics.resampling import Measure, bootstrap, by_post, compare, holm
 from lib.search.baseline import BAG_OF_WORDS, DEFAULT, MAJORITY, bag_of_words, majority
 from lib.search.documents import FoldResult, Judgement, StageC, Tested, Versus, Yardsticks, interval
 from lib.search.experiment import Experiment
@@ -123,20 +123,20 @@ def _compared(
     terms: dict[str, NDArray[np.float64]] = {}
     tested = []
     for name, given in answers.items():
-        own, measure = agent.terms(given, examples, index)
-        terms[name] = by_post(own, examples.post_id)
-        f1, ece = (asdict(interval) for interval in bootstrap(terms[name], measure, seed))
+        terms[name], measure = agent.terms(given, examples, index)
+        f1, ece = (asdict(each) for each in bootstrap(by_post(terms[name], examples.post_id), measure, seed))
         tested.append(Tested(name=name, f1_macro=f1, ece=ece, scores=scores[name], answers=agent.dump(given)))
     against = []
     for name in list(answers)[1:]:
-        f1, ece = (asdict(difference) for difference in compare(terms[CHOSEN], terms[name], measure, seed))
+        own, other = (by_post(terms[which], examples.post_id) for which in (CHOSEN, name))
+        f1, ece = (asdict(difference) for difference in compare(own, other, measure, seed))
         against.append(
             Versus(
                 other=name,
                 f1_macro=f1,
                 ece=ece,
                 gain_percent=_percent(f1["value"], scores[name]["f1_macro"]),
-                per_criterion=_per_criterion(scores[CHOSEN], scores[name]),
+                per_criterion=_per_criterion(terms[CHOSEN], terms[name], examples, measure, seed),
             )
         )
     return tested, against
@@ -146,9 +146,19 @@ def _percent(difference: float, of: float) -> float | None:
     return 100 * difference / of if of > 0 else None
 
 
-def _per_criterion(scores: dict[str, Any], other: dict[str, Any]) -> dict[str, float]:
-    each = other["per_criterion"]
-    return {name: own["f1_macro"] - each[name]["f1_macro"] for name, own in scores["per_criterion"].items()}
+def _per_criterion(
+    chosen: NDArray[np.float64], other: NDArray[np.float64], examples: Examples, measure: Measure, seed: int
+) -> dict[str, dict[str, float]]:
+    """Compare F1-macro on each criterion's examples alone."""
+    criterion, post = np.array(examples.criterion), np.array(examples.post_id)
+    found = {}
+    for name in sorted(set(examples.criterion)):
+        own = criterion == name
+        first, second = (by_post(terms[own], post[own].tolist()) for terms in (chosen, other))
+        found[name] = asdict(compare(first, second, measure, seed)[0])
+    for difference, p in zip(found.values(), holm([each["p"] for each in found.values()]), strict=True):
+        difference["p_holm"] = p
+    return found
 
 
 def line(test: Judgement, agent: Agent) -> str:

@@ -72,6 +72,15 @@ def compare(first: NDArray[np.float64], second: NDArray[np.float64], measure: Me
     ]
 
 
+def holm(chances: Sequence[float]) -> list[float]:
+    """Return p values adjusted for being that many, in their order (Holm, 1979)."""
+    adjusted, least = [0.0] * len(chances), 0.0
+    for rank, place in enumerate(np.argsort(chances, kind="stable").tolist()):
+        least = max(least, min(1.0, (len(chances) - rank) * chances[place]))
+        adjusted[place] = least
+    return adjusted
+
+
 def _drawn(terms: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     """Return the sums of samples of posts, (samples, terms); the same posts for the same seed."""
     n = len(terms)

@@ -1,11 +1,10 @@
 """The pictures of the stages and of the report. Each returns an <svg>, or nothing ('') where there is nothing."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
-import pandas as pd
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
@@ -15,6 +14,9 @@ from lib.search.documents import Judgement, MethodEffect, StageB, StageC
 from lib.search.pruning import rungs
 from lib.settings.config import StageASettings
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _STATES = {TrialState.COMPLETE: (BLUE, "o"), TrialState.PRUNED: (GREY, "x")}
 # Of so few trials importances would be noise.
 _LEAST_IMPORTANCE = 8
@@ -22,7 +24,7 @@ _MOST_PARAMETERS = 12
 
 
 @drawn
-def corpus(counts: pd.DataFrame) -> str:
+def corpus(counts: "pd.DataFrame") -> str:
     """Bars of positives and negatives per criterion. counts: as lib.corpus.report.counts returns."""
     made, (axes,) = figure(height=0.32 * len(counts) + 1.0)
     by_status = counts.T.groupby(level="status").sum().T

@@ -79,7 +79,8 @@ def _sections(f: Findings) -> Sequence[Section]:
         ),
         Section(
             "Criteria",
-            "On the test set. The confusion counts are of yes and no: met or not, evidence or none.",
+            "On the test set, against the strongest baseline. The confusion counts are of yes and no: met or not,"
+            " evidence or none.",
             tables=_criteria(f.test),
         ),
         Section(
@@ -156,17 +157,25 @@ def _parts(test: Judgement) -> dict[str, Any]:
 
 
 def _criteria(test: Judgement) -> list[Table]:
-    strongest, versus = test.strongest()
-    tables = []
+    tables = [_leads(test)]
     for name, scores in _parts(test).items():
-        rows = [["all", f"{scores['f1_macro']:.3f}", "", *_confusion(scores["confusion"])]]
+        rows = [["all", f"{scores['f1_macro']:.3f}", *_confusion(scores["confusion"])]]
         for criterion, own in scores["per_criterion"].items():
-            lead = f"{versus.per_criterion[criterion]:+.3f}"
-            rows.append([criterion, f"{own['f1_macro']:.3f}", lead, *_confusion(own["confusion"])])
-        head = f"{name or 'criterion'}"
-        columns = [head, "F1-macro", f"more than {strongest.name}", "true yes", "false yes", "missed", "true no"]
-        tables.append(Table(columns, rows))
+            rows.append([criterion, f"{own['f1_macro']:.3f}", *_confusion(own["confusion"])])
+        tables.append(Table([name or "criterion", "F1-macro", "true yes", "false yes", "missed", "true no"], rows))
     return tables
+
+
+def _leads(test: Judgement) -> Table:
+    """Return the chosen model against the strongest baseline, by criterion."""
+    strongest, versus = test.strongest()
+    rows = []
+    for criterion, own in test.models[0].scores["per_criterion"].items():
+        lead, other = versus.per_criterion[criterion], strongest.scores["per_criterion"][criterion]
+        difference = f"{lead['value']:+.3f} [{lead['low']:+.3f}, {lead['high']:+.3f}]"
+        scores = [f"{each['f1_macro']:.3f}" for each in (own, other)]
+        rows.append([criterion, *scores, difference, f"{lead['p']:.3f}", f"{lead['p_holm']:.3f}"])
+    return Table(["criterion", "F1-macro", strongest.name, "difference", "p", "p of so many (Holm)"], rows)
 
 
 def _confusion(counts: Mapping[str, int]) -> list[int]:
@@ -256,6 +265,8 @@ def _on_gpu(runs: Sequence[Run]) -> bool:
 def _throughput(runs: Sequence[Run]) -> Table:
     names = {
         "tokens_per_second": "tokens a second",
+        "cpu_cores": "CPU cores kept busy",
+        "gpu_percent": "GPU utilisation, %",
         "data_step_ratio": "data/step ratio",
         "peak_memory_mb": "peak memory, MB",
         "seconds": "seconds",

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from lib.corpus.store import Opening
+from lib.corpus.manifest import Opening
 from lib.errors import UserError
 from lib.files.documents import Document
 from lib.settings.space import Space
@@ -218,7 +218,7 @@ class Tested(BaseModel):
 class Versus(BaseModel):
     """The chosen model against another on the same posts: differences (chosen less other) with intervals and p.
 
-    gain_percent: of F1-macro, relative.
+    gain_percent: of F1-macro, relative. per_criterion: as f1_macro, and p_holm, p for being one of so many criteria.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -227,7 +227,7 @@ class Versus(BaseModel):
     f1_macro: dict[str, float]
     ece: dict[str, float]
     gain_percent: float | None
-    per_criterion: dict[str, float]
+    per_criterion: dict[str, dict[str, float]]
 
 
 class Judgement(Document):
@@ -237,6 +237,7 @@ class Judgement(Document):
     """
 
     KIND: ClassVar[str] = "test"
+    VERSION: ClassVar[int] = 2
 
     agent: str
     chosen: dict[str, Any]

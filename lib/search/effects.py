@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from lib.augmentation.examples import exposure
-from lib.augmentation.methods import METHODS
+from lib.augmentation.methods import METHODS, exposure
 from lib.search.documents import MethodEffect, TrialResult
 
 _LEAST, _RESAMPLES = 4, 1000

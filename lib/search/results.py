@@ -1,5 +1,6 @@
 """What a finished study gave; without torch, since nothing is trained."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from lib.corpus.store import CorpusManifest
+from lib.corpus.manifest import CorpusManifest
 from lib.errors import UserError
 from lib.files.documents import Provenance, provenance
 from lib.search.documents import NO_TRAINING, Counts, SeedResult, TrialResult
@@ -70,7 +71,7 @@ def trial_result(trial: FrozenTrial) -> TrialResult:
     )
 
 
-def counts(ended: list[FrozenTrial]) -> Counts:
+def counts(ended: Sequence[FrozenTrial]) -> Counts:
     """Count how trials ended."""
     states = [trial.state for trial in ended]
     return Counts(
@@ -80,7 +81,7 @@ def counts(ended: list[FrozenTrial]) -> Counts:
     )
 
 
-def reasons(ended: list[FrozenTrial]) -> str:
+def reasons(ended: Sequence[FrozenTrial]) -> str:
     """Say why trials failed, for an error line."""
     found = sorted({str(trial.user_attrs["reason"]) for trial in ended if "reason" in trial.user_attrs})
     return "; ".join(found) or "none failed"

@@ -1,31 +1,39 @@
 """The result of Stage A: the best configurations of its study."""
 
+from collections.abc import Sequence
+
+from optuna.trial import FrozenTrial
+
 from lib.errors import UserError
 from lib.files.documents import now
-from lib.search.documents import StageA, TrialResult
-from lib.search.effects import method_effects
+from lib.search.documents import MethodEffect, StageA, TrialResult
 from lib.search.results import Search, counts, reasons, trial_result
 
 KEPT = 50
 
 
-def stage_a(search: Search) -> StageA:
-    """Keep the fifty best configurations of the finished study."""
+def stage_a(search: Search, ended: Sequence[FrozenTrial]) -> StageA:
+    """Keep the fifty best configurations. ended: the trials of the finished study."""
     started = now()
-    limits = search.settings.config.stage_a
-    ended = search.finished("stage_a", limits.trials)
     results = [trial_result(trial) for trial in ended]
     ranked = rank(results)
     if not ranked:
         raise UserError(f"stage A of {search.agent}: no trial gave a result ({reasons(ended)})")
+    augments = search.settings.space.augments
     return StageA(
         provenance=search.provenance(started),
         agent=search.agent,
         space=search.settings.space,
         counts=counts(ended),
         trials=ranked[:KEPT],
-        augmentation=method_effects(results, search.settings.config.seed) if search.settings.space.augments else None,
+        augmentation=_effects(results, search.settings.config.seed) if augments else None,
     )
+
+
+def _effects(results: list[TrialResult], seed: int) -> list[MethodEffect]:
+    from lib.search.effects import method_effects  # SciPy's statistics take a second to import
+
+    return method_effects(results, seed)
 
 
 def rank(results: list[TrialResult]) -> list[TrialResult]:

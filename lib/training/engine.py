@@ -24,6 +24,7 @@ from lib.training.lesson import Lesson, TrainingFailure
 from lib.training.memory import MicroBatches, out_of_memory
 from lib.training.optimizers import make_average, make_optimizer, make_scheduler
 from lib.training.prediction import predict
+from lib.training.utilisation import utilisation
 
 Stopped = Literal["epochs", "patience", "collapsed", "pruned"]
 
@@ -86,21 +87,17 @@ def train(
 
     Raises TrainingFailure on a non-finite loss, or where a single window does not fit into memory.
     """
+    last = until or epochs
     try:
-        last = until or epochs
-        training = _Training(model, lesson, device, epochs, last, seed, keep_best, memory or MicroBatches(None))
-        if checkpoint is not None and checkpoint.exists() and not checkpoints.sound(checkpoint):
-            _LOG.warning("%s is damaged: this training begins anew", checkpoint)
-            checkpoint.unlink()
-        if checkpoint is not None and checkpoint.exists():
-            training.restore(checkpoint)
-            if on_epoch is not None and (pruned := replay(training.outcome.history, on_epoch)) is not None:
-                training.outcome = pruned
-        while training.outcome.stopped == "epochs" and len(training.outcome.history) < last:
-            training.epoch()
-            training.outcome.stopped = _verdict(training, epochs, patience, on_epoch)
+        with utilisation(device) as used:
+            training = _Training(model, lesson, device, epochs, last, seed, keep_best, memory or MicroBatches(None))
             if checkpoint is not None:
-                training.save(checkpoint)
+                training.resume(checkpoint, on_epoch)
+            while training.outcome.stopped == "epochs" and len(training.outcome.history) < last:
+                training.epoch()
+                training.outcome.stopped = _verdict(training, epochs, patience, on_epoch)
+                if checkpoint is not None:
+                    training.save(checkpoint)
     except RuntimeError as error:
         if not out_of_memory(error):
             raise
@@ -109,6 +106,7 @@ def train(
         if lesson.augmentation is not None:
             lesson.augmentation.close()
     training.finish()
+    training.outcome.performance |= used
     return training.outcome
 
 
@@ -218,8 +216,19 @@ class _Training:
         state["steps"] = self.steps
         checkpoints.save(path, state)
 
-    def restore(self, path: Path) -> None:
-        """Go on from a checkpoint."""
+    def resume(self, path: Path, on_epoch: OnEpoch | None) -> None:
+        """Go on from a checkpoint, if there is a sound one, as far as `on_epoch` would have let it come."""
+        if not path.exists():
+            return
+        if not checkpoints.sound(path):
+            _LOG.warning("%s is damaged: this training begins anew", path)
+            path.unlink()
+            return
+        self._restore(path)
+        if on_epoch is not None and (pruned := replay(self.outcome.history, on_epoch)) is not None:
+            self.outcome = pruned
+
+    def _restore(self, path: Path) -> None:
         state = checkpoints.load(path, self.device.torch)
         for name, part in self._parts().items():
             part.load_state_dict(state[name])

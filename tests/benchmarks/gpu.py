@@ -6,11 +6,7 @@ Needs only torch, transformers, numpy and scikit-learn, so that it runs on a mac
 """
 
 import argparse
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -61,30 +57,6 @@ FIXED: dict[str, Any] = dict.fromkeys(NAMES, 0.0) | {
 }
 
 
-@dataclass
-class Utilisation:
-    """Samples of the GPU's utilisation, in per cent."""
-
-    samples: list[float] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        return f"{np.mean(self.samples):.0f} %" if self.samples else "-"
-
-
-@contextmanager
-def sampled(device: Device) -> Iterator[Utilisation]:
-    """Sample a GPU's utilisation five times a second."""
-    found = Utilisation()
-    if device.torch.type != "cuda":
-        yield found
-        return
-    command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "-lms", "200", "-i", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        yield found
-        process.terminate()
-        found.samples += [float(line) for line in process.communicate()[0].splitlines() if line.strip().isdigit()]
-
-
 def lesson(lengths: np.ndarray, hyper: Hyperparameters, device: Device) -> Lesson:
     """Return a lesson of pairs with these numbers of tokens, one half of them positive."""
     rng, n = np.random.default_rng(0), len(lengths)
@@ -128,8 +100,7 @@ def measure(architecture: str, size: Any, lengths: np.ndarray, batch: int, devic
         times.append(time.perf_counter())
         return False
 
-    with sampled(device) as utilisation:
-        outcome = train(model, about, device, epochs=3, patience=3, seed=0, on_epoch=tick)
+    outcome = train(model, about, device, epochs=3, patience=3, seed=0, on_epoch=tick)
     seconds = (times[-1] - times[0]) / 2
     matrices = sum(p.numel() for n, p in encoder.named_parameters() if "layer" in n and p.ndim > 1)
     config = encoder.config
@@ -138,7 +109,7 @@ def measure(architecture: str, size: Any, lengths: np.ndarray, batch: int, devic
         "steps": -(-len(lengths) // batch) / seconds,
         "tokens": lengths.sum() / seconds,
         "flops": (6 * matrices * lengths.sum() + attention) / seconds,
-        "utilisation": utilisation,
+        "utilisation": f"{outcome.performance['gpu_percent']:.0f} %" if "gpu_percent" in outcome.performance else "-",
         "memory": peak_memory_mb(device),
         "seconds": seconds,
         "losses": [epoch["loss"] for epoch in outcome.history],

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.augmentation.edits import WHOLE, Edit, apply, difference
-from lib.augmentation.examples import Augmenter, Texts, exposure, pieces
-from lib.augmentation.methods import METHODS
+from lib.augmentation.examples import Augmenter, Texts, pieces
+from lib.augmentation.methods import METHODS, exposure
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples
 

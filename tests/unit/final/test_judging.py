@@ -35,6 +35,11 @@ def test_it_compares_the_chosen_with_the_average_and_three_baselines(copy_of_fin
         difference = test.models[0].scores["f1_macro"] - other.scores["f1_macro"]
         assert versus.f1_macro["value"] == pytest.approx(difference)
         assert versus.gain_percent == pytest.approx(100 * difference / other.scores["f1_macro"])
+        assert set(versus.per_criterion) == set(rows["criterion"])
+        for name, lead in versus.per_criterion.items():
+            own, theirs = (m.scores["per_criterion"][name]["f1_macro"] for m in (test.models[0], other))
+            assert lead["value"] == pytest.approx(own - theirs)
+            assert 0 < lead["p"] <= lead["p_holm"] <= 1
     gains = [v.gain_percent for v in test.against[1:]]
     assert list(test.targets.values()) == [min(gains) >= 2, test.models[0].ece["value"] < 0.1]
     texts = pd.read_parquet("results/corpus/posts.parquet")["text"]

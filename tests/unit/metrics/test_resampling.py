@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lib.agents import AGENTS, get_agent
-from lib.metrics.resampling import bootstrap, by_post, compare
+from lib.metrics.resampling import bootstrap, by_post, compare, holm
 from lib.tasks.examples import Examples
 from lib.tasks.label import LabelTask
 from lib.tasks.span import SpanTask
@@ -115,6 +115,20 @@ def test_equal_models_differ_by_chance_only_and_a_better_one_is_seen() -> None:
     assert below / 200 <= 0.09 and found / 200 >= 0.8
     same = compare(first, first, share_right, 0)[0]
     assert (same.value, same.low, same.high, same.p) == (0, 0, 0, 1)
+
+
+def test_holm_is_the_textbook_s() -> None:
+    """Holm (1979): the least times n, the next times n - 1, never less than the one before."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]) == [1.0, 1.0] and holm([]) == []
+
+
+@given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=20))
+def test_holm_keeps_the_order_and_never_makes_p_smaller(chances: list[float]) -> None:
+    adjusted = holm(chances)
+    assert all(p <= q <= 1 for p, q in zip(chances, adjusted, strict=True))
+    order = np.argsort(chances, kind="stable")
+    assert (np.diff(np.array(adjusted)[order]) >= 0).all()
 
 
 def test_rows_of_a_post_are_drawn_together() -> None:
