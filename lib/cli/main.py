@@ -58,17 +58,13 @@ def _bug() -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Build the parser. Commands import what they need when they run: --help is instant."""
-    from lib.cli import commands
-
+    """Build the parser. A command's module is imported when it runs: --help is instant."""
     root = argparse.ArgumentParser(prog="python -m lib", description="Find the best transformer for clinical text.")
     subs = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(
-        name: str, run: Command, text: str, *, agent: bool = False, settings: bool = True
-    ) -> argparse.ArgumentParser:
+    def add(name: str, run: str, text: str, *, agent: bool = False, settings: bool = True) -> argparse.ArgumentParser:
         sub = subs.add_parser(name, help=text, description=text)
-        sub.set_defaults(run=run)
+        sub.set_defaults(run=_later(run))
         sub.add_argument("--log", type=Path, default=None, help="file for details")
         if agent:
             sub.add_argument("agent", help="name of the agent, e.g. criteria")
@@ -77,25 +73,29 @@ def parser() -> argparse.ArgumentParser:
             sub.add_argument("--results", type=Path, default=Path("results"), help="folder of all results")
         return sub
 
-    sub = add("settings", commands.settings, "Check the configuration and write it resolved.", settings=False)
+    sub = add("settings", "prepare.settings", "Check the configuration and write it resolved.", settings=False)
     _add_configuration(sub)
     sub.add_argument("--output", type=Path, default=Path("results/settings.json"), help="file")
-    sub = add("schema", commands.schema, "Write the JSON schema of the configuration.", settings=False)
+    sub = add("schema", "prepare.schema", "Write the JSON schema of the configuration.", settings=False)
     sub.add_argument("--output", type=Path, default=Path("config/config.schema.json"), help="file")
-    sub = add("generate-corpus", commands.generate_corpus, "Write a generated corpus in ReDSM5's format.")
+    sub = add("generate-corpus", "prepare.generate_corpus", "Write a generated corpus in ReDSM5's format.")
     sub.add_argument("--output", type=Path, required=True, help="folder")
-    sub = add("corpus", commands.corpus, "Read, check, split and describe the corpus.")
+    sub = add("corpus", "prepare.corpus", "Read, check, split and describe the corpus.")
     sub.add_argument("--input", type=Path, required=True, help="folder with posts.csv and annotations.csv")
-    add("tfidf", commands.tfidf, "Fit the TF-IDF cache on development text.", agent=True)
-    sub = add("backbone", commands.backbone, "Bring a backbone into results/backbones.")
+    add("tfidf", "prepare.tfidf", "Fit the TF-IDF cache on development text.", agent=True)
+    sub = add("backbone", "prepare.backbone", "Bring a backbone into results/backbones.")
     sub.add_argument("name", help="a name from the backbones file")
     sub.add_argument(
         "--random-init", action="store_true", help="its architecture in base size, random weights: to measure speed"
     )
-    add("lexicon", commands.lexicon, "Bring lexical data for augmentation into results/lexicon.")
-    sub = add("augmentation-bank", commands.augmentation_bank, "Augment an agent's texts by all methods.", agent=True)
+    add("lexicon", "augment.lexicon", "Bring lexical data for augmentation into results/lexicon.")
+    sub = add(
+        "augmentation-bank", "augment.augmentation_bank", "Augment an agent's texts by all methods.", agent=True
+    )
     sub.add_argument("--processes", type=int, default=1, help="that augment side by side")
-    sub = add("augment", commands.augment, "Show what an augmentation method does to a text; without one, list them.")
+    sub = add(
+        "augment", "augment.augment", "Show what an augmentation method does to a text; without one, list them."
+    )
     sub.add_argument("--method", help="name of the method; none: list them")
     sub.add_argument("--text", help="to be augmented")
     sub.add_argument("--strength", type=float, default=0.3, help="share of the words that may be altered")
@@ -107,41 +107,40 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_stages(add: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the commands of the search."""
-    from lib.cli import commands
 
-    def add_worker(stage: str, run: Command) -> None:
+    def add_worker(stage: str, run: str) -> None:
         text = f"Do trials of Stage {stage} until its study has its budget; any number of these may run at once."
         sub = add(f"stage-{stage.lower()}-worker", run, text, agent=True)
         sub.add_argument("--output", type=Path, required=True, help="file that says which trials this process did")
         sub.add_argument("--partner", action="store_true", help=argparse.SUPPRESS)
 
-    add_worker("A", commands.stage_a_worker)
-    add("stage-a", commands.stage_a, "Stage A: keep the best of its study.", agent=True)
-    add("augmentation-report", commands.augmentation_report, "Describe what augmentation did.", agent=True)
-    add_worker("B", commands.stage_b_worker)
-    add("stage-b", commands.stage_b, "Stage B: rank the trials of its study.", agent=True)
-    add("stage-c-candidates", commands.stage_c_candidates, "Choose the candidates of Stage C.", agent=True)
-    sub = add("stage-c-fold", commands.stage_c_fold, "Cross-validate one candidate on one fold.", agent=True)
+    add_worker("A", "search.stage_a_worker")
+    add("stage-a", "search.stage_a", "Stage A: keep the best of its study.", agent=True)
+    add("augmentation-report", "augment.augmentation_report", "Describe what augmentation did.", agent=True)
+    add_worker("B", "search.stage_b_worker")
+    add("stage-b", "search.stage_b", "Stage B: rank the trials of its study.", agent=True)
+    add("stage-c-candidates", "search.stage_c_candidates", "Choose the candidates of Stage C.", agent=True)
+    sub = add("stage-c-fold", "search.stage_c_fold", "Cross-validate one candidate on one fold.", agent=True)
     sub.add_argument("--candidate", type=int, required=True, help="number in candidates.json")
     sub.add_argument("--fold", type=int, required=True, help="number, from 0; repeats count on")
-    add("stage-c-baseline", commands.stage_c_baseline, "Score the baseline on the folds.", agent=True)
-    add("stage-c", commands.stage_c, "Stage C: rank the candidates and choose.", agent=True)
-    add("baseline", commands.baseline, "Score what a search must beat on the development splits.", agent=True)
-    add("final", commands.final, "Refit what Stage C chose and judge it once on the test set.", agent=True)
-    add("report", commands.report, "Write an agent's report, one HTML file.", agent=True)
-    add("summary", commands.summary, "Put all agents side by side: results/summary.html, .md, .json.")
+    add("stage-c-baseline", "search.stage_c_baseline", "Score the baseline on the folds.", agent=True)
+    add("stage-c", "search.stage_c", "Stage C: rank the candidates and choose.", agent=True)
+    add("baseline", "search.baseline", "Score what a search must beat on the development splits.", agent=True)
+    add("final", "final.final", "Refit what Stage C chose and judge it once on the test set.", agent=True)
+    add("report", "final.report", "Write an agent's report, one HTML file.", agent=True)
+    add("summary", "final.summary", "Put all agents side by side: results/summary.html, .md, .json.")
     _add_predict(add)
     _add_before(add)
     _add_afterwards(add)
     text = "Print the completion of the command clinical-search for a shell."
-    sub = add("completion", _completion, text, settings=False)
+    sub = add("completion", "completion.completion", text, settings=False)
     sub.add_argument("shell", choices=["bash", "zsh", "tcsh"], help="its name")
-    sub = add("status", commands.status, "Say where every study stands.")
+    sub = add("status", "search.status", "Say where every study stands.")
     sub.add_argument("--watch", type=float, metavar="SECONDS", help="say it again and again")
 
 
 def _add_predict(add: Callable[..., argparse.ArgumentParser]) -> None:
-    sub = add("predict", _later("predict", "predict"), "Use an agent's final model on posts.", settings=False)
+    sub = add("predict", "predict.predict", "Use an agent's final model on posts.", settings=False)
     sub.add_argument("--agent", required=True, help="whose model")
     asked = sub.add_mutually_exclusive_group(required=True)
     asked.add_argument("--post", help="a text; '-' reads it from standard input")
@@ -153,32 +152,23 @@ def _add_predict(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _add_before(add: Callable[..., argparse.ArgumentParser]) -> None:
-    sub = add("check", _later("before", "check"), "Look at all that a run needs, before it.", settings=False)
+    sub = add("check", "before.check", "Look at all that a run needs, before it.", settings=False)
     _add_configuration(sub)
     sub.add_argument("--results", type=Path, default=Path("results"), help="folder of all results")
-    sub = add(
-        "estimate", _later("before", "estimate"), "Say what an agent's search will take on this machine.", agent=True
-    )
+    sub = add("estimate", "before.estimate", "Say what an agent's search will take on this machine.", agent=True)
     sub.add_argument("--seconds", type=float, default=60.0, help="of calibration")
-    sub = add("sync", _later("sync", "sync"), "Upload to MLflow what it does not know yet.")
+    sub = add("sync", "sync.sync", "Upload to MLflow what it does not know yet.")
     sub.add_argument("--agent", action="append", default=[], help="only this one; may be repeated")
     sub.add_argument("--watch", type=float, metavar="SECONDS", help="again and again, beside a running search")
     sub.add_argument("--tolerant", action="store_true", help="a server that is away is said, and is no failure")
     sub.add_argument("--output", type=Path, help="file that says what was uploaded")
-    sub = add("watch", _later("watch", "watch"), "Say what a running pipeline uses, and warn.")
+    sub = add("watch", "watch.watch", "Say what a running pipeline uses, and warn.")
     sub.add_argument("--once", action="store_true", help="look once")
 
 
-def _completion(options: argparse.Namespace) -> None:
-    import shtab
-
-    commands = parser()
-    commands.prog = "clinical-search"
-    print(shtab.complete(commands, shell=options.shell))
-
-
-def _later(module: str, name: str) -> Command:
-    """Return a command whose module is imported when it runs."""
+def _later(command: str) -> Command:
+    """Return the command 'module.function' of this package; the module is imported when it runs."""
+    module, name = command.split(".")
 
     def run(options: argparse.Namespace) -> None:
         getattr(import_module(f"lib.cli.{module}"), name)(options)
@@ -188,11 +178,11 @@ def _later(module: str, name: str) -> Command:
 
 def _add_afterwards(add: Callable[..., argparse.ArgumentParser]) -> None:
     text = "Write all that is needed to make an agent's chosen trial again."
-    add("provenance", _later("afterwards", "provenance"), text, agent=True)
+    add("provenance", "afterwards.provenance", text, agent=True)
     text = "Make a chosen trial again from its provenance.json alone, and compare."
-    sub = add("reproduce", _later("afterwards", "reproduce"), text, settings=False)
+    sub = add("reproduce", "afterwards.reproduce", text, settings=False)
     sub.add_argument("study", type=Path, help="results/{agent}/provenance.json")
-    sub = add("archive", _later("afterwards", "archive"), "Put all results into one tar, without texts.")
+    sub = add("archive", "afterwards.archive", "Put all results into one tar, without texts.")
     sub.add_argument("--output", type=Path, default=Path("results.tar.gz"), help="file")
 
 

@@ -2,42 +2,20 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
-from lib.agents.base import Agent
 from lib.reporting import figures
 from lib.reporting.costs import Cost, costs, total
+from lib.reporting.findings import Findings
 from lib.reporting.page import Section, Table, page
-from lib.search.documents import FoldResult, Judgement, StageA, StageB, StageC, Yardsticks, interval
+from lib.search.documents import Judgement, StageC, Yardsticks, interval
 from lib.search.experiment import Run
 from lib.settings.config import CostSettings
 from lib.settings.hyperparameters import Hyperparameters
-from lib.settings.load import Settings
-from lib.tasks.examples import Examples
-
-
-@dataclass(frozen=True)
-class Findings:
-    """All that a report tells of. trials: of Stage A's and B's studies; runs: of the chosen configuration's folds."""
-
-    settings: Settings
-    agent: Agent
-    examples: Examples
-    trials: dict[str, list[FrozenTrial]]
-    stage_a: StageA
-    stage_b: StageB
-    stage_c: StageC
-    folds: list[FoldResult]
-    runs: list[Run]
-    baselines: Yardsticks
-    test: Judgement
-    benchmarks: Path
 
 
 def report(found: Findings) -> str:

@@ -56,10 +56,10 @@ def test_a_user_error_is_a_line_and_a_bug_is_a_traceback(project: Path, capsys, 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lib.cli.commands.json_schema", bug)
+    monkeypatch.setattr("lib.cli.prepare.json_schema", bug)
     assert main(["schema", "--output", "s.json"]) == 1
     assert "Traceback" in capsys.readouterr().err
-    monkeypatch.setattr("lib.cli.commands.json_schema", interrupt)
+    monkeypatch.setattr("lib.cli.prepare.json_schema", interrupt)
     assert main(["schema", "--output", "s.json"]) == 130
     assert "run the same command to continue" in capsys.readouterr().err
 
