@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -16,6 +17,9 @@ from checkouts import ROOT
 from lib.cli.main import main
 from lib.settings.config import Config
 from lib.settings.load import Settings, load_settings, merge, read_settings, read_yaml, save_settings
+
+if TYPE_CHECKING:
+    from lib.search.experiment import Experiment
 
 # Machines are slow at times; a test that times itself fails for no reason.
 hypothesis.settings.register_profile(
@@ -121,6 +125,14 @@ def copy_of_finished(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     shutil.copytree(finished, folder)
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture
+def experiment(copy_of_finished: Path) -> "Experiment":
+    """The criteria agent's, after a small search."""
+    from lib.search.experiment import Experiment
+
+    return Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
 
 
 FAULTS: list[tuple[str, str]] = []

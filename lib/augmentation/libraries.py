@@ -3,8 +3,8 @@
 import os
 import random
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ class Resources:
 
     lexicon: Path
     tfidf: Path | None = None
-    equivalents: Sequence[Sequence[str]] = field(default=())
+    equivalents: tuple[tuple[str, ...], ...] = ()
     ner: Path | None = None
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 
 from lib.augmentation.bank import Bank, Entry, facts, path
 from lib.augmentation.edits import FINE, WHOLE, Edit, altered, apply, difference, keep, limited, most, touches, words
-from lib.augmentation.libraries import Resources, make, seeded
+from lib.augmentation.libraries import Augment, Resources, make, seeded
 from lib.augmentation.reserved import Reserved, Weights
 from lib.files.atomic import replacing, write_json
 from lib.files.hashing import derive_seed, hash_value
@@ -41,6 +42,26 @@ class Recipe:
     resources: Resources
 
 
+@dataclass(frozen=True)
+class Tools:
+    """What a recipe needs; some of the libraries' classes read long word lists when they are made."""
+
+    reserved: Reserved
+    weights: Weights
+    augmenters: list[tuple[float, Augment]]
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> "Tools":
+        """Make them."""
+        weights = Weights.read(recipe.resources.tfidf) if recipe.resources.tfidf is not None else Weights({})
+        augmenters = [(level, make(recipe.method, level, recipe.resources)) for level in recipe.levels]
+        return cls(Reserved(recipe.terms), weights, augmenters)
+
+
+# Of the method that a process works at: its texts come in many chunks.
+_kept = lru_cache(maxsize=1)(Tools.of)
+
+
 @dataclass
 class Variant:
     """The edits of one variant; low: whether each changes words of low weight only."""
@@ -53,9 +74,10 @@ class Variant:
 
 def variants(texts: Sequence[str], recipe: Recipe) -> Iterator[Variant]:
     """Return the variants of each text: for each level, each number. They are made as they are asked for."""
-    reserved = Reserved(recipe.terms)
-    weights = Weights.read(recipe.resources.tfidf) if recipe.resources.tfidf is not None else Weights({})
-    augmenters = [(level, make(recipe.method, level, recipe.resources)) for level in recipe.levels]
+    return _variants(texts, recipe, Tools.of(recipe))
+
+
+def _variants(texts: Sequence[str], recipe: Recipe, tools: "Tools") -> Iterator[Variant]:
     return (
         _variant(
             text,
@@ -64,10 +86,10 @@ def variants(texts: Sequence[str], recipe: Recipe) -> Iterator[Variant]:
             derive_seed(0, text, recipe.method, level, number),
             augment,
             spans,
-            weights,
+            tools.weights,
         )
-        for text, spans in ((text, reserved.spans(text)) for text in texts)
-        for level, augment in augmenters
+        for text, spans in ((text, tools.reserved.spans(text)) for text in texts)
+        for level, augment in tools.augmenters
         for number in range(recipe.variants)
     )
 
@@ -112,7 +134,7 @@ class _Chunk:
 
     def run(self) -> tuple[list[Variant], float]:
         """Return the variants of the texts."""
-        made = variants(self.texts, self.recipe)
+        made = _variants(self.texts, self.recipe, _kept(self.recipe))
         began = time.perf_counter()
         return list(made), time.perf_counter() - began
 

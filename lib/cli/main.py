@@ -33,11 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(line, file=sys.stderr)
         return 1
     except OSError as error:
-        if error.errno not in _FULL:
-            return _bug()
-        where = f": {error.filename}" if error.filename else ""
-        print(f"no space left on the disk{where}; free some, and run the same command to continue", file=sys.stderr)
-        return 1
+        return _refused(error)
     except KeyboardInterrupt:
         print("interrupted; run the same command to continue", file=sys.stderr)
         return 130
@@ -49,6 +45,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def entry() -> None:
     """Run as `clinical-search`, the same as `python -m lib`."""
     sys.exit(main())
+
+
+def _refused(error: OSError) -> int:
+    if isinstance(error, BrokenPipeError):  # who reads what is printed has ended, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if error.errno not in _FULL:
+        return _bug()
+    where = f": {error.filename}" if error.filename else ""
+    print(f"no space left on the disk{where}; free some, and run the same command to continue", file=sys.stderr)
+    return 1
 
 
 def _bug() -> int:

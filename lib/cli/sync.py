@@ -13,11 +13,11 @@ from lib.settings.load import Settings, read_settings
 
 def sync(options: Namespace) -> None:
     """Upload results, once or again and again. With --tolerant a dead server is a line, not a failure."""
-    from lib.tracking.records import check_agents
-
     settings = read_settings(options.settings)
     agents = options.agent or list(settings.config.agents)
-    check_agents(settings, agents)
+    for agent in agents:
+        if agent not in settings.config.agents:
+            raise UserError(f"agent '{agent}' is none of the configuration's: {', '.join(settings.config.agents)}")
     if settings.config.tracking.uri is None:
         raise UserError("tracking.uri is null: nothing is tracked; set it, e.g. to sqlite:///results/mlflow.db")
     said = False

@@ -11,7 +11,6 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from lib.errors import UserError
 from lib.files.documents import Provenance
 from lib.search.documents import FoldResult, Judgement, StageA, StageB, StageC
 from lib.search.experiment import Run
@@ -165,10 +164,3 @@ def _tags(made: Provenance | None) -> dict[str, str]:
         return {}
     fields = ("config_hash", "corpus_hash", "code_version", "seed", "device", "started", "finished")
     return {f"provenance.{name}": str(getattr(made, name)) for name in fields}
-
-
-def check_agents(settings: Settings, agents: list[str]) -> None:
-    """Raise UserError if an agent is none of the configuration's."""
-    for agent in agents:
-        if agent not in settings.config.agents:
-            raise UserError(f"agent '{agent}' is none of the configuration's: {', '.join(settings.config.agents)}")

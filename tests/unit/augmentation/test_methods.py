@@ -43,7 +43,7 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> Resources:
     _, missing, _ = prepare(folder / "lexicon", given)
     assert not missing
     build_tfidf(TEXTS, TfidfSettings(), cache=folder / "cache", folder=folder / "tfidf")
-    groups = [["really", "very"], ["always", "all the time"], ["don't", "do not"], ["every day", "daily"]]
+    groups = (("really", "very"), ("always", "all the time"), ("don't", "do not"), ("every day", "daily"))
     return Resources(folder / "lexicon", folder / "tfidf", groups)
 
 

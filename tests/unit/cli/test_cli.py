@@ -64,6 +64,15 @@ def test_a_user_error_is_a_line_and_a_bug_is_a_traceback(project: Path, capsys, 
     assert "run the same command to continue" in capsys.readouterr().err
 
 
+def test_a_reader_that_ends_is_no_bug() -> None:
+    command = [sys.executable, "-m", "lib", "completion", "bash"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    piped = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True)
+    assert piped.stdout is not None and piped.stderr is not None
+    piped.stdout.close()
+    assert piped.stderr.read() == "" and piped.wait() == 1
+
+
 def test_unknown_names_are_refused_with_the_nearest(copy_of_finished: Path, capsys) -> None:
     with pytest.raises(UserError, match="agent 'criterias' is unknown; did you mean 'criteria'"):
         get_agent("criterias")

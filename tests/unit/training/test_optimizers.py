@@ -10,9 +10,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from lib.errors import UserError
 from lib.modeling.layers import depths
-from lib.search.experiment import Experiment
 from lib.settings.hyperparameters import Hyperparameters
-from lib.settings.load import read_settings
 from lib.training.engine import train
 from lib.training.optimizers import check_optimizers, make_optimizer, make_scheduler, rate
 
@@ -24,11 +22,6 @@ CLASSES = {
     "lamb": "pytorch_optimizer.Lamb",
     "adamw_8bit": "bitsandbytes.optim.AdamW8bit",
 }
-
-
-@pytest.fixture
-def experiment(copy_of_finished: Path) -> Experiment:
-    return Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
 
 
 @pytest.mark.parametrize("name", CLASSES)

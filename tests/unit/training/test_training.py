@@ -33,11 +33,6 @@ from lib.training.process import side_by_side
 CPU = Device(torch.device("cpu"), bf16=False)
 
 
-@pytest.fixture
-def experiment(copy_of_finished: Path) -> Experiment:
-    return Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
-
-
 def params(**more: object) -> dict:
     return lowest(**{"optim.lr": 1e-3, "head.dropout": 0.0, "model.pooling": "mean"} | more)
 
