@@ -77,7 +77,7 @@ def variants(texts: Sequence[str], recipe: Recipe) -> Iterator[Variant]:
     return _variants(texts, recipe, Tools.of(recipe))
 
 
-def _variants(texts: Sequence[str], recipe: Recipe, tools: "Tools") -> Iterator[Variant]:
+def _variants(texts: Sequence[str], recipe: Recipe, tools: Tools) -> Iterator[Variant]:
     return (
         _variant(
             text,

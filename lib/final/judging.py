@@ -121,15 +121,16 @@ def _compared(
     seed = derive_seed(experiment.settings.config.seed, "test intervals")
     scores = {name: agent.scores(given, examples, index) for name, given in answers.items()}
     terms: dict[str, NDArray[np.float64]] = {}
+    summed: dict[str, NDArray[np.float64]] = {}
     tested = []
     for name, given in answers.items():
         terms[name], measure = agent.terms(given, examples, index)
-        f1, ece = (asdict(each) for each in bootstrap(by_post(terms[name], examples.post_id), measure, seed))
+        summed[name] = by_post(terms[name], examples.post_id)
+        f1, ece = (asdict(each) for each in bootstrap(summed[name], measure, seed))
         tested.append(Tested(name=name, f1_macro=f1, ece=ece, scores=scores[name], answers=agent.dump(given)))
     against = []
     for name in list(answers)[1:]:
-        own, other = (by_post(terms[which], examples.post_id) for which in (CHOSEN, name))
-        f1, ece = (asdict(difference) for difference in compare(own, other, measure, seed))
+        f1, ece = (asdict(difference) for difference in compare(summed[CHOSEN], summed[name], measure, seed))
         against.append(
             Versus(
                 other=name,
