@@ -87,6 +87,7 @@ def ladder(trials: Sequence[FrozenTrial], limits: StageASettings) -> str:
     axes.barh(place, [went for _, _, went in counts], color=BLUE, height=0.5, label="went on")
     categories(axes, [name for name, _, _ in counts])
     whole(axes)
+    axes.set_xlim(right=1.25 * counts[0][1] + 1)  # room for the legend
     label(axes, "trials")
     legend(axes)
     return svg(made, "rungs", "Trials that reached each rung and went on from it")

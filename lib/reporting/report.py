@@ -36,6 +36,10 @@ def lead(test: Judgement, result: StageC) -> list[str]:
         f" cross-validated F1-macro {cv['mean']:.3f} ± {cv['standard_error']:.3f}.",
         f"Strongest baseline: {strongest.name}, F1-macro {interval(strongest.f1_macro)};"
         f" difference {versus.f1_macro['value']:+.3f}, p {versus.f1_macro['p']:.3f}: {sure}.",
+        *(
+            f"It answers {answer} to every test example{task}: it tells nothing apart."
+            for task, answer in _alike(test)
+        ),
         met + ".",
         f"The test set has been opened {len(test.openings)} time(s)"
         + ("." if len(test.openings) == 1 else ": figures after the first are no longer of unseen posts."),
@@ -132,6 +136,17 @@ def _parts(test: Judgement) -> dict[str, Any]:
     scores = test.models[0].scores
     parts: dict[str, Any] = {name: scores[name] for name in ("label", "span") if name in scores}
     return parts or {"": scores}
+
+
+def _alike(test: Judgement) -> list[tuple[str, str]]:
+    """Return the tasks in which the chosen model gives one answer only, and the answer."""
+    found = []
+    for name, scores in _parts(test).items():
+        counts = scores["confusion"]
+        yes, no = (sum(counts[f"{right}_{said}"] for right in ("true", "false")) for said in ("positive", "negative"))
+        if not yes or not no:
+            found.append((f" ({name})" if name else "", "yes" if yes else "no"))
+    return found
 
 
 def _criteria(test: Judgement) -> list[Table]:
