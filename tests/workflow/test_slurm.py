@@ -78,8 +78,10 @@ def jobs(name: str) -> list[str]:
 
 
 def wait_for_jobs(name: str, number: int, process: "subprocess.Popen[str]") -> list[str]:
+    deadline = time.monotonic() + 600
     while len(found := jobs(name)) < number:
         assert process.poll() is None, "the pipeline ended before its jobs were seen"
+        assert time.monotonic() < deadline, f"no {number} jobs of {name} ran within ten minutes"
         time.sleep(0.5)
     return found
 
