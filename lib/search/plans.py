@@ -1,7 +1,8 @@
 """How Stages A and B search.
 
-Stage A: multivariate TPE with ASHA over epochs and seeds. Stage B: NSGA-II (or multi-objective TPE), F1-macro against
-ECE, seeded with the best of Stage A; a trial that its first seeds show to be dominated is not trained on.
+Stage A: multivariate TPE (or a Gaussian process) with ASHA over epochs and seeds. Stage B: NSGA-II (or
+multi-objective TPE), F1-macro against ECE, seeded with the best of Stage A; a trial that its first seeds show to be
+dominated is not trained on.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from lib.files.hashing import derive_seed
 from lib.search.design import spread
 from lib.search.documents import SeedResult, StageA
 from lib.search.pruning import Rungs, hopeless, rungs, unjudged
-from lib.search.samplers import Nsga2, Tpe
+from lib.search.samplers import Gp, Nsga2, Tpe
 from lib.search.study import Direction
 from lib.settings.config import StageASettings, StageBSettings
 from lib.settings.load import Settings
@@ -49,6 +50,8 @@ def plan_a(settings: Settings, agent: str, earlier: Sequence[StageA] = ()) -> Pl
 
     def sampler(number: int) -> BaseSampler:
         seed = derive_seed(config.seed, agent, "stage a", number)
+        if limits.sampler == "gp":
+            return Gp(settings.space, seed=seed)
         return Tpe(settings.space, seed=seed, startup=limits.startup_trials)
 
     def after_epoch(trial: Trial, epoch: int, best: float) -> bool:

@@ -7,11 +7,14 @@ took longer than everything else together. Here it is known, and never changes.
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.samplers import NSGAIISampler, TPESampler
+from optuna.samplers import GPSampler, NSGAIISampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from lib.settings.space import Choices, FloatRange, Space
+
+# Completed trials that a Gaussian process needs; nearly all end earlier, so startup_trials would be too many.
+_LEAST = 6
 
 
 class _Static:
@@ -31,6 +34,18 @@ class Tpe(_Static, TPESampler):
         """startup: so many trials are over before it learns from them; what is not fixed is random until then."""
         # A trial that runs elsewhere counts as a bad one meanwhile (constant liar), so that two do not try the same.
         super().__init__(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=startup)
+        self._space = distributions(space)
+
+
+class Gp(_Static, GPSampler):
+    """A Gaussian process over completed trials, log expected improvement (Jones et al., 1998), of one objective.
+
+    It takes what other processes try into account. Its time grows with the cube of the completed trials.
+    """
+
+    def __init__(self, space: Space, *, seed: int) -> None:
+        """Until a few trials have completed, what is not fixed is random."""
+        super().__init__(seed=seed, n_startup_trials=_LEAST, warn_independent_sampling=False)
         self._space = distributions(space)
 
 

@@ -128,7 +128,10 @@ class StageASettings(_Strict):
     trials: Count
     epochs: Count
     seeds: Count
-    startup_trials: Count = Field(default=10, description="trials spread evenly over the space before TPE begins")
+    startup_trials: Count = Field(
+        default=10, description="trials spread evenly over the space before the sampler begins"
+    )
+    sampler: Literal["tpe", "gp"] = Field(default="tpe", description="gp: a Gaussian process, for small spaces")
     min_epochs: Count = Field(default=2, description="ASHA's first rung; the further ones are epochs, then seeds")
     reduction: int = Field(default=2, ge=2, description="ASHA keeps one in so many at each rung")
     warm_start: int = Field(

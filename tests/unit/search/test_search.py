@@ -220,6 +220,16 @@ def test_rungs_judge_seeds_too(copy_of_finished: Path, monkeypatch) -> None:
     assert seeds == sorted(seeds, reverse=True) and seeds.count(1) > seeds.count(2) > 0 and seeds.count(3) > 0
 
 
+def test_stage_a_by_a_gaussian_process_ends_at_the_best_rate(copy_of_finished: Path, monkeypatch) -> None:
+    monkeypatch.setattr("lib.search.experiment.train", better_with_the_rate)
+    start_anew()
+    change("stage_a", trials=24, seeds=1, epochs=1, sampler="gp")
+    assert search("a") == 0
+    found = StageA.read("results/criteria/stage_a_top50.json")
+    assert sum(found.counts.model_dump().values()) == 24
+    assert found.trials[0].params["optim.lr"] == pytest.approx(1e-3, rel=0.01), "the highest there is"
+
+
 def test_a_warm_start_tries_the_best_of_earlier_agents_early(copy_of_finished: Path) -> None:
     best = StageA.read("results/criteria/stage_a_top50.json")
     settings = read_settings("results/settings.json")

@@ -21,7 +21,7 @@ from lib.errors import UserError
 from lib.search import owners as owning
 from lib.search.journal import Journal
 from lib.search.owners import Owners
-from lib.search.samplers import Nsga2, Tpe
+from lib.search.samplers import Gp, Nsga2, Tpe
 from lib.search.status import study_line
 from lib.search.study import MOST_DEATHS, Place, Study, fail, known, suggest
 from lib.settings.space import Space
@@ -273,3 +273,15 @@ def test_a_sampler_that_knows_its_space_suggests_what_optunas_own_suggests(own, 
             study.tell(trial, [params["optim.lr"], params["head.dropout"]])
         suggested.append([trial.params for trial in study.trials])
     assert suggested[0] == suggested[1]
+
+
+def test_a_gaussian_process_finds_a_peak_that_chance_does_not() -> None:
+    space, best = tiny_settings().space, []
+    for sampler in (Gp(space, seed=1), optuna.samplers.RandomSampler(seed=1)):
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        for _ in range(25):
+            trial = study.ask()
+            params = suggest(trial, space)
+            study.tell(trial, -((params["head.dropout"] - 0.21) ** 2) - 1e6 * (params["optim.lr"] - 6e-4) ** 2)
+        best.append(study.best_value)
+    assert best[0] > -1e-3 and best[0] > best[1]
