@@ -23,11 +23,12 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from optuna.pruners import NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 from scipy import stats
-from search_table import AGENT, EPOCHS, GRID, SEEDS, Table, entry, make, read, setup
+from search_table import AGENT, LANDSCAPES, SEEDS, Table, entry, make, read, setup
 
 from lib.search.documents import SeedResult
 from lib.search.experiment import Experiment, PrunedError
@@ -42,6 +43,8 @@ from lib.training.engine import replay
 
 # So many trials of (a) set the tokens that every search has.
 TRIALS = 40
+# (tokens so far, development F1, test F1), whenever a completed trial is the best so far.
+Course = Sequence[tuple[int, float, float]]
 # Of the hypervolume: a model of F1 0.35 (one answer for all) and ECE 0.3 is worth nothing.
 REFERENCE = (0.35, 0.30)
 COLOURS = {"a": "#E69F00", "b": "#999999", "c": "#009E73", "stage A": "#0072B2"}
@@ -77,15 +80,12 @@ class Replayed(Experiment):
 
 
 def settings_of(repetition: int, **stage_a: Any) -> Settings:
-    """Return the settings of a repetition: budgets are in tokens, so trials have none."""
+    """Return the settings of a repetition; stage_a: what differs from them."""
     settings = read_settings("results/settings.json")
-    both = {"trials": 10**6, "epochs": EPOCHS, "seeds": SEEDS}
-    a, b = {"startup_trials": 20, "min_epochs": 2, "reduction": 2}, {"population": 10, "seeded": 5}
-    limits = {
-        "stage_a": settings.config.stage_a.model_copy(update=both | a | stage_a),
-        "stage_b": settings.config.stage_b.model_copy(update=both | b),
-    }
-    return settings.model_copy(update={"config": settings.config.model_copy(update={"seed": repetition, **limits})})
+    limits = settings.config.stage_a.model_copy(update=stage_a)
+    return settings.model_copy(
+        update={"config": settings.config.model_copy(update={"seed": repetition, "stage_a": limits})}
+    )
 
 
 def search(plan: Plan, repetition: int, table: Table, tokens: float) -> list[FrozenTrial]:
@@ -101,7 +101,7 @@ def search(plan: Plan, repetition: int, table: Table, tokens: float) -> list[Fro
 
 def spent(table: Table, trial: FrozenTrial) -> int:
     """Return the tokens that a trial's trainings read."""
-    each = [seed["tokens"] for seed in next(iter(table.values()))]
+    each = [seed["tokens"] for seed in next(iter(table.trainings.values()))]
     return sum(each[s["seed"]] * s["epochs_run"] for s in trial.user_attrs["seeds"])
 
 
@@ -111,8 +111,8 @@ def on_test(table: Table, trial: FrozenTrial) -> tuple[float, float]:
     return float(np.mean([e["f1_macro"] for e in found])), float(np.mean([e["ece"] for e in found]))
 
 
-def course(table: Table, trials: Sequence[FrozenTrial]) -> list[tuple[int, float, float]]:
-    """Return (tokens so far, development F1, test F1) whenever a completed trial is the best so far."""
+def course(table: Table, trials: Sequence[FrozenTrial]) -> Course:
+    """Return how the best of these trials grew with the tokens."""
     total, best, points = 0, -1.0, []
     for trial in trials:
         total += spent(table, trial)
@@ -172,16 +172,18 @@ def wilcoxon(trial: Trial, seeds: list[SeedResult]) -> bool:
 def warm(repetition: int, table: Table, *, good: bool) -> Plan:
     """Try first what another agent's study found: the five best of the table or, to see the harm, the worst."""
     plan = plan_a(settings_of(repetition), AGENT)
-    order = sorted(table, key=lambda point: -np.mean([seed["test"]["f1_macro"] for seed in table[point]]))
+    known = table.trainings
+    order = sorted(known, key=lambda point: -np.mean([seed["test"]["f1_macro"] for seed in known[point]]))
     chosen = order[:5] if good else order[-5:]
-    first = [{**plan.fixed[0], **dict(zip(GRID, point, strict=True))} for point in chosen]
+    first = [{**plan.fixed[0], **dict(zip(table.landscape.grid, point, strict=True))} for point in chosen]
     return replace(plan, fixed=with_known(plan.fixed, first, unjudged(plan.limits.reduction)))
 
 
 def rungs_of(repetition: int, first: int, reduction: int, recent: int | None = None) -> Plan:
     """Return Stage A with other rungs."""
-    pruner = Rungs(rungs(first, EPOCHS, SEEDS, reduction), reduction, recent)
-    return replace(plan_a(settings_of(repetition), AGENT), pruner=pruner)
+    plan = plan_a(settings_of(repetition), AGENT)
+    pruner = Rungs(rungs(first, plan.limits.epochs, SEEDS, reduction), reduction, recent)
+    return replace(plan, pruner=pruner)
 
 
 def knowing(repetition: int, table: Table) -> Plan:
@@ -192,10 +194,12 @@ def knowing(repetition: int, table: Table) -> Plan:
         trial.report(float(np.mean(ends)), step)
         return trial.should_prune()
 
+    plan = plan_a(settings_of(repetition), AGENT)
+    epochs = plan.limits.epochs
     return replace(
-        plan_a(settings_of(repetition), AGENT),
-        after_epoch=lambda trial, epoch, best: epoch < EPOCHS and judge(trial, epoch),
-        after_seed=lambda trial, seeds: judge(trial, EPOCHS + len(seeds) - 1),
+        plan,
+        after_epoch=lambda trial, epoch, best: epoch < epochs and judge(trial, epoch),
+        after_seed=lambda trial, seeds: judge(trial, epochs + len(seeds) - 1),
     )
 
 
@@ -255,8 +259,9 @@ WAYS_B = {
 
 @dataclass(frozen=True)
 class Job:
-    """A search: a stage, a way and a repetition."""
+    """A search: where, a stage, a way and a repetition."""
 
+    landscape: str
     stage: str
     way: str
     repetition: int
@@ -264,7 +269,7 @@ class Job:
 
 def run_job(job: Job) -> dict[str, Any]:
     """Search, and return what is reported of it."""
-    table = read()
+    table = read(LANDSCAPES[job.landscape])
     budget = tokens_of(table)
     if job.stage == "a":
         trials = search(way_a(job.way, job.repetition, table), job.repetition, table, budget)
@@ -306,19 +311,19 @@ def hypervolume(points: Sequence[tuple[float, float]]) -> float:
 
 def tokens_of(table: Table) -> float:
     """Return what TRIALS trials cost that train all seeds to their end, on the mean."""
-    each = [sum(seed["tokens"] * len(seed["history"]) for seed in entries) for entries in table.values()]
+    each = [sum(seed["tokens"] * len(seed["history"]) for seed in entries) for entries in table.trainings.values()]
     return TRIALS * float(np.mean(each))
 
 
 # What is said of them.
 
 
-def value_at(points: Sequence[tuple[int, float, float]], tokens: float, which: int) -> float:
+def value_at(points: Course, tokens: float, which: int) -> float:
     """Return development (1) or test (2) F1 of the best trial after so many tokens."""
     return next((p[which] for p in reversed(points) if p[0] <= tokens), float("nan"))
 
 
-def reached(points: Sequence[tuple[int, float, float]], f1: float, which: int) -> float:
+def reached(points: Course, f1: float, which: int) -> float:
     """Return the tokens after which the best trial has this F1; infinite if never."""
     return next((float(p[0]) for p in points if p[which] >= f1), float("inf"))
 
@@ -329,88 +334,110 @@ def interval(values: Sequence[float]) -> str:
     return f"{np.mean(values):.4f} ± {half:.4f}"
 
 
-def say_a(found: dict[Job, dict[str, Any]], repetitions: int, budget: float) -> None:
+def share_said(courses: Sequence[Course], those_of_a: Sequence[Course], which: int, budget: float) -> str:
+    """Return the median share of the budget after which a search has (a)'s mean F1 at its end, and its 95 % interval.
+
+    The interval is a bootstrap's over the repetitions of both.
+    """
+    ends = np.array([value_at(points, budget, which) for points in those_of_a])
+    generator = np.random.default_rng(0)
+
+    def median(own: NDArray[np.intp], other: NDArray[np.intp]) -> float:
+        goal = float(ends[other].mean())
+        return float(np.median([reached(courses[i], goal, which) for i in own])) / budget
+
+    everything = np.arange(len(courses))
+    drawn = [median(*generator.integers(0, len(courses), (2, len(courses)))) for _ in range(400)]
+    low, high = np.quantile(drawn, [0.025, 0.975], method="closest_observation")
+    middle, low, high = (f"{v:.0%}" if np.isfinite(v) else "–" for v in (median(everything, everything), low, high))
+    return f"{middle} [{low}, {high}]"
+
+
+def say_a(found: dict[Job, dict[str, Any]], landscape: str, repetitions: int, budget: float) -> None:
     """Print the table of Stage A."""
-    courses = {
-        way: [found[Job("a", way, repetition)]["course"] for repetition in range(repetitions)] for way in WAYS_A
-    }
-    goals = [float(np.mean([value_at(points, budget, which) for points in courses["a"]])) for which in (1, 2)]
-    print(
-        f"\n{budget / 1e6:.1f} M tokens each, {repetitions} repetitions; (a) ends at {goals[0]:.4f} / {goals[1]:.4f}"
-    )
+    runs = {way: [found[Job(landscape, "a", way, r)] for r in range(repetitions)] for way in WAYS_A}
+    courses = {way: [run["course"] for run in runs[way]] for way in WAYS_A}
+    print(f"\n{landscape}: {budget / 1e6:.1f} M tokens each, {repetitions} repetitions")
     print("| search | trials | complete | development F1 | test F1 | tokens to (a)'s F1 | to (a)'s test F1 |")
     print("|---|---|---|---|---|---|---|")
     for way, name in WAYS_A.items():
-        results = [found[Job("a", way, repetition)] for repetition in range(repetitions)]
         ends = [interval([value_at(points, budget, which) for points in courses[way]]) for which in (1, 2)]
-        shares = [
-            np.median([reached(points, goal, which) for points in courses[way]]) / budget
-            for which, goal in zip((1, 2), goals, strict=True)
-        ]
-        said = " | ".join("not reached" if np.isinf(share) else f"{share:.0%}" for share in shares)
-        done, complete = (int(np.mean([r[key] for r in results])) for key in ("trials", "complete"))
-        print(f"| {name} | {done} | {complete} | {ends[0]} | {ends[1]} | {said} |")
+        shares = [share_said(courses[way], courses["a"], which, budget) for which in (1, 2)]
+        done, complete = (f"{np.mean([run[key] for run in runs[way]]):.0f}" for key in ("trials", "complete"))
+        print(f"| {name} | {done} | {complete} | {' | '.join(ends + shares)} |")
 
 
-def say_b(found: dict[Job, dict[str, Any]], repetitions: int) -> None:
+def say_b(found: dict[Job, dict[str, Any]], landscape: str, repetitions: int) -> None:
     """Print the table of Stage B."""
     print(
         "\n| Stage B | trials | hypervolume at 30 % of the tokens | at the end | on test posts |"
         "\n|---|---|---|---|---|"
     )
     for way, name in WAYS_B.items():
-        results = [found[Job("b", way, repetition)] for repetition in range(repetitions)]
+        results = [found[Job(landscape, "b", way, r)] for r in range(repetitions)]
         early, end, test = (
             interval([r["growth"][tenth][which] for r in results]) for tenth, which in ((2, 0), (9, 0), (9, 1))
         )
         print(f"| {name} | {np.mean([r['trials'] for r in results]):.0f} | {early} | {end} | {test} |")
 
 
-def draw(found: dict[Job, dict[str, Any]], repetitions: int, budget: float, path: Path) -> None:
+def draw(found: dict[Job, dict[str, Any]], repetitions: int, budgets: dict[str, float], path: Path) -> None:
     """Draw F1 against tokens, as means with 95 % bands."""
     matplotlib.rcParams["svg.hashsalt"] = "bench"
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = Figure(figsize=(9, 3.6 * len(budgets)), layout="constrained")
+    panels = figure.subplots(len(budgets), 2, squeeze=False)
     grid = np.linspace(0.03, 1, 80)
-    for axes, which, title in zip(figure.subplots(1, 2), (1, 2), ("development", "test"), strict=True):
-        for way, colour in COLOURS.items():
-            courses = [found[Job("a", way, repetition)]["course"] for repetition in range(repetitions)]
-            values = np.array([[value_at(points, budget * share, which) for share in grid] for points in courses])
-            mean, error = values.mean(0), values.std(0, ddof=1) / np.sqrt(repetitions)
-            half = stats.t.ppf(0.975, repetitions - 1) * error
-            axes.plot(100 * grid, mean, color=colour, label=WAYS_A[way])
-            axes.fill_between(100 * grid, mean - half, mean + half, color=colour, alpha=0.15, linewidth=0)
-        axes.set_xlabel("training tokens, % of the budget")
-        axes.set_ylabel(f"{title} F1-macro of the best trial")
-        axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)
+    for row, (landscape, budget) in zip(panels, budgets.items(), strict=True):
+        for axes, which, title in zip(row, (1, 2), ("development", "test"), strict=True):
+            for way, colour in COLOURS.items():
+                courses = [found[Job(landscape, "a", way, r)]["course"] for r in range(repetitions)]
+                values = np.array([[value_at(points, budget * share, which) for share in grid] for points in courses])
+                mean, error = values.mean(0), values.std(0, ddof=1) / np.sqrt(repetitions)
+                half = stats.t.ppf(0.975, repetitions - 1) * error
+                axes.plot(100 * grid, mean, color=colour, label=WAYS_A[way])
+                axes.fill_between(100 * grid, mean - half, mean + half, color=colour, alpha=0.15, linewidth=0)
+            axes.set_xlabel("training tokens, % of the budget")
+            axes.set_ylabel(f"{landscape}: {title} F1-macro")
+            axes.spines[["top", "right"]].set_visible(False)
+    panels[0, 1].legend(frameon=False, fontsize=8)
     figure.savefig(path, format="svg", metadata={"Date": None})
 
 
+def searched(landscape: str, corpus: str | None, folder: Path, repetitions: int) -> tuple[float, dict[Job, Any]]:
+    """Make a landscape's table where it is not made, and search. Returns the budget and what was found."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "config").exists():
+        (folder / "config").symlink_to(Path("config").resolve())
+    with chdir(folder):
+        setup(LANDSCAPES[landscape], corpus)
+        make(LANDSCAPES[landscape], os.cpu_count() or 1)
+        jobs = [Job(landscape, "a", way, r) for way in WAYS_A for r in range(repetitions)]
+        jobs += [Job(landscape, "b", way, r) for way in WAYS_B for r in range(repetitions)]
+        with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+            found = dict(zip(jobs, pool.map(run_job, jobs), strict=True))
+        return tokens_of(read(LANDSCAPES[landscape])), found
+
+
 def run() -> None:
-    """Make the table where it is not made, search, and print."""
+    """Search, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", help="folder of a corpus; none: a generated one")
-    parser.add_argument("--folder", type=Path, default=Path(".bench/search"), help="keeps the table of trainings")
+    parser.add_argument("--folder", type=Path, default=Path(".bench/search"), help="keeps the tables of trainings")
+    parser.add_argument("--landscape", nargs="+", choices=list(LANDSCAPES), default=list(LANDSCAPES))
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--picture", type=Path, help="SVG file to draw F1 against tokens")
     options = parser.parse_args()
     corpus = None if options.corpus is None else str(Path(options.corpus).resolve())
-    picture = None if options.picture is None else options.picture.resolve()
-    options.folder.mkdir(parents=True, exist_ok=True)
-    if not (options.folder / "config").exists():
-        (options.folder / "config").symlink_to(Path("config").resolve())
-    with chdir(options.folder):
-        setup(corpus)
-        make(os.cpu_count() or 1)
-        budget = tokens_of(read())
-        jobs = [Job("a", way, r) for way in WAYS_A for r in range(options.repetitions)]
-        jobs += [Job("b", way, r) for way in WAYS_B for r in range(options.repetitions)]
-        with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-            found = dict(zip(jobs, pool.map(run_job, jobs), strict=True))
-    say_a(found, options.repetitions, budget)
-    say_b(found, options.repetitions)
-    if picture is not None:
-        draw(found, options.repetitions, budget, picture)
+    found: dict[Job, Any] = {}
+    budgets = {}
+    for landscape in options.landscape:
+        folder = options.folder / landscape
+        budgets[landscape], results = searched(landscape, corpus, folder, options.repetitions)
+        found |= results
+        say_a(found, landscape, options.repetitions, budgets[landscape])
+        say_b(found, landscape, options.repetitions)
+    if options.picture is not None:
+        draw(found, options.repetitions, budgets, options.picture)
 
 
 if __name__ == "__main__":
