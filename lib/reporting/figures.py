@@ -65,7 +65,7 @@ def first_f1(trial: FrozenTrial) -> float | None:
 
 def rung_counts(trials: Sequence[FrozenTrial], limits: StageASettings) -> list[tuple[str, int, int]]:
     """Return (rung, trials that reached it, trials that went on from it) for each rung of Stage A."""
-    steps = rungs(limits.min_epochs, limits.epochs, limits.seeds, limits.reduction)
+    steps = rungs(limits.first_rung, limits.epochs, limits.seeds, limits.reduction)
     counts = []
     for step in steps:
         there = [t for t in trials if t.last_step is not None and t.last_step >= step]

@@ -133,7 +133,7 @@ def _parts(config: Config, pace: Pace) -> Iterator[Part]:
 
 def stage_a_work(limits: StageASettings) -> tuple[float, float]:
     """Return trainings and epochs of Stage A if at each rung one in `reduction` goes on, but for the first few."""
-    steps = rungs(limits.min_epochs, limits.epochs, limits.seeds, limits.reduction)
+    steps = rungs(limits.first_rung, limits.epochs, limits.seeds, limits.reduction)
     trials, trainings, epochs, done = float(limits.trials), float(limits.trials), 0.0, 0
     for step in steps:
         if step <= limits.epochs:

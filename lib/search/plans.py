@@ -18,7 +18,7 @@ from lib.files.hashing import derive_seed
 from lib.search.design import spread
 from lib.search.documents import SeedResult, StageA
 from lib.search.pruning import Rungs, hopeless, rungs, unjudged
-from lib.search.samplers import Gp, Nsga2, Tpe
+from lib.search.samplers import Gp, Nsga2, Tpe, few
 from lib.search.study import Direction
 from lib.settings.config import StageASettings, StageBSettings
 from lib.settings.load import Settings
@@ -52,7 +52,7 @@ def plan_a(settings: Settings, agent: str, earlier: Sequence[StageA] = ()) -> Pl
         seed = derive_seed(config.seed, agent, "stage a", number)
         if limits.sampler == "gp":
             return Gp(settings.space, seed=seed)
-        return Tpe(settings.space, seed=seed, startup=limits.startup_trials)
+        return Tpe(settings.space, seed=seed, startup=limits.startup_trials, good=few)
 
     def after_epoch(trial: Trial, epoch: int, best: float) -> bool:
         if epoch == limits.epochs:  # the seed's end is told by itself
@@ -70,7 +70,7 @@ def plan_a(settings: Settings, agent: str, earlier: Sequence[StageA] = ()) -> Pl
         stage="stage_a",
         limits=limits,
         directions=["maximize"],
-        pruner=Rungs(rungs(limits.min_epochs, limits.epochs, limits.seeds, limits.reduction), limits.reduction),
+        pruner=Rungs(rungs(limits.first_rung, limits.epochs, limits.seeds, limits.reduction), limits.reduction),
         sampler=sampler,
         values=lambda seeds: _means(seeds)[:1],
         after_epoch=after_epoch,

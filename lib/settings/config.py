@@ -132,7 +132,10 @@ class StageASettings(_Strict):
         default=10, description="trials spread evenly over the space before the sampler begins"
     )
     sampler: Literal["tpe", "gp"] = Field(default="tpe", description="gp: a Gaussian process, for small spaces")
-    min_epochs: Count = Field(default=2, description="ASHA's first rung; the further ones are epochs, then seeds")
+    min_epochs: Count | None = Field(
+        default=None,
+        description="ASHA's first rung, null: half of epochs; the further ones are epochs, then the ends of seeds",
+    )
     reduction: int = Field(default=2, ge=2, description="ASHA keeps one in so many at each rung")
     warm_start: int = Field(
         default=0,
@@ -140,6 +143,11 @@ class StageASettings(_Strict):
         description="best configurations of each agent listed before this one that are tried early; its Stage A then"
         " waits for theirs",
     )
+
+    @property
+    def first_rung(self) -> int:
+        """Return the epoch after which trials are judged first."""
+        return self.min_epochs or (self.epochs + 1) // 2
 
 
 class StageBSettings(_Strict):
@@ -249,7 +257,7 @@ class Config(_Strict):
                     f"{self.stage_c.candidates} is above stage_b.trials {self.stage_b.trials}",
                 )
             )
-        if self.stage_a.min_epochs > self.stage_a.epochs:
+        if self.stage_a.first_rung > self.stage_a.epochs:
             problems.append(
                 ("stage_a.min_epochs", f"{self.stage_a.min_epochs} is above epochs {self.stage_a.epochs}")
             )

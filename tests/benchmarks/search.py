@@ -35,6 +35,7 @@ from lib.search.experiment import Experiment, PrunedError
 from lib.search.plans import Plan, plan_a, plan_b, with_known
 from lib.search.pruning import Rungs, hopeless, rungs, unjudged
 from lib.search.results import place, trial_result
+from lib.search.samplers import Tpe
 from lib.search.serving import serve
 from lib.search.stage_a import rank
 from lib.search.study import known
@@ -179,11 +180,17 @@ def warm(repetition: int, table: Table, *, good: bool) -> Plan:
     return replace(plan, fixed=with_known(plan.fixed, first, unjudged(plan.limits.reduction)))
 
 
-def rungs_of(repetition: int, first: int, reduction: int, recent: int | None = None) -> Plan:
+def rungs_of(repetition: int, *, first: int | None = None, reduction: int = 2, recent: int | None = None) -> Plan:
     """Return Stage A with other rungs."""
-    plan = plan_a(settings_of(repetition), AGENT)
-    pruner = Rungs(rungs(first, plan.limits.epochs, SEEDS, reduction), reduction, recent)
-    return replace(plan, pruner=pruner)
+    settings = settings_of(repetition, min_epochs=first, reduction=reduction)
+    limits = settings.config.stage_a
+    steps = rungs(limits.first_rung, limits.epochs, limits.seeds, reduction)
+    return replace(plan_a(settings, AGENT), pruner=Rungs(steps, reduction, recent))
+
+
+def _tenth(repetition: int, seed: int) -> BaseSampler:
+    limits = settings_of(repetition)
+    return Tpe(limits.space, seed=1000 * repetition + seed, startup=limits.config.stage_a.startup_trials)
 
 
 def knowing(repetition: int, table: Table) -> Plan:
@@ -206,25 +213,26 @@ def knowing(repetition: int, table: Table) -> Plan:
 def way_a(name: str, repetition: int, table: Table) -> Plan:
     """Return a way to do Stage A by its name."""
     ours = plan_a(settings_of(repetition), AGENT)
+    epochs = ours.limits.epochs
     ways: dict[str, Callable[[], Plan]] = {
         "a": lambda: plain(repetition, tpe),
         "b": lambda: plain(repetition, lambda seed: RandomSampler(seed=seed)),
         "c": lambda: plain(repetition, tpe, asha=True),
         "stage A": lambda: ours,
         "gp": lambda: plan_a(settings_of(repetition, sampler="gp"), AGENT),
-        "gp, 12": lambda: plan_a(settings_of(repetition, sampler="gp", startup_trials=12), AGENT),
+        "good: n / 10": lambda: replace(ours, sampler=lambda seed: _tenth(repetition, seed)),
         "seeds: all": lambda: replace(ours, after_seed=_never),
         "seeds: racing": lambda: replace(ours, after_seed=racing),
         "seeds: Wilcoxon": lambda: replace(ours, after_seed=wilcoxon),
-        "rungs: against all": lambda: rungs_of(repetition, 2, 2, recent=10**6),
+        "rungs: against all": lambda: rungs_of(repetition, recent=10**6),
         "start: 10": lambda: plan_a(settings_of(repetition, startup_trials=10), AGENT),
         "start: random": lambda: replace(ours, fixed=()),
         "start: the best": lambda: warm(repetition, table, good=True),
         "start: the worst": lambda: warm(repetition, table, good=False),
-        "rungs: 1 in 3": lambda: rungs_of(repetition, 2, 3),
-        "rungs: 1 in 4": lambda: rungs_of(repetition, 2, 4),
+        "rungs: 1 in 3": lambda: rungs_of(repetition, reduction=3),
+        "rungs: from a third": lambda: rungs_of(repetition, first=epochs // 3),
+        "rungs: from epoch 2": lambda: rungs_of(repetition, first=2),
         "rungs: knowing": lambda: knowing(repetition, table),
-        "rungs: from epoch 1": lambda: rungs_of(repetition, 1, 2),
     }
     return ways[name]()
 
@@ -235,7 +243,7 @@ WAYS_A = {
     "c": "(c) TPE + ASHA on epochs, all seeds",
     "stage A": "Stage A",
     "gp": "  a Gaussian process, not TPE",
-    "gp, 12": "  a Gaussian process, 12 start-up trials",
+    "good: n / 10": "  TPE's good trials as Optuna has them, n / 10",
     "seeds: all": "  no rungs for seeds",
     "seeds: racing": "  racing over seeds in place of rungs",
     "seeds: Wilcoxon": "  Wilcoxon over seeds in place of rungs",
@@ -245,9 +253,9 @@ WAYS_A = {
     "start: the best": "  warm start, five of the best",
     "start: the worst": "  warm start, five of the worst",
     "rungs: 1 in 3": "  one in three goes on",
-    "rungs: 1 in 4": "  one in four goes on",
+    "rungs: from a third": "  first rung at a third of the epochs",
+    "rungs: from epoch 2": "  first rung at epoch 2",
     "rungs: knowing": "  rungs that know each trial's end (a bound)",
-    "rungs: from epoch 1": "  first rung at epoch 1",
 }
 WAYS_B = {
     "nsga2": "NSGA-II",
@@ -353,18 +361,23 @@ def share_said(courses: Sequence[Course], those_of_a: Sequence[Course], which: i
     return f"{middle} [{low}, {high}]"
 
 
+def done_in(found: dict[Job, dict[str, Any]], stage: str) -> list[str]:
+    """Return the ways of a stage that were tried, in order."""
+    return list(dict.fromkeys(job.way for job in found if job.stage == stage))
+
+
 def say_a(found: dict[Job, dict[str, Any]], landscape: str, repetitions: int, budget: float) -> None:
     """Print the table of Stage A."""
-    runs = {way: [found[Job(landscape, "a", way, r)] for r in range(repetitions)] for way in WAYS_A}
-    courses = {way: [run["course"] for run in runs[way]] for way in WAYS_A}
+    runs = {way: [found[Job(landscape, "a", way, r)] for r in range(repetitions)] for way in done_in(found, "a")}
+    courses = {way: [run["course"] for run in runs[way]] for way in runs}
     print(f"\n{landscape}: {budget / 1e6:.1f} M tokens each, {repetitions} repetitions")
     print("| search | trials | complete | development F1 | test F1 | tokens to (a)'s F1 | to (a)'s test F1 |")
     print("|---|---|---|---|---|---|---|")
-    for way, name in WAYS_A.items():
-        ends = [interval([value_at(points, budget, which) for points in courses[way]]) for which in (1, 2)]
-        shares = [share_said(courses[way], courses["a"], which, budget) for which in (1, 2)]
+    for way, those in courses.items():
+        ends = [interval([value_at(points, budget, which) for points in those]) for which in (1, 2)]
+        shares = [share_said(those, courses["a"], which, budget) for which in (1, 2)]
         done, complete = (f"{np.mean([run[key] for run in runs[way]]):.0f}" for key in ("trials", "complete"))
-        print(f"| {name} | {done} | {complete} | {' | '.join(ends + shares)} |")
+        print(f"| {WAYS_A[way]} | {done} | {complete} | {' | '.join(ends + shares)} |")
 
 
 def say_b(found: dict[Job, dict[str, Any]], landscape: str, repetitions: int) -> None:
@@ -373,12 +386,12 @@ def say_b(found: dict[Job, dict[str, Any]], landscape: str, repetitions: int) ->
         "\n| Stage B | trials | hypervolume at 30 % of the tokens | at the end | on test posts |"
         "\n|---|---|---|---|---|"
     )
-    for way, name in WAYS_B.items():
+    for way in done_in(found, "b"):
         results = [found[Job(landscape, "b", way, r)] for r in range(repetitions)]
         early, end, test = (
             interval([r["growth"][tenth][which] for r in results]) for tenth, which in ((2, 0), (9, 0), (9, 1))
         )
-        print(f"| {name} | {np.mean([r['trials'] for r in results]):.0f} | {early} | {end} | {test} |")
+        print(f"| {WAYS_B[way]} | {np.mean([r['trials'] for r in results]):.0f} | {early} | {end} | {test} |")
 
 
 def draw(found: dict[Job, dict[str, Any]], repetitions: int, budgets: dict[str, float], path: Path) -> None:
@@ -389,13 +402,13 @@ def draw(found: dict[Job, dict[str, Any]], repetitions: int, budgets: dict[str, 
     grid = np.linspace(0.03, 1, 80)
     for row, (landscape, budget) in zip(panels, budgets.items(), strict=True):
         for axes, which, title in zip(row, (1, 2), ("development", "test"), strict=True):
-            for way, colour in COLOURS.items():
+            for way in [way for way in done_in(found, "a") if way in COLOURS]:
                 courses = [found[Job(landscape, "a", way, r)]["course"] for r in range(repetitions)]
                 values = np.array([[value_at(points, budget * share, which) for share in grid] for points in courses])
                 mean, error = values.mean(0), values.std(0, ddof=1) / np.sqrt(repetitions)
                 half = stats.t.ppf(0.975, repetitions - 1) * error
-                axes.plot(100 * grid, mean, color=colour, label=WAYS_A[way])
-                axes.fill_between(100 * grid, mean - half, mean + half, color=colour, alpha=0.15, linewidth=0)
+                axes.plot(100 * grid, mean, color=COLOURS[way], label=WAYS_A[way])
+                axes.fill_between(100 * grid, mean - half, mean + half, color=COLOURS[way], alpha=0.15, linewidth=0)
             axes.set_xlabel("training tokens, % of the budget")
             axes.set_ylabel(f"{landscape}: {title} F1-macro")
             axes.spines[["top", "right"]].set_visible(False)
@@ -403,7 +416,9 @@ def draw(found: dict[Job, dict[str, Any]], repetitions: int, budgets: dict[str, 
     figure.savefig(path, format="svg", metadata={"Date": None})
 
 
-def searched(landscape: str, corpus: str | None, folder: Path, repetitions: int) -> tuple[float, dict[Job, Any]]:
+def searched(
+    landscape: str, corpus: str | None, folder: Path, repetitions: int, ways: Sequence[str]
+) -> tuple[float, dict[Job, Any]]:
     """Make a landscape's table where it is not made, and search. Returns the budget and what was found."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "config").exists():
@@ -411,8 +426,8 @@ def searched(landscape: str, corpus: str | None, folder: Path, repetitions: int)
     with chdir(folder):
         setup(LANDSCAPES[landscape], corpus)
         make(LANDSCAPES[landscape], os.cpu_count() or 1)
-        jobs = [Job(landscape, "a", way, r) for way in WAYS_A for r in range(repetitions)]
-        jobs += [Job(landscape, "b", way, r) for way in WAYS_B for r in range(repetitions)]
+        stages = [("a", way) for way in WAYS_A if way in ways] + [("b", way) for way in WAYS_B if way in ways]
+        jobs = [Job(landscape, stage, way, r) for stage, way in stages for r in range(repetitions)]
         with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
             found = dict(zip(jobs, pool.map(run_job, jobs), strict=True))
         return tokens_of(read(LANDSCAPES[landscape])), found
@@ -425,6 +440,8 @@ def run() -> None:
     parser.add_argument("--folder", type=Path, default=Path(".bench/search"), help="keeps the tables of trainings")
     parser.add_argument("--landscape", nargs="+", choices=list(LANDSCAPES), default=list(LANDSCAPES))
     parser.add_argument("--repetitions", type=int, default=5)
+    every = [*WAYS_A, *WAYS_B]
+    parser.add_argument("--ways", nargs="+", choices=every, default=every, help="(a) is always one of them")
     parser.add_argument("--picture", type=Path, help="SVG file to draw F1 against tokens")
     options = parser.parse_args()
     corpus = None if options.corpus is None else str(Path(options.corpus).resolve())
@@ -432,10 +449,11 @@ def run() -> None:
     budgets = {}
     for landscape in options.landscape:
         folder = options.folder / landscape
-        budgets[landscape], results = searched(landscape, corpus, folder, options.repetitions)
+        budgets[landscape], results = searched(landscape, corpus, folder, options.repetitions, ["a", *options.ways])
         found |= results
-        say_a(found, landscape, options.repetitions, budgets[landscape])
-        say_b(found, landscape, options.repetitions)
+        say_a(results, landscape, options.repetitions, budgets[landscape])
+        if done_in(results, "b"):
+            say_b(results, landscape, options.repetitions)
     if options.picture is not None:
         draw(found, options.repetitions, budgets, options.picture)
 
