@@ -18,7 +18,7 @@ from lib.files.hashing import derive_seed
 from lib.search.design import spread
 from lib.search.documents import SeedResult, StageA
 from lib.search.pruning import Rungs, hopeless, rungs, unjudged
-from lib.search.samplers import Gp, Nsga2, Tpe, few
+from lib.search.samplers import Gp, Nsga2, Tpe
 from lib.search.study import Direction
 from lib.settings.config import StageASettings, StageBSettings
 from lib.settings.load import Settings
@@ -52,7 +52,7 @@ def plan_a(settings: Settings, agent: str, earlier: Sequence[StageA] = ()) -> Pl
         seed = derive_seed(config.seed, agent, "stage a", number)
         if limits.sampler == "gp":
             return Gp(settings.space, seed=seed)
-        return Tpe(settings.space, seed=seed, startup=limits.startup_trials, good=few)
+        return Tpe(settings.space, seed=seed, startup=limits.startup_trials)
 
     def after_epoch(trial: Trial, epoch: int, best: float) -> bool:
         if epoch == limits.epochs:  # the seed's end is told by itself

@@ -4,8 +4,6 @@ Optuna infers it from all earlier trials, again for each new sampler: with a tho
 took longer than everything else together. Here it is known, and never changes.
 """
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -17,8 +15,6 @@ from lib.settings.space import Choices, FloatRange, Space
 
 # Completed trials that a Gaussian process needs; nearly all end earlier, so startup_trials would be too many.
 _LEAST = 6
-# Of good trials of TPE, as in Optuna and hyperopt.
-_MOST = 25
 
 
 class _Static:
@@ -31,21 +27,13 @@ class _Static:
         return {name: self._space[name] for name in sorted(self._space) if not self._space[name].single()}
 
 
-def few(trials: int) -> int:
-    """Return how many of so many trials TPE takes for good ones: √n / 4, as hyperopt does (Optuna: n / 10)."""
-    return min(math.ceil(math.sqrt(trials) / 4), _MOST)
-
-
 class Tpe(_Static, TPESampler):
     """Multivariate TPE, of one objective or several."""
 
-    def __init__(self, space: Space, *, seed: int, startup: int, good: Callable[[int], int] | None = None) -> None:
-        """startup: so many trials are over before it learns from them; what is not fixed is random until then.
-
-        good: the number of good trials among so many; none: Optuna's choice.
-        """
+    def __init__(self, space: Space, *, seed: int, startup: int) -> None:
+        """startup: so many trials are over before it learns from them; what is not fixed is random until then."""
         # A trial that runs elsewhere counts as a bad one meanwhile (constant liar), so that two do not try the same.
-        super().__init__(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=startup, gamma=good)
+        super().__init__(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=startup)
         self._space = distributions(space)
 
 

@@ -35,7 +35,6 @@ from lib.search.experiment import Experiment, PrunedError
 from lib.search.plans import Plan, plan_a, plan_b, with_known
 from lib.search.pruning import Rungs, hopeless, rungs, unjudged
 from lib.search.results import place, trial_result
-from lib.search.samplers import Tpe
 from lib.search.serving import serve
 from lib.search.stage_a import rank
 from lib.search.study import known
@@ -188,11 +187,6 @@ def rungs_of(repetition: int, *, first: int | None = None, reduction: int = 2, r
     return replace(plan_a(settings, AGENT), pruner=Rungs(steps, reduction, recent))
 
 
-def _tenth(repetition: int, seed: int) -> BaseSampler:
-    limits = settings_of(repetition)
-    return Tpe(limits.space, seed=1000 * repetition + seed, startup=limits.config.stage_a.startup_trials)
-
-
 def knowing(repetition: int, table: Table) -> Plan:
     """Return Stage A with rungs that know each trial's end: how far better pruning could come at all."""
 
@@ -220,7 +214,6 @@ def way_a(name: str, repetition: int, table: Table) -> Plan:
         "c": lambda: plain(repetition, tpe, asha=True),
         "stage A": lambda: ours,
         "gp": lambda: plan_a(settings_of(repetition, sampler="gp"), AGENT),
-        "good: n / 10": lambda: replace(ours, sampler=lambda seed: _tenth(repetition, seed)),
         "seeds: all": lambda: replace(ours, after_seed=_never),
         "seeds: racing": lambda: replace(ours, after_seed=racing),
         "seeds: Wilcoxon": lambda: replace(ours, after_seed=wilcoxon),
@@ -231,7 +224,7 @@ def way_a(name: str, repetition: int, table: Table) -> Plan:
         "start: the worst": lambda: warm(repetition, table, good=False),
         "rungs: 1 in 3": lambda: rungs_of(repetition, reduction=3),
         "rungs: from a third": lambda: rungs_of(repetition, first=epochs // 3),
-        "rungs: from epoch 2": lambda: rungs_of(repetition, first=2),
+        "rungs: from a sixth": lambda: rungs_of(repetition, first=epochs // 6),
         "rungs: knowing": lambda: knowing(repetition, table),
     }
     return ways[name]()
@@ -243,7 +236,6 @@ WAYS_A = {
     "c": "(c) TPE + ASHA on epochs, all seeds",
     "stage A": "Stage A",
     "gp": "  a Gaussian process, not TPE",
-    "good: n / 10": "  TPE's good trials as Optuna has them, n / 10",
     "seeds: all": "  no rungs for seeds",
     "seeds: racing": "  racing over seeds in place of rungs",
     "seeds: Wilcoxon": "  Wilcoxon over seeds in place of rungs",
@@ -254,7 +246,7 @@ WAYS_A = {
     "start: the worst": "  warm start, five of the worst",
     "rungs: 1 in 3": "  one in three goes on",
     "rungs: from a third": "  first rung at a third of the epochs",
-    "rungs: from epoch 2": "  first rung at epoch 2",
+    "rungs: from a sixth": "  first rung at a sixth of them",
     "rungs: knowing": "  rungs that know each trial's end (a bound)",
 }
 WAYS_B = {

@@ -9,6 +9,13 @@ from numpy.typing import NDArray
 from optuna.trial import TrialState, create_trial
 
 from lib.search.pruning import Rungs, hopeless, rungs, unjudged
+from lib.settings.config import StageASettings
+
+
+def test_trials_are_judged_first_at_half_of_their_epochs_unless_told_otherwise() -> None:
+    whole = {"trials": 1, "seeds": 1}
+    assert [StageASettings(**whole, epochs=epochs).first_rung for epochs in (1, 4, 5, 20)] == [1, 2, 3, 10]
+    assert StageASettings(**whole, epochs=20, min_epochs=4).first_rung == 4
 
 
 def test_rungs_are_epochs_then_the_ends_of_all_seeds_but_the_last() -> None:
