@@ -391,7 +391,7 @@ def draw(found: dict[Job, dict[str, Any]], repetitions: int, budgets: dict[str, 
     matplotlib.rcParams["svg.hashsalt"] = "bench"
     figure = Figure(figsize=(9, 3.6 * len(budgets)), layout="constrained")
     panels = figure.subplots(len(budgets), 2, squeeze=False)
-    grid = np.linspace(0.03, 1, 80)
+    grid = np.linspace(0.1, 1, 80)
     for row, (landscape, budget) in zip(panels, budgets.items(), strict=True):
         for axes, which, title in zip(row, (1, 2), ("development", "test"), strict=True):
             for way in [way for way in done_in(found, "a") if way in COLOURS]:

@@ -93,6 +93,14 @@ def wait_for_jobs(name: str, number: int, process: "subprocess.Popen[str]") -> l
     return found
 
 
+def wait_for_study(stage: str, folder: Path, process: "subprocess.Popen[str]") -> None:
+    deadline = time.monotonic() + 600
+    while not (folder / f"results/criteria/studies/criteria-{stage}.journal").exists():
+        assert process.poll() is None, f"the pipeline ended before its {stage} began"
+        assert time.monotonic() < deadline, f"{stage} did not begin within ten minutes"
+        time.sleep(0.2)
+
+
 def state(job: str) -> str:
     told = subprocess.run(["scontrol", "-o", "show", "job", job], capture_output=True, text=True, check=False).stdout
     found = re.search(r"JobState=(\w+)", told)
@@ -113,13 +121,12 @@ def test_two_workers_a_cancelled_job_one_over_its_limit_and_a_new_controller_cos
     # A minute is the shortest limit that SLURM has: Stage A takes longer.
     process = start(checkout, "stage_a_worker:runtime=1 if attempt == 1 else 60")
     first, second = wait_for_jobs("stage_a_worker", 2, process)
-    journal = checkout / "results/criteria/studies/criteria-stage_a.journal"
-    while not journal.exists():
-        time.sleep(0.2)
+    wait_for_study("stage_a", checkout, process)
     subprocess.run(["scancel", first], check=True)
     assert wait_for_end(first, process) == "CANCELLED"
     assert wait_for_end(second, process) == "TIMEOUT"
-    wait_for_jobs("stage_b_worker", 1, process)
+    # A step that asks for its start while there is no controller waits for two minutes.
+    wait_for_study("stage_b", checkout, process)
     controller = Path("/tmp/slurm-one-node/run/slurmctld.pid")
     os.kill(int(controller.read_text()), signal.SIGTERM)
     time.sleep(3)
