@@ -109,7 +109,7 @@ bench-storage: .venv/installed  ## ask and tell on journal, SQLite and PostgreSQ
 bench-overhead: .venv/installed  ## what Stage A costs beside its trainings
 	$(BENCH)/overhead.py
 
-bench-search: .venv/installed  ## F1 against training tokens: Stage A and B against other searches (CORPUS=folder; an hour)
+bench-search: .venv/installed  ## F1 against training tokens: Stage A and B against other searches (CORPUS=folder; two hours)
 	$(BENCH)/search.py $(if $(CORPUS),--corpus $(CORPUS)) --picture docs/search.svg
 
 test-faults: .venv/installed  ## everything that can go wrong, with a table of how it ended

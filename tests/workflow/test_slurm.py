@@ -108,9 +108,9 @@ def state(job: str) -> str:
 
 
 def wait_for_end(job: str, process: "subprocess.Popen[str]") -> str:
-    """Wait for a job's end and return its state; a controller that starts anew is silent for some seconds."""
+    """Wait for a job to end, and return its last state."""
     deadline = time.monotonic() + 300
-    while (now := state(job)) in ("RUNNING", "COMPLETING", ""):
+    while (now := state(job)) in ("RUNNING", "COMPLETING"):
         assert process.poll() is None, f"the pipeline ended before job {job} did"
         assert time.monotonic() < deadline, f"job {job} did not end within five minutes"
         time.sleep(1)
