@@ -172,19 +172,19 @@ def wilcoxon(trial: Trial, seeds: list[SeedResult]) -> bool:
 def warm(repetition: int, table: Table, *, good: bool) -> Plan:
     """Try first what another agent's study found: the five best of the table or, to see the harm, the worst."""
     plan = plan_a(settings_of(repetition), AGENT)
-    known = table.trainings
-    order = sorted(known, key=lambda point: -np.mean([seed["test"]["f1_macro"] for seed in known[point]]))
+    trained = table.trainings
+    order = sorted(trained, key=lambda point: -np.mean([seed["test"]["f1_macro"] for seed in trained[point]]))
     chosen = order[:5] if good else order[-5:]
     first = [{**plan.fixed[0], **dict(zip(table.landscape.grid, point, strict=True))} for point in chosen]
     return replace(plan, fixed=with_known(plan.fixed, first, unjudged(plan.limits.reduction)))
 
 
-def rungs_of(repetition: int, *, first: int | None = None, reduction: int = 2, recent: int | None = None) -> Plan:
-    """Return Stage A with other rungs."""
-    settings = settings_of(repetition, min_epochs=first, reduction=reduction)
+def against_all(repetition: int) -> Plan:
+    """Return Stage A with rungs that compare a trial with all that came as far."""
+    settings = settings_of(repetition)
     limits = settings.config.stage_a
-    steps = rungs(limits.first_rung, limits.epochs, limits.seeds, reduction)
-    return replace(plan_a(settings, AGENT), pruner=Rungs(steps, reduction, recent))
+    steps = rungs(limits.first_rung, limits.epochs, limits.seeds, limits.reduction)
+    return replace(plan_a(settings, AGENT), pruner=Rungs(steps, limits.reduction, recent=10**6))
 
 
 def knowing(repetition: int, table: Table) -> Plan:
@@ -217,14 +217,14 @@ def way_a(name: str, repetition: int, table: Table) -> Plan:
         "seeds: all": lambda: replace(ours, after_seed=_never),
         "seeds: racing": lambda: replace(ours, after_seed=racing),
         "seeds: Wilcoxon": lambda: replace(ours, after_seed=wilcoxon),
-        "rungs: against all": lambda: rungs_of(repetition, recent=10**6),
+        "rungs: against all": lambda: against_all(repetition),
         "start: 10": lambda: plan_a(settings_of(repetition, startup_trials=10), AGENT),
         "start: random": lambda: replace(ours, fixed=()),
         "start: the best": lambda: warm(repetition, table, good=True),
         "start: the worst": lambda: warm(repetition, table, good=False),
-        "rungs: 1 in 3": lambda: rungs_of(repetition, reduction=3),
-        "rungs: from a third": lambda: rungs_of(repetition, first=epochs // 3),
-        "rungs: from a sixth": lambda: rungs_of(repetition, first=epochs // 6),
+        "rungs: 1 in 3": lambda: plan_a(settings_of(repetition, reduction=3), AGENT),
+        "rungs: from a third": lambda: plan_a(settings_of(repetition, min_epochs=epochs // 3), AGENT),
+        "rungs: from a sixth": lambda: plan_a(settings_of(repetition, min_epochs=epochs // 6), AGENT),
         "rungs: knowing": lambda: knowing(repetition, table),
     }
     return ways[name]()

@@ -26,26 +26,24 @@ from lib.settings.load import read_settings
 from lib.training.process import keep_freed_memory
 
 AGENT, SEEDS = "criteria", 3
-# Of the posts: one in four is the untouched test, which all trainings score.
-TEST = 0.25
+# Of the posts: one in four is the untouched test, which all trainings score. The others are in three parts: one
+# validates, one of the other two trains, and one is left out, so that a table takes an hour.
+TEST, PARTS, VALIDATION = 0.25, [0.45, 0.25, 0.30], 1
 
 
 @dataclass(frozen=True)
 class Landscape:
     """What is trained.
 
-    grid: values by parameter. ranges: the parameters that a sampler may draw between the grid's values, and their
-    bounds. rest: what differs from FIXED. parts: shares of the posts that are not test; train and validation say
-    which of them these are (what is left is left out, so that a table takes an hour).
+    grid: values by parameter. ranges: the parameters that a sampler may draw between the grid's values. rest: what
+    differs from FIXED. train: the place in PARTS of the posts that train.
     """
 
     grid: dict[str, list[Any]]
-    ranges: dict[str, tuple[float, float]]
+    ranges: tuple[str, ...]
     rest: dict[str, Any]
     epochs: int
-    parts: list[float]
     train: int
-    validation: int
 
     def points(self) -> list[dict[str, Any]]:
         """Return the grid."""
@@ -62,12 +60,10 @@ LANDSCAPES = {
             "optim.batch_size": [16, 32],
             "head.dropout": [0.0, 0.3],
         },
-        ranges={"optim.lr": (3e-5, 1e-3), "optim.head_lr_factor": (1.0, 10.0), "head.dropout": (0.0, 0.3)},
+        ranges=("optim.lr", "optim.head_lr_factor", "head.dropout"),
         rest={"data.max_length": 64},
         epochs=6,
-        parts=[0.45, 0.25, 0.30],
         train=0,
-        validation=1,
     ),
     # Other encoders, parameters, posts and number of epochs: what is chosen on the first is checked here.
     "second": Landscape(
@@ -78,12 +74,10 @@ LANDSCAPES = {
             "optim.lr": [3e-5, 7.2e-5, 1.7e-4, 4.2e-4, 1e-3],
             "schedule.warmup": [0.0, 0.2],
         },
-        ranges={"optim.lr": (3e-5, 1e-3), "schedule.warmup": (0.0, 0.2)},
+        ranges=("optim.lr", "schedule.warmup"),
         rest={"data.max_length": 64, "optim.head_lr_factor": 3.0},
         epochs=12,
-        parts=[0.45, 0.25, 0.30],
         train=2,
-        validation=1,
     ),
 }
 
@@ -105,8 +99,10 @@ def constraints(landscape: Landscape) -> dict[str, dict[str, Any]]:
     whole = {name: {"low": 1, "high": 1} for name in ("optim.accumulation", "aug.ops_per_sample")}
     whole |= {"head.layers": {"low": 2, "high": 2}, "span.max_answer": {"low": 64, "high": 64}}
     lists = {"optim.ema_decay": [0.0], "data.overlap": [0.25], "aug.max_replace": [0.1]}
-    searched: dict[str, dict[str, Any]] = {name: {"choices": values} for name, values in landscape.grid.items()}
-    searched |= {name: {"low": low, "high": high} for name, (low, high) in landscape.ranges.items()}
+    searched = {
+        name: {"low": values[0], "high": values[-1]} if name in landscape.ranges else {"choices": values}
+        for name, values in landscape.grid.items()
+    }
     return fixed | whole | {name: {"choices": values} for name, values in lists.items()} | searched
 
 
@@ -145,7 +141,7 @@ def _side(landscape: Landscape, name: str, value: Any, drawn: float) -> Any:
     if name not in landscape.ranges:
         return value
     values = landscape.grid[name]
-    scale = math.log if landscape.ranges[name][0] > 0 else float
+    scale = math.log if values[0] > 0 else float
     above = next((i for i, v in enumerate(values[1:-1], 1) if v >= value), len(values) - 1)
     low, high = values[above - 1], values[above]
     share = (scale(value) - scale(low)) / (scale(high) - scale(low))
@@ -157,9 +153,9 @@ def split(experiment: Experiment, landscape: Landscape, seed: int) -> Split:
     rows, texts = experiment.development.annotations, experiment.development.texts
     test = split_posts(rows, texts, [1 - TEST, TEST], 0)
     rest = {post_id: text for post_id, text in texts.items() if test[post_id] == 0}
-    part = split_posts(rows, rest, landscape.parts, seed + 1)
+    part = split_posts(rows, rest, PARTS, seed + 1)
     of = np.array([-1 if test[post_id] else part[post_id] for post_id in experiment.examples.post_id])
-    places = (landscape.train, landscape.validation, -1)
+    places = (landscape.train, VALIDATION, -1)
     return Split(f"table-{seed}", *(np.flatnonzero(of == place) for place in places))
 
 
