@@ -1,4 +1,4 @@
-# The few commands a person types. AGENT and CORES may be given: make stage-a AGENT=criteria CORES=16
+# Short commands. AGENT and CORES are optional: make stage-a AGENT=criteria CORES=16
 
 AGENT ?= criteria
 STAGE ?= a
@@ -7,24 +7,27 @@ PYTHON ?= python3
 SNAKEMAKE = . .venv/bin/activate && snakemake --cores $(CORES) --resources gpu=1
 SUPERMAX = $(SNAKEMAKE) --configfile config/supermax.yaml
 PINS = envs/constraints.txt
-BENCH = . .venv/bin/activate && PYTHONPATH=.:tests python tests/benchmarks
+BENCH = . .venv/bin/activate && PYTHONPATH=.:tests python benchmarks
 
-.PHONY: run test compatibility test-transformers5 check dag report bench-corpus bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search test-faults test-slurm all stage-a stage-b stage-c supermax-all mlflow dashboard validate-supermax check-run estimate reproduce archive schema install help
+.PHONY: run test test-fast compatibility test-transformers5 check dag report bench-corpus bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search test-faults test-slurm all stage-a stage-b stage-c supermax-all mlflow dashboard validate-supermax check-run estimate reproduce archive schema install help
 
-run: .venv/installed  ## the embedded default, to results/criteria/report.html
+run: .venv/installed  ## run the embedded default up to results/criteria/report.html
 	$(SNAKEMAKE) -- results/$(AGENT)/report.html
 
-test: .venv/installed  ## all tests, with coverage
-	. .venv/bin/activate && pytest -n 2 -m "not long" --durations=15 --cov --cov-report=term-missing
+test: .venv/installed  ## run all tests, with coverage
+	. .venv/bin/activate && PYTHONDONTWRITEBYTECODE= pytest -n 2 -m "not long" --durations=15 --cov --cov-report=term-missing
 
-compatibility: .venv/installed  ## train every backbone with every optimizer (tiny), write docs/compatibility.md
-	. .venv/bin/activate && pytest tests/unit/training/test_compatibility.py --write-docs
+test-fast: .venv/installed  ## the tests to run while writing (90 s on two cores)
+	. .venv/bin/activate && PYTHONDONTWRITEBYTECODE= pytest -n 2 -m "not slow" tests/unit
 
-test-transformers5: .venv/installed  ## models and training on transformers 5 (the pins hold 4.57)
+compatibility: .venv/installed  ## train every tiny backbone with every optimizer, write docs/compatibility.md
+	. .venv/bin/activate && pytest tests/integration/test_compatibility.py --write-docs
+
+test-transformers5: .venv/installed  ## test models and training on transformers 5 (the pins hold 4.57)
 	. .venv/bin/activate && uv pip install -q --target .venv/transformers5 'transformers==5.*' "$$(grep ^numpy== $(PINS))"
 	. .venv/bin/activate && PYTHONPATH=$(CURDIR)/.venv/transformers5 pytest tests/unit/modeling tests/unit/tasks tests/unit/agents tests/unit/training
 
-check: .venv/installed  ## what CI and pre-commit check beside the tests
+check: .venv/installed  ## run the checks of CI and pre-commit, without the tests
 	. .venv/bin/activate && ruff format --check . && ruff check . && mypy && snakefmt --check workflow rules && snakemake --lint
 
 install: .venv/installed  ## only install
@@ -41,25 +44,25 @@ dag: .venv/installed  ## draw the graph of rules as docs/dag.svg
 	@command -v dot >/dev/null || { echo "make dag needs Graphviz: apt-get install graphviz, or brew install graphviz" >&2; exit 1; }
 	. .venv/bin/activate && snakemake --quiet all --rulegraph > docs/dag.dot && dot -Tsvg docs/dag.dot -o docs/dag.svg
 
-report: .venv/installed  ## results/report.html from Snakemake
+report: .venv/installed  ## write Snakemake's own report, results/report.html
 	. .venv/bin/activate && snakemake --report results/report.html
 
-schema: .venv/installed  ## the JSON schema of the configuration
+schema: .venv/installed  ## write the JSON schema of the configuration
 	. .venv/bin/activate && python -m lib schema
 
-all: .venv/installed  ## every agent of the embedded default
+all: .venv/installed  ## run every agent of the embedded default
 	$(SNAKEMAKE) all
 
-stage-a: .venv/installed  ## production: Stage A of AGENT
+stage-a: .venv/installed  ## production: run Stage A of AGENT
 	$(SUPERMAX) -- results/$(AGENT)/stage_a_top50.json
 
-stage-b: .venv/installed  ## production: up to Stage B of AGENT
+stage-b: .venv/installed  ## production: run AGENT up to Stage B
 	$(SUPERMAX) -- results/$(AGENT)/stage_b_pareto.json
 
-stage-c: .venv/installed  ## production: up to Stage C of AGENT
+stage-c: .venv/installed  ## production: run AGENT up to Stage C
 	$(SUPERMAX) -- results/$(AGENT)/stage_c.json
 
-supermax-all: .venv/installed  ## production: every agent
+supermax-all: .venv/installed  ## production: run every agent
 	$(SUPERMAX) -- all
 
 mlflow: .venv/installed  ## open MLflow on results/mlflow.db
@@ -68,55 +71,55 @@ mlflow: .venv/installed  ## open MLflow on results/mlflow.db
 dashboard: .venv/installed  ## open optuna-dashboard on a study of AGENT (STAGE=a or b)
 	. .venv/bin/activate && optuna-dashboard results/$(AGENT)/studies/$(AGENT)-stage_$(STAGE).journal
 
-validate-supermax: .venv/installed  ## production from end to end on a tenth of the data: ten trials a stage (MORE='--config …')
+validate-supermax: .venv/installed  ## production: run all on a tenth of the data, ten trials a stage (MORE='--config …')
 	$(SUPERMAX) config/validate.yaml $(MORE) -- all
 
-check-run: .venv/installed  ## is all there that a run needs? (CONFIG=config/supermax.yaml)
+check-run: .venv/installed  ## check data, backbones and machine before a run (CONFIG=config/supermax.yaml)
 	. .venv/bin/activate && python -m lib check --config config/config.yaml $(if $(CONFIG),--config $(CONFIG))
 
-estimate: .venv/installed  ## what AGENT's search will take on this machine (CONFIG=config/supermax.yaml)
+estimate: .venv/installed  ## estimate the time of AGENT's search on this machine (CONFIG=config/supermax.yaml)
 	$(SNAKEMAKE) $(if $(CONFIG),--configfile $(CONFIG)) -- prepared
 	. .venv/bin/activate && python -m lib estimate $(AGENT)
 
-reproduce: .venv/installed  ## make a chosen trial again and compare (STUDY=results/criteria/provenance.json)
+reproduce: .venv/installed  ## repeat a chosen trial and compare (STUDY=results/criteria/provenance.json)
 	. .venv/bin/activate && python -m lib reproduce $(STUDY)
 
-archive: .venv/installed  ## results.tar.gz: results, configuration, versions, hashes; no texts
+archive: .venv/installed  ## pack results, configuration, versions and hashes as results.tar.gz, without texts
 	. .venv/bin/activate && python -m lib archive
 
-bench-corpus: .venv/installed  ## the generated corpus: a bag of words against MiniLM
+bench-corpus: .venv/installed  ## compare a bag of words with MiniLM on the generated corpus
 	$(BENCH)/generated_corpus.py
 
-bench-throughput: .venv/installed  ## the engine against a plain loop and the Hugging Face Trainer (CORPUS=folder)
+bench-throughput: .venv/installed  ## compare the engine with a plain loop and the Hugging Face Trainer (CORPUS=folder)
 	$(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS))
 	$(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS)) --agent evidence
 
-bench-f1: .venv/installed  ## do the engine and a textbook fp32 loop reach the same F1? (five seeds)
+bench-f1: .venv/installed  ## compare the F1 of the engine and of a textbook fp32 loop (five seeds)
 	$(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS)) --pairs 1500 --epochs 3 --runs 5 --f1
 
-bench-augmentation: .venv/installed  ## what augmentation costs a training (CORPUS=folder)
+bench-augmentation: .venv/installed  ## measure the cost of augmentation in a training (CORPUS=folder)
 	$(BENCH)/augmentation.py $(if $(CORPUS),--corpus $(CORPUS))
 
-bench-gpu: .venv/installed  ## the engine on a CUDA device: full-size encoders with random weights
+bench-gpu: .venv/installed  ## measure the engine on a CUDA device: full-size encoders with random weights
 	$(BENCH)/gpu.py
 
-bench-trial: .venv/installed  ## what a trial costs beside its steps: imports, start, memory
+bench-trial: .venv/installed  ## measure the cost of a trial beside its steps: imports, start, memory
 	$(BENCH)/trial_cost.py $(if $(CORPUS),--corpus $(CORPUS))
 
-bench-storage: .venv/installed  ## ask and tell on journal, SQLite and PostgreSQL
+bench-storage: .venv/installed  ## measure ask and tell on journal, SQLite and PostgreSQL
 	$(BENCH)/storage.py
 
-bench-overhead: .venv/installed  ## what Stage A costs beside its trainings
+bench-overhead: .venv/installed  ## measure the cost of Stage A beside its trainings
 	$(BENCH)/overhead.py
 
-bench-search: .venv/installed  ## F1 against training tokens: Stage A and B against other searches (CORPUS=folder; two hours)
+bench-search: .venv/installed  ## draw F1 against training tokens for Stages A, B and other searches (CORPUS=folder; two hours)
 	$(BENCH)/search.py $(if $(CORPUS),--corpus $(CORPUS)) --picture docs/search.svg
 
-test-faults: .venv/installed  ## everything that can go wrong, with a table of how it ended
-	. .venv/bin/activate && pytest tests/faults
+test-faults: .venv/installed  ## run the fault tests and print a table of their results
+	. .venv/bin/activate && pytest tests/integration/test_faults.py
 
-test-slurm: .venv/installed  ## the graph on a real SLURM (SLURM_ONE_NODE=program that starts one)
-	. .venv/bin/activate && pytest -rs tests/workflow/test_slurm.py
+test-slurm: .venv/installed  ## run the graph on a real SLURM (SLURM_ONE_NODE=program that starts one)
+	. .venv/bin/activate && pytest -rs tests/integration/test_slurm.py
 
-help:  ## this list
+help:  ## print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 22

@@ -1,11 +1,11 @@
-"""Augmentation: lexical data, and what each method does to each text, ahead of training."""
+"""Lexical data and the bank of augmented texts, prepared before training."""
 
 # Inputs of every training; none where nothing is augmented.
 BANK = "results/{agent}/augmentation/bank.json" if SETTINGS.space.augments else []
 
 
 rule lexicon:
-    """Bring WordNet, stop words and a tagger from a folder, the network, or packages."""
+    """Copy WordNet, stop words and a tagger from a folder, the network or packages."""
     output:
         "results/lexicon/lexicon.json",
     log:
@@ -22,7 +22,7 @@ rule lexicon:
 
 
 rule augmentation_bank:
-    """Run every method that the space may ask for on every development text, at every strength."""
+    """Run every method of the space on every development text, at every strength."""
     input:
         corpus="results/corpus/corpus.json",
         tfidf="results/{agent}/tfidf/manifest.json",
@@ -48,7 +48,7 @@ rule augmentation_bank:
 
 
 rule augmentation_report:
-    """A table and a picture of each method's effect in Stage A."""
+    """Write a table and a picture of each method's effect in Stage A."""
     input:
         top="results/{agent}/stage_a_top50.json",
         bank=BANK,

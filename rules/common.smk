@@ -1,4 +1,4 @@
-"""The checked settings, what rules ask of them, and the lock on the results folder."""
+"""The checked settings, functions of them for the rules, and the lock on the results folder."""
 
 import json
 import os
@@ -9,13 +9,13 @@ sys.path.insert(0, str(Path(workflow.basedir).parent))
 
 from lib.agents import check_agent
 from lib.errors import UserError
-from lib.files.locks import hold
+from lib.files.locks import hold_lock
 from lib.settings.config import RandomBackbone, TinyBackbone
 from lib.settings.load import load_settings, save_settings
 
 
 def checked_settings():
-    """Refuse a wrong configuration before the graph is built: a line per problem, no traceback."""
+    """Refuse a wrong configuration before the graph is built, with one line per problem."""
     try:
         settings = load_settings(config, [file for file in workflow.configfiles])
         for agent in settings.config.agents:
@@ -55,7 +55,7 @@ wildcard_constraints:
 
 
 def part(*names):
-    """The named parts of the settings, as a parameter: a rule runs again when one of them changes."""
+    """Return the named parts of the settings. As a rule's parameter they rerun it when they change."""
     dump = SETTINGS.model_dump(mode="json")
     return json.dumps(
         {name: dump["config"].get(name, dump.get(name)) for name in names},
@@ -64,14 +64,14 @@ def part(*names):
 
 
 def training(*more):
-    """What every training depends on, beside `more`. Not the threads: they change the speed only."""
+    """Return the settings that change a training's result, and `more`. Threads change only its speed."""
     settings = json.loads(part("seed", "training", "space", "storage", *more))
     del settings["training"]["threads"]
     return json.dumps(settings, sort_keys=True)
 
 
 def gpus():
-    """GPUs a training job asks for: one, but none where there is none to use."""
+    """Return the number of GPUs of a training job: 1, or 0 on a machine without one."""
     device = SETTINGS.config.training.device
     return int(
         device == "cuda"
@@ -84,7 +84,7 @@ def corpus_folder():
 
 
 def backbone_corpus(wildcards):
-    """A random backbone's tokenizer is trained on the corpus."""
+    """Return the corpus for a random backbone, whose tokenizer is trained on it."""
     source = SETTINGS.backbones[wildcards.backbone]
     random = isinstance(source, TinyBackbone | RandomBackbone)
     return ["results/corpus/corpus.json"] if random else []
@@ -102,7 +102,7 @@ HELD = []
 
 onstart:
     try:
-        HELD.append(hold("results/.pipeline.lock", "this results folder"))
+        HELD.append(hold_lock("results/.pipeline.lock", "this results folder"))
         # Every command reads this file. It is no job's output: Snakemake (9.27) does not look at the parameters of
         # jobs behind one that must run, even if all of its files are ancient to them.
         save_settings(SETTINGS, "results/settings.json")

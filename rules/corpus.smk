@@ -1,4 +1,4 @@
-"""Corpus: generated where none is configured; validated, split by post, described."""
+"""The corpus: generated if none is configured, then checked, split by post and described."""
 
 
 rule generate_corpus:

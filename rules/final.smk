@@ -1,8 +1,8 @@
-"""What a search must beat, and the final model: refitted, judged once, given out."""
+"""The baselines, the final model and its one evaluation on the test set, the provenance."""
 
 
 rule baseline:
-    """Score the majority, TF-IDF with logistic regression and a transformer that nobody tuned."""
+    """Score the majority, TF-IDF with logistic regression and an untuned transformer."""
     input:
         corpus="results/corpus/corpus.json",
         backbones=BACKBONES,
@@ -26,7 +26,7 @@ rule baseline:
 
 
 rule final:
-    """Refit what Stage C chose on all of the development set, open the test set, judge. No other rule opens it."""
+    """Refit the choice on the development set, score it on the test set. Only this rule opens it."""
     input:
         corpus="results/corpus/corpus.json",
         backbones=BACKBONES,
@@ -59,7 +59,7 @@ rule final:
 
 
 rule provenance:
-    """Write all that is needed to make the chosen trial again, with the hashes of the results."""
+    """Write everything needed to repeat the chosen trial, with the hashes of the results."""
     input:
         "results/{agent}/stage_b_pareto.json",
         "results/{agent}/stage_c.json",

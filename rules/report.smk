@@ -1,8 +1,8 @@
-"""What people look at: a report for each agent, all agents side by side, and MLflow."""
+"""A report for each agent, a summary of all agents, and MLflow."""
 
 
 rule agent_report:
-    """Write one HTML file that needs nothing else."""
+    """Write an agent's report as one HTML file."""
     input:
         "results/corpus/corpus.json",
         "results/{agent}/stage_a_top50.json",
@@ -30,7 +30,7 @@ rule agent_report:
 
 
 rule tracking:
-    """Tell MLflow what it does not know yet; a server that is away is told by 'python -m lib sync' later."""
+    """Upload new results to MLflow. If its server is away, 'python -m lib sync' does so later."""
     input:
         "results/{agent}/report.html",
         "results/{agent}/model",
@@ -51,7 +51,7 @@ rule tracking:
 
 
 rule summary:
-    """Put the agents side by side."""
+    """Compare all agents on one page."""
     input:
         expand("results/{agent}/stage_c.json", agent=SETTINGS.config.agents),
         expand("results/{agent}/test.json", agent=SETTINGS.config.agents),

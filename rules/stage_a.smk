@@ -1,8 +1,8 @@
-"""Stage A: TPE + ASHA over the whole space."""
+"""Stage A searches the whole space with TPE and ASHA."""
 
 
 rule stage_a_worker:
-    """Do trials of the study in results/{agent}/studies (TPE + ASHA) until it has its budget."""
+    """Run trials of the study in results/{agent}/studies until it has its budget."""
     input:
         corpus="results/corpus/corpus.json",
         tfidf="results/{agent}/tfidf/manifest.json",

@@ -1,8 +1,8 @@
-"""Stage B: NSGA-II, F1-macro against calibration."""
+"""Stage B weighs F1-macro against calibration with NSGA-II."""
 
 
 rule stage_b_worker:
-    """Do trials of the study (NSGA-II), the best of Stage A first, until it has its budget."""
+    """Run trials of the study until it has its budget, beginning with the best of Stage A."""
     input:
         corpus="results/corpus/corpus.json",
         backbones=BACKBONES,
@@ -28,7 +28,7 @@ rule stage_b_worker:
 
 
 rule stage_b:
-    """Rank all configurations by non-domination: the first rank is the Pareto front."""
+    """Rank all configurations by non-domination. The first rank is the Pareto front."""
     input:
         top="results/{agent}/stage_a_top50.json",
         workers=expand(

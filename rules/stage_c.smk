@@ -1,10 +1,10 @@
-"""Stage C: repeated k-fold cross-validation of candidates from the front, one job per candidate and fold."""
+"""Stage C cross-validates candidates from the front, with one job per candidate and fold."""
 
 STAGE_C = SETTINGS.config.stage_c
 
 
 rule stage_c_candidates:
-    """Choose the candidates: the front's best F1 first, then spread along it."""
+    """Choose the front's best F1 and further candidates spread along the front."""
     input:
         pareto="results/{agent}/stage_b_pareto.json",
     output:
@@ -76,7 +76,7 @@ rule stage_c_baseline:
 
 
 rule stage_c:
-    """Rank the candidates, test the lead, choose; score the average of the best."""
+    """Rank the candidates, test the lead, choose one, and score the average of the best."""
     input:
         candidates="results/{agent}/stage_c/candidates.json",
         baseline="results/{agent}/stage_c/baseline.json",

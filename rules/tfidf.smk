@@ -2,7 +2,7 @@
 
 
 rule tfidf:
-    """Fit on development text only, or take what was fitted on the same text before."""
+    """Fit on development text only, or reuse an earlier fit on the same text."""
     input:
         corpus="results/corpus/corpus.json",
     output:

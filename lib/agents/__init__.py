@@ -1,4 +1,4 @@
-"""The agents: what each reads, predicts and is scored by, behind one interface (lib.agents.base.Agent)."""
+"""The agents: what each reads, predicts and is scored by, behind one interface (lib.agents.agent.Agent)."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from lib.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
-    from lib.agents.base import Agent
+    from lib.agents.agent import Agent
 
 # A new agent is one module with an AGENT and one entry here. Names are known without importing torch.
 AGENTS = ("criteria", "evidence", "share", "joint")

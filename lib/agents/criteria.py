@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import nn
 
-from lib.agents.base import Agent
+from lib.agents.agent import Agent
 from lib.modeling.models import PairModel
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lib.agents.base import Agent
+from lib.agents.agent import Agent
 from lib.files.hashing import derive_seed
 from lib.tasks.examples import Characters, Examples
 

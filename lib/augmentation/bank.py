@@ -8,20 +8,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from lib.augmentation.edits import Edit
-from lib.files.documents import Document
+from lib.schemas.document import Document
+from lib.validation import FrozenModel
 
 
-class Entry(BaseModel):
+class BankEntry(FrozenModel):
     """What a method did to the texts. Every count is over (text, strength, variant).
 
     key: of the file in the cache. changed, unchanged: the result. refused: edits left out because they touched a
     reserved term. errors: of the library, by kind. examples: (text, variant), of a generated corpus only.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     key: str
     changed: int
@@ -42,16 +40,16 @@ class BankManifest(Document):
     texts: int
     levels: list[float]
     variants: int
-    methods: dict[str, Entry]
+    methods: dict[str, BankEntry]
     performance: dict[str, float]
 
 
-def path(cache: Path, key: str) -> Path:
+def variants_path(cache: Path, key: str) -> Path:
     """Return where variants are kept."""
     return cache / f"{key}.npz"
 
 
-def facts(cache: Path, key: str) -> Path:
+def counts_path(cache: Path, key: str) -> Path:
     """Return where their counts are kept; written last, so that it says the variants are whole."""
     return cache / f"{key}.json"
 

@@ -32,7 +32,7 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
-def difference(old: str, new: str, token: re.Pattern[str]) -> list[Edit]:
+def diff_edits(old: str, new: str, token: re.Pattern[str]) -> list[Edit]:
     """Return the edits that turn `old` into `new`, token by token; changes of white space alone are none."""
     before, after = list(token.finditer(old)), list(token.finditer(new))
     matcher = SequenceMatcher(None, [t.group() for t in before], [t.group() for t in after], autojunk=False)
@@ -79,7 +79,7 @@ def touches(edit: Edit, spans: Iterable[tuple[int, int]]) -> bool:
     return any(edit.start < end and edit.end > start for start, end in spans)
 
 
-def keep(edits: Sequence[Edit], groups: Iterable[int]) -> list[Edit]:
+def keep_groups(edits: Sequence[Edit], groups: Iterable[int]) -> list[Edit]:
     """Return the edits of these groups."""
     wanted = set(groups)
     return [edit for edit in edits if edit.group in wanted]
@@ -90,20 +90,20 @@ def _size(text: str, edit: Edit) -> int:
     return max(1, len(words(text[edit.start : edit.end])))
 
 
-def altered(text: str, new: str) -> int:
+def count_altered_words(text: str, new: str) -> int:
     """Count the words that are not as they were: in their places, or, where places shift, by edits."""
     before, after = words(text), words(new)
-    by_edits = sum(_size(text, edit) for edit in difference(text, new, FINE))
+    by_edits = sum(_size(text, edit) for edit in diff_edits(text, new, FINE))
     in_place = sum(a != b for a, b in zip(before, after, strict=False))
     return min(by_edits, in_place) if len(before) == len(after) else by_edits
 
 
-def most(text: str, share: float) -> int:
+def max_altered_words(text: str, share: float) -> int:
     """Return how many words a method may alter at a strength: this share, but always the two of a swap."""
     return max(2, math.ceil(share * len(words(text)) - 1e-9))
 
 
-def limited(edits: list[Edit], text: str, share: float, rng: np.random.Generator) -> list[Edit]:
+def limit_edits(edits: list[Edit], text: str, share: float, rng: np.random.Generator) -> list[Edit]:
     """Keep a random part of the groups: those that change at most this share of the words, and at least one group.
 
     A share of less than one word is one word.
@@ -118,10 +118,10 @@ def limited(edits: list[Edit], text: str, share: float, rng: np.random.Generator
         if not kept or total + sizes[group] <= room:
             kept.append(group)
             total += sizes[group]
-    return keep(edits, kept)
+    return keep_groups(edits, kept)
 
 
-def together(variants: Iterable[Sequence[Edit]]) -> tuple[list[Edit], list[int]]:
+def merge_edits(variants: Iterable[Sequence[Edit]]) -> tuple[list[Edit], list[int]]:
     """Put the edits of several methods together, first come, first served.
 
     A group that touches an edit that is already there is left out. Returns the edits in order, and how many edits of
@@ -140,7 +140,7 @@ def together(variants: Iterable[Sequence[Edit]]) -> tuple[list[Edit], list[int]]
     return sorted(taken, key=lambda edit: (edit.start, edit.end)), counts
 
 
-def apply(text: str, edits: Iterable[Edit]) -> str:
+def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     """Apply edits, in order of their places and without overlap."""
     parts, at = [], 0
     for edit in edits:

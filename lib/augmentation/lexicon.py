@@ -17,8 +17,8 @@ from typing import ClassVar
 from lib.augmentation.methods import METHODS, Resource
 from lib.errors import UserError
 from lib.files.atomic import write_text
-from lib.files.documents import Document
 from lib.files.hashing import hash_file, hash_value
+from lib.schemas.document import Document
 
 # Where NLTK keeps each: as a folder, or as a ZIP file of it.
 PLACES: dict[Resource, str] = {

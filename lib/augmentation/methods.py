@@ -65,14 +65,14 @@ def check_method(name: str) -> None:
         raise UserError(unknown_name("method", name, list(METHODS)))
 
 
-def of_strategy(strategy: Strategy) -> tuple[str, ...]:
+def strategy_methods(strategy: Strategy) -> tuple[str, ...]:
     """Name the methods a strategy draws from."""
     return tuple(n for n, method in METHODS.items() if strategy in {"all", "custom", method.library})
 
 
-def of_strategies(strategies: Iterable[Strategy]) -> list[str]:
+def strategies_methods(strategies: Iterable[Strategy]) -> list[str]:
     """Name the methods that any of the strategies draws from, once each."""
-    return list(dict.fromkeys(name for strategy in strategies for name in of_strategy(strategy)))
+    return list(dict.fromkeys(name for strategy in strategies for name in strategy_methods(strategy)))
 
 
 def exposure(hyper: Mapping[str, float | str | bool | int]) -> dict[str, float]:
@@ -82,7 +82,7 @@ def exposure(hyper: Mapping[str, float | str | bool | int]) -> dict[str, float]:
     """
     if not hyper["aug.enabled"]:
         return dict.fromkeys(METHODS, 0.0)
-    names = of_strategy(hyper["aug.strategy"])  # type: ignore[arg-type]
+    names = strategy_methods(hyper["aug.strategy"])  # type: ignore[arg-type]
     custom = hyper["aug.strategy"] == "custom"
     weights = {name: float(hyper[f"aug.weight_{name}"]) if custom else 1.0 for name in names}
     total = sum(weights.values()) or 1.0

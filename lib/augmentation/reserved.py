@@ -11,7 +11,7 @@ from lib.augmentation.edits import Edit, words
 from lib.corpus.tfidf import WORD_TO_IDF
 
 
-class Reserved:
+class ReservedTerms:
     """Finds reserved terms in a text: whole words or phrases, whatever their case."""
 
     def __init__(self, terms: Iterable[str]) -> None:
@@ -24,14 +24,14 @@ class Reserved:
         return [match.span() for match in self._pattern.finditer(text)] if self._pattern else []
 
 
-class Weights:
+class TfidfWeights:
     """TF-IDF weights of the words of a text: how often a word is in it, times its IDF in the agent's cache."""
 
     def __init__(self, idf: Mapping[str, float]) -> None:
         self._idf = idf
 
     @classmethod
-    def read(cls, folder: Path) -> "Weights":
+    def read(cls, folder: Path) -> "TfidfWeights":
         """Read the IDF of single words from the TF-IDF cache."""
         lines = (folder / WORD_TO_IDF).read_text(encoding="utf-8").splitlines()
         return cls({word: float(idf) for word, idf in (line.rsplit(" ", 1) for line in lines)})

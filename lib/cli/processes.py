@@ -6,28 +6,46 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
+from lib.devices.lease import devices, lease
 from lib.errors import UserError
 from lib.settings.load import Settings
-from lib.training.lease import Lease, devices, lease
 
 # Seconds to leave in good order.
 _GRACE = 15.0
 
 
-def lease_gpu(settings: Settings) -> Lease | None:
-    """Choose this process' GPU, before torch looks for one; None where the CPU trains. Hold on to what it returns."""
+@contextmanager
+def leased_gpu(settings: Settings, *, wanted: bool = True) -> Iterator[None]:
+    """Choose this process' GPU, before torch looks for one, and hold it within the block.
+
+    Args:
+        settings: Which device trains; on a CPU nothing is leased.
+        wanted: False leases nothing: this process uses its parent's GPU.
+
+    Raises:
+        UserError: Several trials are to share a GPU, and there is none.
+    """
+    if not wanted:
+        yield
+        return
     device = settings.config.training.device
     names = [] if device == "cpu" else devices(os.environ)
     if device == "cpu" or (device == "auto" and not names):
         if settings.config.trials_per_gpu > 1:
             raise UserError(f"trials_per_gpu is {settings.config.trials_per_gpu}, but there is no GPU; use workers")
-        return None
+        yield
+        return
     taken = lease(names, job=os.environ.get("SLURM_JOB_ID", ""))
     os.environ["CUDA_VISIBLE_DEVICES"] = taken.device
-    return taken
+    try:
+        yield
+    finally:
+        taken.release()
 
 
 class Partners:

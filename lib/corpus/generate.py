@@ -15,9 +15,9 @@ import numpy as np
 import yaml
 from scipy.stats import norm
 
-from lib.corpus.reading import SHIPPED_CRITERIA
+from lib.corpus.reader import SHIPPED_CRITERIA
 from lib.files.atomic import write_json, write_text
-from lib.files.reading import read_json
+from lib.files.json_files import read_json
 
 # ReDSM5's README: 1,484 posts, 392 of them with no positive, 295 words on average, 6,990 at the most.
 _NO_POSITIVE = 392 / 1484
@@ -135,7 +135,7 @@ class _Writer:
         return parts
 
 
-def generate(folder: Path, *, posts: int, seed: int, words: int = _MEAN_WORDS) -> None:
+def generate_corpus(folder: Path, *, posts: int, seed: int, words: int = _MEAN_WORDS) -> None:
     """Write posts.csv, annotations.csv and criteria.json, the same for the same arguments."""
     writer = _Writer(seed)
     with_positive = writer.rng.permutation(posts) >= round(posts * _NO_POSITIVE)

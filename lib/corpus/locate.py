@@ -19,7 +19,7 @@ class Span:
 
 
 @lru_cache(maxsize=256)
-def normalise(text: str) -> tuple[str, tuple[int, ...]]:
+def fold_text(text: str) -> tuple[str, tuple[int, ...]]:
     """Fold case, compatibility forms, accents, typographic punctuation and runs of white space.
 
     Returns the folded text and, for each of its characters, the index of the original character it came from.
@@ -47,8 +47,8 @@ def locate(sentence: str, post: str, occurrence: int = 0) -> Span | None:
     if sentence and (starts := _occurrences(sentence, post)):
         start = starts[min(occurrence, len(starts) - 1)]
         return Span(start, start + len(sentence), "exact")
-    needle, _ = normalise(sentence)
-    haystack, origin = normalise(post)
+    needle, _ = fold_text(sentence)
+    haystack, origin = fold_text(post)
     if not needle or not (starts := _occurrences(needle, haystack)):
         return None
     start = starts[min(occurrence, len(starts) - 1)]

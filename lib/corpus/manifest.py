@@ -1,10 +1,8 @@
-"""What a corpus folder holds, and who opened its test set; apart from the tables: it is read without pandas."""
+"""What a corpus folder holds. Apart from the tables, so that it is read without pandas."""
 
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
-
-from lib.files.documents import Document
+from lib.schemas.document import Document
 
 
 class CorpusManifest(Document):
@@ -19,14 +17,3 @@ class CorpusManifest(Document):
     positives: dict[str, int]
     criteria: dict[str, str]
     oddities: dict[str, list[str]]
-
-
-class Opening(BaseModel):
-    """A line of test_openings.jsonl: when the test set was opened, by which code, to judge what."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    when: str
-    code_version: str
-    config_hash: str
-    model: str

@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from lib.corpus.manifest import CorpusManifest, Opening
-from lib.corpus.reading import Corpus
-from lib.corpus.splits import same_text, split_posts
+from lib.corpus.manifest import CorpusManifest
+from lib.corpus.reader import Corpus
+from lib.corpus.stratify import normalise_text, split_posts
 from lib.errors import UserError
 from lib.files.atomic import replacing
 from lib.files.hashing import derive_seed
+from lib.schemas.evaluation import TestOpening
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,13 @@ def load_development(folder: Path) -> Development:
     return Development(**_part(folder, "development"))
 
 
-def open_test(folder: Path, ledger: Path, opening: Opening) -> tuple[Part, list[Opening]]:
+def open_test(folder: Path, ledger: Path, opening: TestOpening) -> tuple[Part, list[TestOpening]]:
     """Open the test set, and say so in the ledger first. Returns it, and every opening until now with this one.
 
     Only the final model's rule does this. The ledger is no output of the graph: no run removes it.
     """
     earlier = (
-        [Opening.model_validate_json(line) for line in ledger.read_text().splitlines()] if ledger.exists() else []
+        [TestOpening.model_validate_json(line) for line in ledger.read_text().splitlines()] if ledger.exists() else []
     )
     with ledger.open("a", encoding="utf-8") as file:
         file.write(opening.model_dump_json() + "\n")
@@ -94,7 +95,7 @@ def check_disjoint(posts: pd.DataFrame) -> None:
 
     posts: post_id, text, part. A post of the same text under another id is the same post.
     """
-    for key in (posts["post_id"], posts["text"].map(same_text)):
+    for key in (posts["post_id"], posts["text"].map(normalise_text)):
         leaks = posts["post_id"][posts.groupby(key)["part"].transform("nunique") > 1]
         if len(leaks):
             raise UserError(f"splits.parquet: post '{leaks.iloc[0]}' is in two parts; remove results/corpus")

@@ -9,9 +9,9 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from lib.files.atomic import replacing, write_json, write_text
-from lib.files.documents import Document
 from lib.files.hashing import hash_value
-from lib.files.reading import read_json
+from lib.files.json_files import read_json
+from lib.schemas.document import Document
 from lib.settings.config import TfidfSettings
 
 MODEL = "tfidf.joblib"
@@ -32,7 +32,7 @@ class TfidfManifest(Document):
     performance: dict[str, Any]
 
 
-def build(texts: list[str], settings: TfidfSettings, *, cache: Path, folder: Path) -> dict[str, Any]:
+def build_tfidf(texts: list[str], settings: TfidfSettings, *, cache: Path, folder: Path) -> dict[str, Any]:
     """Fit, or take from the cache what was fitted on the same texts with the same settings.
 
     Writes FILES into `folder`. Returns key, texts, features and performance for the manifest.

@@ -10,7 +10,7 @@ from typing import IO
 from lib.errors import UserError
 
 
-def take(path: str | Path) -> IO[str] | None:
+def try_lock(path: str | Path) -> IO[str] | None:
     """Take an exclusive lock for as long as the returned file lives; None if another process holds it."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,19 +27,19 @@ def take(path: str | Path) -> IO[str] | None:
     return file
 
 
-def hold(path: str | Path, what: str) -> IO[str]:
+def hold_lock(path: str | Path, what: str) -> IO[str]:
     """Take an exclusive lock for as long as the returned file lives, or refuse by name.
 
     Raises UserError if another process holds it; the line names its process id.
     """
-    file = take(path)
+    file = try_lock(path)
     if file is None:
         owner = Path(path).read_text(encoding="utf-8").strip() or "unknown"
         raise UserError(f"{path}: {what} is in use by process {owner}; wait until it ends or stop it, then run again")
     return file
 
 
-def held(path: str | Path) -> bool:
+def is_locked(path: str | Path) -> bool:
     """Whether a process holds a lock. Raises FileNotFoundError if there is no such lock."""
     with Path(path).open("rb") as file:
         try:
@@ -50,7 +50,7 @@ def held(path: str | Path) -> bool:
 
 
 @contextmanager
-def waiting_for(path: str | Path) -> Iterator[None]:
+def wait_for_lock(path: str | Path) -> Iterator[None]:
     """Hold an exclusive lock within the block; wait for it first. For short work: others wait as well."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

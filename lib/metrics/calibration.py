@@ -21,10 +21,12 @@ def expected_calibration_error(
         raise ValueError(f"confidence {confidence.shape} and correct {correct.shape} must be (n,) alike")
     if not len(confidence):
         raise ValueError("no predictions to score")
-    return float(ece_of(gaps(confidence, correct, n_bins).sum(axis=0), np.array(len(confidence))))
+    return float(ece_from_gaps(calibration_gaps(confidence, correct, n_bins).sum(axis=0), np.array(len(confidence))))
 
 
-def gaps(confidence: NDArray[np.float64], correct: NDArray[np.bool_], n_bins: int = BINS) -> NDArray[np.float64]:
+def calibration_gaps(
+    confidence: NDArray[np.float64], correct: NDArray[np.bool_], n_bins: int = BINS
+) -> NDArray[np.float64]:
     """Return (n, bins): each prediction's confidence less whether it was right, in the column of its bin."""
     edges = np.linspace(0, 1, n_bins + 1)
     bins = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, n_bins - 1)
@@ -33,7 +35,7 @@ def gaps(confidence: NDArray[np.float64], correct: NDArray[np.bool_], n_bins: in
     return placed
 
 
-def ece_of(sums: NDArray[np.float64], n: NDArray[Any]) -> NDArray[np.float64]:
+def ece_from_gaps(sums: NDArray[np.float64], n: NDArray[Any]) -> NDArray[np.float64]:
     """Return the ECE of gaps summed over predictions, (…, bins), n of them, (…)."""
     error: NDArray[np.float64] = np.abs(sums).sum(axis=-1) / n
     return error

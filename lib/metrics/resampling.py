@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLES = 4000
-Measure = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+ScoreFromStatistics = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Difference:
     p: float
 
 
-def by_post(terms: NDArray[np.float64], posts: Sequence[str]) -> NDArray[np.float64]:
+def sum_by_post(terms: NDArray[np.float64], posts: Sequence[str]) -> NDArray[np.float64]:
     """Sum the terms of each post's examples, (posts, terms)."""
     which = np.unique(posts, return_inverse=True)[1]
     summed = np.zeros((which.max() + 1, terms.shape[1]))
@@ -41,7 +41,7 @@ def by_post(terms: NDArray[np.float64], posts: Sequence[str]) -> NDArray[np.floa
     return summed
 
 
-def bootstrap(terms: NDArray[np.float64], measure: Measure, seed: int) -> list[Interval]:
+def bootstrap(terms: NDArray[np.float64], measure: ScoreFromStatistics, seed: int) -> list[Interval]:
     """Return each score of `measure`, in [0, 1], with its cluster bootstrap interval (Davison & Hinkley, 1997).
 
     terms: by post.
@@ -53,7 +53,9 @@ def bootstrap(terms: NDArray[np.float64], measure: Measure, seed: int) -> list[I
     ]
 
 
-def compare(first: NDArray[np.float64], second: NDArray[np.float64], measure: Measure, seed: int) -> list[Difference]:
+def paired_comparison(
+    first: NDArray[np.float64], second: NDArray[np.float64], measure: ScoreFromStatistics, seed: int
+) -> list[Difference]:
     """Compare two models on the same posts. first, second: terms by post.
 
     The interval is that of the paired bootstrap; p that of approximate randomisation (Noreen, 1989; Yeh, 2000): in

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from lib.errors import UserError
-from lib.files.documents import Document
 from lib.files.hashing import hash_file, hash_value
 from lib.modeling.random_init import Size, build
+from lib.schemas.document import Document
 from lib.settings.config import BackboneSource, FolderBackbone, HubBackbone, PackageBackbone, TinyBackbone
 
 MANIFEST = "backbone.json"

@@ -18,10 +18,10 @@ from torch.overrides import TorchFunctionMode
 _STEPS = 2**16
 
 
-class QuickDropout(TorchFunctionMode):
+class FastDropout(TorchFunctionMode):
     """Inside of it, dropout of CPU tensors, in attention too, is drawn from `rng`, for this thread."""
 
-    _active: ContextVar["QuickDropout | None"] = ContextVar("active", default=None)
+    _active: ContextVar["FastDropout | None"] = ContextVar("active", default=None)
 
     def __init__(self, rng: np.random.Generator) -> None:
         super().__init__()
@@ -86,14 +86,14 @@ class QuickDropout(TorchFunctionMode):
         return out
 
 
-def same_noise() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
+def replay_dropout() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
     """Return contexts in which to compute something, and to compute it again later with the same masks."""
-    active = QuickDropout._active.get()
+    active = FastDropout._active.get()
     if active is None:
         return nullcontext(), nullcontext()
     bits = type(active.rng.bit_generator)()
     bits.state = active.rng.bit_generator.state
-    return nullcontext(), QuickDropout(np.random.Generator(bits))
+    return nullcontext(), FastDropout(np.random.Generator(bits))
 
 
 class _Dropped(torch.autograd.Function):

@@ -12,17 +12,17 @@ _ACTIVATIONS: dict[Activation, type[nn.Module]] = {
 }
 
 
-def head(width: int, outputs: int, hyper: Hyperparameters) -> nn.Sequential:
+def make_head(width: int, outputs: int, hyper: Hyperparameters) -> nn.Sequential:
     """Build a head of head.layers linear layers; all but the last are followed by activation and dropout."""
     modules: list[nn.Module] = [nn.Dropout(hyper.head_dropout)]
     for _ in range(hyper.head_layers - 1):
         activation = _ACTIVATIONS[hyper.head_activation]()
-        modules += [linear(width, hyper.head_hidden), activation, nn.Dropout(hyper.head_dropout)]
+        modules += [make_linear(width, hyper.head_hidden), activation, nn.Dropout(hyper.head_dropout)]
         width = hyper.head_hidden
-    return nn.Sequential(*modules, linear(width, outputs))
+    return nn.Sequential(*modules, make_linear(width, outputs))
 
 
-def linear(width: int, outputs: int) -> nn.Linear:
+def make_linear(width: int, outputs: int) -> nn.Linear:
     """Build a linear layer that keeps the signal's variance at first (Glorot & Bengio, 2010).
 
     torch's own initialisation shrinks it threefold a layer: with three layers MiniLM stood at chance after two epochs

@@ -7,25 +7,25 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from lib.modeling.dropout import same_noise
+from lib.modeling.dropout import replay_dropout
 
 
-def encoders(model: nn.Module) -> dict[str, nn.Module]:
+def named_encoders(model: nn.Module) -> dict[str, nn.Module]:
     """Return a model's encoders by name; its other children are heads and their like."""
     return {name: child for name, child in model.named_children() if name.endswith("encoder")}
 
 
-def layers(encoder: nn.Module) -> tuple[str, nn.ModuleList]:
+def layer_stack(encoder: nn.Module) -> tuple[str, nn.ModuleList]:
     """Return the encoder's stack of layers and its name: the outermost list of modules (ALBERT's has one, shared)."""
     return next((name, module) for name, module in encoder.named_modules() if isinstance(module, nn.ModuleList))
 
 
-def depths(encoder: nn.Module) -> tuple[dict[str, int], int]:
+def parameter_depths(encoder: nn.Module) -> tuple[dict[str, int], int]:
     """Return each parameter's depth, and the greatest: 0 for embeddings, 1 for the lowest layer, and so on.
 
     What comes after the layers (a last norm, DeBERTa's relative positions) counts as the highest.
     """
-    stack, modules = layers(encoder)
+    stack, modules = layer_stack(encoder)
     found: dict[str, int] = {}
     depth = 0
     for name, _ in encoder.named_parameters():
@@ -45,7 +45,7 @@ def only_first_token(encoder: Any) -> bool:
     """
     if encoder.config.model_type not in {"bert", "roberta", "electra"}:
         return False
-    attention: Any = layers(encoder)[1][-1].attention
+    attention: Any = layer_stack(encoder)[1][-1].attention
     if getattr(attention.self, "position_embedding_type", "absolute") != "absolute":
         return False
     attention.forward = _FirstToken(attention)
@@ -79,7 +79,7 @@ def checkpoint_gradients(encoder: nn.Module) -> None:
     The layers' random numbers are drawn again too, so that gradients stay the same (Chen et al., 2016). Done here and
     not by transformers, which has it for some architectures only.
     """
-    for layer in layers(encoder)[1]:
+    for layer in layer_stack(encoder)[1]:
         layer.forward = _Recomputed(layer.forward)
 
 
@@ -90,4 +90,4 @@ class _Recomputed:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not torch.is_grad_enabled():
             return self.forward(*args, **kwargs)
-        return checkpoint(self.forward, *args, use_reentrant=False, context_fn=same_noise, **kwargs)
+        return checkpoint(self.forward, *args, use_reentrant=False, context_fn=replay_dropout, **kwargs)

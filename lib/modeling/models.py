@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lib.modeling.heads import head, linear
+from lib.modeling.heads import make_head, make_linear
 from lib.modeling.layers import only_first_token
-from lib.modeling.pooling import Pool
+from lib.modeling.pooling import Pooler
 from lib.settings.hyperparameters import Fusion, Hyperparameters
 
 Inputs = dict[str, Tensor]
@@ -21,9 +21,9 @@ class PairModel(nn.Module):
         super().__init__()
         width = int(encoder.config.hidden_size)
         self.encoder = encoder
-        self.pool = Pool(hyper.pooling, width, cls_token_id) if label else None
-        self.label_head = head(width, 2, hyper) if label else None
-        self.span_head = head(width, 2, hyper) if span else None
+        self.pool = Pooler(hyper.pooling, width, cls_token_id) if label else None
+        self.label_head = make_head(width, 2, hyper) if label else None
+        self.span_head = make_head(width, 2, hyper) if span else None
         if hyper.pooling == "cls" and not span:
             only_first_token(encoder)
 
@@ -49,13 +49,13 @@ class JointModel(nn.Module):
         width, own = int(evidence.config.hidden_size), int(criteria.config.hidden_size)
         self.encoder = evidence
         self.criteria_encoder = criteria
-        self.pool = Pool(hyper.pooling, own, cls_token_id)
+        self.pool = Pooler(hyper.pooling, own, cls_token_id)
         if hyper.pooling == "cls":
             only_first_token(criteria)
-        self.label_head = head(own, 2, hyper)
-        self.align = nn.Sequential(linear(own, width), nn.Dropout(hyper.joint_dropout))
+        self.label_head = make_head(own, 2, hyper)
+        self.align = nn.Sequential(make_linear(own, width), nn.Dropout(hyper.joint_dropout))
         self.fuse = Fuse(hyper.joint_fusion, width)
-        self.span_head = head(width, 2, hyper)
+        self.span_head = make_head(width, 2, hyper)
 
     def forward(self, inputs: Inputs, criteria: Inputs) -> Outputs:
         """Both inputs are (batch, tokens) each; their numbers of tokens may differ."""
@@ -76,7 +76,7 @@ class Fuse(nn.Module):
     def __init__(self, kind: Fusion, width: int) -> None:
         super().__init__()
         self.kind = kind
-        self.mix = None if kind == "add" else linear(2 * width, width)
+        self.mix = None if kind == "add" else make_linear(2 * width, width)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, tokens: Tensor, vector: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from lib.settings.hyperparameters import Pooling
 
 
-class Pool(nn.Module):
+class Pooler(nn.Module):
     """Reduce (batch, tokens, width) to (batch, width), padding left out.
 
     cls: the vector at the tokenizer's cls token, wherever the architecture puts it (XLNet: last). mean, max:

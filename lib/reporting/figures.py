@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
 from lib.metrics.calibration import BINS
-from lib.reporting.ink import BLUE, COLOURS, GREEN, GREY, ORANGE, categories, drawn, figure, label, legend, svg, whole
-from lib.search.documents import Judgement, MethodEffect, StageB, StageC
-from lib.search.pruning import rungs
+from lib.metrics.pareto import hypervolume, pareto_front
+from lib.reporting.svg import BLUE, COLOURS, GREEN, GREY, ORANGE, categories, drawn, figure, label, legend, svg, whole
+from lib.schemas.evaluation import StageC, TestEvaluation
+from lib.schemas.search import MethodEffect, StageB
 from lib.settings.config import StageASettings
+from lib.studies.pruners import rung_steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +67,7 @@ def first_f1(trial: FrozenTrial) -> float | None:
 
 def rung_counts(trials: Sequence[FrozenTrial], limits: StageASettings) -> list[tuple[str, int, int]]:
     """Return (rung, trials that reached it, trials that went on from it) for each rung of Stage A."""
-    steps = rungs(limits.first_rung, limits.epochs, limits.seeds, limits.reduction)
+    steps = rung_steps(limits.first_rung, limits.epochs, limits.seeds, limits.reduction)
     counts = []
     for step in steps:
         there = [t for t in trials if t.last_step is not None and t.last_step >= step]
@@ -182,7 +184,7 @@ def front(result: StageB) -> str:
     plane.scatter([e for _, e in points], [f for f, _ in points], c=GREY, s=12)
     for share, colour in ((1 / 3, ORANGE), (2 / 3, GREEN), (1.0, BLUE)):
         until = points[: max(1, round(share * len(points)))]
-        best = sorted(_non_dominated(until), key=lambda p: p[1])
+        best = pareto_front(until)
         plane.plot([e for _, e in best], [f for f, _ in best], "o-", color=colour, ms=4, label=f"after {share:.0%}")
     label(plane, "ECE (lower is better)", "F1-macro", "Pareto front")
     legend(plane)
@@ -191,19 +193,6 @@ def front(result: StageB) -> str:
     whole(growth)
     label(growth, "completed trials", "hypervolume", "Growth")
     return svg(made, "pareto", "Pareto front of F1-macro and ECE, and its growth over the trials")
-
-
-def _non_dominated(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    return [p for p in points if not any(q[0] >= p[0] and q[1] <= p[1] and q != p for q in points)]
-
-
-def hypervolume(points: Sequence[tuple[float, float]]) -> float:
-    """Return the area of the unit square that (F1, ECE) points dominate, seen from F1 0 and ECE 1."""
-    area, reached = 0.0, 0.0
-    for f1, ece in sorted(_non_dominated(points), key=lambda p: p[1]):
-        area += max(0.0, f1 - reached) * (1 - ece)
-        reached = max(reached, f1)
-    return area
 
 
 @drawn
@@ -250,7 +239,7 @@ def reliability(panels: Mapping[str, tuple[NDArray[np.float64], NDArray[np.bool_
 
 
 @drawn
-def against(test: Judgement) -> str:
+def against(test: TestEvaluation) -> str:
     """F1-macro and ECE of every model on the test set, with 95 % intervals."""
     made, both = figure(width=8.4, height=0.4 * len(test.models) + 1.0, columns=2)
     for axes, name in zip(both, ("f1_macro", "ece"), strict=True):

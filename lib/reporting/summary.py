@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from lib.files.documents import Document
 from lib.reporting.page import Section, Table, page
-from lib.search.documents import Judgement, StageC, interval
+from lib.schemas.document import Document
+from lib.schemas.evaluation import StageC, TestEvaluation, format_interval
 
 
 class Summary(Document):
@@ -16,7 +16,7 @@ class Summary(Document):
     agents: list[dict[str, Any]]
 
 
-def entry(result: StageC, test: Judgement) -> dict[str, Any]:
+def entry(result: StageC, test: TestEvaluation) -> dict[str, Any]:
     """Return an agent's line."""
     chosen, (strongest, versus) = test.models[0], test.strongest()
     return {
@@ -43,8 +43,8 @@ def table(agents: Sequence[dict[str, Any]]) -> Table:
                 each["agent"],
                 each["backbone"],
                 f"{cv['mean']:.3f} ± {cv['standard_error']:.3f}",
-                interval(each["f1_macro"]),
-                interval(each["ece"]),
+                format_interval(each["f1_macro"]),
+                format_interval(each["ece"]),
                 f"{base['name']} {base['f1_macro']['value']:.3f}",
                 f"{each['against_baseline']['value']:+.3f}",
                 f"{each['against_baseline']['p']:.3f}",

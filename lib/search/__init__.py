@@ -1,1 +1,1 @@
-"""The three stages: studies, selection, cross-validation, statistics."""
+"""Stages A and B: how they search, the workers that run trials, and what is kept of a finished study."""

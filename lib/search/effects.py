@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from lib.augmentation.methods import METHODS, exposure
-from lib.search.documents import MethodEffect, TrialResult
+from lib.schemas.search import MethodEffect, TrialResult
 
 _LEAST, _RESAMPLES = 4, 1000
 

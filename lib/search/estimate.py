@@ -7,27 +7,28 @@ from typing import Any
 
 import numpy as np
 
+from lib.experiment.experiment import Experiment
+from lib.experiment.splits import Split
 from lib.files.hashing import derive_seed
-from lib.search.design import spread
-from lib.search.experiment import Experiment, Split
-from lib.search.pruning import rungs, unjudged
 from lib.settings.config import Config, StageASettings
 from lib.settings.hyperparameters import Hyperparameters
-from lib.training.engine import train
-from lib.training.lesson import Lesson, TrainingFailure
+from lib.studies.pruners import min_trials_at_rung, rung_steps
+from lib.studies.sobol import sobol_design
+from lib.training.data import TrainingData, TrainingFailure
+from lib.training.engine import TrainingOptions, train
+from lib.training.inference import predict_logits
 from lib.training.memory import MicroBatches
-from lib.training.prediction import predict
 
 # Racing leaves so much of Stage B's trainings where a trial has several seeds (docs/performance.md).
 _RACING = 0.83
 # Of a calibration's training: examples, and configurations at the least.
-_EXAMPLES, _CONFIGURATIONS, _MOST = 160, 3, 60
+_EXAMPLES, _MIN_CONFIGURATIONS, _MAX_CONFIGURATIONS = 160, 3, 60
 # Seconds of a job: Snakemake's own, and of one that trains nothing and loads no torch.
 _SNAKEMAKE, _LIGHT = 1.5, 2.5
 
 
 @dataclass(frozen=True)
-class Pace:
+class Calibration:
     """Of a mean configuration: seconds to begin a training, of an epoch (learnt and scored) and of the held-out part.
 
     model_mb: of its weights. job: seconds until a job of the graph begins its work.
@@ -42,7 +43,7 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Part:
+class StageCost:
     """A stage's trainings, their epochs in all, and hours of its jobs one after the other."""
 
     stage: str
@@ -51,70 +52,71 @@ class Part:
     hours: float
 
 
-def calibrate(experiment: Experiment, seconds: float, job: float) -> Pace:
+def calibrate(experiment: Experiment, seconds: float, job: float) -> Calibration:
     """Train a few configurations, spread over the space, on a few examples for about so many seconds."""
     began = time.monotonic()
     found: list[tuple[float, ...]] = []
     seed = derive_seed(experiment.settings.config.seed, "calibration")
-    points = iter(spread(experiment.settings.space, _MOST, seed))
+    points = iter(sobol_design(experiment.settings.space, _MAX_CONFIGURATIONS, seed))
     for params in points:
-        if len(found) >= _CONFIGURATIONS and time.monotonic() - began > seconds:
+        if len(found) >= _MIN_CONFIGURATIONS and time.monotonic() - began > seconds:
             break
         try:
             found.append(_measure(experiment, {**params, "aug.enabled": False}))
         except TrainingFailure:
             continue  # a configuration that does not fit or diverges costs a search little
     begin, development, fold, held_out, size = map(float, np.mean(found, axis=0))
-    return Pace(begin, development, fold, held_out, size, job)
+    return Calibration(begin, development, fold, held_out, size, job)
 
 
 def _measure(experiment: Experiment, params: dict[str, Any]) -> tuple[float, float, float, float, float]:
     hyper = Hyperparameters.of(params)
     began = time.perf_counter()
-    model, features = experiment.model(hyper)
+    model, features = experiment.builder.model(hyper)
     beginning = time.perf_counter() - began
-    split = experiment.development_split(0)
+    split = experiment.splits.development(0)
     few = np.random.default_rng(0).permutation(split.train)[:_EXAMPLES]
-    lesson = Lesson(
+    training_data = TrainingData(
         experiment.agent, experiment.examples, features, hyper, np.sort(few), np.array([], dtype=np.int64)
     )
     # The first epoch also sizes batches and warms the device up: the second is what is measured.
+    options = TrainingOptions(epochs=2, patience=9, until=1)
     for _ in range(2):
-        learnt = train(
-            model, lesson, experiment.device, epochs=2, patience=9, seed=0, memory=MicroBatches(None), until=1
-        )
+        learnt = train(model, training_data, experiment.device, options, seed=0, memory=MicroBatches(None))
     tokens = int(features.lengths[features.windows(few)].sum())
     learning = tokens / learnt.performance["tokens_per_second"]
     began = time.perf_counter()
-    predict(model, lesson, few, experiment.device)
+    predict_logits(model, experiment.agent, features, few, hyper, experiment.device)
     predicting = time.perf_counter() - began
 
     def epoch(of: Split) -> float:
-        learnt, scored = (features.lengths[features.windows(part)].sum() / tokens for part in (of.train, of.stop))
+        learnt, scored = (
+            features.lengths[features.windows(part)].sum() / tokens for part in (of.train, of.validation)
+        )
         return float(learnt * learning + scored * predicting)
 
-    fold = experiment.fold(0, experiment.settings.config.stage_c.folds)
+    fold = experiment.splits.fold(0, experiment.settings.config.stage_c.folds)
     assert fold.held_out is not None
     held_out = features.lengths[features.windows(fold.held_out)].sum() / tokens * predicting
     size = sum(p.numel() * p.element_size() for p in model.parameters()) / 2**20
     return beginning, epoch(split), epoch(fold), float(held_out), size
 
 
-def parts(config: Config, pace: Pace) -> list[Part]:
+def stage_costs(config: Config, pace: Calibration) -> list[StageCost]:
     """Return what each stage will take if no training is stopped early by patience: an upper bound in that."""
     return list(_parts(config, pace))
 
 
-def _parts(config: Config, pace: Pace) -> Iterator[Part]:
+def _parts(config: Config, pace: Calibration) -> Iterator[StageCost]:
     a, b, c, base = config.stage_a, config.stage_b, config.stage_c, config.baseline
 
     def part(
         stage: str, trainings: float, epochs: float, each: float, jobs: int, *, light: int = 0, more: float = 0.0
-    ) -> Part:
+    ) -> StageCost:
         """jobs: that train; light: that only collect."""
         starts = jobs * pace.job + light * _LIGHT + (jobs + light) * _SNAKEMAKE
         seconds = trainings * (pace.begin + more) + epochs * each + starts
-        return Part(stage, round(trainings), round(epochs), seconds / 3600)
+        return StageCost(stage, round(trainings), round(epochs), seconds / 3600)
 
     trainings, epochs = stage_a_work(a)
     yield part("Stage A", trainings, epochs, pace.development_epoch, config.workers, light=1)
@@ -133,7 +135,7 @@ def _parts(config: Config, pace: Pace) -> Iterator[Part]:
 
 def stage_a_work(limits: StageASettings) -> tuple[float, float]:
     """Return trainings and epochs of Stage A if at each rung one in `reduction` goes on, but for the first few."""
-    steps = rungs(limits.first_rung, limits.epochs, limits.seeds, limits.reduction)
+    steps = rung_steps(limits.first_rung, limits.epochs, limits.seeds, limits.reduction)
     trials, trainings, epochs, done = float(limits.trials), float(limits.trials), 0.0, 0
     for step in steps:
         if step <= limits.epochs:
@@ -142,7 +144,7 @@ def stage_a_work(limits: StageASettings) -> tuple[float, float]:
         else:
             trainings += trials
             epochs += trials * limits.epochs
-        free = min(trials, unjudged(limits.reduction))
+        free = min(trials, min_trials_at_rung(limits.reduction))
         trials = free + (trials - free) / limits.reduction
     if limits.seeds > 1:  # the last rung was a seed's end
         trainings += trials
@@ -152,7 +154,7 @@ def stage_a_work(limits: StageASettings) -> tuple[float, float]:
     return trainings, epochs
 
 
-def disk_mb(config: Config, pace: Pace, backbones: Sequence[str], backbones_mb: float) -> dict[str, float]:
+def disk_mb(config: Config, pace: Calibration, backbones: Sequence[str], backbones_mb: float) -> dict[str, float]:
     """Return MB by what needs them, for one agent."""
     c = config.stage_c
     models = min(c.ensemble, c.candidates) + 2

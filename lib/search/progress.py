@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
-from lib.search.results import trial_result
+from lib.search.study_results import trial_result
 
 
 class Progress:
@@ -27,21 +27,21 @@ class Progress:
         scores = "" if result.f1_macro is None else f" F1 {result.f1_macro:.3f} ECE {result.ece:.3f}"
         print(
             f"{self._head}  {len(over)}/{self._total}  trial {number} {result.state.lower()}{scores}"
-            f" {result.params['model.backbone']}  {best(over)}"
+            f" {result.params['model.backbone']}  {format_best_trial(over)}"
             f"  pruned {states[TrialState.PRUNED]}  failed {states[TrialState.FAIL]}"
-            f"  {each:.1f} s/trial  ETA {clock(each * max(0, self._total - len(over)))}",
+            f"  {each:.1f} s/trial  ETA {format_duration(each * max(0, self._total - len(over)))}",
             file=sys.stderr,
             flush=True,
         )
 
 
-def best(over: Sequence[FrozenTrial]) -> str:
+def format_best_trial(over: Sequence[FrozenTrial]) -> str:
     """Say which completed trial has the best F1."""
     complete = [(t.values[0], -t.number) for t in over if t.state == TrialState.COMPLETE]
     return f"best F1 {max(complete)[0]:.3f} (trial {-max(complete)[1]})" if complete else "best none yet"
 
 
-def clock(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Format a duration as h:mm:ss."""
     whole = round(seconds)
     return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"

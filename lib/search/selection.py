@@ -6,31 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from lib.errors import UserError
-from lib.files.documents import now
-from lib.search.documents import Candidate, Candidates, StageB, TrialResult
-from lib.search.results import Search
+from lib.schemas.document import now
+from lib.schemas.search import Candidate, Candidates, StageB, TrialResult
+from lib.search.study_results import SearchResults
 
 
-def non_dominated_ranks(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Return the non-dominated rank of (f1, ece) points (Deb et al., 2002): 0 is the Pareto front.
-
-    More F1 is better, less ECE is better.
-    """
-    cost = np.array([(-f1, ece) for f1, ece in points]).reshape(-1, 2)
-    no_worse = np.all(cost[:, None, :] <= cost[None, :, :], axis=2)
-    better = np.any(cost[:, None, :] < cost[None, :, :], axis=2)
-    dominates = np.asarray(no_worse & better)
-    ranks = np.full(len(cost), -1)
-    current = 0
-    while (ranks < 0).any():
-        left = ranks < 0
-        front = left & ~dominates[left].any(axis=0)
-        ranks[front] = current
-        current += 1
-    return [int(rank) for rank in ranks]
-
-
-def candidates(search: Search, front: StageB) -> Candidates:
+def select_candidates(search: SearchResults, front: StageB) -> Candidates:
     """Choose what Stage C cross-validates."""
     started = now()
     chosen = choose_candidates(front.trials, search.settings.config.stage_c.candidates)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
 
-from lib.search.progress import best, clock
-from lib.search.results import place
-from lib.search.study import OVER, known
+from lib.search.progress import format_best_trial, format_duration
+from lib.search.study_results import study_location
 from lib.settings.load import Settings
+from lib.studies.location import FINISHED_STATES, load_trials
 
 # Throughput is that of so many last trials.
 _LAST = 50
@@ -22,7 +22,7 @@ def describe(settings: Settings, results: Path) -> str:
     lines = []
     for agent in config.agents:
         for stage, budget in (("stage_a", config.stage_a.trials), ("stage_b", config.stage_b.trials)):
-            trials = known(place(settings, results, agent, stage))
+            trials = load_trials(study_location(settings, results, agent, stage))
             head = f"{agent:10s} {stage}"
             lines.append(
                 f"{head}  not begun" if not trials else f"{head}  {study_line(trials, budget, datetime.now())}"
@@ -38,10 +38,10 @@ def describe(settings: Settings, results: Path) -> str:
 def study_line(trials: Sequence[FrozenTrial], budget: int, now: datetime) -> str:
     """Return counts, the best trial, trials per hour, time left and the share that failed."""
     states = Counter(trial.state for trial in trials)
-    over = [trial for trial in trials if trial.state in OVER]
+    over = [trial for trial in trials if trial.state in FINISHED_STATES]
     line = (
         f"{len(over)}/{budget}  complete {states[TrialState.COMPLETE]}  pruned {states[TrialState.PRUNED]}"
-        f"  failed {states[TrialState.FAIL]}  running {states[TrialState.RUNNING]}  {best(over)}"
+        f"  failed {states[TrialState.FAIL]}  running {states[TrialState.RUNNING]}  {format_best_trial(over)}"
     )
     # With no more trials than this any rate would be noise.
     ends = sorted(trial.datetime_complete for trial in over if trial.datetime_complete is not None)[-_LAST:]
@@ -50,5 +50,5 @@ def study_line(trials: Sequence[FrozenTrial], budget: int, now: datetime) -> str
         rate = (len(ends) - 1) / max(1e-9, (until - ends[0]).total_seconds())
         line += f"  {3600 * rate:.0f} trials/h"
         if len(over) < budget:
-            line += f"  ETA {clock((budget - len(over)) / rate)}"
+            line += f"  ETA {format_duration((budget - len(over)) / rate)}"
     return line + (f"  failure rate {states[TrialState.FAIL] / len(over):.1%}" if over else "")

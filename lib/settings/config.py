@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from lib.settings.space import Constraint
+from lib.validation import StrictModel
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -13,11 +14,7 @@ Tolerable = Literal["contradiction", "unknown_post", "unknown_criterion", "empty
 Architecture = Literal["bert", "roberta", "deberta-v2", "electra", "albert", "distilbert", "convbert", "xlnet"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Columns(_Strict):
+class Columns(StrictModel):
     """Names of the columns in posts.csv and annotations.csv."""
 
     post_id: str = "post_id"
@@ -28,7 +25,7 @@ class Columns(_Strict):
     status: str = "status"
 
 
-class CorpusSettings(_Strict):
+class CorpusSettings(StrictModel):
     """Which corpus to read, and how to split it."""
 
     dir: str | None = Field(
@@ -52,7 +49,7 @@ class CorpusSettings(_Strict):
     )
 
 
-class GeneratorSettings(_Strict):
+class GeneratorSettings(StrictModel):
     """The generated corpus, used where corpus.dir is null."""
 
     posts: int = Field(default=1484, ge=20)
@@ -60,7 +57,7 @@ class GeneratorSettings(_Strict):
     seed: int = 5
 
 
-class TfidfSettings(_Strict):
+class TfidfSettings(StrictModel):
     """The TF-IDF cache."""
 
     max_features: Count = 40_000
@@ -74,7 +71,7 @@ class TfidfSettings(_Strict):
         return self
 
 
-class AugmentationSettings(_Strict):
+class AugmentationSettings(StrictModel):
     """The bank of augmented texts, made where a search may augment (aug.enabled)."""
 
     words: str = Field(
@@ -87,7 +84,7 @@ class AugmentationSettings(_Strict):
     )
 
 
-class AugmentationWords(_Strict):
+class AugmentationWords(StrictModel):
     """config/augmentation.yaml: what augmentation must know of words."""
 
     reserved: tuple[str, ...] = Field(description="terms that are never altered")
@@ -99,7 +96,7 @@ class AugmentationWords(_Strict):
     )
 
 
-class TrainingSettings(_Strict):
+class TrainingSettings(StrictModel):
     """How every training runs, whatever the hyper-parameters."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -122,7 +119,7 @@ class TrainingSettings(_Strict):
     )
 
 
-class StageASettings(_Strict):
+class StageASettings(StrictModel):
     """TPE + ASHA over the whole space."""
 
     trials: Count
@@ -150,7 +147,7 @@ class StageASettings(_Strict):
         return self.min_epochs or (self.epochs + 1) // 2
 
 
-class StageBSettings(_Strict):
+class StageBSettings(StrictModel):
     """NSGA-II: F1-macro against calibration."""
 
     trials: Count
@@ -165,7 +162,7 @@ class StageBSettings(_Strict):
     )
 
 
-class StageCSettings(_Strict):
+class StageCSettings(StrictModel):
     """Repeated k-fold cross-validation of candidates from the front."""
 
     candidates: Count
@@ -175,7 +172,7 @@ class StageCSettings(_Strict):
     ensemble: int = Field(default=3, ge=2, description="models in the average that is scored beside them")
 
 
-class BaselineSettings(_Strict):
+class BaselineSettings(StrictModel):
     """What the search must beat: the Hugging Face Trainer's default hyper-parameters (lib/search/defaults.py)."""
 
     backbone: str | None = Field(default=None, description="null: the first of the space")
@@ -183,7 +180,7 @@ class BaselineSettings(_Strict):
     seeds: Count = 3
 
 
-class CostSettings(_Strict):
+class CostSettings(StrictModel):
     """Rates for the report and the estimate."""
 
     gpu_watts: float = Field(default=350.0, ge=0, description="of a GPU that trains")
@@ -193,7 +190,7 @@ class CostSettings(_Strict):
     currency: str = "EUR"
 
 
-class TrackingSettings(_Strict):
+class TrackingSettings(StrictModel):
     """MLflow."""
 
     uri: str | None = Field(
@@ -201,7 +198,7 @@ class TrackingSettings(_Strict):
     )
 
 
-class WatchSettings(_Strict):
+class WatchSettings(StrictModel):
     """What `watch` warns of."""
 
     gpu_percent: float = Field(default=90.0, ge=0, le=100, description="a GPU that is used less, while jobs run")
@@ -211,7 +208,7 @@ class WatchSettings(_Strict):
     seconds: float = Field(default=30.0, gt=0, description="between two looks")
 
 
-class Config(_Strict):
+class Config(StrictModel):
     """The whole configuration."""
 
     seed: int
@@ -276,7 +273,7 @@ class Config(_Strict):
         return problems
 
 
-class HubBackbone(_Strict):
+class HubBackbone(StrictModel):
     """A model of the Hugging Face hub at a pinned revision."""
 
     source: Literal["hub"]
@@ -285,14 +282,14 @@ class HubBackbone(_Strict):
     architecture: Architecture | None = Field(default=None, description="what --random-init builds instead")
 
 
-class FolderBackbone(_Strict):
+class FolderBackbone(StrictModel):
     """A local folder as save_pretrained writes it."""
 
     source: Literal["folder"]
     path: str
 
 
-class PackageBackbone(_Strict):
+class PackageBackbone(StrictModel):
     """A folder inside an installed Python package."""
 
     source: Literal["package"]
@@ -300,14 +297,14 @@ class PackageBackbone(_Strict):
     folder: str
 
 
-class TinyBackbone(_Strict):
+class TinyBackbone(StrictModel):
     """A small randomly initialised model with a tokenizer trained on the development text."""
 
     source: Literal["tiny"]
     architecture: Architecture
 
 
-class RandomBackbone(_Strict):
+class RandomBackbone(StrictModel):
     """A randomly initialised model of base size, tokenizer as a tiny one's: to measure speed without the hub."""
 
     source: Literal["random"]

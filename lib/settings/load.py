@@ -7,23 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from lib.errors import UserError, did_you_mean
 from lib.files.atomic import write_json
 from lib.files.hashing import hash_value
-from lib.files.reading import read_json
+from lib.files.json_files import read_json
 from lib.settings.config import AugmentationWords, BackboneSource, Config
 from lib.settings.space import Space, check_space, describe, flatten, narrow, settle
+from lib.validation import FrozenModel
 
 VERSION = 1
 _SCALAR = re.compile(r"^([+-]?\d+(\.\d*)?([eE][+-]?\d+)?|true|false|null)$")
 
 
-class Settings(BaseModel):
+class Settings(FrozenModel):
     """Everything a run depends on: the configuration, the backbones it may use, words, the narrowed space."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     config: Config
     backbones: dict[str, BackboneSource]
@@ -68,7 +67,7 @@ def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> S
     return Settings(config=config, backbones=used, words=words, space=settle(space))
 
 
-def resolved(files: Sequence[Path], overlay: str | None) -> Settings:
+def resolve_settings(files: Sequence[Path], overlay: str | None) -> Settings:
     """Load a configuration from YAML files, later ones override, and a last one as JSON."""
     raw: dict[str, Any] = {}
     for file in files:

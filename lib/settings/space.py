@@ -1,23 +1,21 @@
 """The static search space: a type and a range for every hyper-parameter, and overlays that narrow them."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from lib.errors import did_you_mean
 from lib.settings.hyperparameters import NAMES, Optimizer, Strategy, is_whole, problems
+from lib.validation import FrozenModel, StrictModel
 
 Value = str | int | float | bool
 # The parameters whose choices are backbones.
 BACKBONES = ("model.backbone", "joint.backbone")
 
 
-class _Range(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class FloatRange(_Range):
+class FloatRange(StrictModel):
     """A real number in [low, high], on a log scale or in steps."""
 
     type: Literal["float"]
@@ -31,8 +29,32 @@ class FloatRange(_Range):
         _check_range(self)
         return self
 
+    @property
+    def bounds(self) -> tuple[Value, ...]:
+        """The least and the greatest value."""
+        return self.low, self.high
 
-class IntRange(_Range):
+    @property
+    def varies(self) -> bool:
+        """Whether there is more than one value."""
+        return self.low < self.high
+
+    def quantile(self, u: float) -> float:
+        """Return the quantile u, in [0, 1), of the distribution that a random search draws from."""
+        if self.step is not None:
+            count = int((self.high - self.low) / self.step + 1e-9) + 1
+            return self.low + self.step * int(u * count)
+        return min(self.high, max(self.low, _interpolate(self.low, self.high, u, self.log)))
+
+    def fixed(self) -> Self:
+        """Return the range with its least value only."""
+        return self.model_copy(update={"high": self.low})
+
+    def __str__(self) -> str:
+        return f"[{self.low:g}, {self.high:g}]{' log' if self.log else ''}"
+
+
+class IntRange(StrictModel):
     """A whole number in [low, high], on a log scale or in steps."""
 
     type: Literal["int"]
@@ -46,8 +68,33 @@ class IntRange(_Range):
         _check_range(self)
         return self
 
+    @property
+    def bounds(self) -> tuple[Value, ...]:
+        """The least and the greatest value."""
+        return self.low, self.high
 
-class Choices(_Range):
+    @property
+    def varies(self) -> bool:
+        """Whether there is more than one value."""
+        return self.low < self.high
+
+    def quantile(self, u: float) -> int:
+        """Return the quantile u, in [0, 1), of the distribution that a random search draws from."""
+        if self.log:
+            value = round(_interpolate(self.low - 0.5, self.high + 0.5, u, log=True))
+            return min(self.high, max(self.low, value))
+        count = (self.high - self.low) // self.step + 1
+        return self.low + self.step * int(u * count)
+
+    def fixed(self) -> Self:
+        """Return the range with its least value only."""
+        return self.model_copy(update={"high": self.low})
+
+    def __str__(self) -> str:
+        return f"[{self.low:g}, {self.high:g}]{' log' if self.log else ''}"
+
+
+class Choices(StrictModel):
     """One of several values."""
 
     type: Literal["categorical"]
@@ -59,11 +106,36 @@ class Choices(_Range):
             raise ValueError("a choice is listed twice")
         return self
 
+    @property
+    def bounds(self) -> tuple[Value, ...]:
+        """All values: any of them may be the least or the greatest."""
+        return self.choices
+
+    @property
+    def varies(self) -> bool:
+        """Whether there is more than one value."""
+        return len(self.choices) > 1
+
+    def quantile(self, u: float) -> Value:
+        """Return the quantile u, in [0, 1), of the distribution that a random search draws from."""
+        return self.choices[int(u * len(self.choices))]
+
+    def fixed(self) -> Self:
+        """Return the choices with the first one only."""
+        return self.model_copy(update={"choices": self.choices[:1]})
+
+    def __str__(self) -> str:
+        return str(list(self.choices))
+
+
+def _interpolate(low: float, high: float, u: float, log: bool) -> float:
+    return math.exp(math.log(low) + u * (math.log(high) - math.log(low))) if log else low + u * (high - low)
+
 
 Parameter = Annotated[FloatRange | IntRange | Choices, Field(discriminator="type")]
 
 
-class Constraint(_Range):
+class Constraint(StrictModel):
     """A narrower range for one parameter of the space."""
 
     low: float | None = None
@@ -127,7 +199,7 @@ def _tuples(value: Any) -> Any:
 
 def _outside(name: str, parameter: FloatRange | IntRange | Choices, backbones: Mapping[str, Any]) -> Iterator[str]:
     """Yield what the engine could not accept from this range: a wrong type, a value out of its limits."""
-    values = parameter.choices if isinstance(parameter, Choices) else (parameter.low, parameter.high)
+    values = parameter.bounds
     if isinstance(parameter, FloatRange) and is_whole(name):
         yield "must be of type int or categorical"
     else:
@@ -141,10 +213,8 @@ def _outside(name: str, parameter: FloatRange | IntRange | Choices, backbones: M
                 yield f"backbone '{value}' is unknown{did_you_mean(str(value), backbones)}"
 
 
-class Space(BaseModel):
+class Space(FrozenModel):
     """A checked search space."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     parameters: dict[str, Parameter]
 
@@ -162,13 +232,13 @@ class Space(BaseModel):
     def shortest_length(self) -> int:
         """Smallest max_length that can be suggested."""
         parameter = self.parameters["data.max_length"]
-        return int(min(map(int, parameter.choices)) if isinstance(parameter, Choices) else parameter.low)
+        return min(map(int, parameter.bounds))
 
     @property
     def longest_length(self) -> int:
         """Greatest max_length that can be suggested."""
         parameter = self.parameters["data.max_length"]
-        return int(max(map(int, parameter.choices)) if isinstance(parameter, Choices) else parameter.high)
+        return max(map(int, parameter.bounds))
 
     @property
     def augments(self) -> bool:
@@ -196,16 +266,8 @@ class Space(BaseModel):
         for name in sorted(self.parameters.keys() | other.parameters.keys()):
             mine, theirs = self.parameters.get(name), other.parameters.get(name)
             if mine != theirs:
-                lines.append(f"{name}: {_short(theirs)} became {_short(mine)}")
+                lines.append(f"{name}: {theirs or 'nothing'} became {mine or 'nothing'}")
         return lines
-
-
-def _short(parameter: FloatRange | IntRange | Choices | None) -> str:
-    if parameter is None:
-        return "nothing"
-    if isinstance(parameter, Choices):
-        return str(list(parameter.choices))
-    return f"[{parameter.low:g}, {parameter.high:g}]{' log' if parameter.log else ''}"
 
 
 def narrow(space: Space, constraints: Mapping[str, Constraint]) -> tuple[Space, list[tuple[str, str]]]:
@@ -226,13 +288,7 @@ def settle(space: Space) -> Space:
     """Fix what cannot matter: without augmentation, everything else about it. No sampler searches it in vain."""
     if space.augments:
         return space
-    fixed = {
-        name: parameter.model_copy(
-            update={"choices": parameter.choices[:1]} if isinstance(parameter, Choices) else {"high": parameter.low}
-        )
-        for name, parameter in space.parameters.items()
-        if name.startswith("aug.")
-    }
+    fixed = {name: parameter.fixed() for name, parameter in space.parameters.items() if name.startswith("aug.")}
     return Space(parameters={**space.parameters, **fixed})
 
 

@@ -18,7 +18,7 @@ def fit_temperature(loss: Callable[[float], float]) -> float:
     return float(np.exp(found.x))
 
 
-def says_yes(
+def apply_null_policy(
     hyper: Hyperparameters,
     yes: NDArray[np.float64],
     best: NDArray[np.float64],

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,30 +10,57 @@ from scipy.special import expit, logit
 from torch import Tensor
 from torch.nn import functional as F
 
-from lib.metrics.calibration import ece_of, gaps
+from lib.metrics.calibration import calibration_gaps, ece_from_gaps
 from lib.metrics.classification import score
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.base import Index, Task
-from lib.tasks.decision import fit_temperature, negative_log_likelihood, says_yes
+from lib.tasks.decision import apply_null_policy, fit_temperature, negative_log_likelihood
 from lib.tasks.examples import Characters, Examples, Targets
+from lib.tasks.task import Index, Task, TaskPredictions
 
 LogOdds = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Labels:
+class Labels(TaskPredictions):
     """probability: (n,) that the criterion is met. yes: (n,) bool, the decisions."""
 
     probability: NDArray[np.float64]
     yes: NDArray[np.bool_]
 
+    @property
+    def yes_probability(self) -> NDArray[np.float64]:
+        """The probability that the criterion is met."""
+        return self.probability
+
+    def to_logits(self, temperature: float) -> LogOdds:
+        """Return the log odds; probabilities that a float rounds to 0 or 1 count as its nearest neighbours."""
+        tiny = np.finfo(np.float64).eps
+        odds: LogOdds = temperature * logit(np.clip(self.probability, tiny, 1 - tiny))
+        return odds
+
+    @classmethod
+    def average(cls, members: Sequence[Self]) -> Self:
+        """Average the probabilities."""
+        mean = np.mean([member.probability for member in members], axis=0)
+        return cls(mean, mean > 0.5)
+
+    def dump(self) -> dict[str, Any]:
+        """Return lists."""
+        return {"probability": self.probability.tolist(), "yes": self.yes.tolist()}
+
+    @classmethod
+    def load(cls, dumped: Mapping[str, Any]) -> Self:
+        """Return arrays."""
+        return cls(np.array(dumped["probability"], dtype=np.float64), np.array(dumped["yes"], dtype=bool))
+
 
 class LabelTask(Task[LogOdds, Labels]):
-    """A reading is the log odds of a yes, (n,)."""
+    """The logits are the log odds of a yes, (n,)."""
 
     name = "label"
+    predictions = Labels
 
     def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:
         """Cross entropy with label smoothing."""
@@ -42,7 +69,9 @@ class LabelTask(Task[LogOdds, Labels]):
         )
         return (losses * targets.weight).sum()
 
-    def read(self, outputs: Outputs, targets: Targets, batch: Batch, hyper: Hyperparameters) -> dict[str, Tensor]:
+    def window_logits(
+        self, outputs: Outputs, targets: Targets, batch: Batch, hyper: Hyperparameters
+    ) -> dict[str, Tensor]:
         """Return 'log_odds', (batch,)."""
         logits = outputs["label"].double()
         return {"log_odds": logits[:, 1] - logits[:, 0]}
@@ -54,56 +83,46 @@ class LabelTask(Task[LogOdds, Labels]):
         chosen: LogOdds = best[index]
         return chosen
 
-    def select(self, reading: LogOdds, chosen: Index) -> LogOdds:
+    def select(self, logits: LogOdds, chosen: Index) -> LogOdds:
         """Return the log odds of some examples."""
-        return reading[chosen]
+        return logits[chosen]
 
-    def fit_temperature(self, reading: LogOdds, examples: Examples, index: Index) -> float:
+    def fit_temperature(self, logits: LogOdds, examples: Examples, index: Index) -> float:
         """Fit by the negative log likelihood of the labels."""
-        return fit_temperature(lambda t: negative_log_likelihood(expit(reading / t), examples.label[index]))
+        return fit_temperature(lambda t: negative_log_likelihood(expit(logits / t), examples.label[index]))
 
-    def answer(self, reading: LogOdds, temperature: NDArray[np.float64], hyper: Hyperparameters) -> Labels:
+    def decide(self, logits: LogOdds, temperature: NDArray[np.float64], hyper: Hyperparameters) -> Labels:
         """Without a null policy the more probable label is the answer."""
-        yes = expit(reading / temperature)
-        return Labels(yes, says_yes(hyper, yes, yes, 1 - yes, without_policy=yes > 0.5))
+        yes = expit(logits / temperature)
+        return Labels(yes, apply_null_policy(hyper, yes, yes, 1 - yes, without_policy=yes > 0.5))
 
-    def undo(self, answers: Labels, temperature: float) -> LogOdds:
-        """Return the log odds; probabilities that a float rounds to 0 or 1 count as its nearest neighbours."""
-        tiny = np.finfo(np.float64).eps
-        odds: LogOdds = temperature * logit(np.clip(answers.probability, tiny, 1 - tiny))
-        return odds
-
-    def joined(self, readings: Sequence[LogOdds]) -> LogOdds:
+    def concatenate(self, all_logits: Sequence[LogOdds]) -> LogOdds:
         """Return the log odds of all."""
-        return np.concatenate(readings)
+        return np.concatenate(all_logits)
 
-    def plain(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Labels:
+    def from_log_odds(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Labels:
         """Take each example's highest log odds."""
         yes = expit(np.array([max((odds for _, odds in parts), default=-np.inf) for parts in scored]))
         return Labels(yes, yes > 0.5)
 
-    def probability(self, answers: Labels) -> NDArray[np.float64]:
-        """Return the probability that the criterion is met."""
-        return answers.probability
-
-    def score(self, answers: Labels, examples: Examples, index: Index) -> dict[str, Any]:
+    def score(self, predictions: Labels, examples: Examples, index: Index) -> dict[str, Any]:
         """Score as a binary classification."""
         criterion = [examples.criterion[i] for i in index]
-        return score(answers.probability, answers.yes, examples.label[index], criterion)
+        return score(predictions.probability, predictions.yes, examples.label[index], criterion)
 
     def reliability(
-        self, answers: Labels, examples: Examples, index: Index
+        self, predictions: Labels, examples: Examples, index: Index
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Return the probability of what was decided, and whether it is the label."""
-        confidence = np.where(answers.yes, answers.probability, 1 - answers.probability)
-        return confidence, answers.yes == (examples.label[index] == 1)
+        confidence = np.where(predictions.yes, predictions.probability, 1 - predictions.probability)
+        return confidence, predictions.yes == (examples.label[index] == 1)
 
-    def terms(self, answers: Labels, examples: Examples, index: Index) -> NDArray[np.float64]:
+    def sufficient_statistics(self, predictions: Labels, examples: Examples, index: Index) -> NDArray[np.float64]:
         """Return the example's cell of the confusion matrix, (n, 4), and its gap in its bin of confidence."""
-        cell = 2 * examples.label[index] + answers.yes
-        return np.hstack([np.eye(4)[cell], gaps(*self.reliability(answers, examples, index))])
+        cell = 2 * examples.label[index] + predictions.yes
+        return np.hstack([np.eye(4)[cell], calibration_gaps(*self.reliability(predictions, examples, index))])
 
-    def measure(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the mean F1 of both classes, and the ECE."""
         negative, false, missed, positive = sums[:, :4].T
         errors = false + missed
@@ -111,17 +130,4 @@ class LabelTask(Task[LogOdds, Labels]):
             np.divide(2 * hit, 2 * hit + errors, out=np.zeros(len(hit)), where=2 * hit + errors > 0)
             for hit in (negative, positive)
         ]
-        return np.stack([np.mean(f1, axis=0), ece_of(sums[:, 4:], sums[:, :4].sum(axis=1))], axis=1)
-
-    def average(self, members: Sequence[Labels]) -> Labels:
-        """Average the probabilities."""
-        mean = np.mean([member.probability for member in members], axis=0)
-        return Labels(mean, mean > 0.5)
-
-    def dump(self, answers: Labels) -> dict[str, Any]:
-        """Return lists."""
-        return {"probability": answers.probability.tolist(), "yes": answers.yes.tolist()}
-
-    def load(self, dumped: Mapping[str, Any]) -> Labels:
-        """Return arrays."""
-        return Labels(np.array(dumped["probability"], dtype=np.float64), np.array(dumped["yes"], dtype=bool))
+        return np.stack([np.mean(f1, axis=0), ece_from_gaps(sums[:, 4:], sums[:, :4].sum(axis=1))], axis=1)

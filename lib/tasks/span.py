@@ -7,7 +7,7 @@ normalisation of the window cancels out, so scores of different windows compare,
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,14 @@ from scipy.special import softmax
 from torch import Tensor
 from torch.nn import functional as F
 
-from lib.metrics.calibration import BINS, ece_of, gaps
+from lib.metrics.calibration import BINS, calibration_gaps, ece_from_gaps
 from lib.metrics.spans import RIGHT, best_over_golds, score
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.base import Index, Task
-from lib.tasks.decision import fit_temperature, negative_log_likelihood, says_yes
+from lib.tasks.decision import apply_null_policy, fit_temperature, negative_log_likelihood
 from lib.tasks.examples import Characters, Examples, Targets
+from lib.tasks.task import Index, Task, TaskPredictions
 
 # Starts and ends that are combined in a window, and spans that are kept of a window and of an example.
 _ENDS, _BEST = 20, 10
@@ -31,7 +31,7 @@ Candidates = list[list[Candidate]]
 
 
 @dataclass(frozen=True)
-class Spans:
+class Spans(TaskPredictions):
     """For n examples: none, (n,), the probability of no evidence; the best spans (start, end, probability), most
     probable first, in characters; yes, (n,) bool, whether the first of them is the answer, or "none" is."""
 
@@ -39,11 +39,49 @@ class Spans:
     candidates: Candidates
     yes: NDArray[np.bool_]
 
+    @property
+    def yes_probability(self) -> NDArray[np.float64]:
+        """The probability that there is evidence."""
+        return 1 - self.none
+
+    def to_logits(self, temperature: float) -> Candidates:
+        """Return the scores; a probability that a float rounds to 0 counts as the least one."""
+        tiny = np.finfo(np.float64).tiny
+        return [
+            [(s, e, float(temperature * np.log(max(p, tiny) / max(none, tiny)))) for s, e, p in spans]
+            for spans, none in zip(self.candidates, self.none.tolist(), strict=True)
+        ]
+
+    @classmethod
+    def average(cls, members: Sequence[Self]) -> Self:
+        """Average the probabilities of equal spans and of none."""
+        candidates: Candidates = []
+        for lists in zip(*(member.candidates for member in members), strict=True):
+            total: dict[tuple[int, int], float] = defaultdict(float)
+            for start, end, chance in (candidate for spans in lists for candidate in spans):
+                total[start, end] += chance / len(members)
+            ordered = sorted(total.items(), key=lambda item: (-item[1], item[0]))
+            candidates.append([(*span, chance) for span, chance in ordered])
+        none = np.mean([member.none for member in members], axis=0)
+        return cls(none, candidates, np.array([bool(c) for c in candidates]) & (none < 0.5))
+
+    def dump(self) -> dict[str, Any]:
+        """Return lists; nothing of the text."""
+        candidates = [[list(candidate) for candidate in spans] for spans in self.candidates]
+        return {"none": self.none.tolist(), "candidates": candidates, "yes": self.yes.tolist()}
+
+    @classmethod
+    def load(cls, dumped: Mapping[str, Any]) -> Self:
+        """Return arrays and tuples."""
+        candidates = [[(int(s), int(e), float(p)) for s, e, p in spans] for spans in dumped["candidates"]]
+        return cls(np.array(dumped["none"], dtype=np.float64), candidates, np.array(dumped["yes"], dtype=bool))
+
 
 class SpanTask(Task[Candidates, Spans]):
-    """A reading is, per example, its best spans (start, end, score), in characters."""
+    """The logits are, per example, its best spans (start, end, score), in characters."""
 
     name = "span"
+    predictions = Spans
 
     def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:
         """Marginal cross entropy of start and end over all gold tokens (Clark & Gardner, 2018), smoothed."""
@@ -56,7 +94,9 @@ class SpanTask(Task[Candidates, Spans]):
             total = total - (1 - hyper.label_smoothing) * right - hyper.label_smoothing * evenly
         return (total / 2 * targets.weight).sum()
 
-    def read(self, outputs: Outputs, targets: Targets, batch: Batch, hyper: Hyperparameters) -> dict[str, Tensor]:
+    def window_logits(
+        self, outputs: Outputs, targets: Targets, batch: Batch, hyper: Hyperparameters
+    ) -> dict[str, Tensor]:
         """Return each window's best spans, (batch, 10): 'score', 'start' and 'end', places in the flat arrays."""
         start, end = outputs["start"].float(), outputs["end"].float()
         none = ((start + end) * targets.cls).sum(dim=-1)
@@ -87,117 +127,83 @@ class SpanTask(Task[Candidates, Spans]):
         ordered = {pair: sorted(spans.items(), key=lambda item: (-item[1], item[0])) for pair, spans in of.items()}
         return [[(*span, value) for span, value in ordered.get(int(pair), [])[:_BEST]] for pair in index]
 
-    def select(self, reading: Candidates, chosen: Index) -> Candidates:
+    def select(self, logits: Candidates, chosen: Index) -> Candidates:
         """Return the spans of some examples."""
-        return [reading[place] for place in chosen]
+        return [logits[place] for place in chosen]
 
-    def fit_temperature(self, reading: Candidates, examples: Examples, index: Index) -> float:
+    def fit_temperature(self, logits: Candidates, examples: Examples, index: Index) -> float:
         """Fit by the negative log likelihood of whether there is evidence."""
         truth = np.array([bool(examples.answers[i]) for i in index], dtype=np.int64)
-        scores = _padded(reading)
+        scores = _padded(logits)
         return fit_temperature(lambda t: negative_log_likelihood(1 - softmax(scores / t, axis=1)[:, 0], truth))
 
-    def answer(self, reading: Candidates, temperature: NDArray[np.float64], hyper: Hyperparameters) -> Spans:
+    def decide(self, logits: Candidates, temperature: NDArray[np.float64], hyper: Hyperparameters) -> Spans:
         """Without a null policy there always is an answer."""
-        none, candidates = _chances(reading, temperature)
+        none, candidates = _chances(logits, temperature)
         best = np.array([spans[0][2] if spans else 0.0 for spans in candidates])
         found = np.array([bool(spans) for spans in candidates])
-        return Spans(none, candidates, found & says_yes(hyper, 1 - none, best, none, without_policy=found))
+        return Spans(none, candidates, found & apply_null_policy(hyper, 1 - none, best, none, without_policy=found))
 
-    def undo(self, answers: Spans, temperature: float) -> Candidates:
-        """Return the scores; a probability that a float rounds to 0 counts as the least one."""
-        tiny = np.finfo(np.float64).tiny
-        return [
-            [(s, e, float(temperature * np.log(max(p, tiny) / max(none, tiny)))) for s, e, p in spans]
-            for spans, none in zip(answers.candidates, answers.none.tolist(), strict=True)
-        ]
-
-    def joined(self, readings: Sequence[Candidates]) -> Candidates:
+    def concatenate(self, all_logits: Sequence[Candidates]) -> Candidates:
         """Return the spans of all."""
-        return [spans for reading in readings for spans in reading]
+        return [spans for logits in all_logits for spans in logits]
 
-    def plain(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Spans:
+    def from_log_odds(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Spans:
         """Take each example's best parts as its spans."""
         ranked = [sorted(parts, key=lambda part: (-part[1], part[0]))[:_BEST] for parts in scored]
-        reading = [[(*span, odds) for span, odds in parts] for parts in ranked]
-        none, candidates = _chances(reading, np.ones(len(reading)))
+        logits = [[(*span, odds) for span, odds in parts] for parts in ranked]
+        none, candidates = _chances(logits, np.ones(len(logits)))
         return Spans(none, candidates, np.array([bool(spans) for spans in candidates]) & (none < 0.5))
 
-    def probability(self, answers: Spans) -> NDArray[np.float64]:
-        """Return the probability that there is evidence."""
-        return 1 - answers.none
-
-    def score(self, answers: Spans, examples: Examples, index: Index) -> dict[str, Any]:
+    def score(self, predictions: Spans, examples: Examples, index: Index) -> dict[str, Any]:
         """Score the answers' texts."""
-        texts, golds = _texts(answers, examples, index)
+        texts, golds = _texts(predictions, examples, index)
         criterion = [examples.criterion[i] for i in index]
-        return score(texts, golds, confidence(answers), self.probability(answers), criterion)
+        return score(texts, golds, confidence(predictions), predictions.yes_probability, criterion)
 
     def reliability(
-        self, answers: Spans, examples: Examples, index: Index
+        self, predictions: Spans, examples: Examples, index: Index
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Return the answer's confidence, and whether its token F1 is at least a half."""
-        return confidence(answers), _token_f1(answers, examples, index) >= RIGHT
+        return confidence(predictions), _token_f1(predictions, examples, index) >= RIGHT
 
-    def terms(self, answers: Spans, examples: Examples, index: Index) -> NDArray[np.float64]:
+    def sufficient_statistics(self, predictions: Spans, examples: Examples, index: Index) -> NDArray[np.float64]:
         """Return token F1 and a count in the columns of the example's criterion, and its gap of confidence."""
-        f1 = _token_f1(answers, examples, index)
+        f1 = _token_f1(predictions, examples, index)
         names = [examples.criterion[i] for i in index]
         criterion = np.eye(len(set(names)))[np.unique(names, return_inverse=True)[1]]
-        return np.hstack([criterion * f1[:, None], criterion, gaps(confidence(answers), f1 >= RIGHT)])
+        return np.hstack([criterion * f1[:, None], criterion, calibration_gaps(confidence(predictions), f1 >= RIGHT)])
 
-    def measure(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return token F1, averaged within each criterion that is there and then over these, and the ECE."""
         criteria = (sums.shape[1] - BINS) // 2
         total, count = sums[:, :criteria], sums[:, criteria : 2 * criteria]
         means = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-        return np.stack([np.nanmean(means, axis=1), ece_of(sums[:, -BINS:], count.sum(axis=1))], axis=1)
-
-    def average(self, members: Sequence[Spans]) -> Spans:
-        """Average the probabilities of equal spans and of none."""
-        candidates: Candidates = []
-        for lists in zip(*(member.candidates for member in members), strict=True):
-            total: dict[tuple[int, int], float] = defaultdict(float)
-            for start, end, chance in (candidate for spans in lists for candidate in spans):
-                total[start, end] += chance / len(members)
-            ordered = sorted(total.items(), key=lambda item: (-item[1], item[0]))
-            candidates.append([(*span, chance) for span, chance in ordered])
-        none = np.mean([member.none for member in members], axis=0)
-        return Spans(none, candidates, np.array([bool(c) for c in candidates]) & (none < 0.5))
-
-    def dump(self, answers: Spans) -> dict[str, Any]:
-        """Return lists; nothing of the text."""
-        candidates = [[list(candidate) for candidate in spans] for spans in answers.candidates]
-        return {"none": answers.none.tolist(), "candidates": candidates, "yes": answers.yes.tolist()}
-
-    def load(self, dumped: Mapping[str, Any]) -> Spans:
-        """Return arrays and tuples."""
-        candidates = [[(int(s), int(e), float(p)) for s, e, p in spans] for spans in dumped["candidates"]]
-        return Spans(np.array(dumped["none"], dtype=np.float64), candidates, np.array(dumped["yes"], dtype=bool))
+        return np.stack([np.nanmean(means, axis=1), ece_from_gaps(sums[:, -BINS:], count.sum(axis=1))], axis=1)
 
 
-def _token_f1(answers: Spans, examples: Examples, index: Index) -> NDArray[np.float64]:
-    texts, golds = _texts(answers, examples, index)
+def _token_f1(predictions: Spans, examples: Examples, index: Index) -> NDArray[np.float64]:
+    texts, golds = _texts(predictions, examples, index)
     return np.array([best_over_golds(gold, text)[0] for text, gold in zip(texts, golds, strict=True)])
 
 
-def _texts(answers: Spans, examples: Examples, index: Index) -> tuple[list[str], list[list[str]]]:
+def _texts(predictions: Spans, examples: Examples, index: Index) -> tuple[list[str], list[list[str]]]:
     """Return the answers' texts, '' for none, and the gold answers'."""
     texts = [
         examples.second[i][slice(*spans[0][:2])] if yes else ""
-        for i, spans, yes in zip(index, answers.candidates, answers.yes, strict=True)
+        for i, spans, yes in zip(index, predictions.candidates, predictions.yes, strict=True)
     ]
     return texts, [[examples.second[i][slice(*characters)] for characters in examples.answers[i]] for i in index]
 
 
-def confidence(answers: Spans) -> NDArray[np.float64]:
+def confidence(predictions: Spans) -> NDArray[np.float64]:
     """Return the model's own probability, (n,), that the given answer counts as right.
 
     That is the probability of none, or of all spans that share at least half with the answer (F1 of characters).
     """
     values = [
         sum(p for start, end, p in spans if _overlap((start, end), spans[0]) >= RIGHT) if yes else none
-        for spans, yes, none in zip(answers.candidates, answers.yes, answers.none.tolist(), strict=True)
+        for spans, yes, none in zip(predictions.candidates, predictions.yes, predictions.none.tolist(), strict=True)
     ]
     return np.clip(np.array(values, dtype=np.float64), 0, 1)
 
@@ -207,21 +213,21 @@ def _overlap(span: tuple[int, int], other: Candidate) -> float:
     return 2 * shared / (span[1] - span[0] + other[1] - other[0])
 
 
-def _chances(reading: Candidates, temperature: NDArray[np.float64]) -> tuple[NDArray[np.float64], Candidates]:
+def _chances(logits: Candidates, temperature: NDArray[np.float64]) -> tuple[NDArray[np.float64], Candidates]:
     """Turn scores into probabilities of none, (n,), and of each span. temperature: (n,)."""
-    chances = softmax(_padded(reading) / temperature[:, None], axis=1)
+    chances = softmax(_padded(logits) / temperature[:, None], axis=1)
     candidates = [
         [(start, end, float(chance)) for (start, end, _), chance in zip(spans, row[1:], strict=False)]
-        for spans, row in zip(reading, chances, strict=True)
+        for spans, row in zip(logits, chances, strict=True)
     ]
     none: NDArray[np.float64] = chances[:, 0]
     return none, candidates
 
 
-def _padded(reading: Candidates) -> NDArray[np.float64]:
+def _padded(logits: Candidates) -> NDArray[np.float64]:
     """Return (n, 11) scores: none's 0 first, -inf where there are fewer spans."""
-    scores = np.full((len(reading), 1 + _BEST), -np.inf)
+    scores = np.full((len(logits), 1 + _BEST), -np.inf)
     scores[:, 0] = 0
-    for row, spans in enumerate(reading):
+    for row, spans in enumerate(logits):
         scores[row, 1 : 1 + len(spans)] = [value for _, _, value in spans]
     return scores

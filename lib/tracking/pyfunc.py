@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 from mlflow.pyfunc import PythonModel
 
-from lib.final.predicting import predictions
-from lib.final.saved import SavedModel
+from lib.devices.device import choose_device
+from lib.evaluation.prediction import predict_posts
+from lib.evaluation.saved_model import SavedModel
 from lib.settings.config import TrainingSettings
-from lib.training.device import choose
 
 
 class FinalModel(PythonModel):  # type: ignore[misc]
@@ -17,9 +17,9 @@ class FinalModel(PythonModel):  # type: ignore[misc]
 
     def load_context(self, context: Any) -> None:
         """Read the model's folder."""
-        self._model = SavedModel.load(Path(context.artifacts["model"]), choose(TrainingSettings()))
+        self._model = SavedModel.load(Path(context.artifacts["model"]), choose_device(TrainingSettings()))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Predict for every post and criterion."""
         posts = list(zip(model_input["post_id"].astype(str), model_input["text"].astype(str), strict=True))
-        return predictions(self._model, posts, list(self._model.manifest.criteria))
+        return predict_posts(self._model, posts, list(self._model.manifest.criteria))

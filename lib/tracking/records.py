@@ -11,12 +11,13 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from lib.files.documents import Provenance
-from lib.search.documents import FoldResult, Judgement, StageA, StageB, StageC
-from lib.search.experiment import Run
-from lib.search.results import place
-from lib.search.study import OVER, known
+from lib.schemas.document import Provenance
+from lib.schemas.evaluation import FoldResult, StageC, TestEvaluation
+from lib.schemas.run import Run
+from lib.schemas.search import StageA, StageB
+from lib.search.study_results import study_location
 from lib.settings.load import Settings
+from lib.studies.location import FINISHED_STATES, load_trials
 
 Point = tuple[str, float, int]
 
@@ -54,7 +55,7 @@ def groups(settings: Settings, results: Path, agent: str) -> Iterator[Group]:
     if (path := folder / "stage_c.json").exists():
         yield _folds(folder, StageC.read(path), agent)
     if (path := folder / "test.json").exists():
-        yield _final(folder, Judgement.read(path), agent)
+        yield _final(folder, TestEvaluation.read(path), agent)
 
 
 def _search(
@@ -66,7 +67,9 @@ def _search(
     file: str,
     runs: Mapping[str, Path],
 ) -> Iterator[Group]:
-    trials = [t for t in known(place(settings, results, agent, stage)) or [] if t.state in OVER]
+    trials = [
+        t for t in load_trials(study_location(settings, results, agent, stage)) or [] if t.state in FINISHED_STATES
+    ]
     if not trials:
         return
     path = results / agent / f"{file}.json"
@@ -144,7 +147,7 @@ def _folds(folder: Path, result: StageC, agent: str) -> Group:
     return Group(f"{agent}/stage_c", parent, children, files)
 
 
-def _final(folder: Path, test: Judgement, agent: str) -> Group:
+def _final(folder: Path, test: TestEvaluation, agent: str) -> Group:
     chosen = test.models[0]
     points: list[Point] = [("test/f1_macro", chosen.f1_macro["value"], 0), ("test/ece", chosen.ece["value"], 0)]
     points += [(f"test/{m.name.replace(' + ', ' and ')}/f1_macro", m.f1_macro["value"], 0) for m in test.models[1:]]

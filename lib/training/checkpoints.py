@@ -16,7 +16,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
         torch.save({**state, "generator": generator}, temporary)
 
 
-def sound(path: Path) -> bool:
+def is_intact(path: Path) -> bool:
     """Whether a checkpoint is whole and every byte as it was written: torch.save makes archives with checksums."""
     try:
         with zipfile.ZipFile(path) as archive:

@@ -13,25 +13,26 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lib.devices.device import Device, peak_memory_mb
+from lib.devices.utilisation import utilisation
 from lib.files.hashing import derive_seed
-from lib.modeling.layers import checkpoint_gradients, encoders
-from lib.tasks.base import Index
+from lib.modeling.layers import checkpoint_gradients, named_encoders
+from lib.tasks.task import Index
 from lib.training import checkpoints
 from lib.training.batches import training_batches
-from lib.training.device import Device, peak_memory_mb
+from lib.training.data import TrainingData, TrainingFailure
 from lib.training.gradients import Gradients
-from lib.training.lesson import Lesson, TrainingFailure
+from lib.training.inference import predict_logits
 from lib.training.memory import MicroBatches, out_of_memory
-from lib.training.optimizers import make_average, make_optimizer, make_scheduler
-from lib.training.prediction import predict
-from lib.training.utilisation import utilisation
+from lib.training.optimizers import make_ema, make_optimizer, make_scheduler
 
 Stopped = Literal["epochs", "patience", "collapsed", "pruned"]
+OnEpoch = Callable[[int, float], bool]
 
 
 @dataclass
-class Outcome:
-    """What a training gave. scores: on the stop part, at the best epoch. history: per epoch.
+class TrainingResult:
+    """What a training gave. scores: on the validation part, at the best epoch. history: per epoch.
 
     augmented: how often each augmentation method changed an example.
     """
@@ -46,9 +47,9 @@ class Outcome:
 
 @dataclass
 class _Clock:
-    """Seconds so far, and tokens that are no padding; of all starts of a training together.
+    """Seconds, and non-padding tokens, summed over resumes.
 
-    learning: of epochs without their evaluation; data: of these, spent on making batches.
+    learning: seconds of epochs without their evaluation. data: how many of these were spent on making batches.
     """
 
     total: float = 0.0
@@ -59,75 +60,103 @@ class _Clock:
 
 _LOG = logging.getLogger(__name__)
 _RECENT = 5
-OnEpoch = Callable[[int, float], bool]
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How long to train, and what to do after each epoch.
+
+    epochs: what the schedule is laid out for, and the most there may be. patience: epochs without a better F1 after
+    which training stops. on_epoch: called with (epoch, best F1 so far); True stops the training as pruned. keep_best:
+    leave the model with the weights of its best epoch. checkpoint: written after each epoch; a training that finds it
+    is resumed. until: end after this epoch of the schedule; with an empty validation part nothing else ends the
+    training, and nothing is scored.
+    """
+
+    epochs: int
+    patience: int
+    on_epoch: OnEpoch | None = None
+    keep_best: bool = False
+    checkpoint: Path | None = None
+    until: int | None = None
+
+    @property
+    def last(self) -> int:
+        """The epoch after which training ends at the latest."""
+        return self.until or self.epochs
 
 
 def train(
     model: nn.Module,
-    lesson: Lesson,
+    training_data: TrainingData,
     device: Device,
+    options: TrainingOptions,
     *,
-    epochs: int,
-    patience: int,
     seed: int,
-    on_epoch: OnEpoch | None = None,
-    keep_best: bool = False,
-    checkpoint: Path | None = None,
     memory: MicroBatches | None = None,
-    until: int | None = None,
-) -> Outcome:
-    """Fine-tune `model` in place with early stopping on F1-macro of the stop part.
+) -> TrainingResult:
+    """Fine-tune a model in place with early stopping on F1-macro of the validation part.
 
     It stops after `patience` epochs without a better F1. While it gives every example the same answer (collapsed) it
     has twice as long: small encoders on small corpora leave that state late, with the loss falling from the start.
-    on_epoch: called with (epoch, best F1 so far); True stops the training as pruned. keep_best: leave the model
-    with the weights of its best epoch. checkpoint: written after each epoch; a training that finds it goes on from
-    there. memory: what is known of the size of batches that fit. until: end after so many epochs of a schedule that
-    is laid out for all; with an empty stop part nothing else ends the training, and nothing is scored.
 
-    Raises TrainingFailure on a non-finite loss, or where a single window does not fit into memory.
+    Args:
+        model: Trained on the device.
+        training_data: What to learn from, and what to validate on.
+        device: Where to train, and in which precision.
+        options: How long, and what to do after each epoch.
+        seed: Of the order of batches and of dropout.
+        memory: The batch sizes that are known to fit.
+
+    Raises:
+        TrainingFailure: The loss is not finite, or a single window does not fit into memory.
     """
-    last = until or epochs
     try:
         with utilisation(device) as used:
-            training = _Training(model, lesson, device, epochs, last, seed, keep_best, memory or MicroBatches(None))
-            if checkpoint is not None:
-                training.resume(checkpoint, on_epoch)
-            while training.outcome.stopped == "epochs" and len(training.outcome.history) < last:
+            training = _Training(model, training_data, device, options, seed, memory or MicroBatches(None))
+            training.resume()
+            while training.result.stopped == "epochs" and len(training.result.history) < options.last:
                 training.epoch()
-                training.outcome.stopped = _verdict(training, epochs, patience, on_epoch)
-                if checkpoint is not None:
-                    training.save(checkpoint)
+                training.result.stopped = _stop_reason(training, options)
+                training.save()
     except RuntimeError as error:
         if not out_of_memory(error):
             raise
         raise TrainingFailure("out of memory: the model and the optimizer's state do not fit") from error
     finally:
-        if lesson.augmentation is not None:
-            lesson.augmentation.close()
+        if training_data.augmentation is not None:
+            training_data.augmentation.close()
     training.finish()
-    training.outcome.performance |= used
-    return training.outcome
+    training.result.performance |= used
+    return training.result
 
 
-def replay(history: list[dict[str, float]], on_epoch: OnEpoch) -> Outcome | None:
-    """Tell epochs of an earlier training again. Returns the outcome as it was then if they are pruned now."""
-    for told in range(1, len(history) + 1):
-        best = max(history[:told], key=lambda entry: entry["f1_macro"])
-        if on_epoch(int(history[told - 1]["epoch"]), best["f1_macro"]):
+def replay(history: list[dict[str, float]], on_epoch: OnEpoch) -> TrainingResult | None:
+    """Report the epochs of an earlier training again.
+
+    Args:
+        history: Of each epoch.
+        on_epoch: As of `TrainingOptions`.
+
+    Returns:
+        The result as it was at the epoch that is pruned now; None if none is.
+    """
+    for epochs in range(1, len(history) + 1):
+        best = max(history[:epochs], key=lambda entry: entry["f1_macro"])
+        if on_epoch(int(history[epochs - 1]["epoch"]), best["f1_macro"]):
             scores = {name: best[name] for name in ("f1_macro", "ece")}
-            return Outcome(scores, int(best["epoch"]), history[:told], "pruned")
+            return TrainingResult(scores, int(best["epoch"]), history[:epochs], "pruned")
     return None
 
 
-def _verdict(training: "_Training", epochs: int, patience: int, on_epoch: OnEpoch | None) -> Stopped:
-    outcome = training.outcome
-    epoch = len(outcome.history)
-    if on_epoch is not None and on_epoch(epoch, outcome.scores["f1_macro"]):
+def _stop_reason(training: "_Training", options: TrainingOptions) -> Stopped:
+    result, patience = training.result, options.patience
+    epoch = len(result.history)
+    if options.on_epoch is not None and options.on_epoch(epoch, result.scores["f1_macro"]):
         return "pruned"
-    if training.collapsed >= 2 * patience and epoch < epochs:
+    if training.collapsed >= 2 * patience and epoch < options.epochs:
         return "collapsed"
-    if not training.collapsed and epoch - outcome.best_epoch >= patience and epoch < epochs:
+    if not training.collapsed and epoch - result.best_epoch >= patience and epoch < options.epochs:
         return "patience"
     return "epochs"
 
@@ -138,30 +167,28 @@ class _Training:
     def __init__(
         self,
         model: nn.Module,
-        lesson: Lesson,
+        training_data: TrainingData,
         device: Device,
-        epochs: int,
-        last: int,
+        options: TrainingOptions,
         seed: int,
-        keep_best: bool,
         memory: MicroBatches,
     ) -> None:
-        hyper = lesson.hyper
-        self.model, self.lesson = model.to(device.torch), lesson
-        self.device, self.seed, self.keep_best = device, seed, keep_best
+        hyper = training_data.hyper
+        self.model, self.training_data = model.to(device.torch), training_data
+        self.device, self.options, self.seed = device, options, seed
         if hyper.gradient_checkpointing:
-            for encoder in encoders(model).values():
+            for encoder in named_encoders(model).values():
                 checkpoint_gradients(encoder)
         if device.compile:
             model.compile(dynamic=True)
-        self.windows = lesson.features.windows(lesson.train)
+        self.windows = training_data.features.windows(training_data.train)
         per_epoch = math.ceil(math.ceil(len(self.windows) / hyper.batch_size) / hyper.accumulation)
-        self.gradients = Gradients(model, lesson, device, memory)
+        self.gradients = Gradients(model, training_data, device, memory)
         self.optimizer = make_optimizer(model, hyper)
-        self.last, self.planned, self.steps = last, per_epoch * epochs, 0
+        self.planned, self.steps = per_epoch * options.epochs, 0
         self.scheduler = make_scheduler(self.optimizer, hyper, self.planned)
-        self.average = make_average(model, hyper)
-        self.outcome, self.clock = Outcome(), _Clock()
+        self.average = make_ema(model, hyper)
+        self.result, self.clock = TrainingResult(), _Clock()
         self.best: dict[str, Tensor] = {}
         self.collapsed = 0
         # Seconds of data to seconds of steps, a moving average over epochs.
@@ -169,71 +196,76 @@ class _Training:
         self._started = time.perf_counter()
 
     @property
-    def judged(self) -> nn.Module:
+    def evaluated(self) -> nn.Module:
         """The model that is evaluated: the average of the weights where there is one."""
         return self.model if self.average is None else self.average.module
 
     def epoch(self) -> None:
         """Train one epoch and score it."""
-        lesson, outcome = self.lesson, self.outcome
-        epoch = len(outcome.history) + 1
+        training_data, result = self.training_data, self.result
+        epoch = len(result.history) + 1
         loss = self._learn(epoch)
-        if not len(lesson.stop):
-            outcome.history.append({"epoch": epoch, "loss": loss})
-            outcome.best_epoch = epoch
+        if not len(training_data.validation):
+            result.history.append({"epoch": epoch, "loss": loss})
+            result.best_epoch = epoch
             return
-        reading = predict(self.judged, lesson, lesson.stop, self.device)
-        answers = lesson.agent.answer(reading, lesson.examples, lesson.stop, lesson.hyper)
-        scores = lesson.agent.scores(answers, lesson.examples, lesson.stop)
-        outcome.history.append({"epoch": epoch, "loss": loss, "f1_macro": scores["f1_macro"], "ece": scores["ece"]})
-        if not outcome.scores or scores["f1_macro"] > outcome.scores["f1_macro"]:
-            outcome.scores, outcome.best_epoch = scores, epoch
-            if self.keep_best:
-                self.best = {name: value.clone() for name, value in self.judged.state_dict().items()}
-        self.collapsed = self.collapsed + 1 if lesson.agent.collapsed(answers) else 0
+        agent, examples, hyper = training_data.agent, training_data.examples, training_data.hyper
+        validation = training_data.validation
+        logits = predict_logits(self.evaluated, agent, training_data.features, validation, hyper, self.device)
+        predictions = agent.decide(logits, examples, validation, hyper)
+        scores = agent.scores(predictions, examples, validation)
+        result.history.append({"epoch": epoch, "loss": loss, "f1_macro": scores["f1_macro"], "ece": scores["ece"]})
+        if not result.scores or scores["f1_macro"] > result.scores["f1_macro"]:
+            result.scores, result.best_epoch = scores, epoch
+            if self.options.keep_best:
+                self.best = {name: value.clone() for name, value in self.evaluated.state_dict().items()}
+        self.collapsed = self.collapsed + 1 if agent.collapsed(predictions) else 0
 
     def finish(self) -> None:
         """Leave the model with the weights it is judged by, and say what the training cost."""
-        if self.keep_best:
+        if self.options.keep_best:
             self.model.load_state_dict(self.best)
         elif self.average is not None:
             self.model.load_state_dict(self.average.module.state_dict())
         clock = self.clock
-        self.outcome.performance = {
+        self.result.performance = {
             "seconds": round(clock.total + time.perf_counter() - self._started, 3),
             "tokens_per_second": round(clock.tokens / max(clock.learning, 1e-9), 1),
             "data_step_ratio": round(clock.data / max(clock.learning - clock.data, 1e-9), 5),
             "peak_memory_mb": peak_memory_mb(self.device),
         }
 
-    def save(self, path: Path) -> None:
-        """Write a checkpoint."""
+    def save(self) -> None:
+        """Write a checkpoint, if there is to be one."""
+        if self.options.checkpoint is None:
+            return
         now = time.perf_counter()
         self.clock.total, self._started = self.clock.total + now - self._started, now
         state = {name: part.state_dict() for name, part in self._parts().items()}
-        plain = {name: value for name, value in vars(self.outcome).items() if name != "performance"}
+        plain = {name: value for name, value in vars(self.result).items() if name != "performance"}
         state |= {"outcome": plain, "clock": vars(self.clock), "best": self.best, "collapsed": self.collapsed}
         state["steps"] = self.steps
-        checkpoints.save(path, state)
+        checkpoints.save(self.options.checkpoint, state)
 
-    def resume(self, path: Path, on_epoch: OnEpoch | None) -> None:
-        """Go on from a checkpoint, if there is a sound one, as far as `on_epoch` would have let it come."""
-        if not path.exists():
+    def resume(self) -> None:
+        """Continue from a checkpoint, if there is an intact one, as far as `on_epoch` would have let it come."""
+        path, on_epoch = self.options.checkpoint, self.options.on_epoch
+        if path is None or not path.exists():
             return
-        if not checkpoints.sound(path):
-            _LOG.warning("%s is damaged: this training begins anew", path)
+        if not checkpoints.is_intact(path):
+            _LOG.warning("%s is damaged: this training starts again", path)
             path.unlink()
             return
         self._restore(path)
-        if on_epoch is not None and (pruned := replay(self.outcome.history, on_epoch)) is not None:
-            self.outcome = pruned
+        if on_epoch is not None and (pruned := replay(self.result.history, on_epoch)) is not None:
+            self.result = pruned
 
     def _restore(self, path: Path) -> None:
         state = checkpoints.load(path, self.device.torch)
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         for name, value in state["outcome"].items():
-            setattr(self.outcome, name, value)
+            setattr(self.result, name, value)
         self.clock = _Clock(**state["clock"])
         self.best, self.collapsed, self.steps = state["best"], state["collapsed"], state["steps"]
 
@@ -244,7 +276,7 @@ class _Training:
     def _learn(self, epoch: int) -> float:
         """Train one epoch. Returns the mean loss of a window; raises TrainingFailure if it is not finite."""
         self.model.train()
-        hyper, began = self.lesson.hyper, time.perf_counter()
+        hyper, began = self.training_data.hyper, time.perf_counter()
         windows, lengths = self._material(epoch)
         rng = np.random.default_rng(derive_seed(self.seed, "batches", epoch))
         batches = training_batches(windows, lengths[windows], hyper.batch_size, rng)
@@ -254,7 +286,7 @@ class _Training:
         self.gradients.prepare(groups[0])
         for number, (group, following) in enumerate(zip(groups, [*groups[1:], None], strict=True)):
             seed = derive_seed(self.seed, "noise", epoch, number * hyper.accumulation)
-            total += self.gradients.set(group, seed, following)
+            total += self.gradients.compute(group, seed, following)
             nn.utils.clip_grad_norm_(self.gradients.weights.parameters, hyper.clip_norm)
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
@@ -279,10 +311,10 @@ class _Training:
 
     def _material(self, epoch: int) -> tuple[Index, Index]:
         """Return the windows to learn in an epoch, and the lengths of all windows."""
-        lesson = self.lesson
-        if lesson.augmentation is None:
-            return self.windows, lesson.features.lengths
-        material = lesson.augmentation.material(epoch, last=epoch == self.last)
+        training_data = self.training_data
+        if training_data.augmentation is None:
+            return self.windows, training_data.features.lengths
+        material = training_data.augmentation.material(epoch, last=epoch == self.options.last)
         self.gradients.features = material.features
-        self.outcome.augmented = dict(Counter(self.outcome.augmented) + material.applied)
+        self.result.augmented = dict(Counter(self.result.augmented) + material.applied)
         return material.windows, material.features.lengths

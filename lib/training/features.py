@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from lib.agents.base import Agent, Features
+from lib.agents.agent import Agent, Features
 from lib.modeling.backbones import Backbones
 from lib.modeling.tokens import Tokens, tokenize, tokenize_more
 from lib.settings.hyperparameters import Hyperparameters

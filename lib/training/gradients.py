@@ -4,50 +4,54 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lib.modeling.dropout import QuickDropout
+from lib.devices.device import Device
+from lib.devices.process import PARTS, background_thread, run_parallel
+from lib.modeling.dropout import FastDropout
 from lib.modeling.models import Inputs
-from lib.tasks.base import Index
 from lib.tasks.examples import Targets
-from lib.training.device import Device
-from lib.training.lesson import Lesson, TrainingFailure
+from lib.tasks.task import Index
+from lib.training.data import TrainingData, TrainingFailure
 from lib.training.memory import MicroBatches, out_of_memory
-from lib.training.precision import Weights
-from lib.training.process import PARTS, background, side_by_side
+from lib.training.precision import TrainableParameters
 
-# Batches by the bytes of their windows.
-Ready = dict[bytes, tuple[list[Inputs], Targets]]
+
+class Prepared(NamedTuple):
+    """A batch that was made ahead: its windows, and what the model and the loss take."""
+
+    windows: Index
+    inputs: list[Inputs]
+    targets: Targets
 
 
 class Gradients:
     """Computes gradients of one model. features: of the epoch; augmentation makes other ones for each."""
 
-    def __init__(self, model: nn.Module, lesson: Lesson, device: Device, memory: MicroBatches) -> None:
-        self.model, self.lesson, self.device, self.memory = model, lesson, device, memory
-        self.features = lesson.features
-        self.weights = Weights(model, bf16=device.bf16)
+    def __init__(self, model: nn.Module, training_data: TrainingData, device: Device, memory: MicroBatches) -> None:
+        self.model, self.training_data, self.device, self.memory = model, training_data, device, memory
+        self.features = training_data.features
+        self.weights = TrainableParameters(model, bf16=device.bf16)
         # Seconds spent on waiting for batches, and on those that had to be made in between.
         self.data_seconds = 0.0
-        self._ahead: Future[Ready] | None = None
-        self._ready: Ready = {}
+        self._ahead: Future[list[list[Prepared]]] | None = None
 
     def prepare(self, batches: list[Index]) -> None:
         """Begin to make batches, in a thread of their own, while another step is computed."""
-        self._ahead = background("batches").submit(self._prepare, self._shares(batches))
+        self._ahead = background_thread("batches").submit(self._prepare, self._shares(batches))
 
-    def _prepare(self, shares: list[list[Index]]) -> Ready:
-        pieces = (windows for share in shares for windows in self.pieces(share))
-        return {windows.tobytes(): self.features.batch(windows)[:2] for windows in pieces}
+    def _prepare(self, shares: list[list[Index]]) -> list[list[Prepared]]:
+        """Return each share's batches, in the order in which it will need them."""
+        return [[self.batch(windows) for windows in self.pieces(share)] for share in shares]
 
-    def take(self, windows: Index) -> tuple[list[Inputs], Targets]:
-        """Return a batch's inputs and targets: made ahead, or now."""
-        made = self._ready.get(windows.tobytes())
-        return made if made is not None else self.features.batch(windows)[:2]
+    def batch(self, windows: Index) -> Prepared:
+        """Return the batch of some windows."""
+        inputs, targets, _ = self.features.batch(windows)
+        return Prepared(windows, inputs, targets)
 
     def pieces(self, batches: list[Index]) -> Iterator[Index]:
         """Yield batches in pieces that fit into memory."""
@@ -62,28 +66,31 @@ class Gradients:
         halves = [np.array_split(batch, PARTS) for batch in batches]
         return [[half[part] for half in halves] for part in range(PARTS)]
 
-    def set(self, batches: list[Index], seed: int, following: list[Index] | None = None) -> Tensor:
+    def compute(self, batches: list[Index], seed: int, following: list[Index] | None = None) -> Tensor:
         """Set the gradient of the batches' mean loss of a window. Returns the summed loss.
 
         following: the next batches, to be made ready meanwhile.
 
         The numbers do not depend on the number of threads: each part has its own noise, and parts are added in order.
-        If something does not fit into memory all is computed anew in smaller pieces. Raises TrainingFailure if a
+        If something does not fit into memory, all is computed again in smaller pieces. Raises TrainingFailure if a
         single window does not fit.
         """
         shares = self._shares(batches)
         began = time.perf_counter()
-        self._ready = self._ahead.result() if self._ahead is not None else {}
+        ahead = self._ahead.result() if self._ahead is not None else [[] for _ in shares]
         self._ahead = None
         self.data_seconds += time.perf_counter() - began
         if following is not None:
             self.prepare(following)
         size = sum(map(len, batches))
-        with self.weights.lent() as used:
+        with self.weights.bf16_copies() as used:
             while True:
-                parts = [_Part(self, used, share, size, [seed, i]) for i, share in enumerate(shares)]
+                parts = [
+                    _Part(self, used, share, ready, size, [seed, i])
+                    for i, (share, ready) in enumerate(zip(shares, ahead, strict=True))
+                ]
                 try:
-                    results = side_by_side(_Part.gradient, parts, parallel=self.device.parallel)
+                    results = run_parallel(_Part.gradient, parts, parallel=self.device.parallel)
                     break
                 except RuntimeError as error:
                     if not out_of_memory(error):
@@ -109,9 +116,16 @@ class _Part:
     """A share of an effective batch of `size` windows, for gradients with regard to `used`."""
 
     def __init__(
-        self, gradients: Gradients, used: list[Tensor], batches: list[Index], size: int, noise: list[int]
+        self,
+        gradients: Gradients,
+        used: list[Tensor],
+        batches: list[Index],
+        ready: list[Prepared],
+        size: int,
+        noise: list[int],
     ) -> None:
         self.gradients, self.used, self.batches, self.size, self.noise = gradients, used, batches, size, noise
+        self.ready = ready
         self.data_seconds = 0.0
         # Windows and tokens of what did not fit.
         self.failed: tuple[int, int] | None = None
@@ -122,9 +136,9 @@ class _Part:
         total = torch.zeros((), device=of.device.torch)
         found: list[Tensor | None] = [None] * len(self.used)
         with self._noise(), torch.autocast(of.device.torch.type, dtype=torch.bfloat16, enabled=of.device.bf16):
-            for windows in of.pieces(self.batches):
+            for position, windows in enumerate(of.pieces(self.batches)):
                 try:
-                    loss, more = self._piece(windows)
+                    loss, more = self._piece(position, windows)
                 except RuntimeError:
                     self.failed = len(windows), int(of.features.lengths[windows].max())
                     raise
@@ -136,15 +150,18 @@ class _Part:
         device = self.gradients.device
         if device.torch.type != "cpu" or device.compile:
             return nullcontext()  # torch's own generator
-        return QuickDropout(np.random.Generator(np.random.SFC64(self.noise)))
+        return FastDropout(np.random.Generator(np.random.SFC64(self.noise)))
 
-    def _piece(self, windows: Index) -> tuple[Tensor, tuple[Tensor | None, ...]]:
+    def _piece(self, position: int, windows: Index) -> tuple[Tensor, tuple[Tensor | None, ...]]:
         of, begin = self.gradients, time.perf_counter()
-        inputs, targets = of.take(windows)
+        ahead = self.ready[position] if position < len(self.ready) else None
+        # Where memory ran out meanwhile, batches are cut into other pieces than those made ahead.
+        fits = ahead is not None and np.array_equal(ahead.windows, windows)
+        _, inputs, targets = ahead if ahead is not None and fits else of.batch(windows)
         self.data_seconds += time.perf_counter() - begin
         outputs = of.model(*inputs)
         with torch.autocast(of.device.torch.type, enabled=False):
-            loss = of.lesson.agent.loss(outputs, targets, of.lesson.hyper)
+            loss = of.training_data.agent.loss(outputs, targets, of.training_data.hyper)
             return loss.detach(), torch.autograd.grad(loss / self.size, self.used, allow_unused=True)
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from lib.files.atomic import write_json
-from lib.files.reading import read_json
+from lib.files.json_files import read_json
 
 
 def out_of_memory(error: BaseException) -> bool:

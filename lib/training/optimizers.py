@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lib.errors import UserError
-from lib.modeling.layers import depths, encoders
+from lib.modeling.layers import named_encoders, parameter_depths
 from lib.settings.hyperparameters import Hyperparameters, Optimizer, Schedule
 
 _RESTARTS, _POWER = 3, 2.0
@@ -80,15 +80,15 @@ def make_optimizer(model: nn.Module, hyper: Hyperparameters) -> torch.optim.Opti
 
 def _factors(model: nn.Module, hyper: Hyperparameters) -> Iterator[tuple[nn.Parameter, float]]:
     """Yield the parameters that learn and their factors on the learning rate."""
-    known = encoders(model)
+    known = named_encoders(model)
     for name, child in model.named_children():
-        depth, top = depths(child) if name in known else ({}, 0)
+        depth, top = parameter_depths(child) if name in known else ({}, 0)
         for path, parameter in child.named_parameters():
             if parameter.requires_grad:
                 yield parameter, hyper.layer_decay ** (top - depth[path]) if depth else hyper.head_lr_factor
 
 
-def rate(schedule: Schedule, step: int, steps: int, warmup: float) -> float:
+def schedule_factor(schedule: Schedule, step: int, steps: int, warmup: float) -> float:
     """Return the factor on the learning rate at a step in 0…steps: a linear warm-up, then a decay to 0.
 
     cosine_with_restarts falls from 1 to 0 three times (Loshchilov & Hutter, 2017), polynomial with the square.
@@ -118,10 +118,10 @@ def make_scheduler(optimizer: torch.optim.Optimizer, hyper: Hyperparameters, ste
             total_steps=max(2, steps),
             cycle_momentum="betas" in optimizer.defaults,
         )
-    return LambdaLR(optimizer, lambda step: rate(hyper.schedule, step, steps, hyper.warmup))
+    return LambdaLR(optimizer, lambda step: schedule_factor(hyper.schedule, step, steps, hyper.warmup))
 
 
-def make_average(model: nn.Module, hyper: Hyperparameters) -> AveragedModel | None:
+def make_ema(model: nn.Module, hyper: Hyperparameters) -> AveragedModel | None:
     """Return the exponential moving average of the weights, if one is asked for: updated after each step.
 
     Its first update copies the weights (Polyak & Juditsky, 1992; Izmailov et al., 2018).

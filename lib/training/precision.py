@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 
 
-class Weights:
+class TrainableParameters:
     """A model's trainable parameters, and what stands for them within a step."""
 
     def __init__(self, model: nn.Module, *, bf16: bool) -> None:
@@ -22,7 +22,7 @@ class Weights:
         ]
 
     @contextmanager
-    def lent(self) -> Iterator[list[Tensor]]:
+    def bf16_copies(self) -> Iterator[list[Tensor]]:
         """Put bf16 copies into the linear layers. Yields what the model now uses in place of each parameter.
 
         Gradients are taken with regard to these; the numbers are autocast's.

@@ -6,12 +6,12 @@ from lib.augmentation.edits import (
     FINE,
     WHOLE,
     Edit,
-    altered,
-    apply,
-    difference,
-    keep,
-    limited,
-    together,
+    apply_edits,
+    count_altered_words,
+    diff_edits,
+    keep_groups,
+    limit_edits,
+    merge_edits,
     touches,
     words,
 )
@@ -25,44 +25,44 @@ TOKEN = st.sampled_from([FINE, WHOLE])
 
 @given(TEXT, TEXT, TOKEN)
 def test_the_edits_between_two_texts_make_one_of_the_other(old: str, new: str, token) -> None:
-    assert token.findall(apply(old, difference(old, new, token))) == token.findall(new)
+    assert token.findall(apply_edits(old, diff_edits(old, new, token))) == token.findall(new)
 
 
 @given(TEXT, TOKEN)
 def test_white_space_alone_is_no_edit(text: str, token) -> None:
-    assert difference(text, " \n ".join(text.split(" ")), WHOLE) == []
-    assert difference(text, text, token) == []
+    assert diff_edits(text, " \n ".join(text.split(" ")), WHOLE) == []
+    assert diff_edits(text, text, token) == []
 
 
 @given(TEXT, st.lists(TEXT, min_size=1, max_size=3))
 def test_edits_of_several_methods_are_put_together_by_whole_words(text: str, others: list[str]) -> None:
-    variants = [difference(text, other, WHOLE) for other in others]
-    edits, counts = together(variants)
+    variants = [diff_edits(text, other, WHOLE) for other in others]
+    edits, counts = merge_edits(variants)
     assert counts[0] == len(variants[0]), "the first method's edits are all taken"
     assert sum(counts) == len(edits)
     known = set(text.split()) | {word for other in others for word in other.split()}
-    assert set(apply(text, edits).split()) <= known, "no word is made of two"
+    assert set(apply_edits(text, edits).split()) <= known, "no word is made of two"
 
 
 def test_a_swap_stays_together_and_a_replacement_stands_alone() -> None:
-    swapped = difference("one two three four five six", "one three two four five six", FINE)
+    swapped = diff_edits("one two three four five six", "one three two four five six", FINE)
     assert len({edit.group for edit in swapped}) == 1 and len(swapped) == 2
-    twice = difference("a b c d e f g", "b a c d e g f", FINE)
+    twice = diff_edits("a b c d e f g", "b a c d e g f", FINE)
     assert len({edit.group for edit in twice}) == 2
-    replaced = difference("one two three", "uno two tres", FINE)
+    replaced = diff_edits("one two three", "uno two tres", FINE)
     assert [edit.group for edit in replaced] == [0, 1]
-    taken, counts = together([[Edit(0, 0, 3, "uno")], difference("one two three", "two one three", WHOLE)])
+    taken, counts = merge_edits([[Edit(0, 0, 3, "uno")], diff_edits("one two three", "two one three", WHOLE)])
     assert taken == [Edit(0, 0, 3, "uno")] and counts == [1, 0], "half a swap is none"
 
 
 @given(TEXT, TEXT, st.floats(0.1, 0.4), st.integers(0, 99))
 def test_what_is_kept_changes_no_more_than_its_share(old: str, new: str, share: float, seed: int) -> None:
-    edits = difference(old, new, FINE)
-    kept = limited(edits, old, share, np.random.default_rng(seed))
-    assert kept == limited(edits, old, share, np.random.default_rng(seed))
+    edits = diff_edits(old, new, FINE)
+    kept = limit_edits(edits, old, share, np.random.default_rng(seed))
+    assert kept == limit_edits(edits, old, share, np.random.default_rng(seed))
     groups = {edit.group for edit in kept}
     changed = sum(max(1, len(words(old[edit.start : edit.end]))) for edit in kept)
-    assert kept == keep(edits, groups)
+    assert kept == keep_groups(edits, groups)
     assert bool(kept) == bool(edits)
     assert len(groups) == 1 or not groups or changed <= max(1, np.ceil(share * len(words(old))))
 
@@ -71,10 +71,14 @@ def test_touching() -> None:
     text = "a panic attack came"  # [2, 14) is reserved
     assert touches(Edit(0, 8, 14, "x"), [(2, 14)]) and touches(Edit(0, 7, 7, " big"), [(2, 14)])
     assert not touches(Edit(0, 1, 1, " big"), [(2, 14)]) and not touches(Edit(0, 14, 19, ""), [(2, 14)])
-    assert apply(text, [Edit(0, 14, 19, "")]) == "a panic attack"
+    assert apply_edits(text, [Edit(0, 14, 19, "")]) == "a panic attack"
 
 
 def test_what_is_altered_is_counted_in_words() -> None:
-    assert altered("one two three", "one three two") == 2
-    assert altered("one two three", "one two three four") == altered("one two three", "one three") == 1
-    assert altered("one two three", "One,  two three!") == 1, "words only"
+    assert count_altered_words("one two three", "one three two") == 2
+    assert (
+        count_altered_words("one two three", "one two three four")
+        == count_altered_words("one two three", "one three")
+        == 1
+    )
+    assert count_altered_words("one two three", "One,  two three!") == 1, "words only"

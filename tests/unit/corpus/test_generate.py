@@ -7,22 +7,22 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
-from lib.corpus.generate import generate
-from lib.corpus.reading import read_corpus
-from lib.search.baseline import CrossedTerms
+from lib.corpus.generate import generate_corpus
+from lib.corpus.reader import read_corpus
+from lib.evaluation.baselines import CrossedTerms
 from lib.settings.config import CorpusSettings
 
 
 def test_the_same_arguments_write_the_same_files(project: Path) -> None:
     for name in ("a", "b", "c"):
-        generate(Path(name), posts=30, seed=3 if name != "c" else 4)
+        generate_corpus(Path(name), posts=30, seed=3 if name != "c" else 4)
     for file in ("posts.csv", "annotations.csv", "criteria.json"):
         assert Path("a", file).read_bytes() == Path("b", file).read_bytes()
     assert Path("a/posts.csv").read_bytes() != Path("c/posts.csv").read_bytes()
 
 
 def test_it_has_the_proportions_of_redsm5_and_no_bag_of_words_solves_it(project: Path) -> None:
-    generate(Path("g"), posts=1484, seed=5)
+    generate_corpus(Path("g"), posts=1484, seed=5)
     corpus = read_corpus(CorpusSettings(), Path("g"))
     words = corpus.posts["text"].str.split().str.len()
     positive = set(corpus.annotations.query("status == 1")["post_id"])

@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from support.tiny import params
 
 from lib.agents import AGENTS, get_agent
-from lib.metrics.resampling import bootstrap, by_post, compare, holm
+from lib.metrics.resampling import bootstrap, holm, paired_comparison, sum_by_post
+from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples
 from lib.tasks.label import LabelTask
 from lib.tasks.span import SpanTask
@@ -32,7 +34,7 @@ def answered(name: str, n: int, rng: np.random.Generator) -> dict:
     """Any answers: a few parts of the text for each example, with log odds."""
     spans = [(0, 13), (2, 7), (18, 41)]
     scored = [[(span, float(rng.normal())) for span in spans] for _ in range(n)]
-    return get_agent(name).plain_answers(scored)
+    return get_agent(name).from_log_odds(scored)
 
 
 @pytest.mark.parametrize("name", AGENTS)
@@ -41,12 +43,14 @@ def test_sums_of_terms_are_the_scores(name: str, n: int, seed: int) -> None:
     rng, agent = np.random.default_rng(seed), get_agent(name)
     about, given_answers = examples(n, rng), answered(name, n, rng)
     drawn = rng.integers(0, n, 2 * n)
-    terms, measure = agent.terms(given_answers, about, np.arange(n))
-    again = agent.joined([agent.undo(given_answers, dict.fromkeys(("label", "span"), 1.0))])
+    terms, measure = agent.sufficient_statistics(given_answers, about, np.arange(n))
+    again = agent.concatenate([agent.to_logits(given_answers, dict.fromkeys(("label", "span"), 1.0))])
     assert set(again) == set(given_answers)
     # An example drawn twice counts twice, one that was not drawn not at all.
     picked = {
-        task.name: task.load({k: [v[i] for i in drawn] for k, v in task.dump(given_answers[task.name]).items()})
+        task.name: task.predictions.load(
+            {k: [v[i] for i in drawn] for k, v in given_answers[task.name].dump().items()}
+        )
         for task in agent.tasks
     }
     for index, own, sums in (
@@ -59,16 +63,12 @@ def test_sums_of_terms_are_the_scores(name: str, n: int, seed: int) -> None:
 
 @given(seed=st.integers(0, 99), temperature=st.floats(0.1, 10))
 def test_undo_gives_the_reading_that_was_answered(seed: int, temperature: float) -> None:
-    from conftest import params
-
-    from lib.settings.hyperparameters import Hyperparameters
-
     rng, hyper = np.random.default_rng(seed), Hyperparameters.of(params())
     odds = rng.normal(0, 3, 9) * temperature
     at = np.full(9, temperature)
-    assert LabelTask().undo(LabelTask().answer(odds, at, hyper), temperature) == pytest.approx(odds)
+    assert LabelTask().decide(odds, at, hyper).to_logits(temperature) == pytest.approx(odds)
     spans = [[(0, 4, 2.0 * temperature), (2, 9, -1.0 * temperature)], [(1, 2, 0.5)], []]
-    back = SpanTask().undo(SpanTask().answer(spans, at[:3], hyper), temperature)
+    back = SpanTask().decide(spans, at[:3], hyper).to_logits(temperature)
     assert [[s[:2] for s in each] for each in back] == [[s[:2] for s in each] for each in spans]
     assert [v for e in back for *_, v in e] == pytest.approx([v for e in spans for *_, v in e])
 
@@ -97,8 +97,11 @@ def test_an_interval_of_the_ece_holds_the_ece() -> None:
     for seed in range(20):
         about = examples(60, rng)
         odds = rng.normal(0, 1, 60) + np.where(about.label == 1, 1, -1)
-        terms = by_post(task.terms(task.plain([[((0, 1), o)] for o in odds]), about, np.arange(60)), about.post_id)
-        ece = bootstrap(terms, task.measure, seed)[1]
+        terms = sum_by_post(
+            task.sufficient_statistics(task.from_log_odds([[((0, 1), o)] for o in odds]), about, np.arange(60)),
+            about.post_id,
+        )
+        ece = bootstrap(terms, task.score_from_statistics, seed)[1]
         assert 0 <= ece.low <= ece.value <= ece.high <= 1
 
 
@@ -110,10 +113,10 @@ def test_equal_models_differ_by_chance_only_and_a_better_one_is_seen() -> None:
         second[:, 0], better[:, 0] = np.minimum(second[:, 0], first[:, 1]), np.minimum(better[:, 0], first[:, 1])
         second[:, 0] = first[:, 1] * (second[:, 0] > 0)
         better[:, 0] = first[:, 1] * (better[:, 0] > 0)
-        below += compare(first, second, share_right, seed)[0].p <= 0.05
-        found += compare(better, first, share_right, seed)[0].p <= 0.05
+        below += paired_comparison(first, second, share_right, seed)[0].p <= 0.05
+        found += paired_comparison(better, first, share_right, seed)[0].p <= 0.05
     assert below / 200 <= 0.09 and found / 200 >= 0.8
-    same = compare(first, first, share_right, 0)[0]
+    same = paired_comparison(first, first, share_right, 0)[0]
     assert (same.value, same.low, same.high, same.p) == (0, 0, 0, 1)
 
 
@@ -133,9 +136,9 @@ def test_holm_keeps_the_order_and_never_makes_p_smaller(chances: list[float]) ->
 
 def test_rows_of_a_post_are_drawn_together() -> None:
     terms = np.array([[1.0, 1], [1, 1], [0, 1], [0, 1]])
-    assert by_post(terms, ["a", "a", "b", "b"]).tolist() == [[2, 2], [0, 2]]
+    assert sum_by_post(terms, ["a", "a", "b", "b"]).tolist() == [[2, 2], [0, 2]]
     whole, rows = (
-        bootstrap(by_post(np.repeat(terms, 10, axis=0), names), share_right, 0)[0]
+        bootstrap(sum_by_post(np.repeat(terms, 10, axis=0), names), share_right, 0)[0]
         for names in (["a"] * 20 + ["b"] * 20, [str(i) for i in range(40)])
     )
     assert whole.high - whole.low > rows.high - rows.low

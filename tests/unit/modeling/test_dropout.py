@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from lib.modeling.dropout import QuickDropout, same_noise
+from lib.modeling.dropout import FastDropout, replay_dropout
 
 
-def quick(seed: int = 0) -> QuickDropout:
-    return QuickDropout(np.random.Generator(np.random.SFC64(seed)))
+def quick(seed: int = 0) -> FastDropout:
+    return FastDropout(np.random.Generator(np.random.SFC64(seed)))
 
 
 @given(p=st.floats(0, 0.95), size=st.integers(1, 70), seed=st.integers(0, 99))
@@ -78,10 +78,10 @@ def test_the_same_noise_can_be_drawn_again() -> None:
     values = torch.ones(50)
     with quick():
         F.dropout(values, 0.5)
-        first, later = same_noise()
+        first, later = replay_dropout()
         with first:
             once = F.dropout(values, 0.5)
         F.dropout(values, 0.5)
         with later:
             assert torch.equal(once, F.dropout(values, 0.5))
-    assert all(type(context).__name__ == "nullcontext" for context in same_noise())
+    assert all(type(context).__name__ == "nullcontext" for context in replay_dropout())

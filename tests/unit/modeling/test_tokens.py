@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from lib.errors import UserError
 from lib.modeling.random_init import build
-from lib.modeling.tokens import Tokens, tokenize
+from lib.modeling.tokens import Tokens, check_criteria_fit, tokenize
 from lib.settings.config import Architecture
 from lib.tasks.examples import make_targets
 
@@ -120,3 +121,20 @@ def test_a_long_post_becomes_windows_of_bounded_size(tokenizer: PreTrainedTokeni
     assert tokens.windows(np.array([1])).tolist() == [len(tokens.pair) - 1]
     assert max(tokens.end) == 13 * 1750 - 1
     assert len(encode(tokenizer, tmp_path, ["I am tired ! " * 1750], None).pair) == 1
+
+
+def test_the_criterion_is_never_truncated(experiment) -> None:
+    tokenizer = experiment.builder.backbones.tokenizer("tiny-bert")
+    examples = experiment.examples
+    limit = 24
+    options = {"max_length": limit, "overlap": None, "fingerprint": "f", "cache": Path("cache")}
+    tokens = tokenize(tokenizer, examples.first, examples.second, **options)
+    assert tokens.lengths.max() == limit
+    for i in range(0, len(examples), 7):
+        ids = tokens.vocabulary[tokens.ids[tokens.offsets[i] : tokens.offsets[i + 1]]].tolist()
+        whole = tokenizer(examples.first[i])["input_ids"]
+        assert ids[: len(whole)] == whole
+    criteria = experiment.development.criteria
+    check_criteria_fit(tokenizer, criteria, 64, "tiny-bert")
+    with pytest.raises(UserError, match=r"criterion '.*' needs .* tokens of backbone 'tiny-bert'"):
+        check_criteria_fit(tokenizer, criteria, 12, "tiny-bert")

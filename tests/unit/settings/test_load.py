@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, TINY
+from support.checkouts import ROOT
+from support.tiny import TINY
 
 from lib.errors import UserError
 from lib.settings.load import json_schema, load_settings, merge, read_settings, read_yaml, save_settings

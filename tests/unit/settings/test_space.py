@@ -1,12 +1,11 @@
 import optuna
-import pytest
-from conftest import tiny_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.tiny import tiny_settings
 
-from lib.search.study import suggest
-from lib.settings.hyperparameters import NAMES, Hyperparameters, problems
+from lib.settings.hyperparameters import NAMES, Hyperparameters
 from lib.settings.space import FloatRange, Space
+from lib.studies.study import suggest_params
 
 
 @settings(max_examples=30, deadline=None)
@@ -15,7 +14,7 @@ def test_every_point_of_the_space_is_a_valid_training_and_none_is_conditional(se
     space = tiny_settings().space
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     trial = study.ask()
-    params = suggest(trial, space)
+    params = suggest_params(trial, space)
     assert tuple(sorted(params)) == tuple(sorted(NAMES))
     assert Hyperparameters.of(params).params() == params
 
@@ -39,33 +38,3 @@ def test_without_augmentation_nothing_else_of_it_is_searched() -> None:
     other = tiny_settings(constraints={"aug.enabled": {"choices": [False, True]}}).space
     assert other.augments and other.strengths == (0.1, 0.2, 0.3, 0.4)
     assert other.strategies == ("all", "nlpaug", "textattack", "custom")
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "expected"),
-    [
-        ("optim.lr", 0.0, "0.0 is not possible: must be above 0"),
-        ("optim.lr", "fast", "'fast' is not possible: expected a number"),
-        ("optim.lr", True, "True is not possible: expected a number"),
-        ("head.layers", 4, "4 is not possible: must be at most 3"),
-        ("head.layers", 1.5, "1.5 is not possible: expected type int"),
-        ("head.dropout", 1, "1 is not possible: must be below 1"),
-        ("data.max_length", 4, "4 is not possible: must be at least 8"),
-        ("model.pooling", "median", "'median' is not possible: expected one of cls, mean, max, attention"),
-        ("aug.enabled", 1, "1 is not possible: expected type bool"),
-        ("aug.weight_ocr", 1, None),
-    ],
-)
-def test_what_the_engine_cannot_take_is_said_in_a_line(name: str, value: object, expected: str | None) -> None:
-    assert list(problems(name, value)) == ([] if expected is None else [expected])
-
-
-def test_a_point_lacks_nothing_and_has_nothing_else() -> None:
-    point = {
-        name: p.choices[0] if hasattr(p, "choices") else p.low for name, p in tiny_settings().space.parameters.items()
-    }
-    for wrong in (point | {"optim.speed": 1}, {name: value for name, value in point.items() if name != "optim.lr"}):
-        with pytest.raises(ValueError, match="missing or unknown hyper-parameters: optim"):
-            Hyperparameters.of(wrong)
-    with pytest.raises(ValueError, match=r"optim.lr: 2\.0 is not possible"):
-        Hyperparameters.of(point | {"optim.lr": 2.0})

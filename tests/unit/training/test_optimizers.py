@@ -1,18 +1,16 @@
 import importlib
-from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import torch
-from test_training import CPU, params, parts
+from support.training import CPU, params, parts
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from lib.errors import UserError
-from lib.modeling.layers import depths
+from lib.modeling.layers import parameter_depths
 from lib.settings.hyperparameters import Hyperparameters
-from lib.training.engine import train
-from lib.training.optimizers import check_optimizers, make_optimizer, make_scheduler, rate
+from lib.training.engine import TrainingOptions, train
+from lib.training.optimizers import check_optimizers, make_optimizer, make_scheduler, schedule_factor
 
 CLASSES = {
     "adamw": "torch.optim.AdamW",
@@ -33,7 +31,7 @@ def test_optimizers_are_what_they_are_called(experiment, name: str) -> None:
     module, _, kind = CLASSES[name].rpartition(".")
     assert type(optimizer) is getattr(importlib.import_module(module), kind)
     group = {id(p): g for g in optimizer.param_groups for p in g["params"]}
-    depth, top = depths(model.encoder)
+    depth, top = parameter_depths(model.encoder)
     assert top == 2 and set(depth.values()) == {0, 1, 2}
     assert len(group) == len(list(model.parameters()))
     for path, parameter in model.named_parameters():
@@ -61,12 +59,12 @@ def test_lamb_scales_the_step_by_the_size_of_the_weights() -> None:
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "polynomial", "cosine_with_restarts"])
 def test_schedules_warm_up_and_decay_to_zero(schedule) -> None:
-    rates = [rate(schedule, step, 100, 0.1) for step in range(101)]
+    rates = [schedule_factor(schedule, step, 100, 0.1) for step in range(101)]
     assert rates[0] == pytest.approx(1 / 11) and rates[10] == 1.0 and rates[100] == pytest.approx(0)
     assert all(a < b for a, b in pairwise(rates[:11]))
     rises = [step for step, (a, b) in enumerate(pairwise(rates)) if a < b and step >= 10]
     assert rises == ([39, 69] if schedule == "cosine_with_restarts" else [])
-    assert rate(schedule, 0, 10, 0.0) == 1.0
+    assert schedule_factor(schedule, 0, 10, 0.0) == 1.0
 
 
 @pytest.mark.parametrize(("name", "moves"), [("adamw", True), ("adafactor", False)])
@@ -87,7 +85,7 @@ def test_one_cycle_rises_for_three_tenths_and_moves_momentum_against_the_rate(na
 
 def test_the_average_of_the_weights_is_what_is_judged(experiment) -> None:
     hyper = Hyperparameters.of(params(**{"optim.ema_decay": 0.9}))
-    model, lesson = parts(experiment, hyper)
+    model, training_data = parts(experiment, hyper)
     average: list[torch.Tensor] = []
 
     def follow(*_: object) -> None:
@@ -96,7 +94,7 @@ def test_the_average_of_the_weights_is_what_is_judged(experiment) -> None:
 
     hook = register_optimizer_step_post_hook(follow)
     try:
-        train(model, lesson, CPU, epochs=2, patience=2, seed=0)
+        train(model, training_data, CPU, TrainingOptions(epochs=2, patience=2), seed=0)
     finally:
         hook.remove()
     assert torch.allclose(average[0], torch.cat([p.detach().flatten() for p in model.parameters()]), atol=1e-6)
@@ -107,47 +105,3 @@ def test_an_optimizer_that_cannot_be_had_is_named_at_the_start(monkeypatch) -> N
     monkeypatch.setitem(__import__("sys").modules, "lion_pytorch.foreach", None)
     with pytest.raises(UserError, match=r"optimizer 'lion' cannot be used here .*; install its package"):
         check_optimizers(["adamw", "lion"])
-
-
-@pytest.mark.parametrize("name", CLASSES)
-def test_a_killed_training_goes_on_bit_for_bit(experiment, name: str) -> None:
-    options = {"optim.name": name, "head.dropout": 0.2, "optim.ema_decay": 0.9, "schedule.name": "one_cycle"}
-    hyper = Hyperparameters.of(params(**options))
-    path = Path("cache/checkpoint.pt")
-    outcomes, weights = [], []
-
-    def killed(epoch: int, best: float) -> bool:
-        if epoch == 3:
-            raise KeyboardInterrupt
-        return False
-
-    for checkpoint, on_epoch in ((None, None), (path, killed), (path, None)):
-        model, lesson = parts(experiment, hyper)
-        lesson = replace(lesson, train=lesson.train[:48])
-        torch.manual_seed(1 if on_epoch is None and checkpoint else 0)
-        options = {"epochs": 4, "patience": 4, "seed": 0, "keep_best": True, "on_epoch": on_epoch}
-        try:
-            outcomes.append(train(model, lesson, CPU, checkpoint=checkpoint, **options))
-        except KeyboardInterrupt:
-            continue
-        weights.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
-    unbroken, resumed = outcomes
-    assert resumed.history == unbroken.history and len(resumed.history) == 4
-    assert resumed.scores == unbroken.scores and resumed.best_epoch == unbroken.best_epoch
-    assert torch.equal(*weights)
-
-
-def test_epochs_of_a_checkpoint_are_told_to_the_pruner_again(experiment) -> None:
-    hyper = Hyperparameters.of(params())
-    path = Path("cache/checkpoint.pt")
-    model, lesson = parts(experiment, hyper)
-    train(model, lesson, CPU, epochs=3, patience=3, seed=0, checkpoint=path)
-    told: list[int] = []
-
-    def prune(epoch: int, best: float) -> bool:
-        told.append(epoch)
-        return epoch == 2
-
-    model, lesson = parts(experiment, hyper)
-    outcome = train(model, lesson, CPU, epochs=3, patience=3, seed=0, checkpoint=path, on_epoch=prune)
-    assert outcome.stopped == "pruned" and told == [1, 2] and len(outcome.history) == 2

@@ -1,0 +1,75 @@
+"""What the benchmarks share: fixed hyper-parameters, and a project with a corpus and MiniLM."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from lib.augmentation.methods import METHODS
+from lib.cli.main import main
+from lib.devices.process import keep_freed_memory, training_process
+from lib.experiment.experiment import Experiment
+from lib.settings.load import Settings, load_settings, merge, read_settings, read_yaml, save_settings
+
+# What the rest of the process trains in.
+_CONTEXTS = ExitStack()
+
+# A point of the search space: MiniLM with a head as transformers' own classifiers have.
+FIXED: dict[str, Any] = {
+    "model.backbone": "minilm",
+    "model.pooling": "cls",
+    "model.gradient_checkpointing": False,
+    "head.layers": 2,
+    "head.hidden": 384,
+    "head.activation": "tanh",
+    "head.dropout": 0.1,
+    "data.max_length": 256,
+    "data.overlap": 0.25,
+    "optim.name": "adamw",
+    "optim.lr": 2e-4,
+    "optim.head_lr_factor": 1.0,
+    "optim.layer_decay": 1.0,
+    "optim.weight_decay": 0.0,
+    "optim.ema_decay": 0.0,
+    "optim.batch_size": 32,
+    "optim.accumulation": 1,
+    "optim.clip_norm": 1.0,
+    "schedule.name": "linear",
+    "schedule.warmup": 0.0,
+    "loss.label_smoothing": 0.0,
+    "loss.span_weight": 0.5,
+    "span.max_answer": 64,
+    "null_policy.name": "none",
+    "null_policy.threshold": 0.5,
+    "null_policy.ratio": 1.0,
+    "null_policy.temperature": 1.0,
+    "joint.backbone": "minilm",
+    "joint.fusion": "add",
+    "joint.dropout": 0.0,
+    "aug.enabled": False,
+    "aug.p_apply": 0.05,
+    "aug.ops_per_sample": 1,
+    "aug.max_replace": 0.1,
+    "aug.antonym_guard": "off",
+    "aug.strategy": "all",
+    **{f"aug.weight_{name}": 1.0 for name in METHODS},
+}
+
+
+def prepare(corpus: str | None, backbones: Sequence[str] = ("minilm",), **more: Any) -> None:
+    """Make corpus and backbones in the working directory, which holds config/. more: of the configuration."""
+    raw = merge(read_yaml("config/config.yaml"), {"generator": {"posts": 600, "words": 150}} | more)
+    if corpus:
+        raw = merge(raw, {"corpus": {"dir": corpus}})
+    save_settings(load_settings(raw, ["config/config.yaml"]), "results/settings.json")
+    commands = [f"corpus --input {corpus or 'results/generated'}", *(f"backbone {name}" for name in backbones)]
+    for command in commands if corpus else ["generate-corpus --output results/generated", *commands]:
+        assert main(command.split()) == 0, command
+
+
+def training_experiment(agent: str, settings: Settings | None = None) -> Experiment:
+    """Prepare this process for trainings, and return an agent's experiment in the working directory."""
+    settings = settings or read_settings("results/settings.json")
+    keep_freed_memory()
+    _CONTEXTS.enter_context(training_process(settings.config.training.threads))
+    return Experiment(settings, agent, Path("results"))

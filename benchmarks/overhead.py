@@ -1,0 +1,130 @@
+"""What does a search cost beside its trainings? Snakemake, start-up, sampler, storage, results: the real Stage A.
+
+First with trainings that take no time, over the production space, for the cost of a trial; then the embedded default
+as it is, for the share of its time that is no training. Corpus and backbones are made before the clock starts.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from support.checkouts import ROOT, copy_repository
+
+from lib.settings.load import merge, read_yaml
+
+TARGET = "results/criteria/stage_a_top50.json"
+# Python runs a module of this name at its start.
+INSTANT = """
+import sys
+if "stage-a-worker" in sys.orig_argv:
+    from types import SimpleNamespace
+    from lib.search import experiment
+    from lib.training.engine import Outcome
+
+    def run(self, params, split, *, epochs, on_epoch=None):
+        best = 0.9 - abs(params["head.dropout"] - 0.2) - abs(params["schedule.warmup"] - 0.1)
+        history = []
+        for epoch in range(1, epochs + 1):
+            f1 = best * (1 - 0.5**epoch)
+            history.append({"epoch": epoch, "loss": 1.0, "f1_macro": f1, "ece": 0.1})
+            if on_epoch is not None and on_epoch(epoch, f1):
+                raise experiment.PrunedError(Outcome({"f1_macro": f1, "ece": 0.1}, epoch, history, "pruned"))
+        scores = {"f1_macro": f1, "ece": 0.1}
+        return SimpleNamespace(key="", scores=scores, best_epoch=epochs, history=history, stopped="epochs")
+
+    experiment.Experiment.run = run
+"""
+TIMED = """
+import sys
+if "stage-a-worker" in sys.orig_argv:
+    import time
+    from lib.search import experiment
+
+    original = experiment.train
+
+    def train(*words, **more):
+        began = time.perf_counter()
+        try:
+            return original(*words, **more)
+        finally:
+            with open("training_seconds", "a") as file:
+                print(time.perf_counter() - began, file=file)
+
+    experiment.train = train
+"""
+
+
+def search(folder: Path, config: dict[str, Any], program: str) -> float:
+    """Prepare a copy of the repository, run Stage A in it, and return its seconds."""
+    copy_repository(folder, overlay=config)
+    (folder / "sitecustomize.py").write_text(program)
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    command = ["snakemake", "--cores", "2", "--resources", "gpu=2", "--configfile", "overlay.yaml", "--"]
+    backbones = [
+        f"results/backbones/{name}/backbone.json" for name in config["constraints"]["model.backbone"]["choices"]
+    ]
+    say = None if "--verbose" in sys.argv else subprocess.DEVNULL
+    options: dict[str, Any] = {"cwd": folder, "env": environment, "stdout": say, "stderr": say}
+    subprocess.run([*command, *backbones, "results/criteria/tfidf/manifest.json"], check=True, **options)
+    began = time.perf_counter()
+    subprocess.run([*command, TARGET], check=True, **options)
+    return time.perf_counter() - began
+
+
+def instant(trials: int, workers: int) -> None:
+    """Measure trials that take no time, over the production space."""
+    space = read_yaml(ROOT / "config/supermax.yaml")["constraints"]
+    tiny = {"choices": ["tiny-bert", "tiny-roberta"]}
+    more = {"model.backbone": tiny, "joint.backbone": tiny, "aug.enabled": {"choices": [False]}}
+    config = {
+        "constraints": merge(space, more),
+        "generator": {"posts": 60},
+        "training": {"device": "cpu"},
+        "workers": workers,
+        "stage_a": {"trials": trials, "epochs": 4, "seeds": 2, "startup_trials": 50},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = search(Path(folder), config, INSTANT)
+        counts = json.loads((Path(folder) / TARGET).read_text())["counts"]
+    assert sum(counts.values()) == trials
+    each = seconds * workers / trials
+    print(
+        f"{trials} trials without training, {workers} worker(s): {seconds:.1f} s, {each:.3f} s per trial and worker",
+        flush=True,
+    )
+
+
+def embedded() -> None:
+    """Measure the embedded default."""
+    config = {"constraints": read_yaml(ROOT / "config/config.yaml")["constraints"]}
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = search(Path(folder), config, TIMED)
+        training = sum(map(float, (Path(folder) / "training_seconds").read_text().split()))
+    print(
+        f"embedded default: {seconds:.1f} s, of which training {training:.1f} s;"
+        f" the rest is {1 - training / seconds:.1%}"
+    )
+
+
+def run() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=1000)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--skip-embedded", action="store_true", help="only the trials without training")
+    parser.add_argument("--verbose", action="store_true", help="show what Snakemake says")
+    options = parser.parse_args()
+    for workers in options.workers:
+        instant(options.trials, workers)
+    if not options.skip_embedded:
+        embedded()
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,210 @@
+"""A table of real trainings: every point of a small grid, every seed, every epoch, so that searches can be replayed.
+
+A search then costs milliseconds, and five repetitions of many ways to search are the same trainings, looked up. The
+corpus is real (CORPUS) or generated, the encoders are tiny; each training also scores posts that no search sees.
+"""
+
+import itertools
+import json
+import math
+import random
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import FIXED, prepare, training_experiment
+
+from lib.corpus.stratify import split_posts
+from lib.experiment.experiment import Experiment
+from lib.experiment.splits import Split
+from lib.files.atomic import write_text
+from lib.schemas.run import Run
+from lib.settings.hyperparameters import Hyperparameters
+
+AGENT, SEEDS = "criteria", 3
+# Of the posts: one in four is the untouched test, which all trainings score. The others are in three parts: one
+# validates, one of the other two trains, and one is left out, so that a table takes an hour.
+TEST, PARTS, VALIDATION = 0.25, [0.45, 0.25, 0.30], 1
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """What is trained.
+
+    grid: values by parameter. ranges: the parameters that a sampler may draw between the grid's values. rest: what
+    differs from FIXED. train: the place in PARTS of the posts that train.
+    """
+
+    grid: dict[str, list[Any]]
+    ranges: tuple[str, ...]
+    rest: dict[str, Any]
+    epochs: int
+    train: int
+
+    def points(self) -> list[dict[str, Any]]:
+        """Return the grid."""
+        return [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
+
+
+LANDSCAPES = {
+    "first": Landscape(
+        grid={
+            "model.backbone": ["tiny-bert", "tiny-electra"],
+            "model.pooling": ["cls", "mean", "max"],
+            "optim.lr": [3e-5, 7.2e-5, 1.7e-4, 4.2e-4, 1e-3],
+            "optim.head_lr_factor": [1.0, 10.0],
+            "optim.batch_size": [16, 32],
+            "head.dropout": [0.0, 0.3],
+        },
+        ranges=("optim.lr", "optim.head_lr_factor", "head.dropout"),
+        rest={"data.max_length": 64},
+        epochs=6,
+        train=0,
+    ),
+    # Other encoders, parameters, posts and number of epochs: what is chosen on the first is checked here.
+    "second": Landscape(
+        grid={
+            "model.backbone": ["tiny-roberta", "tiny-distilbert"],
+            "model.pooling": ["mean", "attention"],
+            "optim.name": ["adamw", "lamb"],
+            "optim.lr": [3e-5, 7.2e-5, 1.7e-4, 4.2e-4, 1e-3],
+            "schedule.warmup": [0.0, 0.2],
+        },
+        ranges=("optim.lr", "schedule.warmup"),
+        rest={"data.max_length": 64, "optim.head_lr_factor": 3.0},
+        epochs=12,
+        train=2,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """The trainings of a landscape: a list over seeds, by point of the grid."""
+
+    landscape: Landscape
+    trainings: dict[tuple[Any, ...], list[dict[str, Any]]]
+
+
+def constraints(landscape: Landscape) -> dict[str, dict[str, Any]]:
+    """Return the constraints that leave of the search space what the grid has."""
+    fixed = {
+        name: {"low": value, "high": value} if isinstance(value, float) else {"choices": [value]}
+        for name, value in _rest(landscape).items()
+    }
+    whole = {name: {"low": 1, "high": 1} for name in ("optim.accumulation", "aug.ops_per_sample")}
+    whole |= {"head.layers": {"low": 2, "high": 2}, "span.max_answer": {"low": 64, "high": 64}}
+    lists = {"optim.ema_decay": [0.0], "data.overlap": [0.25], "aug.max_replace": [0.1]}
+    searched = {
+        name: {"low": values[0], "high": values[-1]} if name in landscape.ranges else {"choices": values}
+        for name, values in landscape.grid.items()
+    }
+    return fixed | whole | {name: {"choices": values} for name, values in lists.items()} | searched
+
+
+def _rest(landscape: Landscape) -> dict[str, Any]:
+    return FIXED | {"joint.backbone": landscape.grid["model.backbone"][0]} | landscape.rest
+
+
+def setup(landscape: Landscape, corpus: str | None) -> None:
+    """Make corpus and backbones in the working directory, which holds config/."""
+    budget = {"trials": 10**6, "epochs": landscape.epochs, "seeds": SEEDS}
+    prepare(
+        corpus,
+        landscape.grid["model.backbone"],
+        constraints=constraints(landscape),
+        training={"threads": 1},
+        stage_a=budget | {"startup_trials": 20},
+        stage_b=budget | {"population": 10, "seeded": 5},
+    )
+
+
+def entry(table: Table, params: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Return the training of a seed at hyper-parameters.
+
+    Between the grid's values of a range it is the training of one of the points around, drawn by the weights of
+    linear interpolation (in logarithms where the space has them). So a sampler that tries two points of a cell does
+    not see the same numbers twice, the mean is the interpolation's, and luck has the size that it has in trainings:
+    their interpolation would have less of it within a cell than at its corners, and lead searches to these.
+    """
+    draw = random.Random(json.dumps([seed, *(params[name] for name in table.landscape.grid)]))
+    sides = [_side(table.landscape, name, params[name], draw.random()) for name in table.landscape.grid]
+    return table.trainings[tuple(sides)][seed]
+
+
+def _side(landscape: Landscape, name: str, value: Any, drawn: float) -> Any:
+    """Return the grid's value for a parameter: of its two neighbours the upper one as often as it is near."""
+    if name not in landscape.ranges:
+        return value
+    values = landscape.grid[name]
+    scale = math.log if values[0] > 0 else float
+    above = next((i for i, v in enumerate(values[1:-1], 1) if v >= value), len(values) - 1)
+    low, high = values[above - 1], values[above]
+    share = (scale(value) - scale(low)) / (scale(high) - scale(low))
+    return high if drawn < share else low
+
+
+def split(experiment: Experiment, landscape: Landscape, seed: int) -> Split:
+    """Return what a seed trains on, stops on, and the test, which all seeds share."""
+    rows, texts = experiment.development.annotations, experiment.development.texts
+    test = split_posts(rows, texts, [1 - TEST, TEST], 0)
+    rest = {post_id: text for post_id, text in texts.items() if test[post_id] == 0}
+    part = split_posts(rows, rest, PARTS, seed + 1)
+    of = np.array([-1 if test[post_id] else part[post_id] for post_id in experiment.examples.post_id])
+    places = (landscape.train, VALIDATION, -1)
+    return Split(f"table-{seed}", *(np.flatnonzero(of == place) for place in places))
+
+
+_EXPERIMENT: list[Experiment] = []
+
+
+def _trained(landscape: Landscape, point: dict[str, Any]) -> list[dict[str, Any]]:
+    if not _EXPERIMENT:
+        _EXPERIMENT.append(training_experiment(AGENT))
+    experiment, params = _EXPERIMENT[0], _rest(landscape) | point
+    entries = []
+    for seed in range(SEEDS):
+        where = split(experiment, landscape, seed)
+        run = experiment.run(params, where, epochs=landscape.epochs)
+        features = experiment.builder.features(Hyperparameters.of(params))
+        tokens = int(features.lengths[features.windows(where.train)].sum())
+        entries.append(_seed(run, tokens))
+    return entries
+
+
+def _seed(run: Run, tokens: int) -> dict[str, Any]:
+    assert run.held_out is not None
+    return {
+        "history": run.history,
+        "best_epoch": run.best_epoch,
+        "stopped": run.stopped,
+        "scores": {name: run.scores[name] for name in ("f1_macro", "ece")},
+        "test": {name: run.held_out[name] for name in ("f1_macro", "ece")},
+        "tokens": tokens,
+        "seconds": run.performance["seconds"],
+    }
+
+
+def make(landscape: Landscape, processes: int) -> None:
+    """Train the whole grid into table.json, unless it is there."""
+    if Path("table.json").exists():
+        return
+    grid, table = landscape.points(), []
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for number, (point, entries) in enumerate(
+            zip(grid, pool.map(partial(_trained, landscape), grid), strict=True), 1
+        ):
+            table.append([list(point.values()), entries])
+            print(f"\r{number}/{len(grid)} points of the grid", end="", flush=True)
+    print()
+    write_text(Path("table.json"), json.dumps(table))
+
+
+def read(landscape: Landscape) -> Table:
+    """Return the table of the working directory."""
+    trainings = {tuple(point): entries for point, entries in json.loads(Path("table.json").read_text())}
+    return Table(landscape, trainings)

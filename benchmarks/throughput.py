@@ -1,0 +1,354 @@
+"""How fast is the engine? The same pairs, model and epochs through four ways to train, side by side.
+
+(a) every pair padded to the maximum length, fp32, a plain AdamW loop; (b) the Hugging Face Trainer with its defaults;
+(c) the Trainer with bf16 and group_by_length; (d) this engine; and a lean loop, thirty lines by one who knows how:
+bf16, batches of similar length, fused AdamW. Each way runs in a process of its own. Tokenising is not timed.
+
+--f1 asks instead whether speed costs quality: the engine against a textbook loop on the same model from the same
+weights, in fp32, with random batches and torch's own dropout.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from common import FIXED, prepare
+
+from lib.devices.device import Device
+from lib.devices.process import keep_freed_memory, training_process
+from lib.experiment.experiment import Experiment
+from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.load import read_settings
+from lib.training.data import TrainingData
+from lib.training.engine import TrainingOptions, train
+from lib.training.inference import predict_logits
+
+BATCH, LENGTH, RATE = 32, 256, 2e-4
+# Where a training of few steps is stable: else the seeds differ more than the ways.
+F1_RATE, F1_WARMUP = 1e-4, 0.1
+WAYS = {
+    "a": "padded to the maximum, fp32, plain loop",
+    "b": "Hugging Face Trainer, defaults",
+    "c": "Hugging Face Trainer, bf16, group_by_length",
+    "lean": "a lean loop",
+    "d": "this engine",
+}
+TEXTBOOK = {"textbook": "the same model, fp32, random batches"}
+PARAMS = FIXED | {"data.max_length": LENGTH, "optim.lr": RATE, "optim.batch_size": BATCH}
+
+
+class Task:
+    """One agent's pairs (or windows), and what each way needs of them."""
+
+    def __init__(self, agent: str, n: int, threads: int, more: dict[str, Any]) -> None:
+        settings = read_settings("results/settings.json")
+        training = settings.config.training.model_copy(update={"threads": threads})
+        config = settings.config.model_copy(update={"training": training})
+        self.experiment = Experiment(settings.model_copy(update={"config": config}), agent, Path("results"))
+        self.hyper = Hyperparameters.of(PARAMS | more)
+        self.spans = agent == "evidence"
+        rng = np.random.default_rng(0)
+        order = rng.permutation(len(self.experiment.examples))
+        self.train, self.test = np.sort(order[:n]), np.sort(order[n : n + 1000])
+        torch.set_num_threads(threads)
+
+    def features(self, seed: int) -> tuple[Any, Any]:
+        """Return the engine's model and features."""
+        torch.manual_seed(seed)
+        return self.experiment.builder.model(self.hyper)
+
+    def rows(self, index: np.ndarray) -> list[dict[str, Any]]:
+        """Return tokenised rows as the Trainer takes them, with the tokenizer's own numbers."""
+        _, features = self.features(0)
+        tokens, targets = features.tokens[0], features.targets
+        rows = []
+        for window in tokens.windows(index):
+            part = slice(tokens.offsets[window], tokens.offsets[window + 1])
+            row = {
+                "input_ids": tokens.vocabulary[tokens.ids[part]].tolist(),
+                "attention_mask": [1] * len(tokens.ids[part]),
+            }
+            row["token_type_ids"] = tokens.types[part].tolist()
+            if self.spans:
+                row["start_positions"] = int(targets.start[part].int().argmax())
+                row["end_positions"] = int(targets.end[part].int().argmax())
+            else:
+                row["labels"] = int(targets.label[window])
+            rows.append(row)
+        return rows
+
+    def model(self, seed: int) -> Any:
+        """Return transformers' own model with a fresh head."""
+        from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification
+
+        torch.manual_seed(seed)
+        kind = AutoModelForQuestionAnswering if self.spans else AutoModelForSequenceClassification
+        return kind.from_pretrained("results/backbones/minilm", local_files_only=True)
+
+
+def plain_loop(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
+    """Train as textbooks do, every pair padded to the maximum length. Returns seconds and the model."""
+    from torch.utils.data import DataLoader
+    from transformers import DataCollatorWithPadding
+
+    rows, model = task.rows(task.train), task.model(seed)
+    collate = DataCollatorWithPadding(
+        task.experiment.builder.backbones.tokenizer("minilm"), padding="max_length", max_length=LENGTH
+    )
+    loader = DataLoader(rows, BATCH, shuffle=True, collate_fn=collate)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.0)
+    steps = epochs * len(loader)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
+    model.train()
+    began = time.perf_counter()
+    for _ in range(epochs):
+        for batch in loader:
+            optimizer.zero_grad()
+            model(**batch).loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+    return time.perf_counter() - began, model
+
+
+def textbook_loop(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
+    """Train the engine's model as textbooks do. Returns seconds, and model and training_data."""
+    model, features = task.features(seed)
+    agent, hyper = task.experiment.agent, task.hyper
+    windows, rng = features.windows(task.train), np.random.default_rng(seed)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=hyper.lr, weight_decay=0.0)
+    steps = epochs * -(-len(windows) // BATCH)
+    rising = int(hyper.warmup * steps)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: step / rising if step < rising else (steps - step) / (steps - rising)
+    )
+    model.train()
+    began = time.perf_counter()
+    for _ in range(epochs):
+        order = rng.permutation(windows)
+        for start in range(0, len(order), BATCH):
+            batch = order[start : start + BATCH]
+            inputs, targets = features.batch(batch)[:2]
+            optimizer.zero_grad()
+            (agent.loss(model(*inputs), targets, hyper) / len(batch)).backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+    training_data = TrainingData(agent, task.experiment.examples, features, hyper, task.train, task.test)
+    return time.perf_counter() - began, (model, training_data)
+
+
+def lean_loop(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
+    """Train as one who knows how does it in thirty lines. Returns seconds and the model."""
+    from transformers import DataCollatorWithPadding
+
+    rows, model = sorted(task.rows(task.train), key=lambda row: len(row["input_ids"])), task.model(seed)
+    collate = DataCollatorWithPadding(task.experiment.builder.backbones.tokenizer("minilm"))
+    batches = [collate(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH)]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.0, fused=True)
+    steps = epochs * len(batches)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
+    rng = np.random.default_rng(seed)
+    model.train()
+    began = time.perf_counter()
+    for _ in range(epochs):
+        for i in rng.permutation(len(batches)):
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                loss = model(**batches[i]).loss
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            schedule.step()
+    return time.perf_counter() - began, model
+
+
+def trainer(task: Task, epochs: int, seed: int, **options: Any) -> tuple[float, Any]:
+    """Train with the Hugging Face Trainer. Returns seconds and the model."""
+    from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
+
+    rows, model = task.rows(task.train), task.model(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            folder,
+            per_device_train_batch_size=BATCH,
+            num_train_epochs=epochs,
+            learning_rate=RATE,
+            seed=seed,
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+            use_cpu=not torch.cuda.is_available(),
+            **options,
+        )
+        collate = DataCollatorWithPadding(task.experiment.builder.backbones.tokenizer("minilm"))
+        its = Trainer(model, arguments, train_dataset=rows, data_collator=collate)
+        began = time.perf_counter()
+        its.train()
+        return time.perf_counter() - began, model
+
+
+def engine(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
+    """Train with this engine. Returns seconds, and model and training_data."""
+    model, features = task.features(seed)
+    experiment = task.experiment
+    keep_freed_memory()
+    # Two examples to watch: the other ways evaluate nothing between epochs.
+    training_data = TrainingData(
+        experiment.agent, experiment.examples, features, task.hyper, task.train, task.test[:2]
+    )
+    began = time.perf_counter()
+    with training_process(experiment.settings.config.training.threads):
+        train(model, training_data, experiment.device, TrainingOptions(epochs=epochs, patience=epochs), seed=seed)
+    return time.perf_counter() - began, (model, training_data)
+
+
+def run_way(task: Task, way: str, epochs: int, seed: int) -> tuple[float, Any]:
+    """Train one way. Returns seconds and what was trained."""
+    if way == "d":
+        return engine(task, epochs, seed)
+    if way == "lean":
+        return lean_loop(task, epochs, seed)
+    if way == "a":
+        return plain_loop(task, epochs, seed)
+    if way == "textbook":
+        return textbook_loop(task, epochs, seed)
+    return trainer(task, epochs, seed, **({"bf16": True, "group_by_length": True} if way == "c" else {}))
+
+
+def f1(task: Task, way: str, trained: Any) -> float:
+    """Return F1-macro on the test pairs."""
+    model, training_data = trained
+    device = task.experiment.device if way == "d" else Device(torch.device("cpu"), bf16=False)
+    reading = predict_logits(
+        model, training_data.agent, training_data.features, task.test, training_data.hyper, device
+    )
+    answers = training_data.agent.decide(reading, training_data.examples, task.test, task.hyper)
+    return float(training_data.agent.scores(answers, training_data.examples, task.test)["f1_macro"])
+
+
+def matrix_rate(threads: int) -> float:
+    """Return the machine's bf16 matrix products in FLOP/s, at the encoder's feed-forward shape."""
+    torch.set_num_threads(threads)
+    rows, width, inner = 4096, 384, 1536
+    left, right = torch.randn(rows, width).bfloat16(), torch.randn(width, inner).bfloat16()
+    best = float("inf")
+    for _ in range(20):
+        began = time.perf_counter()
+        _ = left @ right
+        best = min(best, time.perf_counter() - began)
+    return 2 * rows * width * inner / best
+
+
+def child(options: argparse.Namespace) -> None:
+    """Run one way once and print what it took as JSON."""
+    more = {"optim.lr": F1_RATE, "schedule.warmup": F1_WARMUP} if options.f1 else {}
+    task = Task(options.agent, options.pairs, options.threads, more)
+    seconds, trained = run_way(task, options.child, options.epochs, options.seed)
+    result: dict[str, float] = {"seconds": seconds}
+    if options.f1:
+        result["f1"] = f1(task, options.child, trained)
+    if options.child == "d":
+        features = trained[1].features
+        windows = features.windows(task.train)
+        tokens = int(features.lengths[windows].sum())
+        layers = sum(p.numel() for n, p in trained[0].encoder.named_parameters() if ".layer." in n and p.ndim > 1)
+        squares = float((features.lengths[windows].astype(float) ** 2).sum())
+        attention = 12 * trained[0].encoder.config.num_hidden_layers * trained[0].encoder.config.hidden_size * squares
+        result |= {"tokens": tokens, "windows": len(windows), "rate": matrix_rate(options.threads)}
+        result["flop"] = 6 * layers * tokens + attention
+    print(json.dumps(result))
+
+
+def measure(way: str, options: argparse.Namespace, seed: int) -> dict[str, float]:
+    """Run one way in its own process."""
+    command = [sys.executable, str(Path(__file__).resolve()), "--child", way, "--seed", str(seed)]
+    for name in ("agent", "pairs", "epochs", "threads"):
+        command += [f"--{name}", str(getattr(options, name))]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": str(options.threads)}
+    done = subprocess.run(
+        command + (["--f1"] if options.f1 else []), env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def report(options: argparse.Namespace) -> None:
+    """Measure all ways in turn, `runs` times, and print medians, ratios and the share of the machine's rate."""
+    print(
+        f"{options.agent}, {options.pairs} pairs, batch {BATCH}, at most {LENGTH} tokens, {options.epochs} epoch(s)"
+    )
+    taken: dict[str, list[dict[str, float]]] = {way: [] for way in options.ways}
+    for run in range(options.runs):
+        for way in options.ways:
+            taken[way].append(measure(way, options, run))
+            print(f"  run {run + 1} ({way}) {taken[way][-1]}", flush=True)
+    seconds = {way: statistics.median(result["seconds"] for result in results) for way, results in taken.items()}
+    found: dict[str, list[float]] = {}
+    for way in options.ways:
+        ratio = f"({way})/(d) = {seconds[way] / seconds['d']:.2f}" if "d" in seconds else ""
+        found[way] = scores = [result["f1"] for result in taken[way] if "f1" in result]
+        score = f"F1 {np.mean(scores):.4f} ± {np.std(scores, ddof=1):.4f}" if len(scores) > 1 else ""
+        print(f"({way}) {(WAYS | TEXTBOOK)[way]:45s} {seconds[way]:8.1f} s  {ratio}  {score}")
+    if options.f1:
+        ours, theirs = np.array(found["d"]), np.array(found["textbook"])
+        error = np.sqrt((ours.var(ddof=1) + theirs.var(ddof=1)) / len(ours))
+        print(f"F1 of (d) - F1 of (textbook) = {ours.mean() - theirs.mean():+.4f}, standard error {error:.4f}")
+    if "d" in seconds:
+        last = taken["d"][-1]
+        flops = last["flop"] * options.epochs / seconds["d"]
+        print(
+            f"(d): {last['windows']:.0f} windows, {last['tokens'] * options.epochs / seconds['d']:,.0f} tokens/s"
+            f" without padding, {flops / 1e9:.0f} GFLOP/s of {last['rate'] / 1e9:.0f} ({flops / last['rate']:.0%})"
+        )
+
+
+def parse() -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--corpus", help="folder of a corpus; none: a generated one")
+    parser.add_argument("--agent", choices=["criteria", "evidence"], default="criteria")
+    parser.add_argument("--pairs", type=int, default=480)
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
+    parser.add_argument(
+        "--f1", action="store_true", help="compare F1 on 1,000 other pairs, a seed a run, and nothing else"
+    )
+    parser.add_argument("--child", choices=[*WAYS, *TEXTBOOK], help=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.f1:
+        options.ways = [*TEXTBOOK, "d"]
+    return options
+
+
+def run() -> None:
+    """Prepare once, then measure."""
+    options = parse()
+    if options.child:
+        child(options)
+        return
+    config = Path("config").resolve()
+    corpus = str(Path(options.corpus).resolve()) if options.corpus else None
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        Path("config").symlink_to(config)
+        prepare(corpus)
+        report(options)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,69 @@
+"""The command `augment`: show what a method does to a text."""
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from lib.errors import UserError
+from lib.settings.load import read_settings
+
+if TYPE_CHECKING:
+    pass
+from lib.cli.command import Command
+from lib.cli.data.augmentation import method_resources, reserved_terms
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("--method", help="name of the method; none: list them")
+    parser.add_argument("--text", help="to be augmented")
+    parser.add_argument("--strength", type=float, default=0.3, help="share of the words that may be altered")
+    parser.add_argument("--variants", type=int, default=3, help="how many to show")
+    parser.add_argument("--agent", help="whose TF-IDF cache is read")
+
+
+def show_augmentation(options: Namespace) -> None:
+    """Show what a method does to a text."""
+    from lib.augmentation.build_bank import MethodConfig, make_variants
+    from lib.augmentation.edits import apply_edits
+    from lib.augmentation.methods import METHODS, check_method
+    from lib.corpus.store import load_development
+
+    if options.method is None:
+        for name, method in METHODS.items():
+            print(f"{name:18s} {method.library:11s} {method.what}")
+        return
+    check_method(options.method)
+    if options.text is None:
+        raise UserError("--text is missing: what is to be augmented?")
+    config = read_settings(options.settings)
+    if not (options.results / "lexicon" / "lexicon.json").exists():
+        raise UserError(
+            f"{options.results / 'lexicon'} is missing; 'snakemake --cores 1 results/lexicon/lexicon.json'"
+        )
+    if "PYTHONHASHSEED" not in os.environ:  # the libraries choose from sets, see lib.augmentation.making
+        os.execve(sys.executable, [sys.executable, "-m", "lib", *sys.argv[1:]], os.environ | {"PYTHONHASHSEED": "0"})
+    corpus = options.results / "corpus"
+    criteria = load_development(corpus).criteria if (corpus / "corpus.json").exists() else {}
+    tfidf = options.results / options.agent / "tfidf" if options.agent else None
+    recipe = MethodConfig(
+        options.method,
+        (options.strength,),
+        options.variants,
+        reserved_terms(config, criteria),
+        method_resources(options, config, tfidf),
+    )
+    for variant in make_variants([options.text], recipe):
+        if variant.error is not None:
+            print(f"({variant.error} in {METHODS[options.method].library})")
+        else:
+            print(apply_edits(options.text, variant.edits))
+
+
+COMMAND = Command(
+    "augment",
+    "Show what an augmentation method does to a text; without one, list them.",
+    show_augmentation,
+    add_arguments,
+)

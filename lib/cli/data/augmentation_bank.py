@@ -1,0 +1,93 @@
+"""The command `augmentation-bank`: augment an agent's texts by all methods."""
+
+import time
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING, Any
+
+from lib.files.json_files import read_json
+from lib.schemas.document import now
+from lib.settings.load import read_settings
+
+if TYPE_CHECKING:
+    pass
+from lib.cli.command import Command
+from lib.cli.common import agent_path, echo, load_development_set
+from lib.cli.data.augmentation import method_resources, reserved_terms, searched_methods
+from lib.schemas.document import make_provenance
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("--processes", type=int, default=1, help="number of processes")
+
+
+def write_bank(options: Namespace) -> None:
+    """Compute what every method that the space may ask for does to an agent's texts."""
+    from lib.agents import get_agent
+    from lib.augmentation.augmenter import AugmentableTexts
+    from lib.augmentation.bank import BankManifest, counts_path
+    from lib.augmentation.build_bank import MethodConfig, bank_entry, bank_key, compute_variants
+    from lib.augmentation.lexicon import Lexicon
+    from lib.corpus.manifest import CorpusManifest
+    from lib.corpus.tfidf import TfidfManifest
+
+    began, started, config = time.perf_counter(), now(), read_settings(options.settings)
+    development, agent = load_development_set(options), get_agent(options.agent)
+    examples = agent.examples(development, unannotated=config.config.corpus.unannotated, seed=config.config.seed)
+    texts = AugmentableTexts(examples, whole=not agent.reads_posts).unique
+    of_tfidf = TfidfManifest.read(agent_path(options, "tfidf/manifest.json")).key
+    of_lexicon = Lexicon.read(options.results / "lexicon" / "lexicon.json").fingerprint
+    recipes = {}
+    for method in searched_methods(config):
+        recipe = MethodConfig(
+            method=method,
+            levels=config.space.strengths,
+            variants=config.config.augmentation.variants,
+            terms=reserved_terms(config, development.criteria),
+            resources=method_resources(options, config, agent_path(options, "tfidf")),
+        )
+        recipes[bank_key(recipe, texts, tfidf=of_tfidf, lexicon=of_lexicon)] = recipe
+    cache = options.results / "cache" / "augmentation"
+    ready: list[str] = []
+
+    def done(name: str) -> None:
+        ready.append(name)
+        counts = _counts(recipes[name].method, read_json(counts_path(cache, name)))
+        echo(f"augmentation {options.agent} {len(ready)}/{len(recipes)}  {counts}")
+
+    compute_variants(texts, recipes, cache, options.processes, done)
+    # Only a generated corpus' texts may be shown.
+    show = CorpusManifest.read(options.results / "corpus" / "corpus.json").generated
+    entries = {recipe.method: bank_entry(recipe, name, texts, cache, show=show) for name, recipe in recipes.items()}
+    size = sum(entry.performance["bytes"] for entry in entries.values())
+    seconds = round(time.perf_counter() - began, 2)
+    BankManifest(
+        provenance=make_provenance(config, started=started, corpus_hash=development.corpus_hash),
+        agent=options.agent,
+        texts=len(texts),
+        levels=list(config.space.strengths),
+        variants=config.config.augmentation.variants,
+        methods=entries,
+        performance={"seconds": seconds, "bytes": size},
+    ).write(agent_path(options, "augmentation/bank.json"))
+    notes = "".join(f"; {name}: {entry.note}" for name, entry in entries.items() if entry.note)
+    echo(
+        f"augmentation {options.agent}: {len(entries)} methods on {len(texts)} texts, {size / 2**20:.1f} MiB,"
+        f" {seconds:.0f} s{notes}"
+    )
+
+
+def _counts(method: str, found: dict[str, Any]) -> str:
+    return (
+        f"{method}: {found['changed']} of {found['changed'] + found['unchanged']} changed,"
+        f" {sum(found['errors'].values())} errors, {found['performance']['milliseconds_per_variant']:.1f} ms each"
+    )
+
+
+COMMAND = Command(
+    "augmentation-bank",
+    "Augment an agent's texts by all methods.",
+    write_bank,
+    add_arguments,
+    agent=True,
+)

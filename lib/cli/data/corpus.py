@@ -1,0 +1,57 @@
+"""The command `corpus`: read, check, split and describe the corpus."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from lib.cli.command import Command
+from lib.cli.common import echo
+from lib.files.atomic import write_text
+from lib.schemas.document import make_provenance, now
+from lib.settings.load import read_settings
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("--input", type=Path, required=True, help="folder with posts.csv and annotations.csv")
+
+
+def prepare_corpus(options: Namespace) -> None:
+    """Check a corpus and write its tables, splits, manifest, report and picture."""
+    from lib.corpus.data_report import count_annotations, describe_corpus
+    from lib.corpus.manifest import CorpusManifest
+    from lib.corpus.reader import read_corpus, sample_posts
+    from lib.corpus.store import part_of_posts, save_tables
+    from lib.files.hashing import derive_seed
+    from lib.reporting import figures, svg
+
+    started, config = now(), read_settings(options.settings)
+    settings, seed = config.config.corpus, derive_seed(config.config.seed, "share of the corpus")
+    read = sample_posts(read_corpus(settings, options.input), settings.share, seed)
+    parts = part_of_posts(read, config.config.corpus.test_fraction, config.config.seed)
+    folder: Path = options.results / "corpus"
+    generated = config.config.corpus.dir is None
+    save_tables(read, parts, folder)
+    source = "generated" if generated else str(options.input)
+    write_text(folder / "report.md", describe_corpus(read, parts, source=source, generated=generated))
+    svg.save_svg(figures.corpus(count_annotations(read, parts)), folder / "report.svg")
+    joined = read.annotations.merge(parts, on="post_id")
+    CorpusManifest(
+        provenance=make_provenance(config, started=started, corpus_hash=read.hash()),
+        generated=generated,
+        corpus_hash=read.hash(),
+        posts={name: int(n) for name, n in parts["part"].value_counts().items()},
+        annotations={name: int(n) for name, n in joined["part"].value_counts().items()},
+        positives={name: int(n) for name, n in joined.groupby("part")["status"].sum().items()},
+        criteria=read.criteria,
+        oddities=read.oddities,
+    ).write(folder / "corpus.json")
+    odd = sum(map(len, read.oddities.values()))
+    echo(f"corpus: {len(parts)} posts, {len(joined)} annotations, {odd} oddities; see {folder / 'report.md'}")
+
+
+COMMAND = Command(
+    "corpus",
+    "Read, check, split and describe the corpus.",
+    prepare_corpus,
+    add_arguments,
+)

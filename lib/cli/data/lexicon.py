@@ -1,0 +1,44 @@
+"""The command `lexicon`: bring lexical data for augmentation into results/lexicon."""
+
+import os
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lib.errors import UserError
+from lib.schemas.document import now
+from lib.settings.load import read_settings
+
+if TYPE_CHECKING:
+    pass
+from lib.cli.command import Command
+from lib.cli.common import echo
+from lib.cli.data.augmentation import searched_methods
+from lib.schemas.document import make_provenance
+
+
+def fetch_lexicon(options: Namespace) -> None:
+    """Bring lexical data for augmentation into the results folder."""
+    from lib.augmentation.lexicon import Lexicon, check_methods, prepare
+
+    started, config = now(), read_settings(options.settings)
+    folder: Path = options.results / "lexicon"
+    chosen = config.config.augmentation.lexicon
+    if chosen is not None and not Path(chosen).is_dir():
+        raise UserError(f"augmentation.lexicon: {chosen} is no folder; name a folder of NLTK data, or null")
+    # Where NLTK itself looks first.
+    places = [chosen] if chosen is not None else os.environ.get("NLTK_DATA", "").split(os.pathsep)
+    sources, missing, fingerprint = prepare(folder, [Path(place) for place in places if place])
+    made = Lexicon(
+        provenance=make_provenance(config, started=started), sources=sources, missing=missing, fingerprint=fingerprint
+    )
+    made.write(folder / "lexicon.json")
+    echo("lexicon: " + "; ".join(f"{name} from {source}" for name, source in sources.items()))
+    check_methods(made, searched_methods(config))
+
+
+COMMAND = Command(
+    "lexicon",
+    "Bring lexical data for augmentation into results/lexicon.",
+    fetch_lexicon,
+)

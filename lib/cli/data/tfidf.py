@@ -1,0 +1,39 @@
+"""The command `tfidf`: fit the TF-IDF cache."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from lib.cli.command import Command
+from lib.cli.common import echo, load_development_set
+from lib.schemas.document import make_provenance, now
+from lib.settings.load import read_settings
+
+
+def fit_tfidf(options: Namespace) -> None:
+    """Fit the TF-IDF cache."""
+    from lib.agents import get_agent
+    from lib.corpus.tfidf import TfidfManifest, build_tfidf
+
+    started, config = now(), read_settings(options.settings)
+    development = load_development_set(options)
+    folder: Path = options.results / options.agent / "tfidf"
+    examples = get_agent(options.agent).examples(
+        development, unannotated=config.config.corpus.unannotated, seed=config.config.seed
+    )
+    texts = list(dict.fromkeys(examples.second))
+    facts = build_tfidf(texts, config.config.tfidf, cache=options.results / "cache" / "tfidf", folder=folder)
+    TfidfManifest(
+        provenance=make_provenance(config, started=started, corpus_hash=development.corpus_hash),
+        agent=options.agent,
+        **facts,
+    ).write(folder / "manifest.json")
+    seconds = "reused" if facts["performance"]["reused"] else f"{facts['performance']['build_seconds']} s"
+    echo(f"tfidf {options.agent}: {facts['features']} features of {facts['texts']} texts ({seconds})")
+
+
+COMMAND = Command(
+    "tfidf",
+    "Fit the TF-IDF cache on development text.",
+    fit_tfidf,
+    agent=True,
+)

@@ -1,0 +1,20 @@
+"""The command `baseline`: score what a search must beat."""
+
+from argparse import Namespace
+
+from lib.cli.command import Command
+from lib.cli.common import agent_path, echo, training_experiment
+
+
+def score(options: Namespace) -> None:
+    """Score what a search must beat."""
+    with training_experiment(options) as experiment:
+        from lib.evaluation.baselines import score_baselines
+
+        found = score_baselines(experiment)
+        found.write(agent_path(options, "baseline.json"))
+    each = "; ".join(f"{entry.name} F1-macro {entry.f1_macro:.3f}, ECE {entry.ece:.3f}" for entry in found.entries)
+    echo(f"baseline {options.agent}: {each}")
+
+
+COMMAND = Command("baseline", "Score what a search must beat on the development splits.", score, agent=True)

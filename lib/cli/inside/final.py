@@ -1,0 +1,30 @@
+"""The command `final`: refit what Stage C chose, and score it once on the test set."""
+
+from argparse import Namespace
+
+from lib.cli.command import Command
+from lib.cli.common import agent_path, echo, read_folds, training_experiment
+
+
+def finish(options: Namespace) -> None:
+    """Refit what Stage C chose and score it once on the test set."""
+    from lib.corpus.manifest import CorpusManifest
+    from lib.schemas.evaluation import Baselines, StageC
+
+    result = StageC.read(agent_path(options, "stage_c.json"))
+    baselines = Baselines.read(agent_path(options, "baseline.json"))
+    with training_experiment(options) as experiment:
+        from lib.evaluation.model_card import model_card
+        from lib.evaluation.refit import publish_model
+        from lib.evaluation.test_set import evaluate_on_test_set, format_result
+
+        folds = read_folds(options, experiment.settings)
+        model, test = evaluate_on_test_set(experiment, result, folds, baselines)
+        generated = CorpusManifest.read(options.results / "corpus" / "corpus.json").generated
+        card = model_card(model.manifest, test, generated=generated)
+        publish_model(model, agent_path(options, "model"), card)
+        test.write(agent_path(options, "test.json"))
+    echo(format_result(test, experiment.agent))
+
+
+COMMAND = Command("final", "Refit what Stage C chose and score it once on the test set.", finish, agent=True)

@@ -1,0 +1,21 @@
+"""The command `stage-a`: keep the best of Stage A."""
+
+from argparse import Namespace
+
+from lib.cli.command import Command
+from lib.cli.common import agent_path, search_results
+
+
+def collect(options: Namespace) -> None:
+    """Keep the best of Stage A."""
+    from lib.reporting import figures, svg
+    from lib.search.collect import collect_stage_a
+
+    search = search_results(options)
+    trials = search.finished("stage_a", search.settings.config.stage_a.trials)
+    result = collect_stage_a(search, trials)
+    svg.save_svg(figures.history(trials), agent_path(options, "stage_a.svg"))
+    result.write(agent_path(options, "stage_a_top50.json"))
+
+
+COMMAND = Command("stage-a", "Stage A: keep the best of its study.", collect, agent=True)

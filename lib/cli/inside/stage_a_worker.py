@@ -1,0 +1,29 @@
+"""The command `stage-a-worker`: run trials of Stage A."""
+
+from argparse import Namespace
+
+from lib.cli.command import Command
+from lib.cli.inside.worker import add_worker_arguments, work
+from lib.settings.load import read_settings
+
+
+def run_stage_a_worker(options: Namespace) -> None:
+    """Run trials of Stage A."""
+    from lib.schemas.search import StageA, read_stage
+    from lib.search.strategies import stage_a_strategy
+
+    settings = read_settings(options.settings)
+    earlier = [
+        read_stage(StageA, options.results / name / "stage_a_top50.json", settings.space)
+        for name in settings.config.earlier(options.agent)
+    ]
+    work(options, stage_a_strategy(settings, options.agent, earlier))
+
+
+COMMAND = Command(
+    "stage-a-worker",
+    "Run trials of Stage A until its study has spent its budget; any number of workers may run at once.",
+    run_stage_a_worker,
+    add_worker_arguments,
+    agent=True,
+)

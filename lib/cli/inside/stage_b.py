@@ -1,0 +1,19 @@
+"""The command `stage-b`: rank the trials of Stage B."""
+
+from argparse import Namespace
+
+from lib.cli.command import Command
+from lib.cli.common import agent_path, search_results
+
+
+def collect(options: Namespace) -> None:
+    """Rank the trials of Stage B."""
+    from lib.reporting import figures, svg
+    from lib.search.collect import collect_stage_b
+
+    result = collect_stage_b(search_results(options))
+    svg.save_svg(figures.front(result), agent_path(options, "stage_b.svg"))
+    result.write(agent_path(options, "stage_b_pareto.json"))
+
+
+COMMAND = Command("stage-b", "Stage B: rank the trials of its study.", collect, agent=True)

@@ -1,0 +1,27 @@
+"""The command `stage-b-worker`: run trials of Stage B."""
+
+from argparse import Namespace
+
+from lib.cli.command import Command
+from lib.cli.common import agent_path
+from lib.cli.inside.worker import add_worker_arguments, work
+from lib.settings.load import read_settings
+
+
+def run_stage_b_worker(options: Namespace) -> None:
+    """Run trials of Stage B."""
+    from lib.schemas.search import StageA, read_stage
+    from lib.search.strategies import stage_b_strategy
+
+    settings = read_settings(options.settings)
+    best = read_stage(StageA, agent_path(options, "stage_a_top50.json"), settings.space)
+    work(options, stage_b_strategy(settings, options.agent, best))
+
+
+COMMAND = Command(
+    "stage-b-worker",
+    "Run trials of Stage B until its study has spent its budget; any number of workers may run at once.",
+    run_stage_b_worker,
+    add_worker_arguments,
+    agent=True,
+)

@@ -1,0 +1,31 @@
+"""The command `stage-c`: rank the candidates and choose."""
+
+from argparse import Namespace
+
+from lib.cli.command import Command
+from lib.cli.common import agent_path, echo, load_experiment, read_folds
+
+
+def collect(options: Namespace) -> None:
+    """Rank the candidates and choose."""
+    from lib.evaluation.cross_validation import collect_stage_c
+    from lib.reporting import figures, svg
+    from lib.schemas.evaluation import CrossValidatedBaseline
+    from lib.schemas.search import Candidates
+
+    experiment = load_experiment(options)
+    chosen = Candidates.read(agent_path(options, "stage_c/candidates.json"))
+    baseline = CrossValidatedBaseline.read(agent_path(options, "stage_c/baseline.json"))
+    result = collect_stage_c(experiment, chosen, read_folds(options, experiment.settings), baseline)
+    svg.save_svg(figures.folds(result), agent_path(options, "stage_c.svg"))
+    result.write(agent_path(options, "stage_c.json"))
+    f1, ece, base = result.choice["f1_macro"], result.choice["ece"], result.baseline["f1_macro"]
+    echo(
+        f"stage_c {options.agent}: chose candidate {result.choice['candidate']}"
+        f" ({result.choice['params']['model.backbone']}): F1-macro {f1['mean']:.3f} ± {f1['standard_error']:.3f},"
+        f" ECE {ece['mean']:.3f}; {result.baseline['name']}:"
+        f" F1-macro {base['mean']:.3f} ± {base['standard_error']:.3f}"
+    )
+
+
+COMMAND = Command("stage-c", "Stage C: rank the candidates and choose.", collect, agent=True)

@@ -1,0 +1,19 @@
+"""The command `stage-c-candidates`: choose what Stage C cross-validates."""
+
+from argparse import Namespace
+
+from lib.cli.command import Command
+from lib.cli.common import agent_path, search_results
+
+
+def choose(options: Namespace) -> None:
+    """Choose the candidates."""
+    from lib.schemas.search import StageB, read_stage
+    from lib.search.selection import select_candidates
+
+    search = search_results(options)
+    front = read_stage(StageB, agent_path(options, "stage_b_pareto.json"), search.settings.space)
+    select_candidates(search, front).write(agent_path(options, "stage_c/candidates.json"))
+
+
+COMMAND = Command("stage-c-candidates", "Choose the candidates of Stage C.", choose, agent=True)

@@ -1,0 +1,34 @@
+"""The command `stage-c-fold`: cross-validate one candidate on one fold."""
+
+from argparse import ArgumentParser, Namespace
+
+from lib.cli.command import Command
+from lib.cli.common import agent_path, echo, training_experiment
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("--candidate", type=int, required=True, help="number in candidates.json")
+    parser.add_argument("--fold", type=int, required=True, help="number, from 0; repeats count on")
+
+
+def cross_validate(options: Namespace) -> None:
+    """Cross-validate one candidate on one fold."""
+    from lib.schemas.search import Candidates
+
+    chosen = Candidates.read(agent_path(options, "stage_c/candidates.json"))
+    with training_experiment(options) as experiment:
+        from lib.evaluation.cross_validation import score_fold
+
+        result = score_fold(experiment, chosen, options.candidate, options.fold)
+        result.write(agent_path(options, f"stage_c/{options.candidate}-{options.fold}.json"))
+    echo(
+        f"stage_c {options.agent}  candidate {options.candidate}  {result.split}"
+        f"  F1 {result.scores['f1_macro']:.3f}  ECE {result.scores['ece']:.3f}"
+        f"  best epoch {result.best_epoch}  {result.performance['seconds']:.1f} s"
+    )
+
+
+COMMAND = Command(
+    "stage-c-fold", "Cross-validate one candidate on one fold.", cross_validate, add_arguments, agent=True
+)

@@ -1,0 +1,37 @@
+"""The command `augmentation-report`: describe what augmentation did."""
+
+from argparse import Namespace
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from lib.files.atomic import write_text
+
+if TYPE_CHECKING:
+    pass
+from lib.cli.command import Command
+from lib.cli.common import agent_path
+
+
+def write_augmentation_report(options: Namespace) -> None:
+    """Describe what augmentation did."""
+    from lib.augmentation.bank import BankManifest
+    from lib.reporting import figures, svg
+    from lib.reporting.augmentation_report import describe_augmentation
+    from lib.schemas.run import Run
+    from lib.schemas.search import StageA
+
+    effects = StageA.read(agent_path(options, "stage_a_top50.json")).augmentation or []
+    bank = BankManifest.read(agent_path(options, "augmentation/bank.json"))
+    applied: Counter[str] = Counter()
+    for path in sorted(agent_path(options, "runs").glob("*.json")):
+        applied.update(Run.read(path).augmented)
+    write_text(agent_path(options, "augmentation.md"), describe_augmentation(bank, effects, applied))
+    svg.save_svg(figures.effects(effects), agent_path(options, "augmentation.svg"))
+
+
+COMMAND = Command(
+    "augmentation-report",
+    "Describe what augmentation did.",
+    write_augmentation_report,
+    agent=True,
+)

@@ -1,0 +1,38 @@
+"""The command `summary`: put the agents side by side."""
+
+from argparse import Namespace
+
+from lib.cli.command import Command
+from lib.files.atomic import write_text
+from lib.schemas.document import make_provenance, now
+from lib.settings.load import read_settings
+
+
+def write_summary(options: Namespace) -> None:
+    """Put the agents side by side."""
+    from lib.corpus.manifest import CorpusManifest
+    from lib.reporting.summary import Summary, entry, html, markdown
+    from lib.schemas.evaluation import StageC, TestEvaluation
+
+    started, config = now(), read_settings(options.settings)
+    agents = [
+        entry(
+            StageC.read(options.results / agent / "stage_c.json"),
+            TestEvaluation.read(options.results / agent / "test.json"),
+        )
+        for agent in config.config.agents
+    ]
+    corpus_hash = CorpusManifest.read(options.results / "corpus" / "corpus.json").corpus_hash
+    write_text(options.results / "summary.html", html(agents))
+    write_text(options.results / "summary.md", markdown(agents))
+    Summary(provenance=make_provenance(config, started=started, corpus_hash=corpus_hash), agents=agents).write(
+        options.results / "summary.json"
+    )
+    print(markdown(agents))
+
+
+COMMAND = Command(
+    "summary",
+    "Put all agents side by side: results/summary.html, .md, .json.",
+    write_summary,
+)

@@ -1,0 +1,158 @@
+"""The command `watch`: what a running pipeline uses, and a warning where it should not."""
+
+import logging
+import shutil
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lib.cli.command import Command
+from lib.settings.config import WatchSettings
+from lib.settings.load import Settings, read_settings
+
+if TYPE_CHECKING:
+    import psutil
+
+_LOG = logging.getLogger("lib.watch")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("--once", action="store_true", help="look once")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU's use in %, and its memory in MB."""
+
+    index: int
+    percent: float
+    used_mb: float
+    total_mb: float
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen. processes, memory_gb: of this pipeline's jobs; failed: of `over` trials; rate: per hour."""
+
+    gpus: list[Gpu]
+    processes: int
+    memory_gb: float
+    disk_gb: float
+    over: int
+    failed: int
+    rate: float
+
+
+def watch(options: Namespace) -> None:
+    """Print a line every few seconds until it is interrupted, and what is wrong beneath it."""
+    settings = read_settings(options.settings)
+    limits = settings.config.watch
+    while True:
+        seen = look(settings, options.results)
+        print(line(seen), flush=True)
+        for problem in warnings(seen, limits):
+            _LOG.warning(problem)
+            print(f"WARNING: {problem}", file=sys.stderr, flush=True)
+        if options.once:
+            return
+        time.sleep(limits.seconds)
+
+
+def look(settings: Settings, results: Path) -> Seen:
+    """Return what is seen now."""
+    import psutil
+    from optuna.trial import TrialState
+
+    from lib.search.study_results import study_location
+    from lib.studies.location import FINISHED_STATES, load_trials
+
+    jobs = [p for p in psutil.process_iter(["cmdline", "memory_info"]) if _is_job(p)]
+    trials = [
+        trial
+        for agent in settings.config.agents
+        for stage in ("stage_a", "stage_b")
+        for trial in load_trials(study_location(settings, results, agent, stage)) or []
+        if trial.state in FINISHED_STATES and trial.datetime_complete is not None
+    ]
+    now = datetime.now()
+    recent = [
+        t for t in trials if t.datetime_complete is not None and (now - t.datetime_complete).total_seconds() < 3600
+    ]
+    begun = min((t.datetime_start for t in recent if t.datetime_start is not None), default=now)
+    hours = max((now - begun).total_seconds() / 3600, 1e-9)
+    return Seen(
+        gpus=gpus(),
+        processes=len(jobs),
+        memory_gb=sum(p.info["memory_info"].rss for p in jobs if p.info["memory_info"]) / 2**30,
+        disk_gb=shutil.disk_usage(results).free / 2**30,
+        over=len(trials),
+        failed=sum(t.state == TrialState.FAIL for t in trials),
+        rate=len(recent) / hours if recent else 0.0,
+    )
+
+
+def _is_job(process: "psutil.Process") -> bool:
+    words = process.info["cmdline"] or []
+    return any(a == "-m" and b == "lib" for a, b in pairwise(words)) and "watch" not in words
+
+
+def gpus() -> list[Gpu]:
+    """Return the use of each GPU; [] where nvidia-smi does not say."""
+    from lib.devices import nvidia_smi
+
+    if not nvidia_smi.is_installed():
+        return []
+    try:
+        rows = nvidia_smi.query("index", "utilization.gpu", "memory.used", "memory.total")
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [Gpu(int(index), float(percent), float(used), float(whole)) for index, percent, used, whole in rows]
+
+
+def line(seen: Seen) -> str:
+    """Say what was seen."""
+    each = "  ".join(
+        f"GPU {g.index} {g.percent:.0f} % {g.used_mb / 1024:.1f}/{g.total_mb / 1024:.0f} GB" for g in seen.gpus
+    )
+    failed = f"{seen.failed / seen.over:.1%}" if seen.over else "–"
+    return (
+        f"{datetime.now():%H:%M:%S}  {each or 'no GPU'}  jobs {seen.processes}  memory {seen.memory_gb:.1f} GB"
+        f"  disk {seen.disk_gb:.0f} GB free  {seen.over} trials over  {seen.rate:.0f} trials/h  failed {failed}"
+    )
+
+
+def warnings(seen: Seen, limits: WatchSettings) -> list[str]:
+    """Return what is beyond the limits of the configuration."""
+    found = []
+    if seen.processes:
+        found += [
+            f"GPU {g.index} is used {g.percent:.0f} %, less than watch.gpu_percent = {limits.gpu_percent:g};"
+            " raise trials_per_gpu, or look at the data/step ratio in the report"
+            for g in seen.gpus
+            if g.percent < limits.gpu_percent
+        ]
+    if seen.over and 100 * seen.failed / seen.over > limits.failure_percent:
+        found.append(
+            f"{seen.failed} of {seen.over} trials failed, more than watch.failure_percent ="
+            f" {limits.failure_percent:g} %; 'python -m lib status' and the report say why"
+        )
+    if seen.disk_gb < limits.disk_gb:
+        found.append(f"{seen.disk_gb:.1f} GB of disk are free, less than watch.disk_gb = {limits.disk_gb:g}")
+    if seen.memory_gb > limits.memory_gb:
+        found.append(f"jobs use {seen.memory_gb:.1f} GB of memory, more than watch.memory_gb = {limits.memory_gb:g}")
+    return found
+
+
+COMMAND = Command(
+    "watch",
+    "Show what a running pipeline uses, and warn.",
+    watch,
+    add_arguments,
+)

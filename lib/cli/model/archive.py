@@ -1,0 +1,65 @@
+"""The command `archive`: put results into one tar, without texts."""
+
+import io
+import json
+import sys
+import tarfile
+from argparse import ArgumentParser, Namespace
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lib.errors import UserError
+from lib.files.atomic import replacing
+from lib.files.hashing import hash_file
+from lib.schemas.document import code_version, now
+
+if TYPE_CHECKING:
+    pass
+from lib.cli.command import Command
+
+_LEFT_OUT = ("cache", "corpus", "generated", "backbones", "lexicon", "mlartifacts", "tfidf")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("--output", type=Path, default=Path("results.tar.gz"), help="file")
+
+
+def archive(options: Namespace) -> None:
+    """Put results, configuration, versions and hashes into one tar; texts, caches and backbones stay out."""
+    results: Path = options.results
+    files = [p for p in sorted(results.rglob("*")) if p.is_file() and not _left_out(p.relative_to(results))]
+    if not files:
+        raise UserError(f"{results}: there is nothing to archive")
+    own = Path("config")
+    files += sorted(p for p in own.rglob("*") if p.is_file()) if own.is_dir() else []
+    manifest = {
+        "made": now(),
+        "code_version": code_version(),
+        "python": sys.version.split()[0],
+        "packages": {
+            d.metadata["Name"]: d.version for d in sorted(distributions(), key=lambda d: d.metadata["Name"])
+        },
+        "files": {str(path): hash_file(path) for path in files},
+    }
+    with replacing(options.output) as temporary, tarfile.open(temporary, "w:gz") as tar:
+        body = json.dumps(manifest, indent=1).encode()
+        entry = tarfile.TarInfo("MANIFEST.json")
+        entry.size = len(body)
+        tar.addfile(entry, io.BytesIO(body))
+        for path in files:
+            tar.add(path, arcname=str(path), recursive=False)
+    print(f"{options.output}: {len(files)} files; texts, caches and backbones are not in it", file=sys.stderr)
+
+
+def _left_out(path: Path) -> bool:
+    return any(part in _LEFT_OUT or part.startswith(".") for part in path.parts) or path.suffix == ".lock"
+
+
+COMMAND = Command(
+    "archive",
+    "Put all results into one tar, without texts.",
+    archive,
+    add_arguments,
+)

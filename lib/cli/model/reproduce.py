@@ -1,0 +1,104 @@
+"""The command `reproduce`: repeat a chosen trial and compare."""
+
+import tempfile
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lib.errors import UserError
+from lib.schemas.document import versions
+from lib.settings.load import save_settings
+
+if TYPE_CHECKING:
+    from lib.experiment.experiment import Experiment
+    from lib.schemas.run import SeedResult
+from lib.cli.command import Command
+
+_SAME, _NEAR = 1e-9, 0.02
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("study", type=Path, help="results/{agent}/provenance.json")
+
+
+def reproduce(options: Namespace) -> None:
+    """Make a chosen trial again from its provenance.json alone, in an empty folder, and compare."""
+    from lib.corpus.manifest import CorpusManifest
+    from lib.evaluation.provenance import settings_of
+    from lib.experiment.experiment import Experiment
+    from lib.schemas.evaluation import TrialProvenance
+
+    found = TrialProvenance.read(options.study)
+    settings = settings_of(found)
+    with tempfile.TemporaryDirectory(prefix="reproduce-") as folder:
+        results = Path(folder) / "results"
+        save_settings(settings, results / "settings.json")
+        for words in _steps(found.agent, settings.config.corpus.dir, list(found.backbones), found.params, results):
+            _do(words, results)
+        made = CorpusManifest.read(results / "corpus" / "corpus.json").corpus_hash
+        if made != found.provenance.corpus_hash:
+            raise UserError(f"{options.study}: its corpus is {found.provenance.corpus_hash}, this one is {made}")
+        experiment = Experiment(settings, found.agent, results)
+        for name, fingerprint in found.backbones.items():
+            if (own := experiment.fingerprints()[name]) != fingerprint:
+                raise UserError(f"{options.study}: its backbone '{name}' is {fingerprint}, this one is {own}")
+        rows = list(_compared(experiment, found.params, found.seeds))
+    here, there = str(experiment.device), found.provenance.device
+    print(f"trial {found.trial} of {found.agent}, made on {there}, now on {here}")
+    print("seed  F1-macro then  now        ECE then   now")
+    for seed, (f1, f1_now), (ece, ece_now) in rows:
+        print(f"{seed:4d}  {f1:.8f}     {f1_now:.8f} {ece:.8f} {ece_now:.8f}")
+    worst = max(abs(then - again) for _, *pairs in rows for then, again in pairs)
+    exact = here == there and here.startswith("cpu")
+    if worst > (_SAME if exact else _NEAR):
+        raise UserError(f"not the same: differs by up to {worst:.2g}; {_versions(found.provenance.packages)}")
+    print(f"the same{'' if worst <= _SAME else f' to within {worst:.2g}'}")
+
+
+def _steps(
+    agent: str, corpus: str | None, backbones: list[str], params: dict[str, Any], results: Path
+) -> Iterator[list[str]]:
+    source = corpus
+    if source is None:
+        source = str(results / "generated")
+        yield ["generate-corpus", "--output", source]
+    yield ["corpus", "--input", source]
+    yield from (["backbone", name] for name in backbones)
+    if params["aug.enabled"]:
+        yield ["tfidf", agent]
+        yield ["lexicon"]
+        yield ["augmentation-bank", agent]
+
+
+def _do(words: list[str], results: Path) -> None:
+    from lib.cli.main import parser
+
+    options = parser().parse_args([*words, "--settings", str(results / "settings.json"), "--results", str(results)])
+    options.run(options)
+
+
+def _compared(
+    experiment: "Experiment", params: dict[str, Any], seeds: Sequence["SeedResult"]
+) -> Iterator[tuple[int, tuple[float, float], tuple[float, float]]]:
+    """Yield (seed, (F1 then, now), (ECE then, now))."""
+    limits = experiment.settings.config.stage_b
+    for seed in seeds:
+        run = experiment.run(params, experiment.splits.development(seed.seed), epochs=limits.epochs)
+        yield seed.seed, (seed.f1_macro, run.scores["f1_macro"]), (seed.ece, run.scores["ece"])
+
+
+def _versions(then: dict[str, str]) -> str:
+    own = versions()
+    other = [f"{name} {then[name]} then, {own[name]} now" for name in then if own.get(name) != then[name]]
+    return "; ".join(other) or "the packages' versions are the same"
+
+
+COMMAND = Command(
+    "reproduce",
+    "Repeat a chosen trial from its provenance.json alone, and compare.",
+    reproduce,
+    add_arguments,
+    settings=False,
+)

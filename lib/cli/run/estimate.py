@@ -1,0 +1,88 @@
+"""The command `estimate`: what an agent's search will take on this machine."""
+
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lib.errors import UserError
+from lib.settings.load import Settings, read_settings
+
+if TYPE_CHECKING:
+    from lib.search.estimate import Calibration
+from lib.cli.command import Command
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("--seconds", type=float, default=60.0, help="of calibration")
+
+
+def estimate(options: Namespace) -> None:
+    """Say what an agent's search will take on this machine, stage by stage."""
+    import psutil
+
+    from lib.agents import check_agent
+    from lib.experiment.experiment import Experiment
+    from lib.reporting.costs import cost, costs, total
+    from lib.search.estimate import calibrate, disk_mb, stage_costs
+
+    check_agent(options.agent)
+    settings = read_settings(options.settings)
+    for needed in [options.results / "corpus" / "corpus.json", *_manifests(settings, options.results)]:
+        if not needed.exists():
+            raise UserError(f"{needed} is missing; 'snakemake --cores 2 prepared' makes all that an estimate needs")
+    experiment = Experiment(settings, options.agent, options.results)
+    job = time.time() - psutil.Process().create_time()
+    print(f"calibrating for {options.seconds:g} s on {experiment.device}", file=sys.stderr)
+    pace = calibrate(experiment, options.seconds, job)
+    gpu = experiment.device.torch.type == "cuda"
+    rates = settings.config.costs
+    actual = {c.stage: c.hours for c in costs(options.results / options.agent / "benchmarks", rates, gpu=gpu)}
+    stages = stage_costs(settings.config, pace)
+    rows = [cost(part.stage, part.trainings, part.hours, rates, gpu=gpu) for part in stages]
+    names = ("trainings", "epochs", "hours", "GPU h", "kWh", rates.currency, "actual h")
+    print(f"{'':12s} " + " ".join(f"{n:>{w}s}" for n, w in zip(names, (9, 7, 8, 8, 8, 8, 9), strict=True)))
+    whole = total(rows)
+    done = [actual[part.stage] for part in stages if part.stage in actual]
+    lines = [(row, part.epochs, actual.get(row.stage)) for row, part in zip(rows, stages, strict=True)]
+    for row, epochs, took in [
+        *lines,
+        (whole, sum(p.epochs for p in stages), sum(done) if len(done) == len(rows) else None),
+    ]:
+        print(
+            f"{row.stage:12s} {row.jobs:9d} {epochs:7d} {row.hours:8.3f} {row.gpu_hours:8.3f} {row.kwh:8.2f}"
+            f" {row.money:8.2f} {'' if took is None else f'{took:.3f}':>9s}"
+        )
+    _say_what_it_means(settings, pace, whole.hours, gpu=gpu)
+    sizes = sum(p.stat().st_size for p in (options.results / "backbones").rglob("*") if p.is_file()) / 2**20
+    for name, size in disk_mb(settings.config, pace, list(settings.backbones), sizes).items():
+        print(f"disk: {size:8.0f} MB for {name}")
+
+
+def _say_what_it_means(settings: Settings, pace: "Calibration", hours: float, *, gpu: bool) -> None:
+    config = settings.config
+    side = config.workers * config.trials_per_gpu
+    print(
+        f"an epoch of a mean configuration takes {pace.development_epoch:.1f} s here; hours are of jobs one after the"
+        f" other ({'one GPU each' if gpu else f'{config.training.threads} threads each'}); {side} at once in Stages A"
+        " and B by 'workers'. Patience may end trainings sooner; augmentation is not in it."
+    )
+
+
+def _manifests(settings: Settings, results: Path) -> Iterator[Path]:
+    from lib.modeling.backbones import MANIFEST
+
+    for name in settings.backbones:
+        yield results / "backbones" / name / MANIFEST
+
+
+COMMAND = Command(
+    "estimate",
+    "Estimate what an agent's search will take on this machine.",
+    estimate,
+    add_arguments,
+    agent=True,
+)

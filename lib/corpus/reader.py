@@ -1,0 +1,217 @@
+"""Read a corpus in ReDSM5's format and check all of it before anything is computed."""
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lib.corpus.locate import locate
+from lib.corpus.table import read_table
+from lib.errors import UserError, did_you_mean
+from lib.files.hashing import hash_value
+from lib.files.json_files import read_json
+from lib.settings.config import CorpusSettings
+
+SHIPPED_CRITERIA = Path("config/criteria.json")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A checked corpus.
+
+    posts: post_id, text. annotations: row (in the CSV), post_id, sentence_id, sentence, criterion, status (0/1),
+    start, end (characters of the post; -1 where the sentence was not found), match. criteria: id to text.
+    """
+
+    posts: pd.DataFrame
+    annotations: pd.DataFrame
+    criteria: dict[str, str]
+    oddities: dict[str, list[str]] = field(default_factory=dict)
+
+    def hash(self) -> str:
+        """Return the hash of everything a model could learn from."""
+        keep = ["post_id", "sentence_id", "sentence", "criterion", "status"]
+        return hash_value(
+            [
+                self.posts[["post_id", "text"]].to_numpy().tolist(),
+                self.annotations[keep].to_numpy().tolist(),
+                self.criteria,
+            ]
+        )
+
+
+def sample_posts(corpus: Corpus, share: float, seed: int) -> Corpus:
+    """Return a share of the posts, drawn by `seed`, with their annotations."""
+    if share == 1.0:
+        return corpus
+    drawn = np.random.default_rng(seed).permutation(len(corpus.posts))[: max(1, round(share * len(corpus.posts)))]
+    posts = corpus.posts.iloc[np.sort(drawn)].reset_index(drop=True)
+    rows = corpus.annotations[corpus.annotations["post_id"].isin(posts["post_id"])].reset_index(drop=True)
+    return Corpus(posts, rows, corpus.criteria, corpus.oddities)
+
+
+@dataclass
+class _Findings:
+    """Problems that refuse the corpus, and oddities that are only counted (both by row)."""
+
+    tolerated: tuple[str, ...]
+    problems: list[str] = field(default_factory=list)
+    oddities: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def problem(self, kind: str, line: str) -> None:
+        """Record a row that must not be used: refused, or dropped and counted where tolerated."""
+        if kind in self.tolerated:
+            self.oddities[f"dropped: {kind.replace('_', ' ')}"].append(line)
+        else:
+            self.problems.append(line)
+
+    def odd(self, kind: str, line: str) -> None:
+        """Record what is merely odd."""
+        self.oddities[kind].append(line)
+
+
+def criteria_path(settings: CorpusSettings) -> Path:
+    """Return the criteria file a corpus uses."""
+    if settings.criteria is not None:
+        return Path(settings.criteria)
+    own = Path(settings.dir or ".") / "criteria.json"
+    return own if settings.dir is not None and own.exists() else SHIPPED_CRITERIA
+
+
+def read_corpus(settings: CorpusSettings, folder: Path) -> Corpus:
+    """Read `folder`. Raises UserError with a line per problem, each naming file and row."""
+    criteria = read_criteria(criteria_path(settings.model_copy(update={"dir": str(folder)})))
+    findings = _Findings(settings.tolerate)
+    posts = _read_posts(folder / "posts.csv", settings, findings)
+    rows = _read_annotations(folder / "annotations.csv", settings, posts, criteria, findings)
+    if findings.problems:
+        raise UserError(_first(findings.problems, 50))
+    if not rows:
+        raise UserError(f"{folder / 'annotations.csv'}: holds no annotation")
+    annotations = _with_spans(rows, posts, folder / "annotations.csv", findings)
+    table = pd.DataFrame({"post_id": list(posts), "text": list(posts.values())})
+    return Corpus(table, annotations, criteria, dict(findings.oddities))
+
+
+def read_criteria(path: Path) -> dict[str, str]:
+    """Read [{"id", "text"}]. Raises UserError naming the entry."""
+    entries = read_json(path)
+    if not isinstance(entries, list) or not entries:
+        raise UserError(f'{path}: expected a list of {{"id": …, "text": …}}')
+    criteria: dict[str, str] = {}
+    problems = []
+    for number, entry in enumerate(entries, start=1):
+        values = (entry.get("id"), entry.get("text")) if isinstance(entry, dict) else (None, None)
+        if not all(isinstance(value, str) and value.strip() for value in values):
+            problems.append(f"{path}, entry {number}: expected non-empty texts 'id' and 'text'")
+        elif values[0] in criteria:
+            problems.append(f"{path}, entry {number}: criterion '{values[0]}' is listed twice")
+        else:
+            criteria[str(values[0])] = str(values[1])
+    if problems:
+        raise UserError(problems)
+    return criteria
+
+
+def _first(lines: list[str], limit: int) -> list[str]:
+    more = [f"… and {len(lines) - limit} more problems"] if len(lines) > limit else []
+    return lines[:limit] + more
+
+
+def _read_posts(path: Path, settings: CorpusSettings, findings: _Findings) -> dict[str, str]:
+    names = settings.columns
+    posts: dict[str, str] = {}
+    for row, record in read_table(path, [names.post_id, names.text]):
+        post_id, text = record[names.post_id], record[names.text]
+        if not post_id.strip():
+            findings.problems.append(f"{path}, row {row}: {names.post_id} is empty")
+        elif post_id in posts:
+            findings.problems.append(f"{path}, row {row}: post_id '{post_id}' is already in an earlier row")
+        elif not text.strip():
+            findings.problem("empty_text", f"{path}, row {row}: the text of post '{post_id}' is empty")
+        else:
+            posts[post_id] = text
+    counts = Counter(posts.values())
+    for post_id, text in posts.items():
+        if counts[text] > 1:
+            findings.odd("post with the text of another post", f"{path}: post '{post_id}'")
+    return posts
+
+
+def _read_annotations(
+    path: Path, settings: CorpusSettings, posts: dict[str, str], criteria: dict[str, str], findings: _Findings
+) -> list[dict[str, Any]]:
+    names = settings.columns
+    columns = [names.post_id, names.sentence_id, names.sentence_text, names.criterion, names.status]
+    seen: dict[tuple[str, str, str], tuple[int, int]] = {}
+    rows: list[dict[str, Any]] = []
+    contradicted: set[tuple[str, str, str]] = set()
+    for row, record in read_table(path, columns):
+        post_id, sentence_id, sentence, criterion, status = (record[column] for column in columns)
+        place = f"{path}, row {row}"
+        if post_id not in posts:
+            findings.problem("unknown_post", f"{place}: post_id '{post_id}' is not in posts.csv")
+            continue
+        if criterion not in criteria:
+            near = did_you_mean(criterion, criteria)
+            findings.problem("unknown_criterion", f"{place}: criterion '{criterion}' is not among the criteria{near}")
+            continue
+        if status not in {"0", "1"}:
+            findings.problems.append(f"{place}: {names.status} is '{status}'; expected 0 or 1")
+            continue
+        if not sentence.strip():
+            findings.problem("empty_text", f"{place}: {names.sentence_text} is empty")
+            continue
+        key = (post_id, sentence_id, criterion)
+        if key in seen:
+            first, before = seen[key]
+            if before == int(status):
+                findings.odd("dropped: duplicate row", f"{place}: repeats row {first}")
+            else:
+                contradicted.add(key)
+                findings.problem(
+                    "contradiction", f"{place}: status {status} contradicts status {before} in row {first}"
+                )
+            continue
+        seen[key] = (row, int(status))
+        rows.append(
+            {
+                "row": row,
+                "post_id": post_id,
+                "sentence_id": sentence_id,
+                "sentence": sentence,
+                "criterion": criterion,
+                "status": int(status),
+            }
+        )
+    return [r for r in rows if (r["post_id"], r["sentence_id"], r["criterion"]) not in contradicted]
+
+
+def _with_spans(rows: list[dict[str, Any]], posts: dict[str, str], path: Path, findings: _Findings) -> pd.DataFrame:
+    """Add start, end and match. The k-th sentence_id with a repeated text gets the text's k-th copy."""
+    copies: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in sorted(rows, key=lambda r: _natural(r["sentence_id"])):
+        ids = copies[row["post_id"], row["sentence"]]
+        if row["sentence_id"] not in ids:
+            ids.append(row["sentence_id"])
+    for row in rows:
+        occurrence = copies[row["post_id"], row["sentence"]].index(row["sentence_id"])
+        span = locate(row["sentence"], posts[row["post_id"]], occurrence)
+        place = f"{path}, row {row['row']}: sentence '{row['sentence_id']}'"
+        if span is None:
+            findings.odd("sentence not found in its post (kept without a span)", place)
+            row |= {"start": -1, "end": -1, "match": "none"}
+        else:
+            if span.match == "normalised":
+                findings.odd("sentence found only ignoring case, white space and Unicode form", place)
+            row |= {"start": span.start, "end": span.end, "match": span.match}
+    return pd.DataFrame(rows)
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """Sort key that puts 's_2' before 's_10'."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]

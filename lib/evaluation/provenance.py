@@ -1,0 +1,43 @@
+"""provenance.json: all that is needed to make an agent's chosen trial again, and to see whether it is the same."""
+
+import json
+
+from lib.experiment.experiment import Experiment
+from lib.files.hashing import hash_file
+from lib.schemas.evaluation import StageC, TrialProvenance
+from lib.schemas.search import Candidates, StageB
+from lib.settings.load import Settings
+
+_RESULTS = (
+    "stage_a_top50.json",
+    "stage_b_pareto.json",
+    "stage_c.json",
+    "baseline.json",
+    "test.json",
+    "model/model.json",
+)
+
+
+def trial_provenance(experiment: Experiment, started: str) -> TrialProvenance:
+    """Return the origin of an agent's results."""
+    folder = experiment.results / experiment.agent.name
+    choice = StageC.read(folder / "stage_c.json").choice["candidate"]
+    candidate = Candidates.read(folder / "stage_c" / "candidates.json").candidates[choice]
+    front = StageB.read(folder / "stage_b_pareto.json")
+    trial = next(t for t in front.trials if t.number == candidate.trial)
+    made = experiment.provenance(started)
+    return TrialProvenance(
+        provenance=made.model_copy(update={"device": str(experiment.device)}),
+        agent=experiment.agent.name,
+        settings=experiment.settings.model_dump(mode="json"),
+        backbones=experiment.fingerprints(),
+        trial=trial.number,
+        params=trial.params,
+        seeds=trial.seeds,
+        files={name: hash_file(folder / name) for name in _RESULTS if (folder / name).exists()},
+    )
+
+
+def settings_of(found: TrialProvenance) -> Settings:
+    """Return the settings that a search had."""
+    return Settings.model_validate_json(json.dumps(found.settings))

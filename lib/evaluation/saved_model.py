@@ -1,0 +1,120 @@
+"""A trained model as a folder that needs nothing else: weights, tokenizers, how it decides."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+
+from lib.agents import get_agent
+from lib.agents.agent import Agent, Features, Logits, Predictions
+from lib.devices.device import Device
+from lib.errors import UserError
+from lib.files.atomic import replacing
+from lib.modeling.backbones import Backbones, without_pooler
+from lib.modeling.layers import named_encoders
+from lib.schemas.document import Document
+from lib.settings.hyperparameters import Hyperparameters
+from lib.tasks.examples import Examples
+from lib.training.features import features_in
+from lib.training.inference import predict_logits
+
+WEIGHTS, MANIFEST = "model.safetensors", "model.json"
+
+
+class ModelManifest(Document):
+    """model.json: what the weights beside it are, and how the model decides.
+
+    temperatures: of each task, by which its scores are divided. trained: epochs of how many, examples, posts.
+    criteria: id to the text that the model reads first.
+    """
+
+    KIND: ClassVar[str] = "model"
+
+    agent: str
+    params: dict[str, Any]
+    temperatures: dict[str, float]
+    criteria: dict[str, str]
+    trained: dict[str, int]
+    performance: dict[str, float]
+
+
+def save_model(
+    folder: Path, manifest: ModelManifest, model: nn.Module, features: Features, backbones: Backbones
+) -> None:
+    """Write a trained model; the manifest last, so that a folder with one is whole.
+
+    The encoders were trimmed to the tokens of the development set. Here they get all of the backbone's again, the
+    others with their pretrained vectors: a new post may hold any.
+    """
+    hyper = Hyperparameters.of(manifest.params)
+    names = get_agent(manifest.agent).backbones(hyper)
+    state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
+    for (place, encoder), name, tokens in zip(named_encoders(model).items(), names, features.tokens, strict=True):
+        own: Any = encoder
+        key = next(f"{place}.{n}" for n, p in own.named_parameters() if p is own.get_input_embeddings().weight)
+        state[key] = backbones.untrimmed(name, state[key], tokens.vocabulary)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in set(names):
+        backbones.config(name).save_pretrained(folder / name)
+        backbones.tokenizer(name).save_pretrained(folder / name)
+    with replacing(folder / WEIGHTS) as temporary:
+        save_file({name: value.contiguous() for name, value in state.items()}, temporary)
+    manifest.write(folder / MANIFEST)
+
+
+class SavedModel:
+    """A model read from its folder. It answers about any (criterion, text) pairs."""
+
+    def __init__(
+        self,
+        manifest: ModelManifest,
+        folder: Path,
+        model: nn.Module,
+        tokenizers: Mapping[str, PreTrainedTokenizerBase],
+        device: Device,
+    ) -> None:
+        self.manifest, self.folder, self.device = manifest, folder, device
+        self.agent: Agent = get_agent(manifest.agent)
+        self.hyper = Hyperparameters.of(manifest.params)
+        self._model, self._tokenizers = model.to(device.torch), tokenizers
+
+    @classmethod
+    def load(cls, folder: Path, device: Device) -> Self:
+        """Read a folder. Raises UserError if there is no model in it."""
+        if not (folder / MANIFEST).exists():
+            raise UserError(
+                f"{folder}: holds no model ({MANIFEST} is missing); make it with 'snakemake --cores 2 {folder}'"
+            )
+        manifest = ModelManifest.read(folder / MANIFEST)
+        agent, hyper = get_agent(manifest.agent), Hyperparameters.of(manifest.params)
+        names = agent.backbones(hyper)
+        tokenizers = {n: AutoTokenizer.from_pretrained(folder / n, local_files_only=True) for n in set(names)}
+        parts = [_empty(folder / name) for name in names]
+        model = agent.model(parts, [int(tokenizers[name].cls_token_id) for name in names], hyper)
+        model.load_state_dict(load_file(folder / WEIGHTS))
+        return cls(manifest, folder, model, tokenizers, device)
+
+    def logits(self, examples: Examples) -> Logits:
+        """Return the model's logits for examples, before anything is decided."""
+        features = features_in(
+            self.agent, examples, self.hyper, self._tokenizers, list(self.manifest.criteria.values())
+        )
+        index = np.arange(len(examples))
+        on_device = features.to(self.device.torch)
+        return predict_logits(self._model, self.agent, on_device, index, self.hyper, self.device)
+
+    def predict(self, examples: Examples) -> Predictions:
+        """Return the model's decisions, at its temperatures and by its null policy."""
+        index, temperatures = np.arange(len(examples)), self.manifest.temperatures
+        return self.agent.decide(self.logits(examples), examples, index, self.hyper, temperatures)
+
+
+def _empty(folder: Path) -> nn.Module:
+    """Return an encoder as Backbones has it, its weights to be filled."""
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    return without_pooler(AutoModel.from_config(config, dtype=torch.float32))

@@ -1,0 +1,186 @@
+"""Judge the chosen model once on the test set: beside the average of the best, and against the baselines."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lib.agents.agent import Agent, Predictions
+from lib.corpus.store import open_test
+from lib.evaluation.baselines import BAG_OF_WORDS, DEFAULT, MAJORITY, predict_bag_of_words, predict_majority
+from lib.evaluation.refit import RefitConfig, refit, refit_config
+from lib.evaluation.saved_model import SavedModel
+from lib.experiment.experiment import Experiment
+from lib.files.hashing import derive_seed
+from lib.metrics.resampling import ScoreFromStatistics, bootstrap, holm, paired_comparison, sum_by_post
+from lib.schemas.document import code_version, now
+from lib.schemas.evaluation import (
+    Baselines,
+    FoldResult,
+    ModelScores,
+    PairedComparison,
+    StageC,
+    TestEvaluation,
+    TestOpening,
+    format_interval,
+)
+from lib.tasks.examples import Examples
+
+CHOSEN = "chosen"
+# Of F1-macro, relative, over the strongest baseline; and the greatest ECE.
+GAIN_PERCENT, ECE = 2.0, 0.10
+
+
+def evaluate_on_test_set(
+    experiment: Experiment, result: StageC, folds: Sequence[FoldResult], baselines: Baselines
+) -> tuple[SavedModel, TestEvaluation]:
+    """Refit what Stage C chose, its best few and the default transformer, then open the test set.
+
+    Everything is trained and fitted before the test set is opened, and nothing afterwards.
+    """
+    started, clock = now(), time.perf_counter()
+    models = _trained(experiment, result, folds, baselines)
+    opening = TestOpening(
+        when=now(),
+        code_version=code_version(),
+        config_hash=experiment.settings.digest(),
+        model=f"candidate {result.choice['candidate']}",
+    )
+    results = experiment.results
+    part, openings = open_test(results / "corpus", results / experiment.agent.name / "test_openings.jsonl", opening)
+    examples = experiment.agent.examples(
+        part, unannotated=experiment.settings.config.corpus.unannotated, seed=experiment.settings.config.seed
+    )
+    answers = _answers(experiment, result, models, examples)
+    tested, against = _compared(experiment, answers, examples)
+    return models[result.choice["candidate"]], TestEvaluation(
+        provenance=experiment.provenance(started),
+        agent=experiment.agent.name,
+        chosen={
+            "candidate": result.choice["candidate"],
+            "backbone": result.choice["params"]["model.backbone"],
+            "average_of": result.ensemble["members"],
+        },
+        sizes={"posts": len(part.posts), "examples": len(examples), "positives": int(examples.label.sum())},
+        examples=examples.ids,
+        truth=[bool(label) for label in examples.label],
+        criteria=examples.criterion,
+        models=tested,
+        against=against,
+        targets=check_targets(tested[0], against),
+        openings=openings,
+        performance={"seconds": round(time.perf_counter() - clock, 1)},
+    )
+
+
+def check_targets(chosen: ModelScores, against: Sequence[PairedComparison]) -> dict[str, bool]:
+    """Return which reference targets are met. The baseline is the strongest: the least of the gains counts."""
+    gains = [versus.gain_percent for versus in against if versus.other in (MAJORITY, BAG_OF_WORDS, DEFAULT)]
+    return {
+        f"F1-macro at least {GAIN_PERCENT:g} % above the strongest baseline": all(
+            gain is None or gain >= GAIN_PERCENT for gain in gains
+        ),
+        f"ECE below {ECE:.2f}": chosen.ece["value"] < ECE,
+    }
+
+
+def _trained(
+    experiment: Experiment, result: StageC, folds: Sequence[FoldResult], baselines: Baselines
+) -> dict[int | str, SavedModel]:
+    """Return the refitted candidates by number, and the default transformer."""
+    wanted = dict.fromkeys([result.choice["candidate"], *result.ensemble["members"]])
+    models: dict[int | str, SavedModel] = {}
+    for number in wanted:
+        recipe = refit_config(experiment, [fold for fold in folds if fold.candidate == number])
+        models[number] = refit(experiment, recipe)
+    untuned = RefitConfig(
+        params=baselines.params,
+        epochs=baselines.epochs,
+        until=baselines.epochs,
+        temperatures={task.name: 1.0 for task in experiment.agent.tasks},
+    )
+    return {**models, DEFAULT: refit(experiment, untuned)}
+
+
+def _answers(
+    experiment: Experiment, result: StageC, models: dict[int | str, SavedModel], examples: Examples
+) -> dict[str, Predictions]:
+    """Return every model's answers to the test set, the chosen one's first."""
+    agent = experiment.agent
+    known, index = experiment.examples, np.arange(len(experiment.examples))
+    wanted = np.arange(len(examples))
+    given = {number: model.predict(examples) for number, model in models.items()}
+    members = result.ensemble["members"]
+    return {
+        CHOSEN: given[result.choice["candidate"]],
+        f"average of the best {len(members)}": agent.average([given[number] for number in members]),
+        DEFAULT: given[DEFAULT],
+        BAG_OF_WORDS: predict_bag_of_words(agent, known, index, examples, wanted, experiment.settings.config.tfidf),
+        MAJORITY: predict_majority(agent, known, index, examples, wanted),
+    }
+
+
+def _compared(
+    experiment: Experiment, answers: dict[str, Predictions], examples: Examples
+) -> tuple[list[ModelScores], list[PairedComparison]]:
+    agent, index = experiment.agent, np.arange(len(examples))
+    seed = derive_seed(experiment.settings.config.seed, "test intervals")
+    scores = {name: agent.scores(given, examples, index) for name, given in answers.items()}
+    terms: dict[str, NDArray[np.float64]] = {}
+    summed: dict[str, NDArray[np.float64]] = {}
+    tested = []
+    for name, given in answers.items():
+        terms[name], measure = agent.sufficient_statistics(given, examples, index)
+        summed[name] = sum_by_post(terms[name], examples.post_id)
+        f1, ece = (asdict(each) for each in bootstrap(summed[name], measure, seed))
+        tested.append(ModelScores(name=name, f1_macro=f1, ece=ece, scores=scores[name], answers=agent.dump(given)))
+    against = []
+    for name in list(answers)[1:]:
+        f1, ece = (
+            asdict(difference) for difference in paired_comparison(summed[CHOSEN], summed[name], measure, seed)
+        )
+        against.append(
+            PairedComparison(
+                other=name,
+                f1_macro=f1,
+                ece=ece,
+                gain_percent=_percent(f1["value"], scores[name]["f1_macro"]),
+                per_criterion=_per_criterion(terms[CHOSEN], terms[name], examples, measure, seed),
+            )
+        )
+    return tested, against
+
+
+def _percent(difference: float, of: float) -> float | None:
+    return 100 * difference / of if of > 0 else None
+
+
+def _per_criterion(
+    chosen: NDArray[np.float64],
+    other: NDArray[np.float64],
+    examples: Examples,
+    measure: ScoreFromStatistics,
+    seed: int,
+) -> dict[str, dict[str, float]]:
+    """Compare F1-macro on each criterion's examples alone."""
+    criterion, post = np.array(examples.criterion), np.array(examples.post_id)
+    found = {}
+    for name in sorted(set(examples.criterion)):
+        own = criterion == name
+        first, second = (sum_by_post(terms[own], post[own].tolist()) for terms in (chosen, other))
+        found[name] = asdict(paired_comparison(first, second, measure, seed)[0])
+    for difference, p in zip(found.values(), holm([each["p"] for each in found.values()]), strict=True):
+        difference["p_holm"] = p
+    return found
+
+
+def format_result(test: TestEvaluation, agent: Agent) -> str:
+    """Say in a line how the chosen model did."""
+    chosen, (strongest, versus) = test.models[0], test.strongest()
+    return (
+        f"final {agent.name}: test F1-macro {format_interval(chosen.f1_macro)},"
+        f" ECE {chosen.ece['value']:.3f}; {strongest.name} {strongest.f1_macro['value']:.3f}"
+        f" (p {versus.f1_macro['p']:.3f}); the test set was opened {len(test.openings)} time(s)"
+    )

@@ -1,0 +1,250 @@
+"""One training from settings to scores: taken from the store of finished runs, or trained now and stored."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from lib.agents import get_agent
+from lib.agents.agent import Agent, Features
+from lib.corpus.store import Development, load_development
+from lib.devices.device import Device, choose_device
+from lib.devices.process import seeded_torch
+from lib.experiment.model_builder import ModelBuilder
+from lib.experiment.run_store import RunStore, run_key
+from lib.experiment.splits import Split, Splits
+from lib.files.hashing import derive_seed
+from lib.modeling.tokens import check_criteria_fit
+from lib.schemas.document import NO_TRAINING, Provenance, make_provenance, now
+from lib.schemas.run import Run
+from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.load import Settings
+from lib.tasks.examples import Examples
+from lib.training.data import TrainingData, TrainingFailure
+from lib.training.engine import OnEpoch, TrainingOptions, TrainingResult, replay, train
+from lib.training.inference import predict_logits
+from lib.training.memory import MicroBatches
+from lib.training.optimizers import check_optimizers
+
+# Raised when the engine would give other numbers for the same hyper-parameters: old runs are then not reused.
+ENGINE_VERSION = 11
+
+
+class PrunedError(Exception):
+    """A training was stopped because the trial is not promising enough."""
+
+    def __init__(self, result: TrainingResult) -> None:
+        super().__init__("pruned")
+        self.result = result
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model after its training, and what the training gave."""
+
+    model: nn.Module
+    features: Features
+    result: TrainingResult
+
+
+class Experiment:
+    """Trains one agent's configurations. What all its trainings share is loaded once a process."""
+
+    def __init__(self, settings: Settings, agent: str, results: Path) -> None:
+        self.settings = settings
+        self.agent: Agent = get_agent(agent)
+        self.results = results
+        self.development: Development = load_development(results / "corpus")
+        self.examples: Examples = self.agent.examples(
+            self.development, unannotated=settings.config.corpus.unannotated, seed=settings.config.seed
+        )
+        self.splits = Splits(settings.config, self.development, self.examples)
+        self._cache = results / "cache"
+        self._store = RunStore(results / agent / "runs", self._cache / "checkpoints")
+
+    @cached_property
+    def device(self) -> Device:
+        """Where trainings run. Only they ask for it: a job that collects results needs no GPU."""
+        return choose_device(self.settings.config.training)
+
+    @cached_property
+    def builder(self) -> ModelBuilder:
+        """What builds models and their inputs."""
+        return ModelBuilder(self.agent, self.examples, self.results, self.device)
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What two runs must share to be comparable, beside hyper-parameters, split and epochs."""
+        if not self.settings.space.augments:
+            return self._plain_identity
+        methods = self.builder.bank.methods
+        return {**self._plain_identity, "augmentation": {name: entry.key for name, entry in methods.items()}}
+
+    @cached_property
+    def _plain_identity(self) -> dict[str, Any]:
+        """The identity of runs that do not augment; they need no bank."""
+        training = self.settings.config.training
+        return {
+            "engine": ENGINE_VERSION,
+            "agent": self.agent.name,
+            "seed": self.settings.config.seed,
+            "corpus": self.development.corpus_hash,
+            "backbones": self.fingerprints(),
+            "precision": "bf16" if self.device.bf16 else "fp32",
+            "patience": training.patience,
+            "test_fraction": self.settings.config.corpus.test_fraction,
+            "unannotated": self.settings.config.corpus.unannotated,
+        }
+
+    def fingerprints(self) -> dict[str, str]:
+        """Return the content hash of each backbone of the space."""
+        return {name: self.builder.backbones.fingerprint(name) for name in self.settings.space.backbones}
+
+    def provenance(self, started: str) -> Provenance:
+        """Return the provenance of a document made with this experiment."""
+        return make_provenance(
+            self.settings,
+            started=started,
+            corpus_hash=self.development.corpus_hash,
+            device=str(self.device) if "device" in vars(self) else NO_TRAINING,
+        )
+
+    def check(self) -> None:
+        """Raise UserError for what would fail later: optimizers, the bank, and a max_length that is too short."""
+        space = self.settings.space
+        check_optimizers(space.optimizers)
+        if space.augments:
+            self.builder.check_bank(space)
+        for name in space.backbones:
+            tokenizer = self.builder.backbones.tokenizer(name)
+            check_criteria_fit(tokenizer, self.development.criteria, space.shortest_length, name)
+
+    def run(self, params: dict[str, Any], split: Split, *, epochs: int, on_epoch: OnEpoch | None = None) -> Run:
+        """Return the run for these hyper-parameters: from the store, or trained now and stored.
+
+        Args:
+            params: Hyper-parameters, under the names of the search space.
+            split: What to learn from, and what to score.
+            epochs: The most there may be.
+            on_epoch: May stop it, see `train`; a stored run is replayed through it.
+
+        Raises:
+            PrunedError: on_epoch stopped it.
+            TrainingFailure: There is no result.
+        """
+        key = self._key(params, split, epochs)
+        stored = self._store.get(key)
+        if stored is not None:
+            return _replay(stored, on_epoch)
+        try:
+            run = self._train(Hyperparameters.of(params), split, key, epochs, on_epoch)
+        except (PrunedError, TrainingFailure):
+            self._store.discard_checkpoint(key)
+            raise
+        self._store.put(run)
+        return run
+
+    def refit_key(self, params: dict[str, Any], *, epochs: int, until: int) -> str:
+        """Return the hash that names a training on all examples; arguments as of `refit`."""
+        return self._key(params, self.splits.whole(), [epochs, until])
+
+    def refit(self, params: dict[str, Any], *, epochs: int, until: int) -> TrainedModel:
+        """Train on all examples, nothing held back. A training that was killed is resumed.
+
+        Args:
+            params: Hyper-parameters, under the names of the search space.
+            epochs: What the schedule is laid out for.
+            until: The epoch after which it ends.
+
+        Raises:
+            TrainingFailure: There is no result.
+        """
+        key = self.refit_key(params, epochs=epochs, until=until)
+        options = TrainingOptions(
+            epochs=epochs,
+            patience=self.settings.config.training.patience,
+            checkpoint=self._store.checkpoint(key),
+            until=until,
+        )
+        trained, _ = self._learn(Hyperparameters.of(params), self.splits.whole(), options)
+        self._store.discard_checkpoint(key)
+        return trained
+
+    def _key(self, params: dict[str, Any], split: Split, epochs: Any) -> str:
+        identity = self.identity if params["aug.enabled"] else self._plain_identity
+        used = {name: identity["backbones"][name] for name in self.agent.backbones(Hyperparameters.of(params))}
+        return run_key({**identity, "backbones": used}, params, split, epochs)
+
+    def _learn(
+        self, hyper: Hyperparameters, split: Split, options: TrainingOptions
+    ) -> tuple[TrainedModel, TrainingData]:
+        """Build a model and train it."""
+        seed = derive_seed(self.settings.config.seed, split.name)
+        with seeded_torch(seed):
+            features = self.builder.features(hyper)
+            # Started before the model is built: the first epoch's texts are then ready when it begins.
+            augmentation = self.builder.augmentation(hyper, features, split.train, seed) if hyper.augment else None
+            model, _ = self.builder.model(hyper)
+            training_data = TrainingData(
+                self.agent, self.examples, features, hyper, split.train, split.validation, augmentation
+            )
+            names = self.agent.backbones(hyper)
+            memory = MicroBatches(self._cache / "micro_batches.json", self.device.model, *names, hyper.max_length)
+            result = train(model, training_data, self.device, options, seed=seed, memory=memory)
+        return TrainedModel(model, features, result), training_data
+
+    def _train(self, hyper: Hyperparameters, split: Split, key: str, epochs: int, on_epoch: OnEpoch | None) -> Run:
+        started = now()
+        options = TrainingOptions(
+            epochs=epochs,
+            patience=self.settings.config.training.patience,
+            on_epoch=on_epoch,
+            keep_best=split.held_out is not None,
+            checkpoint=self._store.checkpoint(key),
+        )
+        trained, training_data = self._learn(hyper, split, options)
+        result = trained.result
+        if result.stopped == "pruned":
+            raise PrunedError(result)
+        held_out = {} if split.held_out is None else self._hold_out(trained.model, training_data, split.held_out)
+        return Run(
+            provenance=self.provenance(started),
+            agent=self.agent.name,
+            key=key,
+            split=split.name,
+            params=hyper.params(),
+            epochs=epochs,
+            best_epoch=result.best_epoch,
+            stopped=result.stopped,
+            history=result.history,
+            scores=result.scores,
+            augmented=result.augmented,
+            performance=result.performance,
+            **held_out,
+        )
+
+    def _hold_out(self, model: nn.Module, data: TrainingData, held_out: NDArray[np.int64]) -> dict[str, Any]:
+        """Score the held-out part; whatever is fitted is fitted on the part that chose the best epoch."""
+        agent, examples, hyper = data.agent, data.examples, data.hyper
+        reference = predict_logits(model, agent, data.features, data.validation, hyper, self.device)
+        temperatures = agent.temperatures(reference, examples, data.validation, hyper)
+        logits = predict_logits(model, agent, data.features, held_out, hyper, self.device)
+        predictions = agent.decide(logits, examples, held_out, hyper, temperatures)
+        return {
+            "temperatures": temperatures,
+            "held_out": agent.scores(predictions, examples, held_out),
+            "examples": [examples.ids[i] for i in held_out],
+            "answers": agent.dump(predictions),
+        }
+
+
+def _replay(run: Run, on_epoch: OnEpoch | None) -> Run:
+    """Report a stored run's epochs again; pruned, it counts for no more than the epochs that were reported."""
+    if on_epoch is not None and (pruned := replay(run.history, on_epoch)) is not None:
+        pruned.performance = run.performance
+        raise PrunedError(pruned)
+    return run

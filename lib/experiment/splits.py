@@ -1,0 +1,63 @@
+"""The splits of an agent's examples: those of the development set, and the folds of cross-validation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lib.corpus.store import Development
+from lib.corpus.stratify import split_folds, split_posts
+from lib.files.hashing import derive_seed
+from lib.settings.config import Config
+from lib.tasks.examples import Examples
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices into the examples; no post is in two of the parts."""
+
+    name: str
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    held_out: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The splits of one agent's examples."""
+
+    config: Config
+    corpus: Development
+    examples: Examples
+
+    def development(self, number: int) -> Split:
+        """Return development split `number`: the same for every trial."""
+        fraction = self.config.training.validation_fraction
+        seed = derive_seed(self.config.seed, "development split", number)
+        assigned = split_posts(self.corpus.annotations, self.corpus.texts, [1 - fraction, fraction], seed)
+        parts = np.array([assigned[post_id] for post_id in self.examples.post_id])
+        return Split(f"development-{number}", np.flatnonzero(parts == 0), np.flatnonzero(parts == 1))
+
+    def fold(self, number: int, k: int) -> Split:
+        """Return a fold of repeated k-fold cross-validation.
+
+        The best epoch is chosen on a part of the training posts, never on the held-out fold.
+
+        Args:
+            number: 0…k-1 are repeat 0, k…2k-1 repeat 1, and so on.
+            k: Folds of a repeat.
+        """
+        repeat, fold = divmod(number, k)
+        seed = self.config.seed
+        rows, texts = self.corpus.annotations, self.corpus.texts
+        of_post = split_folds(rows, texts, k=k, repeat=repeat, seed=seed)
+        training = {post_id: text for post_id, text in texts.items() if of_post[post_id] != fold}
+        fraction = self.config.training.stopping_fraction
+        validation = split_posts(rows, training, [1 - fraction, fraction], derive_seed(seed, "stop", k, number))
+        part = np.array([validation.get(post_id, 2) for post_id in self.examples.post_id])
+        name = f"fold-{fold + 1}-of-{k}-repeat-{repeat + 1}"
+        return Split(name, *(np.flatnonzero(part == value) for value in range(3)))
+
+    def whole(self) -> Split:
+        """Return all examples as the training part."""
+        return Split("all of development", np.arange(len(self.examples)), np.array([], dtype=np.int64))

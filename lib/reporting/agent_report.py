@@ -1,0 +1,315 @@
+"""An agent's report: what was searched, what was found, how sure that is, what it cost and what failed."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.trial import FrozenTrial
+
+from lib.reporting import figures
+from lib.reporting.costs import Cost, costs, total
+from lib.reporting.page import Section, Table, page
+from lib.reporting.report_data import ReportData
+from lib.schemas.evaluation import Baselines, StageC, TestEvaluation, format_interval
+from lib.schemas.run import Run
+from lib.settings.config import CostSettings
+from lib.settings.hyperparameters import Hyperparameters
+
+
+def render_report(found: ReportData) -> str:
+    """Return the report as one HTML file."""
+    return page(f"The {found.agent.name} agent: report", headline(found.test, found.stage_c), list(_sections(found)))
+
+
+def headline(test: TestEvaluation, result: StageC) -> list[str]:
+    """Return the few lines that a reader in a hurry reads."""
+    chosen = test.models[0]
+    strongest, versus = test.strongest()
+    cv = result.choice["f1_macro"]
+    met = "; ".join(f"{name}: {'met' if is_met else 'NOT met'}" for name, is_met in test.targets.items())
+    sure = "a difference that chance explains" if versus.f1_macro["p"] >= 0.05 else "more than chance explains"
+    return [
+        f"Chosen: {test.chosen['backbone']} (candidate {test.chosen['candidate']}), F1-macro"
+        f" {format_interval(chosen.f1_macro)} and ECE {format_interval(chosen.ece)}"
+        f" on {test.sizes['posts']} test posts;"
+        f" cross-validated F1-macro {cv['mean']:.3f} ± {cv['standard_error']:.3f}.",
+        f"Strongest baseline: {strongest.name}, F1-macro {format_interval(strongest.f1_macro)};"
+        f" difference {versus.f1_macro['value']:+.3f}, p {versus.f1_macro['p']:.3f}: {sure}.",
+        *(
+            f"It answers {answer} to every test example{task}: it tells nothing apart."
+            for task, answer in _alike(test)
+        ),
+        met + ".",
+        f"The test set has been opened {len(test.openings)} time(s)"
+        + ("." if len(test.openings) == 1 else ": figures after the first are no longer of unseen posts."),
+    ]
+
+
+def _sections(f: ReportData) -> Sequence[Section]:
+    a, limits = f.trials["stage_a"], f.settings.config.stage_a
+    weights = figures.importances(a, f.settings.config.seed)
+    names = list(weights)[:7] or _varied(a)[:7]
+    return [
+        Section(
+            "Test set",
+            "Everything was trained before the test set was opened. Intervals: 95 %, posts drawn with replacement."
+            " p: posts' results swapped at random.",
+            [figures.against(f.test)],
+            [_models(f.test), _baselines(f.baselines)],
+            wide=True,
+        ),
+        Section(
+            "Criteria",
+            "On the test set, against the strongest baseline. The confusion counts are of yes and no: met or not,"
+            " evidence or none.",
+            tables=_criteria(f.test),
+        ),
+        Section(
+            "Calibration",
+            "Bars: how often answers of a confidence were right (dashed: perfect). Dots: how many there are. Before:"
+            " temperature 1. Development: held-out folds of the chosen candidate.",
+            [figures.reliability(_reliability(f))],
+            [_temperatures(f)],
+            wide=True,
+        ),
+        Section("Stage A: history", "", [figures.history(a)], [_counts(f)]),
+        Section(
+            "Stage A: rungs",
+            "ASHA: at each rung a trial goes on if it is among the better of the last that came there.",
+            [figures.ladder(a, limits)],
+        ),
+        Section(
+            "Stage A: what mattered",
+            "PED-ANOVA: what tells the best tenth from all. fANOVA: what explains F1 over the whole space. Of"
+            " completed trials, which the sampler chose: a hint, no experiment.",
+            [figures.importance(weights)],
+        ),
+        Section("Stage A: parallel coordinates", "", [figures.parallel(a, names)], wide=True),
+        Section("Stage B: Pareto front", "", [figures.front(f.stage_b)], wide=True),
+        Section(
+            "Stage C: cross-validation",
+            f.stage_c.choice["rule"] + ". " + _lead_of_best(f.stage_c),
+            [figures.folds(f.stage_c)],
+            [_ranking(f.stage_c)],
+            wide=True,
+        ),
+        Section(
+            "Learning curves",
+            "",
+            [figures.learning({run.split: run.history for run in f.runs})],
+            wide=True,
+        ),
+        Section("Augmentation", "", [figures.effects(f.stage_a.augmentation or [])]),
+        Section(
+            "Time and cost",
+            "Of finished jobs, by Snakemake's benchmarks; rates: costs in the configuration.",
+            tables=[_costs(f), _throughput(f.runs)],
+        ),
+        Section("What failed", "", tables=[table] if (table := _failures(f.trials)).rows else []),
+        Section("The chosen configuration", "", tables=[Table(["hyper-parameter", "value"], _params(f))]),
+        Section("Where it comes from", "", tables=[_provenance(f)]),
+    ]
+
+
+def _varied(trials: Sequence[FrozenTrial]) -> list[str]:
+    names = trials[0].params if trials else {}
+    return [name for name in names if len({str(t.params.get(name)) for t in trials}) > 1]
+
+
+def _models(test: TestEvaluation) -> Table:
+    rows = [
+        [
+            test.models[0].name,
+            format_interval(test.models[0].f1_macro),
+            format_interval(test.models[0].ece),
+            "",
+            "",
+            "",
+        ]
+    ]
+    for model, versus in zip(test.models[1:], test.against, strict=True):
+        gain = "–" if versus.gain_percent is None else f"{versus.gain_percent:+.1f} %"
+        p = f"{versus.f1_macro['p']:.3f}", f"{versus.ece['p']:.3f}"
+        rows.append([model.name, format_interval(model.f1_macro), format_interval(model.ece), gain, *p])
+    return Table(["model", "F1-macro", "ECE", "chosen has more F1 by", "p (F1)", "p (ECE)"], rows)
+
+
+def _baselines(found: Baselines) -> Table:
+    rows = [[e.name, f"{e.f1_macro:.3f}", f"{e.ece:.3f}"] for e in found.entries]
+    return Table(["baseline on development splits", "F1-macro", "ECE"], rows)
+
+
+def _parts(test: TestEvaluation) -> dict[str, Any]:
+    """Return the chosen model's scores by task."""
+    scores = test.models[0].scores
+    parts: dict[str, Any] = {name: scores[name] for name in ("label", "span") if name in scores}
+    return parts or {"": scores}
+
+
+def _alike(test: TestEvaluation) -> list[tuple[str, str]]:
+    """Return the tasks in which the chosen model gives one answer only, and the answer."""
+    found = []
+    for name, scores in _parts(test).items():
+        counts = scores["confusion"]
+        yes, no = (sum(counts[f"{right}_{said}"] for right in ("true", "false")) for said in ("positive", "negative"))
+        if not yes or not no:
+            found.append((f" ({name})" if name else "", "yes" if yes else "no"))
+    return found
+
+
+def _criteria(test: TestEvaluation) -> list[Table]:
+    tables = [_leads(test)]
+    for name, scores in _parts(test).items():
+        rows = [["all", f"{scores['f1_macro']:.3f}", *_confusion(scores["confusion"])]]
+        for criterion, own in scores["per_criterion"].items():
+            rows.append([criterion, f"{own['f1_macro']:.3f}", *_confusion(own["confusion"])])
+        tables.append(Table([name or "criterion", "F1-macro", "true yes", "false yes", "missed", "true no"], rows))
+    return tables
+
+
+def _leads(test: TestEvaluation) -> Table:
+    """Return the chosen model against the strongest baseline, by criterion."""
+    strongest, versus = test.strongest()
+    rows = []
+    for criterion, own in test.models[0].scores["per_criterion"].items():
+        lead, other = versus.per_criterion[criterion], strongest.scores["per_criterion"][criterion]
+        difference = f"{lead['value']:+.3f} [{lead['low']:+.3f}, {lead['high']:+.3f}]"
+        scores = [f"{each['f1_macro']:.3f}" for each in (own, other)]
+        rows.append([criterion, *scores, difference, f"{lead['p']:.3f}", f"{lead['p_holm']:.3f}"])
+    return Table(["criterion", "F1-macro", strongest.name, "difference", "p", "p of so many (Holm)"], rows)
+
+
+def _confusion(counts: Mapping[str, int]) -> list[int]:
+    return [counts[name] for name in ("true_positive", "false_positive", "false_negative", "true_negative")]
+
+
+def _reliability(f: ReportData) -> dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]:
+    """Return (confidence, right) of each panel: every task on the held-out folds, before and after."""
+    agent, folds = f.agent, [fold for fold in f.folds if fold.candidate == f.stage_c.choice["candidate"]]
+    hyper = Hyperparameters.of(folds[0].params)
+    places = [f.examples.places(fold.examples) for fold in folds]
+    readings = [agent.to_logits(agent.load(fold.answers), fold.temperatures) for fold in folds]
+    cold = dict.fromkeys(folds[0].temperatures, 1.0)
+    panels = {}
+    for task in agent.tasks:
+        head = f"{task.name}: " if len(agent.tasks) > 1 else ""
+        for when in ("before", "after"):
+            found = [
+                task.reliability(
+                    agent.decide(reading, f.examples, where, hyper, cold if when == "before" else fold.temperatures)[
+                        task.name
+                    ],
+                    f.examples,
+                    where,
+                )
+                for reading, fold, where in zip(readings, folds, places, strict=True)
+            ]
+            confidence, right = (np.concatenate(each) for each in zip(*found, strict=True))
+            panels[f"{head}{when} temperature"] = confidence, right
+    return panels
+
+
+def _temperatures(f: ReportData) -> Table:
+    chosen = [fold for fold in f.folds if fold.candidate == f.stage_c.choice["candidate"]]
+    rows = [[fold.split, *(f"{t:.3f}" for t in fold.temperatures.values())] for fold in chosen[:10]]
+    return Table(["temperature of", *chosen[0].temperatures], rows)
+
+
+def _counts(f: ReportData) -> Table:
+    rows = [
+        [name, c.complete + c.pruned + c.failed, c.complete, c.pruned, c.failed]
+        for name, c in (("Stage A", f.stage_a.counts), ("Stage B", f.stage_b.counts))
+    ]
+    return Table(["", "trials", "complete", "pruned", "failed"], rows)
+
+
+def _lead_of_best(result: StageC) -> str:
+    significant = result.choice["lead_of_best_is_significant"]
+    if significant is None:
+        return "There was one candidate."
+    return f"The lead of the best F1 over the next is {'' if significant else 'not '}significant."
+
+
+def _ranking(result: StageC) -> Table:
+    rows = []
+    for entry in result.ranking:
+        f1, ece, p = entry["f1_macro"], entry["ece"], entry["against_best"]
+        rows.append(
+            [
+                f"candidate {entry['candidate']}",
+                entry["params"]["model.backbone"],
+                f"{f1['mean']:.3f} ± {f1['standard_error']:.3f}",
+                f"{ece['mean']:.3f}",
+                "" if p is None else f"{p['p']:.3f}",
+                "yes" if entry["candidate"] == result.choice["candidate"] else "",
+            ]
+        )
+    return Table(["", "backbone", "F1-macro", "ECE", "p against the best", "chosen"], rows)
+
+
+def _costs(f: ReportData) -> Table:
+    rates: CostSettings = f.settings.config.costs
+    parts = costs(f.benchmarks, rates, gpu=f.stage_c.provenance.device.startswith("cuda") or _on_gpu(f.runs))
+    rows = [_cost_row(part, rates) for part in [*parts, total(parts)]] if parts else []
+    return Table(["", "jobs", "hours", "GPU hours", "memory, MB", "kWh", rates.currency], rows)
+
+
+def _cost_row(c: Cost, rates: CostSettings) -> list[Any]:
+    hours = [f"{c.hours:.3f}", f"{c.gpu_hours:.3f}", f"{c.memory_mb:.0f}", f"{c.kwh:.3f}", f"{c.money:.2f}"]
+    return [c.stage, c.jobs, *hours]
+
+
+def _on_gpu(runs: Sequence[Run]) -> bool:
+    return any(run.provenance.device.startswith("cuda") for run in runs)
+
+
+def _throughput(runs: Sequence[Run]) -> Table:
+    names = {
+        "tokens_per_second": "tokens a second",
+        "cpu_cores": "CPU cores kept busy",
+        "gpu_percent": "GPU utilisation, %",
+        "data_step_ratio": "data/step ratio",
+        "peak_memory_mb": "peak memory, MB",
+        "seconds": "seconds",
+    }
+    rows = []
+    for name, said in names.items():
+        values = [run.performance[name] for run in runs if name in run.performance]
+        if values:
+            rows.append([said, f"{np.median(values):.4g}", f"{min(values):.4g}", f"{max(values):.4g}"])
+    return Table(["trainings of the chosen configuration", "median", "least", "most"], rows)
+
+
+def _failures(trials: Mapping[str, Sequence[FrozenTrial]]) -> Table:
+    reasons = Counter(
+        (stage, str(trial.user_attrs["reason"]))
+        for stage, own in trials.items()
+        for trial in own
+        if "reason" in trial.user_attrs
+    )
+    return Table(["stage", "reason", "trials"], [[*key, n] for key, n in reasons.most_common()])
+
+
+def _params(f: ReportData) -> list[list[Any]]:
+    return [
+        [name, f"{value:.4g}" if isinstance(value, float) else value]
+        for name, value in f.stage_c.choice["params"].items()
+        if f.settings.space.augments or not name.startswith("aug.")
+    ]
+
+
+def _provenance(f: ReportData) -> Table:
+    made = f.test.provenance
+    rows: list[list[Any]] = [
+        ["code", made.code_version],
+        ["configuration", made.config_hash],
+        ["corpus", made.corpus_hash],
+        ["seed", made.seed],
+        ["device", made.device],
+        ["finished", made.finished],
+        ["packages", ", ".join(f"{name} {version}" for name, version in made.packages.items())],
+    ]
+    rows += [["test set opened", f"{o.when} by {o.code_version} for {o.model}"] for o in f.test.openings]
+    return Table(["", ""], rows)

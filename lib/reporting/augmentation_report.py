@@ -1,0 +1,48 @@
+"""What augmentation did: a table of methods, and examples of a generated corpus."""
+
+from collections.abc import Mapping, Sequence
+
+from lib.augmentation.bank import BankEntry, BankManifest
+from lib.schemas.search import MethodEffect
+
+_EXPLANATION = """\
+*rho*: Spearman's correlation of how often a trial of Stage A applies the method with the F1-macro of its first seed,
+and a 95 % bootstrap interval, over the trials that trained this seed to its end. The sampler chose the trials: a
+hint, no experiment. *changed*: share of (text, strength, variant) in which the method changed something. *refused*:
+edits that touched a reserved term. *applied*: examples changed in all trainings kept in results/{agent}/runs.
+"""
+
+
+def describe_augmentation(bank: BankManifest, effects: Sequence[MethodEffect], applied: Mapping[str, int]) -> str:
+    """Return the page as Markdown."""
+    lines = [f"# Augmentation: {bank.agent}", "", _EXPLANATION.format(agent=bank.agent)]
+    lines += ["| method | rho | 95 % | trials with it | applied | changed | refused | errors | ms a text | MiB |"]
+    lines += ["|---|---|---|---|---|---|---|---|---|---|"]
+    for effect in effects:
+        if (entry := bank.methods.get(effect.method)) is not None:
+            lines.append(_row(effect, entry, applied.get(effect.method, 0)))
+    size, seconds = bank.performance["bytes"] / 2**20, bank.performance["seconds"]
+    lines += ["", f"The bank: {bank.texts} texts, {size:.1f} MiB on disk, made in {seconds:.0f} s."]
+    lines += [f"{name}: {entry.note}." for name, entry in bank.methods.items() if entry.note]
+    examples = [(name, *pair) for name, entry in bank.methods.items() for pair in entry.examples]
+    if examples:
+        lines += ["", "## Examples", "", "Of the generated corpus; no person wrote them.", ""]
+        lines += ["| method | text | augmented |", "|---|---|---|"]
+        lines += [f"| {name} | {_cell(text)} | {_cell(new)} |" for name, text, new in examples]
+    return "\n".join(lines) + "\n"
+
+
+def _row(effect: MethodEffect, entry: BankEntry, applied: int) -> str:
+    rho = "–" if effect.rho is None else f"{effect.rho:+.2f}"
+    interval = "–" if effect.low is None else f"{effect.low:+.2f} to {effect.high:+.2f}"
+    errors = ", ".join(f"{kind}: {n}" for kind, n in entry.errors.items()) or "0"
+    changed = entry.changed / max(1, entry.changed + entry.unchanged)
+    cost = entry.performance
+    return (
+        f"| {effect.method} | {rho} | {interval} | {effect.exposed} of {effect.trials} | {applied} | {changed:.0%} |"
+        f" {entry.refused} | {errors} | {cost['milliseconds_per_variant']:.1f} | {cost['bytes'] / 2**20:.2f} |"
+    )
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

@@ -1,0 +1,160 @@
+"""Versioned JSON documents: each says what it is, where it comes from, and is checked when read."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import ValidationError
+
+from lib.errors import UserError
+from lib.files.atomic import write_text
+from lib.files.json_files import read_json
+from lib.validation import FrozenModel
+
+if TYPE_CHECKING:
+    from lib.settings.load import Settings
+
+# The device of a document that only collects others.
+NO_TRAINING = "none: no training"
+
+PACKAGES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "bitsandbytes",
+    "lion-pytorch",
+    "pytorch-optimizer",
+    "nlpaug",
+    "textattack",
+    "nltk",
+    "optuna",
+    "scikit-learn",
+    "numpy",
+    "snakemake",
+)
+
+
+class Provenance(FrozenModel):
+    """Where a document comes from. `started` and `finished` are the only parts two equal runs differ in."""
+
+    config_hash: str
+    corpus_hash: str
+    code_version: str
+    packages: dict[str, str]
+    seed: int
+    device: str
+    started: str
+    finished: str
+
+
+def now() -> str:
+    """Return the time as ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@cache
+def code_version() -> str:
+    """Return the package's version and, in a git checkout, its commit ('+dirty' with local changes)."""
+    try:
+        package = version("clinical-transformer-search")
+    except PackageNotFoundError:
+        package = "0"
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return package
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty=+dirty", "--exclude=*"]
+    try:
+        described = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return package
+    return f"{package}+{described.stdout.strip()}"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that results depend on."""
+    return {name: version(name) for name in PACKAGES}
+
+
+def make_provenance(
+    settings: "Settings", *, started: str, corpus_hash: str = "", device: str = NO_TRAINING
+) -> Provenance:
+    """Return the provenance of a document that is finished now.
+
+    Args:
+        settings: What the document was made with.
+        started: When its making began, as `now` returns it.
+        corpus_hash: Of the corpus; empty for what depends on none.
+        device: Where models were trained for it.
+    """
+    return Provenance(
+        config_hash=settings.digest(),
+        corpus_hash=corpus_hash,
+        code_version=code_version(),
+        packages=versions(),
+        seed=settings.config.seed,
+        device=device,
+        started=started,
+        finished=now(),
+    )
+
+
+class Document(FrozenModel):
+    """A result file. Subclasses name their KIND and VERSION; a reader refuses any other by name."""
+
+    KIND: ClassVar[str]
+    VERSION: ClassVar[int] = 1
+
+    provenance: Provenance
+
+    def write(self, path: str | Path) -> None:
+        """Write atomically as JSON, kind and schema_version first."""
+        body = {"kind": self.KIND, "schema_version": self.VERSION, **self.model_dump(mode="json")}
+        write_text(path, json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read and validate. Raises UserError naming the file if it is missing, broken, or of another kind."""
+        try:
+            return cls.model_validate_json(json.dumps(cls._body(path)))
+        except ValidationError as error:
+            raise UserError(
+                f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}; remove the file to have it made anew"
+                for e in error.errors()
+            ) from None
+
+    @classmethod
+    def _body(cls, path: str | Path) -> dict[str, Any]:
+        body = read_json(path)
+        if not isinstance(body, dict):
+            raise UserError(f"{path}: expected a JSON object")
+        kind, schema = body.pop("kind", None), body.pop("schema_version", None)
+        if kind != cls.KIND:
+            raise UserError(f"{path}: is a '{kind}' document; expected '{cls.KIND}'")
+        if schema != cls.VERSION:
+            raise UserError(
+                f"{path}: schema_version {schema} of '{cls.KIND}' is unknown (known: {cls.VERSION});"
+                " use the version that wrote it, or remove the file to have it made anew"
+            )
+        return body
+
+
+def without_times(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop what differs between two equal runs: times and what depends on them.
+
+    `performance` blocks hold every figure that is measured with a clock or a memory counter.
+    """
+    timed = {"performance", "started", "finished"}
+    return {key: _without_times(value) for key, value in document.items() if key not in timed}
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return without_times(value)
+    if isinstance(value, list):
+        return [_without_times(item) for item in value]
+    return value

@@ -1,0 +1,77 @@
+"""The results of Stages A and B, collected from their finished studies."""
+
+from collections.abc import Sequence
+
+from optuna.trial import FrozenTrial
+
+from lib.errors import UserError
+from lib.metrics.pareto import non_dominated_ranks
+from lib.schemas.document import now
+from lib.schemas.search import MethodEffect, StageA, StageB, TrialResult
+from lib.search.study_results import SearchResults, count_states, failure_reasons, trial_result
+
+TOP_TRIALS = 50
+
+
+def collect_stage_a(search: SearchResults, trials: Sequence[FrozenTrial]) -> StageA:
+    """Keep the fifty best configurations.
+
+    Args:
+        search: The agent's search.
+        trials: Of the finished study.
+
+    Raises:
+        UserError: No trial gave a result.
+    """
+    started = now()
+    results = [trial_result(trial) for trial in trials]
+    ranked = rank_trials(results)
+    if not ranked:
+        raise UserError(f"stage A of {search.agent}: no trial gave a result ({failure_reasons(trials)})")
+    augments = search.settings.space.augments
+    return StageA(
+        provenance=search.provenance(started),
+        agent=search.agent,
+        space=search.settings.space,
+        counts=count_states(trials),
+        trials=ranked[:TOP_TRIALS],
+        augmentation=_effects(results, search.settings.config.seed) if augments else None,
+    )
+
+
+def collect_stage_b(search: SearchResults) -> StageB:
+    """Rank all completed trials of the finished study by non-domination. Raises UserError if there are none."""
+    started = now()
+    trials = search.finished("stage_b", search.settings.config.stage_b.trials)
+    complete = [result for trial in trials if (result := trial_result(trial)).state == "COMPLETE"]
+    if not complete:
+        raise UserError(f"stage B of {search.agent}: no trial gave a result ({failure_reasons(trials)})")
+    ranks = non_dominated_ranks([(r.f1_macro or 0.0, r.ece or 0.0) for r in complete])
+    ranked = [r.model_copy(update={"rank": rank}) for r, rank in zip(complete, ranks, strict=True)]
+    return StageB(
+        provenance=search.provenance(started),
+        agent=search.agent,
+        space=search.settings.space,
+        counts=count_states(trials),
+        trials=sorted(ranked, key=lambda r: (r.rank, -(r.f1_macro or 0.0), r.number)),
+    )
+
+
+def rank_trials(results: Sequence[TrialResult]) -> list[TrialResult]:
+    """Order trials: completed before pruned, more seeds and epochs before fewer, then by F1-macro.
+
+    A pruned trial's F1 is of fewer epochs and one seed: it is comparable only to trials that got as far.
+    """
+
+    def fidelity(result: TrialResult) -> tuple[bool, int]:
+        complete = result.state == "COMPLETE"
+        return complete, 0 if complete else sum(seed.epochs_run for seed in result.seeds)
+
+    scored = [result for result in results if result.state in {"COMPLETE", "PRUNED"}]
+    return sorted(scored, key=lambda r: (*fidelity(r), r.f1_macro or 0.0, -r.number), reverse=True)
+
+
+def _effects(results: Sequence[TrialResult], seed: int) -> list[MethodEffect]:
+    from lib.search.effects import method_effects  # SciPy's statistics take a second to import
+
+    return method_effects(results, seed)

@@ -1,0 +1,122 @@
+"""A worker of Stage A or B: it runs trials, seed by seed, until the study has spent its budget."""
+
+import os
+import sys
+import time
+from functools import partial
+from typing import Any
+
+from optuna.trial import Trial, TrialState
+
+from lib.experiment.experiment import Experiment, PrunedError
+from lib.schemas.document import now
+from lib.schemas.run import Run, SeedResult
+from lib.schemas.search import WorkerReport
+from lib.search.progress import Progress
+from lib.search.strategies import SearchStrategy
+from lib.search.study_results import study_location
+from lib.search.watchdog import Watchdog
+from lib.settings.config import StageASettings, StageBSettings
+from lib.studies.location import StudyLocation
+from lib.studies.study import Study, fail_trial, suggest_params
+from lib.studies.worker_registry import WorkerRegistry
+from lib.training.data import TrainingFailure
+from lib.training.engine import TrainingResult
+
+
+def run_worker(experiment: Experiment, strategy: SearchStrategy) -> WorkerReport:
+    """Run trials until the study has spent its budget, beside any other worker.
+
+    Args:
+        experiment: Trains the trials.
+        strategy: How the stage searches.
+    """
+    started, began = now(), time.monotonic()
+    study = Study(
+        study_location(experiment.settings, experiment.results, experiment.agent.name, strategy.stage),
+        directions=strategy.directions,
+        pruner=strategy.pruner,
+        identity=_identity(experiment, strategy.limits),
+    )
+    experiment.check()
+    progress = Progress(strategy.stage, experiment.agent.name, strategy.limits.trials, len(study.finished_trials()))
+    minutes = experiment.settings.config.trial_minutes
+    watchdog = Watchdog(None if minutes is None else 60 * minutes)
+    registry = WorkerRegistry(study.location.folder / "processes")
+    numbers, busy = [], 0.0
+    try:
+        for trial in study.claim_trials(strategy.limits.trials, registry, strategy.sampler, strategy.fixed):
+            begun = time.monotonic()
+            with watchdog.watch(partial(_abort, study.location, trial, minutes)):
+                _run_trial(study, trial, experiment, strategy)
+            busy += time.monotonic() - begun
+            numbers.append(trial.number)
+            progress.add(trial.number, study.finished_trials())
+    finally:
+        registry.close()
+    performance = {"seconds": round(time.monotonic() - began, 1), "busy_seconds": round(busy, 1)}
+    return WorkerReport(
+        provenance=experiment.provenance(started),
+        agent=experiment.agent.name,
+        stage=strategy.stage,
+        trials=numbers,
+        performance=performance,
+    )
+
+
+def _abort(location: StudyLocation, trial: Trial, minutes: float | None) -> None:
+    """Fail a trial whose training may hang, and restart this process."""
+    reason = f"took longer than trial_minutes = {minutes:g}"
+    print(f"{location}: trial {trial.number} {reason}; it is recorded as failed", file=sys.stderr, flush=True)
+    # A new connection: what hangs may hold the other.
+    fail_trial(location.storage(), trial, reason)
+    os.execv(sys.executable, sys.orig_argv)
+
+
+def _identity(experiment: Experiment, limits: StageASettings | StageBSettings) -> dict[str, Any]:
+    """The budget (trials) may grow, and what only decides how new trials are drawn may change; nothing else."""
+    return {
+        **experiment.identity,
+        "epochs": limits.epochs,
+        "seeds": limits.seeds,
+        "validation_fraction": experiment.settings.config.training.validation_fraction,
+        "space": experiment.settings.space.model_dump(mode="json")["parameters"],
+    }
+
+
+def _run_trial(study: Study, trial: Trial, experiment: Experiment, strategy: SearchStrategy) -> None:
+    """Train a trial's seeds in order and record how it ended."""
+    params = suggest_params(trial, experiment.settings.space)
+    seeds: list[SeedResult] = []
+    try:
+        for seed in range(strategy.limits.seeds):
+            watch = partial(strategy.after_epoch, trial) if strategy.after_epoch is not None and seed == 0 else None
+            split = experiment.splits.development(seed)
+            run = experiment.run(params, split, epochs=strategy.limits.epochs, on_epoch=watch)
+            seeds.append(_seed_result(seed, run.key, run))
+            if len(seeds) < strategy.limits.seeds and strategy.after_seed(trial, seeds):
+                study.end_trial(trial, _as_attributes(seeds), TrialState.PRUNED)
+                return
+    except PrunedError as pruned:
+        seeds.append(_seed_result(0, "", pruned.result))
+        study.end_trial(trial, _as_attributes(seeds), TrialState.PRUNED)
+    except TrainingFailure as failure:
+        study.end_trial(trial, _as_attributes(seeds) | {"reason": str(failure)}, TrialState.FAIL)
+    else:
+        study.end_trial(trial, _as_attributes(seeds), TrialState.COMPLETE, strategy.values(seeds))
+
+
+def _as_attributes(seeds: list[SeedResult]) -> dict[str, Any]:
+    return {"seeds": [seed.model_dump() for seed in seeds]}
+
+
+def _seed_result(seed: int, key: str, run: Run | TrainingResult) -> SeedResult:
+    return SeedResult(
+        seed=seed,
+        key=key,
+        f1_macro=run.scores["f1_macro"],
+        ece=run.scores["ece"],
+        best_epoch=run.best_epoch,
+        epochs_run=len(run.history),
+        stopped=run.stopped,
+    )

@@ -1,0 +1,82 @@
+"""Optuna's journal file for processes that may be killed: locks end with them, and torn lines are dropped."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from optuna.storages.journal import JournalFileBackend
+
+from lib.errors import UserError
+from lib.files.locks import wait_for_lock
+
+
+class Journal(JournalFileBackend):
+    """A journal in one file, for many processes.
+
+    Optuna's own lock is a file that a killed process leaves behind, and a line that a crash cut off makes its reader
+    fail as soon as another one follows.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock_path = path.with_suffix(".lock")
+        self._pending: list[dict[str, Any]] | None = None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        super().__init__(str(path))
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Append records, all or none, and bring them to the disk."""
+        if self._pending is not None:
+            self._pending += logs
+            return
+        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
+        with wait_for_lock(self._lock_path), self._path.open("r+b") as file:
+            end = whole_lines(file)
+            file.truncate(end)
+            file.seek(end)
+            try:
+                file.write(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:  # a full disk
+                os.ftruncate(file.fileno(), end)
+                raise
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+        """Yield the records from a number on. Raises UserError if one cannot be read."""
+        try:
+            yield from super().read_logs(log_number_from)
+        except ValueError as error:
+            raise UserError(
+                f"{self._path}: a line is damaged ({error}); restore the file, or move it away: the study begins"
+                " again then, and finished trainings are not repeated"
+            ) from None
+
+    @contextmanager
+    def batched(self) -> Iterator[None]:
+        """Collect what a block writes, and append it in one go."""
+        self._pending = []
+        try:
+            yield
+            pending = self._pending
+        finally:
+            self._pending = None
+        if pending:
+            self.append_logs(pending)
+
+
+def whole_lines(file: BinaryIO) -> int:
+    """Return where the last whole line ends."""
+    end = file.seek(0, os.SEEK_END)
+    block, position = 4096, end
+    while position > 0:
+        start = max(0, position - block)
+        file.seek(start)
+        found = file.read(position - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        position = start
+    return 0

@@ -1,0 +1,68 @@
+"""Where a study is kept, and reading its trials without changing it."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+from optuna.pruners import NopPruner
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from lib.errors import UserError
+from lib.studies.journal import Journal
+from lib.studies.optuna_internals import cached_database
+
+FINISHED_STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+@dataclass(frozen=True)
+class StudyLocation:
+    """Where a study is kept. folder: of its locks, and of its journal where there is no url."""
+
+    name: str
+    folder: Path
+    url: str | None
+
+    @property
+    def journal(self) -> Path:
+        """The journal's file."""
+        return self.folder / f"{self.name.replace('/', '-')}.journal"
+
+    def __str__(self) -> str:
+        return str(self.journal) if self.url is None else f"study '{self.name}' in {_without_password(self.url)}"
+
+    def storage(self) -> BaseStorage:
+        """Open the storage. Raises UserError if a database cannot be opened."""
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        if self.url is None:
+            return JournalStorage(Journal(self.journal))
+        if self.url.startswith("grpc://"):
+            host, _, port = self.url.removeprefix("grpc://").partition(":")
+            with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
+                return optuna.storages.GrpcStorageProxy(host=host, port=int(port or 13000))
+        try:
+            return cached_database(self.url)
+        except Exception as error:  # of any driver, at the start
+            raise UserError(f"storage: {_without_password(self.url)}: {str(error).splitlines()[0]}") from None
+
+
+def load_trials(location: StudyLocation) -> list[FrozenTrial] | None:
+    """Return a study's trials; None if there is no such study. Creates nothing."""
+    if location.url is None and not location.journal.exists():
+        return None
+    try:
+        study = optuna.load_study(
+            study_name=location.name,
+            storage=location.storage(),
+            sampler=optuna.samplers.RandomSampler(),
+            pruner=NopPruner(),
+        )
+    except KeyError:
+        return None
+    return study.get_trials(deepcopy=False)
+
+
+def _without_password(url: str) -> str:
+    head, at, rest = url.rpartition("@")
+    return f"{head.rpartition(':')[0]}:…@{rest}" if at and head.count(":") > 1 else url

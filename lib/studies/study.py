@@ -1,0 +1,197 @@
+"""Optuna studies that many processes work on: an exact budget of trials, and dead processes' trials taken over."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import optuna
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+
+from lib.errors import UserError
+from lib.files.locks import wait_for_lock
+from lib.settings.space import Space
+from lib.studies.batched_writes import batched_writes
+from lib.studies.location import FINISHED_STATES, StudyLocation
+from lib.studies.optuna_internals import storage_id, suggest_value
+from lib.studies.samplers import distributions
+from lib.studies.worker_registry import WorkerRegistry
+
+Direction = Literal["minimize", "maximize"]
+_IDENTITY, _OWNER, _DEATHS, _FIXED = "identity", "owner", "deaths", "fixed_params"
+# A trial whose process died so often is likely to be why.
+MAX_DEATHS = 3
+_POLL = 1.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a process does next.
+
+    run: the trial of this id and number. wait: another process' trial may still have to be taken over. stop: the
+    budget is spent.
+    """
+
+    action: Literal["run", "wait", "stop"]
+    trial_id: int = -1
+    number: int = -1
+
+
+class Study:
+    """One stage's study."""
+
+    def __init__(
+        self,
+        location: StudyLocation,
+        *,
+        directions: Sequence[Direction],
+        pruner: BasePruner,
+        identity: dict[str, Any],
+    ) -> None:
+        """Open or create it.
+
+        Args:
+            location: Where it is kept.
+            directions: Of each objective.
+            pruner: Decides whether a trial that reports goes on.
+            identity: What must not change within a study. Raises UserError that names each difference.
+        """
+        self.location, self._pruner = location, pruner
+        self._storage = location.storage()
+        with self._exclusive():
+            study = optuna.create_study(
+                study_name=location.name, storage=self._storage, directions=directions, load_if_exists=True
+            )
+            before = study.user_attrs.get(_IDENTITY)
+            if before is None:
+                study.set_user_attr(_IDENTITY, identity)
+        self._id = self._storage.get_study_id_from_name(location.name)
+        if before is not None and before != identity:
+            raise UserError(
+                [
+                    *(f"{location}: {line}" for line in _differences(before, identity)),
+                    f"{location}: its trials cannot be mixed with new ones; restore the old setting, or move it away",
+                ]
+            )
+
+    def finished_trials(self) -> list[FrozenTrial]:
+        """Return the trials that have ended, in order."""
+        return [trial for trial in self._trials() if trial.state in FINISHED_STATES]
+
+    def claim_trials(
+        self,
+        budget: int,
+        registry: WorkerRegistry,
+        sampler: Callable[[int], BaseSampler],
+        fixed: Sequence[dict[str, Any]] = (),
+    ) -> Iterator[Trial]:
+        """Yield trials for this process until `budget` trials have ended, trials of dead processes first.
+
+        It waits for trials of other processes, and takes them over if these die.
+
+        Args:
+            budget: Trials of the whole study, whoever runs them.
+            registry: The processes that work on the study.
+            sampler: Returns the sampler for a trial number, so that a resumed study suggests what an unbroken one
+                would.
+            fixed: Parameters of the first trials.
+        """
+        while (claim := self._next(budget, registry, fixed)).action != "stop":
+            if claim.action == "wait":
+                time.sleep(_POLL)
+                continue
+            # A new one for each trial: it remembers what it has seen of the others.
+            study = optuna.Study(
+                self.location.name, self._storage, sampler=sampler(claim.number), pruner=self._pruner
+            )
+            yield Trial(study, claim.trial_id)
+
+    def end_trial(
+        self, trial: Trial, attributes: Mapping[str, Any], state: TrialState, values: Sequence[float] | None = None
+    ) -> None:
+        """Record how a trial ended.
+
+        Args:
+            trial: One that `claim_trials` yielded.
+            attributes: User attributes to keep with it.
+            state: COMPLETE, PRUNED or FAIL.
+            values: The objectives; only of a complete trial.
+        """
+        with batched_writes(self._storage):
+            for name, value in attributes.items():
+                trial.set_user_attr(name, value)
+            trial.study.tell(trial, list(values) if values is not None else None, state)
+
+    def _next(self, budget: int, registry: WorkerRegistry, fixed: Sequence[dict[str, Any]]) -> Claim:
+        with self._exclusive():
+            return self._claim(budget, registry, fixed)
+
+    def _claim(self, budget: int, registry: WorkerRegistry, fixed: Sequence[dict[str, Any]]) -> Claim:
+        """Claim a trial. No other process claims meanwhile, so a running trial without an owner is an orphan."""
+        trials = self._trials()
+        running = [trial for trial in trials if trial.state == TrialState.RUNNING]
+        for trial in running:
+            state = registry.state(trial.system_attrs.get(_OWNER, ""))
+            if state == "alive":
+                continue
+            deaths = trial.system_attrs.get(_DEATHS, 0) + (state == "died")
+            if deaths >= MAX_DEATHS:
+                fail_trial(self._storage, trial, f"its process died {deaths} times")
+                return self._claim(budget, registry, fixed)
+            trial_id = storage_id(trial)
+            with batched_writes(self._storage):
+                self._storage.set_trial_system_attr(trial_id, _DEATHS, deaths)
+                self._storage.set_trial_system_attr(trial_id, _OWNER, registry.me)
+            return Claim("run", trial_id, trial.number)
+        if len(trials) >= budget:
+            return Claim("wait" if running else "stop")
+        attributes: dict[str, Any] = {_OWNER: registry.me}
+        if len(trials) < len(fixed):
+            attributes[_FIXED] = fixed[len(trials)]
+        template = create_trial(state=TrialState.RUNNING, system_attrs=attributes)
+        return Claim("run", self._storage.create_new_trial(self._id, template), len(trials))
+
+    def _exclusive(self) -> AbstractContextManager[None]:
+        return wait_for_lock(self.location.folder / f"{self.location.name.replace('/', '-')}.claims.lock")
+
+    def _trials(self) -> list[FrozenTrial]:
+        return self._storage.get_all_trials(self._id, deepcopy=False)
+
+
+def suggest_params(trial: Trial, space: Space) -> dict[str, Any]:
+    """Suggest every parameter of the space.
+
+    Args:
+        trial: The trial that is to have them.
+        space: All parameters, in the order in which they are suggested.
+    """
+    with batched_writes(trial.storage):
+        return {name: suggest_value(trial, name, d) for name, d in distributions(space).items()}
+
+
+def fail_trial(storage: BaseStorage, trial: FrozenTrial | Trial, reason: str) -> None:
+    """End a trial as failed, on behalf of its process.
+
+    Args:
+        storage: Of its study.
+        trial: One that runs.
+        reason: Kept as the user attribute 'reason'.
+    """
+    with batched_writes(storage):
+        storage.set_trial_user_attr(storage_id(trial), "reason", reason)
+        storage.set_trial_state_values(storage_id(trial), TrialState.FAIL)
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> list[str]:
+    lines = []
+    for key in sorted(before.keys() | after.keys()):
+        old, new = before.get(key), after.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            lines += _differences(old, new, f"{prefix}{key}: ")
+        elif old != new:
+            lines.append(f"{prefix}{key} was {old!r} when the study began and is now {new!r}")
+    return lines

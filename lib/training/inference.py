@@ -1,0 +1,64 @@
+"""A model's logits for examples."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lib.agents.agent import Agent, Features, Logits
+from lib.devices.device import Device
+from lib.devices.process import run_parallel
+from lib.settings.hyperparameters import Hyperparameters
+from lib.tasks.task import Index
+from lib.training.batches import evaluation_batches
+from lib.training.data import TrainingFailure
+from lib.training.memory import out_of_memory
+
+_TOKENS = 8_192
+
+
+def predict_logits(
+    model: nn.Module, agent: Agent, features: Features, index: Index, hyper: Hyperparameters, device: Device
+) -> Logits:
+    """Return the logits of some examples.
+
+    Windows are reduced to a few rows batch by batch: memory does not grow with the length of a text. Batches that do
+    not fit are halved.
+
+    Args:
+        model: On the device; it is left in evaluation mode.
+        agent: Whose tasks the model is for.
+        features: On the device.
+        index: (n,) which examples.
+        hyper: How spans are searched for.
+        device: Where to compute, and in which precision.
+
+    Raises:
+        TrainingFailure: A single window does not fit into memory.
+    """
+    model.eval()
+    windows = features.windows(index)
+    shapes = features.shapes[windows]
+    budget = _TOKENS
+
+    @torch.inference_mode()
+    def forward(positions: Index) -> dict[str, Tensor]:
+        inputs, targets, batch = features.batch(windows[positions])
+        with torch.autocast(device.torch.type, dtype=torch.bfloat16, enabled=device.bf16):
+            outputs = model(*inputs)
+        return agent.window_logits(outputs, targets, batch, hyper)
+
+    while True:
+        order = list(evaluation_batches(shapes, budget))
+        try:
+            parts = run_parallel(forward, order, parallel=device.parallel)
+            break
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            longest = int(shapes.sum(axis=1).max())
+            if budget < longest:
+                raise TrainingFailure(f"out of memory: a window of {longest} tokens does not fit") from error
+        budget //= 2
+    back = np.argsort(np.concatenate(order), kind="stable")
+    rows = {name: torch.cat([part[name] for part in parts]).cpu().numpy()[back] for name in parts[0]}
+    return agent.gather(rows, features.tokens[0], windows, index)

@@ -1,0 +1,167 @@
+"""Every command of the README and of docs/ is run, dry where it would take long."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from support.checkouts import ROOT, copy_repository
+from support.tiny import TINY
+
+from lib.cli.main import main, parser
+from lib.settings.load import resolve_settings
+
+pytestmark = pytest.mark.workflow
+PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
+
+
+def commands(page: str) -> list[str]:
+    """The lines of a page's bash blocks, and of its blocks that begin with snakemake."""
+    text = (ROOT / page).read_text()
+    lines = [line for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    lines += re.findall(r"^    (snakemake .*)$", text, re.MULTILINE)
+    lines += [f"make {target}" for target in re.findall(r"`make ([a-z0-9-]+)", text)]
+    lines += re.findall(r"`(python -m lib [a-z-]+[^`]*)`", text)
+    return [line.split("  #")[0].strip() for line in lines if line.strip()]
+
+
+EVERY = sorted({command for page in PAGES for command in commands(page)})
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory, finished: Path) -> Path:
+    """A copy of the repository in which the criteria agent has run, at a tiny budget."""
+    folder = copy_repository(tmp_path_factory.mktemp("docs") / "repository", tiny=TINY)
+    shutil.copytree(finished / "results", folder / "results", dirs_exist_ok=True)
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder / name)
+    (folder / "posts.csv").write_text('post_id,text\na,"I cannot sleep. Work was fine."\n')
+    (folder / "data").mkdir()
+    for corpus in ("data/redsm5", "path/to/corpus"):
+        shutil.copytree(finished / "results/generated", folder / corpus)
+    settings = (folder / "results/settings.json").read_text()
+    (folder / "results/settings.json").write_text(re.sub(r'"agents": \[[^]]*\]', '"agents": ["criteria"]', settings))
+    (folder / ".venv/bin").mkdir(parents=True)
+    (folder / ".venv/installed").touch()
+    return folder
+
+
+def run(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(folder), "HOME": str(folder)}
+    return subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+def run_here(folder: Path, words: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
+    """Run a command of `python -m lib` in this process, which has loaded the libraries already."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(folder))
+    try:
+        return main(words)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
+def runnable(command: str) -> str:
+    """The command as it is run here: dry, on this machine's devices, or stopped after a look."""
+    if command.startswith("make "):
+        return f"make -n -o .venv/installed {command.removeprefix('make ')}"
+    if command.startswith("snakemake "):
+        first, *rest = shlex.split(command)
+        small = [] if "--profile" in rest or "--configfile" in rest else ["--configfile", "tiny.yaml"]
+        return shlex.join([first, "-n", *small, *rest])
+    if command.startswith("clinical-search "):
+        words = command.split(" > ", maxsplit=1)[0].removeprefix("clinical-search ")
+        return f"{sys.executable} -m lib {words} | grep -q _shtab"
+    return command
+
+
+@pytest.mark.parametrize("command", EVERY)
+def test_a_command_of_the_documentation_runs(
+    command: str, checkout: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if "…" in command or "FILE" in command or re.search(r"\b[A-Z]{4,}\b", command):
+        pytest.skip("a pattern, no command")
+    if command == ". .venv/bin/activate" or "lib check" in command or "lib augment " in command:
+        pytest.skip("run by the tests of check and of the graph that augments")
+    if "--watch" in command:
+        command = command.split(" --watch", maxsplit=1)[0]
+    if command.startswith("python -m lib "):
+        words = shlex.split(command.removeprefix("python -m lib "))
+        if words[0] == "estimate":  # the same calibration, for a second
+            words += ["--seconds", "1"]
+        assert run_here(checkout, words, monkeypatch) == 0, f"{command}: {capfd.readouterr()}"
+        return
+    done = run(checkout, runnable(command))
+    assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+
+
+def test_validation_is_production_on_a_tenth_of_the_posts(checkout: Path, monkeypatch) -> None:
+    done = run(checkout, "snakemake -n --configfile config/supermax.yaml config/validate.yaml -- all")
+    assert done.returncode == 0, done.stderr
+    files = [ROOT / "config" / f"{name}.yaml" for name in ("config", "supermax", "validate")]
+    monkeypatch.chdir(checkout)
+    found = resolve_settings(files, None)
+    assert found.space == resolve_settings(files[:2], None).space, "the same space, another budget"
+    assert found.config.corpus.share == 0.1
+    assert found.config.stage_a.trials == found.config.stage_b.trials == 10
+
+
+def test_every_command_has_help_and_every_argument_is_explained() -> None:
+    subs = next(action for action in parser()._actions if hasattr(action, "choices") and action.choices)
+    assert subs.choices is not None and len(subs.choices) > 25
+    for name, sub in subs.choices.items():
+        assert sub.description, name
+        for action in sub._actions:
+            assert action.help, f"{name} {action.dest}"
+
+
+def test_the_shell_completes(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lib", "completion", "bash"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    (tmp_path / "completion").write_text(done.stdout)
+    name = re.search(r"complete -o \S+ -F (\S+) clinical-search", done.stdout).group(1)
+    ask = f'source completion; COMP_WORDS=(clinical-search est); COMP_CWORD=1; {name}; echo "${{COMPREPLY[@]}}"'
+    said = subprocess.run(["bash", "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "estimate"
+
+
+def test_every_key_of_the_configuration_is_explained() -> None:
+    from lib.settings.config import Config
+
+    text = (ROOT / "config/README.md").read_text()
+    for name, field in Config.model_fields.items():
+        below = getattr(field.annotation, "model_fields", None)
+        if below is None:
+            assert f"`{name}`" in text, name
+        else:
+            for key in below:
+                assert f"`{name}.{key}`" in text or (f"`{name}." in text and f"`.{key}`" in text), f"{name}.{key}"
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in [*PAGES, "config/README.md", "envs/README.md"]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text()):
+            assert (ROOT / page).parent.joinpath(target).exists(), f"{page}: {target}"
+
+
+def test_errors_of_the_troubleshooting_page_are_those_of_the_code() -> None:
+    source = "\n".join(path.read_text() for path in (ROOT / "lib").rglob("*.py")).replace('"\n', "")
+    source = re.sub(r'"\s*f?"', "", re.sub(r"\s+", " ", source))
+    for row in re.findall(
+        r"^\| (`.+?`(?: / `.+?`)*) \|", (ROOT / "docs/troubleshooting.md").read_text(), re.MULTILINE
+    ):
+        pieces = [piece for said in re.findall(r"`([^`]+)`", row) for piece in said.split("…")]
+        assert any(piece.strip() and piece.strip() in source for piece in pieces), row
+
+
+def test_the_examples_configuration_files_are_valid() -> None:
+    for path in (ROOT / "config").glob("*.yaml"):
+        assert isinstance(yaml.safe_load(path.read_text()), dict), path

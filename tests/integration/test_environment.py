@@ -1,0 +1,22 @@
+import runpy
+
+from support.checkouts import ROOT
+
+
+def test_the_conda_environment_is_made_from_the_pins() -> None:
+    made = runpy.run_path(str(ROOT / "envs/make_environment.py"))["environment"]()
+    assert (ROOT / "envs/environment.yaml").read_text() == made, "run python envs/make_environment.py"
+
+
+def test_the_container_is_made_of_the_same_pins_and_python() -> None:
+    container = (ROOT / "envs/Dockerfile").read_text()
+    python = (ROOT / "envs/environment.yaml").read_text().split("python =")[1].split()[0]
+    assert f"FROM python:{python}-slim" in container
+    makefile = (ROOT / "Makefile").read_text()
+    for install in (
+        "-c envs/constraints.txt torch uv",
+        "-c envs/constraints.txt -r pyproject.toml",
+        "--no-deps -e .",
+    ):
+        assert install in container
+    assert "PINS = envs/constraints.txt" in makefile and "-c $(PINS) torch uv" in makefile

@@ -1,0 +1,130 @@
+"""What no fake passes: agents learn what they claim to, from the texts they claim to read."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.checkouts import ROOT
+from support.planted import CRITERIA, corpus, teach
+from support.training import CPU
+from torch import nn
+
+from lib.agents import AGENTS
+from lib.agents.agent import Predictions
+from lib.agents.posts import PostAgent
+from lib.modeling.backbones import Backbones
+from lib.modeling.models import PairModel
+from lib.tasks.label import LabelTask
+from lib.tasks.task import Index
+from lib.training.data import TrainingData
+from lib.training.engine import TrainingOptions, train
+from lib.training.features import make_features
+from lib.training.inference import predict_logits
+
+POSTS, EPOCHS = 200, 40
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("planted")
+
+
+@pytest.fixture(scope="module", params=AGENTS)
+def taught(request: pytest.FixtureRequest, folder: Path) -> tuple[nn.Module, TrainingData, float]:
+    """An agent that has learnt the planted corpus, and its F1 on posts it has not seen."""
+    model, training_data = teach(folder, request.param, corpus(POSTS))
+    outcome = train(
+        model,
+        training_data,
+        CPU,
+        TrainingOptions(epochs=EPOCHS, patience=EPOCHS, keep_best=True, on_epoch=lambda _, best: best >= 0.99),
+        seed=0,
+    )
+    return model, training_data, outcome.scores["f1_macro"]
+
+
+def answers(model: nn.Module, training_data: TrainingData, index: Index) -> Predictions:
+    return training_data.agent.decide(
+        predict_logits(model, training_data.agent, training_data.features, index, training_data.hyper, CPU),
+        training_data.examples,
+        index,
+        training_data.hyper,
+    )
+
+
+def test_it_learns(taught: tuple[nn.Module, TrainingData, float]) -> None:
+    assert taught[2] >= 0.95
+
+
+def test_swapping_the_criterion_changes_the_answer(
+    taught: tuple[nn.Module, TrainingData, float], folder: Path
+) -> None:
+    """The same texts under the other criterion: where just one criterion is met, the answer turns round."""
+    model, training_data, _ = taught
+    examples, texts = training_data.examples, list(CRITERIA.values())
+    other = replace(examples, first=[texts[1 - texts.index(text)] for text in examples.first])
+    features = make_features(training_data.agent, other, training_data.hyper, Backbones(folder), folder / "cache")
+    assert all(
+        np.array_equal(a.vocabulary, b.vocabulary)
+        for a, b in zip(features.tokens, training_data.features.tokens, strict=True)
+    )
+    swapped = replace(training_data, examples=other, features=features)
+    evidence = {"FRUIT": "apple", "WEATHER": "storm"}
+    words = [[name for name, word in evidence.items() if word in text] for text in examples.second]
+    one = np.array([i for i in training_data.validation if len(words[i]) == 1])
+    before, after = answers(model, training_data, one), answers(model, swapped, one)
+    for task in training_data.agent.tasks:
+        truth = np.array([words[i] == [examples.criterion[i]] for i in one])
+        assert (before[task.name].yes == truth).mean() > 0.9
+        assert (after[task.name].yes == ~truth).mean() > 0.9
+    if "span" not in before:
+        return
+    both = np.array([i for i in training_data.validation if len(words[i]) == 2])
+    for asked, given in (
+        (training_data, answers(model, training_data, both)),
+        (swapped, answers(model, swapped, both)),
+    ):
+        found = [
+            evidence["FRUIT" if asked.examples.first[i] == CRITERIA["FRUIT"] else "WEATHER"]
+            in asked.examples.second[i][slice(*spans[0][:2])]
+            for i, spans in zip(both, given["span"].candidates, strict=True)
+        ]
+        assert np.mean(found) > 0.9
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_shuffled_labels_are_chance_on_new_posts(name: str, folder: Path) -> None:
+    development = corpus(POSTS)
+    rows = development.annotations
+    known = (rows["post_id"] < f"p{int(0.75 * POSTS):04d}").to_numpy()
+    status = rows["status"].to_numpy().copy()
+    status[known] = np.random.default_rng(0).permutation(status[known])
+    model, training_data = teach(folder, name, replace(development, annotations=rows.assign(status=status)))
+    outcome = train(model, training_data, CPU, TrainingOptions(epochs=12, patience=12), seed=0)
+    # Always "none" gets 0.55 of spans right.
+    assert np.mean([entry["f1_macro"] for entry in outcome.history[-6:]]) < 0.62
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_it_overfits_32_examples(name: str, folder: Path) -> None:
+    model, training_data = teach(folder, name, corpus(60), **{"optim.batch_size": 4})
+    few = training_data.train[:32]
+    assert 0.2 < training_data.examples.label[few].mean() < 0.8
+    few_only = replace(training_data, train=few, validation=few)
+    outcome = train(
+        model, few_only, CPU, TrainingOptions(epochs=120, patience=120, on_epoch=lambda _, best: best >= 0.95), seed=0
+    )
+    assert outcome.scores["f1_macro"] >= 0.95
+
+
+def test_the_fifth_agent_of_the_docs_works(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    block = re.search(r"```python\n(.*?)```", (ROOT / "docs/agents.md").read_text(), re.DOTALL)
+    assert block is not None
+    names: dict[str, object] = {"PostAgent": PostAgent, "LabelTask": LabelTask, "PairModel": PairModel}
+    exec(block.group(1), names)
+    monkeypatch.setattr("support.planted.get_agent", lambda _: names["AGENT"])
+    model, training_data = teach(folder, "triage", corpus(40))
+    outcome = train(model, training_data, CPU, TrainingOptions(epochs=2, patience=2), seed=0)
+    assert outcome.scores["confusion"] and len(outcome.history) == 2

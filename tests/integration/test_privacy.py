@@ -1,0 +1,89 @@
+import csv
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+from support.tiny import agent_commands, commands, settings_with
+
+from lib.cli.main import main
+
+
+def test_no_text_reaches_a_log_or_a_result(finished: Path) -> None:
+    import pandas as pd
+
+    rows = pd.read_csv(finished / "results/generated/annotations.csv")
+    files = [
+        p for p in (finished / "results/criteria").rglob("*") if p.suffix in {".json", ".log", ".journal", ".svg"}
+    ]
+    assert len(files) > 10
+    shown = "\n".join(p.read_text() for p in files)
+    assert not any(sentence in shown for sentence in rows["sentence_text"])
+
+
+CANARY = "zqxcanary"
+# What a corpus is read into, and what cannot be without words: vocabularies and the bank of augmented texts.
+OF_WORDS = (
+    "corpus/posts.parquet",
+    "corpus/annotations.parquet",
+    "generated/",
+    "backbones/",
+    "/tfidf/",
+    "cache/",
+    "/model/",
+    "mlartifacts/",
+)
+
+
+def write_corpus(folder: Path, source: Path) -> None:
+    """The generated corpus, with a word in every sentence that is nowhere else."""
+    folder.mkdir()
+    for name, columns in (("posts", ["text"]), ("annotations", ["sentence_text"])):
+        with (source / f"{name}.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            for column in columns:
+                row[column] = row[column].replace(" ", f" {CANARY} ")
+        with (folder / f"{name}.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def test_no_word_of_a_post_leaves_the_corpus(
+    finished: Path, project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_corpus(project / "data", finished / "results/generated")
+    shutil.copy(finished / "config/tiny.yaml", project / "config/tiny.yaml")
+    assert main(commands()[0].split()) == 0
+    tiny = {"trials": 2, "epochs": 1, "seeds": 1}
+    settings_with(agents=["share"], corpus={"dir": "data"}, stage_a=tiny | {"min_epochs": 1}, stage_b=tiny)
+    log = "results/share/logs/all.log"
+    every = ["corpus --input data", "backbone tiny-bert", *agent_commands("share"), "report share", "summary", "sync"]
+    for command in every:
+        assert main([*command.split(), *([] if "--log" in command else ["--log", log])]) == 0, command
+    # And what goes wrong says where, never what.
+    with (project / "data/annotations.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    status, post = rows[0].index("status"), rows[0].index("post_id")
+    rows.append([str(1 - int(cell)) if place == status else cell for place, cell in enumerate(rows[1])])
+    rows.append(["nowhere" if place == post else cell for place, cell in enumerate(rows[2])])
+    with (project / "data/annotations.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    assert main(["corpus", "--input", "data", "--log", log]) == 1
+
+    said = capfd.readouterr()
+    assert CANARY not in said.out + said.err and "contradict" in said.err
+    assert (project / log).stat().st_size > 100
+    seen = 0
+    for path in sorted((project / "results").rglob("*")):
+        name = str(path.relative_to(project))
+        if path.is_file() and not any(part in name for part in OF_WORDS):
+            seen += 1
+            assert CANARY.encode() not in path.read_bytes(), name
+            assert not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO), f"{name} may be read by others"
+    assert seen > 20 and (project / "results/mlflow.db").exists()
+    # The registered model holds the tokenizer's vocabulary, no text.
+    for path in (project / "results/mlartifacts").rglob("*"):
+        if path.is_file() and path.name not in {"tokenizer.json", "vocab.txt"}:
+            assert CANARY.encode() not in path.read_bytes(), path

@@ -1,0 +1,85 @@
+"""The report: what it shows, and that a browser draws all of it."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from support.tiny import settings_with
+
+from lib.cli.main import main
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture
+def reported(copy_of_finished: Path) -> str:
+    folder = Path("results/criteria/benchmarks/stage_a")
+    folder.mkdir(parents=True)
+    (folder / "worker-0.tsv").write_text("s\th:m:s\tmax_rss\n3600\t1:00:00\t812.3\n")
+    settings_with(agents=["criteria"])
+    assert main(["report", "criteria"]) == 0 and main(["summary"]) == 0
+    return Path("results/criteria/report.html").read_text()
+
+
+def test_a_model_that_gives_one_answer_is_named(reported: str) -> None:
+    path = Path("results/criteria/test.json")
+    told = json.loads(path.read_text())
+    confusion = told["models"][0]["scores"]["confusion"]
+    for yes, no, said in ((0, 3, "It answers no to every"), (4, 0, "It answers yes to every"), (1, 3, "")):
+        confusion |= {"true_positive": yes, "false_positive": 0, "false_negative": no, "true_negative": no}
+        path.write_text(json.dumps(told))
+        assert main(["report", "criteria"]) == 0
+        page_ = Path("results/criteria/report.html").read_text()
+        assert said in page_ and ("It answers" in page_) == bool(said)
+
+
+def test_it_tells_of_everything_and_holds_no_text(reported: str, capsys) -> None:
+    titles = re.findall(r"<h2[^>]*>(.*?)</h2>", reported)
+    assert titles == [
+        "Test set",
+        "Criteria",
+        "Calibration",
+        "Stage A: history",
+        "Stage A: rungs",
+        "Stage A: parallel coordinates",
+        "Stage B: Pareto front",
+        "Stage C: cross-validation",
+        "Learning curves",
+        "Time and cost",
+        "The chosen configuration",
+        "Where it comes from",
+    ], "too few trials for importances; nothing augmented, nothing failed"
+    assert reported.count("<svg") == 8
+    texts = pd.read_parquet("results/corpus/posts.parquet")["text"]
+    for page_ in (reported, Path("results/summary.html").read_text(), Path("results/summary.json").read_text()):
+        assert not any(text[:30] in page_ for text in texts)
+    assert not re.search(r"(?:src|href)=\"(?!#|data:)", reported), "nothing is fetched"
+    ids = re.findall(r'\bid="([^"]+)"', reported)
+    assert len(ids) == len(set(ids))
+    assert "| criteria | tiny-bert |" in Path("results/summary.md").read_text()
+    assert main(["report", "evidence"]) == 1
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no chromium here: apt-get install chromium")
+@pytest.mark.parametrize("width", [400, 1200])
+def test_a_browser_draws_every_picture_without_complaint(reported: str, tmp_path: Path, width: int) -> None:
+    probe = """<script>
+    const boxes = [...document.querySelectorAll('svg')].map(s => {
+      const box = s.getBoundingClientRect(); return [box.width, box.height, s.querySelectorAll('path').length]; });
+    document.title = JSON.stringify({boxes, overflow: document.documentElement.scrollWidth - innerWidth});
+    </script></body>"""
+    file = tmp_path / "report.html"
+    file.write_text(reported.replace("</body>", probe))
+    words = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--window-size={width},900"]
+    assert BROWSER is not None
+    done = subprocess.run(
+        [BROWSER, *words, "--dump-dom", file.as_uri()], capture_output=True, text=True, timeout=120, check=True
+    )
+    found = json.loads(re.search(r"<title>(.*?)</title>", done.stdout).group(1))
+    assert len(found["boxes"]) == 8 and found["overflow"] <= 0
+    assert all(w > 100 and h > 50 and paths > 5 for w, h, paths in found["boxes"])
+    assert "CONSOLE" not in done.stderr

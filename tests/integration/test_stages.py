@@ -1,0 +1,218 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.checkouts import ROOT
+from support.tiny import worker
+
+from lib.cli.main import main
+from lib.schemas.search import StageA, StageB, TrialResult, read_stage
+from lib.search.strategies import stage_a_strategy
+from lib.settings.load import Settings, read_settings, save_settings
+from lib.studies.location import StudyLocation, load_trials
+from lib.studies.pruners import min_trials_at_rung
+from lib.training.engine import TrainingResult
+
+
+def start_anew() -> None:
+    shutil.rmtree("results/criteria/studies")
+    shutil.rmtree("results/criteria/runs")
+
+
+def search(stage: str) -> int:
+    return main(worker(stage).split()) or main([f"stage-{stage}", "criteria"])
+
+
+def change(stage: str, **limits: object) -> Settings:
+    """Change a stage's limits in the settings file."""
+    settings = read_settings("results/settings.json")
+    stage_limits = getattr(settings.config, stage).model_copy(update=limits)
+    changed = settings.model_copy(update={"config": settings.config.model_copy(update={stage: stage_limits})})
+    save_settings(changed, "results/settings.json")
+    return changed
+
+
+def result(number: int, f1: float, ece: float, rank: int = 0, **more: object) -> TrialResult:
+    fields: dict = {"state": "COMPLETE", "params": {"n": number}, "seeds": []}
+    return TrialResult(number=number, f1_macro=f1, ece=ece, rank=rank, **fields | more)
+
+
+def test_the_stages_results_hold_what_they_say(copy_of_finished: Path) -> None:
+    settings = read_settings("results/settings.json")
+    a, b = StageA.read("results/criteria/stage_a_top50.json"), StageB.read("results/criteria/stage_b_pareto.json")
+    assert a.counts.complete + a.counts.pruned + a.counts.failed == 8
+    survivors = [t for t in a.trials if t.state == "COMPLETE"]
+    assert all([s.seed for s in t.seeds] == [0, 1] for t in survivors)
+    first_of_b = sorted(b.trials, key=lambda t: t.number)[:2]
+    assert [t.params for t in first_of_b] == [t.params for t in a.trials[:2]]
+    c = json.loads(Path("results/criteria/stage_c.json").read_text())
+    ranked = [entry["f1_macro"]["mean"] for entry in c["ranking"]]
+    assert ranked == sorted(ranked, reverse=True) and len(c["ensemble"]["members"]) == 2
+    allowed = [e for e in c["ranking"] if e["within_one_standard_error"]]
+    assert c["choice"]["ece"]["mean"] == min(e["ece"]["mean"] for e in allowed)
+    assert c["provenance"]["corpus_hash"] == a.provenance.corpus_hash and c["schema_version"] == 1
+    assert read_stage(StageA, Path("results/criteria/stage_a_top50.json"), settings.space) == a
+
+
+def test_a_finished_stage_does_nothing_and_a_larger_budget_extends_it(copy_of_finished: Path, monkeypatch) -> None:
+    path = Path("results/criteria/stage_a_top50.json")
+    before = {run.name for run in Path("results/criteria/runs").iterdir()}
+    old = StageA.read(path)
+    assert search("a") == 0
+    assert {run.name for run in Path("results/criteria/runs").iterdir()} == before
+    again = StageA.read(path)
+    assert again.trials == old.trials
+    change("stage_a", trials=10)
+    assert search("a") == 0
+    extended = StageA.read(path)
+    kept = {t.number: t for t in extended.trials}
+    assert all(kept[t.number] == t for t in old.trials)
+    assert sum(extended.counts.model_dump().values()) == 10
+
+
+def test_a_changed_space_is_refused_by_name(copy_of_finished: Path, capsys) -> None:
+    settings = read_settings("results/settings.json")
+    space = json.loads(Path("results/settings.json").read_text())
+    space["space"]["parameters"]["optim.lr"]["high"] = 5e-4
+    Path("results/settings.json").write_text(json.dumps(space))
+    assert search("a") == 1
+    assert "space: optim.lr: high was 0.001 when the study began and is now 0.0005" in capsys.readouterr().err
+    assert search("b") == 1
+    assert "was searched in another space: optim.lr" in capsys.readouterr().err
+    assert read_settings("results/settings.json").space != settings.space
+
+
+def test_asha_prunes_the_first_seed_and_only_survivors_run_the_others(copy_of_finished: Path, monkeypatch) -> None:
+    def train(model, training_data, device, options, **_: object) -> TrainingResult:
+        """A training whose F1 depends on the learning rate and grows with the epochs."""
+        outcome = TrainingResult()
+        for epoch in (1, 2, 3):
+            f1 = training_data.hyper.lr * 500 + epoch / 100
+            outcome.history.append({"epoch": epoch, "loss": 1.0, "f1_macro": f1, "ece": 0.1})
+            outcome.scores, outcome.best_epoch = {"f1_macro": f1, "ece": 0.1}, epoch
+            if options.on_epoch is not None and options.on_epoch(epoch, f1):
+                outcome.stopped = "pruned"
+                break
+        return outcome
+
+    monkeypatch.setattr("lib.experiment.experiment.train", train)
+    start_anew()
+    assert search("a") == 0
+    result = StageA.read("results/criteria/stage_a_top50.json")
+    complete = [t for t in result.trials if t.state == "COMPLETE"]
+    pruned = [t for t in result.trials if t.state == "PRUNED"]
+    assert complete and pruned and result.counts.pruned == len(pruned)
+    assert all([s.seed for s in t.seeds] == [0, 1] for t in complete)
+    assert all(len(t.seeds) == 1 for t in pruned) and any(t.seeds[0].epochs_run < 3 for t in pruned)
+    ended = sum(t.seeds[0].epochs_run == 3 for t in pruned)
+    assert len(list(Path("results/criteria/runs").iterdir())) == 2 * len(complete) + ended
+    best = max(result.trials, key=lambda t: t.params["optim.lr"])
+    assert best.state == "COMPLETE" and result.trials[0] == best
+
+
+def better_with_the_rate(model, training_data, device, options, *, seed=0, **_: object) -> TrainingResult:
+    """A training whose F1 rises and whose ECE falls with the learning rate; splits differ, the same for all."""
+    shift, noise = seed % 7 / 100, (seed + int(1e9 * training_data.hyper.lr)) % 11 / 1e4
+    scores = {
+        "f1_macro": training_data.hyper.lr * 500 + shift + noise,
+        "ece": 0.6 - training_data.hyper.lr * 500 + shift,
+    }
+    return TrainingResult(scores, 1, [{"epoch": 1, "loss": 1.0, **scores}])
+
+
+@pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
+def test_racing_gives_up_what_is_dominated_after_a_seed_and_keeps_the_front(
+    copy_of_finished: Path, monkeypatch, sampler: str
+) -> None:
+    monkeypatch.setattr("lib.experiment.experiment.train", better_with_the_rate)
+    start_anew()
+    change("stage_b", trials=16, seeds=3, population=4, sampler=sampler)
+    assert search("a") == 0 and search("b") == 0
+    raced = StageB.read("results/criteria/stage_b_pareto.json")
+    assert raced.counts.pruned >= 4 and raced.counts.complete + raced.counts.pruned == 16
+    assert all(len(t.seeds) == 3 for t in raced.trials), "only completed ones are ranked"
+    studied = load_trials(StudyLocation("criteria/stage_b", Path("results/criteria/studies"), None)) or []
+    rates = {t.number: t.params["optim.lr"] for t in studied}
+    best = max(rates, key=lambda number: rates[number])
+    assert raced.trials[0].number == best, "the best is never given up"
+    start_anew()
+    change("stage_b", racing=False)
+    assert search("a") == 0 and search("b") == 0
+    assert StageB.read("results/criteria/stage_b_pareto.json").counts.pruned == 0
+
+
+def test_rungs_judge_seeds_too(copy_of_finished: Path, monkeypatch) -> None:
+    monkeypatch.setattr("lib.experiment.experiment.train", better_with_the_rate)
+    start_anew()
+    change("stage_a", trials=24, seeds=3, epochs=1)
+    assert search("a") == 0
+    seeds = [len(t.seeds) for t in StageA.read("results/criteria/stage_a_top50.json").trials]
+    assert seeds == sorted(seeds, reverse=True) and seeds.count(1) > seeds.count(2) > 0 and seeds.count(3) > 0
+
+
+def test_stage_a_by_a_gaussian_process_ends_at_the_best_rate(copy_of_finished: Path, monkeypatch) -> None:
+    monkeypatch.setattr("lib.experiment.experiment.train", better_with_the_rate)
+    start_anew()
+    change("stage_a", trials=24, seeds=1, epochs=1, sampler="gp")
+    assert search("a") == 0
+    found = StageA.read("results/criteria/stage_a_top50.json")
+    assert sum(found.counts.model_dump().values()) == 24
+    assert found.trials[0].params["optim.lr"] == pytest.approx(1e-3, rel=0.01), "the highest there is"
+
+
+def test_a_warm_start_tries_the_best_of_earlier_agents_early(copy_of_finished: Path) -> None:
+    best = StageA.read("results/criteria/stage_a_top50.json")
+    settings = read_settings("results/settings.json")
+    assert settings.config.earlier("evidence") == ()
+    warm = change("stage_a", warm_start=2)
+    assert warm.config.earlier("evidence") == ("criteria",) and warm.config.earlier("criteria") == ()
+    strategy, cold = stage_a_strategy(warm, "evidence", [best]), stage_a_strategy(settings, "evidence")
+    first = min(min_trials_at_rung(warm.config.stage_a.reduction), warm.config.stage_a.startup_trials)
+    assert strategy.fixed[first : first + 2] == [t.params for t in best.trials[:2]]
+    assert [*strategy.fixed[:first], *strategy.fixed[first + 2 :]] == list(cold.fixed)
+    Path("results/criteria/stage_a_top50.json").unlink()
+    assert main(worker("a", "evidence").split()) == 1, "it needs what it begins with"
+
+
+def test_failed_trials_are_recorded_with_their_reason_and_the_study_goes_on(
+    copy_of_finished, monkeypatch, capsys
+) -> None:
+    from lib.training.data import TrainingFailure
+
+    def fails(*_: object, **__: object) -> None:
+        raise TrainingFailure("the loss is not finite")
+
+    monkeypatch.setattr("lib.experiment.experiment.train", fails)
+    start_anew()
+    assert search("a") == 1
+    shown = capsys.readouterr().err
+    assert "8/8" in shown and "failed 8" in shown
+    assert "no trial gave a result (the loss is not finite)" in shown
+    assert search("b") == 1
+    assert "stage B of criteria: no trial gave a result" in capsys.readouterr().err
+
+
+def test_kill_9_in_the_middle_of_stage_a_loses_nothing(copy_of_finished: Path) -> None:
+    """The interrupted study ends at the budget, with the trials of the unbroken one, its runs not trained again."""
+    unbroken = StageA.read("results/criteria/stage_a_top50.json")
+    start_anew()
+    command = [sys.executable, "-m", "lib", *worker("a").split()]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, text=True) as process:
+        assert process.stderr is not None
+        while "  3/8  " not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGKILL)
+    kept = {p.name: p.stat().st_mtime_ns for p in Path("results/criteria/runs").iterdir()}
+    assert kept
+    subprocess.run(command, check=True, env=environment)
+    assert main(["stage-a", "criteria"]) == 0
+    resumed = StageA.read("results/criteria/stage_a_top50.json")
+    assert resumed.trials == unbroken.trials and resumed.counts == unbroken.counts
+    now = {p.name: p.stat().st_mtime_ns for p in Path("results/criteria/runs").iterdir()}
+    assert all(now[name] == time for name, time in kept.items())

@@ -1,0 +1,99 @@
+"""The test set: opened by one command, after everything is trained, and counted."""
+
+import shutil
+from importlib import import_module
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from support.tiny import tiny_settings
+
+from lib.cli.main import main
+from lib.evaluation.baselines import BAG_OF_WORDS, DEFAULT, MAJORITY
+from lib.schemas.evaluation import Baselines, TestEvaluation
+from lib.settings.load import save_settings
+
+
+def test_it_compares_the_chosen_with_the_average_and_three_baselines(copy_of_finished: Path) -> None:
+    test = TestEvaluation.read("results/criteria/test.json")
+    assert [m.name for m in test.models] == ["chosen", "average of the best 2", DEFAULT, BAG_OF_WORDS, MAJORITY]
+    splits = pd.read_parquet("results/corpus/splits.parquet")
+    held = set(splits["post_id"][splits["part"] == "test"])
+    rows = pd.read_parquet("results/corpus/annotations.parquet")
+    rows = rows[rows["post_id"].isin(held)]
+    assert test.examples == [f"row {row}" for row in rows["row"]]
+    assert test.sizes == {"posts": len(held), "examples": len(rows), "positives": int(rows["status"].sum())}
+    assert test.truth == (rows["status"] == 1).tolist()
+    for model in test.models:
+        for score in (model.f1_macro, model.ece):
+            assert 0 <= score["low"] <= score["value"] <= score["high"] <= 1
+        assert model.f1_macro["value"] == pytest.approx(model.scores["f1_macro"])
+        assert model.ece["value"] == pytest.approx(model.scores["ece"])
+    for versus, other in zip(test.against, test.models[1:], strict=True):
+        assert versus.other == other.name
+        difference = test.models[0].scores["f1_macro"] - other.scores["f1_macro"]
+        assert versus.f1_macro["value"] == pytest.approx(difference)
+        assert versus.gain_percent == pytest.approx(100 * difference / other.scores["f1_macro"])
+        assert set(versus.per_criterion) == set(rows["criterion"])
+        for name, lead in versus.per_criterion.items():
+            own, theirs = (m.scores["per_criterion"][name]["f1_macro"] for m in (test.models[0], other))
+            assert lead["value"] == pytest.approx(own - theirs)
+            assert 0 < lead["p"] <= lead["p_holm"] <= 1
+    gains = [v.gain_percent for v in test.against[1:]]
+    assert list(test.targets.values()) == [min(gains) >= 2, test.models[0].ece["value"] < 0.1]
+    texts = pd.read_parquet("results/corpus/posts.parquet")["text"]
+    assert not any(text[:25] in Path("results/criteria/test.json").read_text() for text in texts)
+
+
+def test_every_opening_is_counted_and_nothing_is_trained_after_it(copy_of_finished: Path, monkeypatch) -> None:
+    assert len(TestEvaluation.read("results/criteria/test.json").openings) == 1
+    shutil.rmtree("results/cache/refits")
+    order = []
+    for name in ("refit._train", "test_set.open_test", "test_set.predict_bag_of_words"):
+        real = getattr(import_module(f"lib.evaluation.{name.split('.')[0]}"), name.split(".")[1])
+        monkeypatch.setattr(f"lib.evaluation.{name}", lambda *a, real=real, name=name: order.append(name) or real(*a))
+    assert main(["final", "criteria"]) == 0
+    assert order == [*["refit._train"] * 3, "test_set.open_test", "test_set.predict_bag_of_words"]
+    again = TestEvaluation.read("results/criteria/test.json")
+    assert len(again.openings) == 2 and again.openings[0].model == f"candidate {again.chosen['candidate']}"
+    shutil.rmtree("results/criteria/model")
+    Path("results/criteria/test.json").unlink()
+    assert main(["final", "criteria"]) == 0
+    assert len(TestEvaluation.read("results/criteria/test.json").openings) == 3, "the ledger is nobody's output"
+
+
+def test_the_model_folder_is_complete_and_predicts(copy_of_finished: Path, capsys, tmp_path: Path) -> None:
+    card = Path("results/criteria/model/README.md").read_text()
+    test = TestEvaluation.read("results/criteria/test.json")
+    assert "no diagnosis" in card and f"{test.models[0].scores['f1_macro']:.3f}" in card
+    shutil.move("results/criteria/model", tmp_path / "elsewhere")
+    shutil.rmtree("results")
+    shutil.copytree(tmp_path / "elsewhere", "results/criteria/model")
+    post = "I sleep badly. I am always tired. The weather is fine."
+    assert main(["predict", "--agent", "criteria", "--post", post]) == 0
+    shown = capsys.readouterr().out
+    assert len([line for line in shown.splitlines() if line.startswith(("yes", "no "))]) == 9
+    pd.DataFrame({"post_id": ["a", "b"], "text": [post, "Hello."]}).to_csv("posts.csv", index=False)
+    words = ["predict", "--agent", "criteria", "--csv", "posts.csv"]
+    assert main(words) == 1 and "--csv needs --output" in capsys.readouterr().err
+    assert main([*words, "--output", "out.csv", "--criterion", "FATIGUE"]) == 0
+    assert pd.read_csv("out.csv")["post_id"].tolist() == ["a", "a", "a", "b"]
+    assert main([*words, "--output", "out.csv", "--criterion", "FATIGE"]) == 1
+    assert "did you mean 'FATIGUE'?" in capsys.readouterr().err
+    assert main(["predict", "--agent", "share", "--post", post]) == 1
+    assert "results/share/model: holds no model" in capsys.readouterr().err
+
+
+def test_the_baseline_needs_no_bank_where_the_space_augments(copy_of_finished: Path) -> None:
+    """It is a job that does not wait for the bank of augmented texts."""
+    save_settings(tiny_settings(constraints={"aug.enabled": {"choices": [False, True]}}), "results/settings.json")
+    assert main(["baseline", "criteria"]) == 0
+
+
+def test_baselines_on_development_are_what_a_search_must_beat(copy_of_finished: Path) -> None:
+    found = Baselines.read("results/criteria/baseline.json")
+    assert [entry.name for entry in found.entries] == [MAJORITY, BAG_OF_WORDS, DEFAULT]
+    assert all(len(entry.seeds) == 2 for entry in found.entries)
+    assert found.params["optim.lr"] == 5e-5 and found.params["optim.batch_size"] == 8
+    for seed in found.entries[0].seeds:  # all alike: one class has no F1
+        assert seed["f1_macro"] <= 0.5 and (seed["auroc"] or 0.5) == 0.5

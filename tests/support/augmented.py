@@ -1,0 +1,68 @@
+"""Training on augmented texts, from a bank whose only method puts "zebra" in place of some words."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lib.augmentation import build_bank
+from lib.augmentation.augmenter import AugmentableTexts
+from lib.augmentation.bank import BankEntry, BankManifest, counts_path
+from lib.augmentation.build_bank import MethodConfig
+from lib.augmentation.libraries import Resources
+from lib.augmentation.methods import METHODS
+from lib.experiment.experiment import Experiment
+from lib.files.json_files import read_json
+from lib.settings.load import read_settings, save_settings
+from support.tiny import empty_provenance, params, tiny_settings
+
+LEVEL = 0.2
+
+
+def experiment(agent: str) -> Experiment:
+    """An experiment whose space may augment, with a bank; for tests that use the fixture `zebras`."""
+    settings = tiny_settings(
+        constraints={"aug.enabled": {"choices": [False, True]}, "aug.max_replace": {"choices": [LEVEL]}}
+    )
+    save_settings(settings, "results/settings.json")
+    made = Experiment(read_settings("results/settings.json"), agent, Path("results"))
+    texts = AugmentableTexts(made.examples, whole=not made.agent.reads_posts).unique
+    cache, entries = Path("results/cache/augmentation"), {}
+    for method in METHODS:
+        recipe = MethodConfig(method, (LEVEL,), 2, ("sleep",), Resources(Path("nowhere")))
+        build_bank._keep(cache, f"{agent}-{method}", list(build_bank.make_variants(texts, recipe)), 1.0)
+        counts = read_json(counts_path(cache, f"{agent}-{method}"))
+        entries[method] = BankEntry(key=f"{agent}-{method}", note=None, examples=[], **counts)
+    BankManifest(
+        provenance=empty_provenance(),
+        agent=agent,
+        texts=len(texts),
+        levels=[LEVEL],
+        variants=2,
+        methods=entries,
+        performance={"seconds": 1.0, "bytes": 2.0**20},
+    ).write(f"results/{agent}/augmentation/bank.json")
+    return made
+
+
+def zebra(method: str, level: float, resources: Resources):
+    """An augmentation method: zebras."""
+
+    def augment(text: str) -> str:
+        return " ".join("zebra" if np.random.random() < 0.3 else word for word in text.split())
+
+    return augment
+
+
+def chosen(agent: str, **more: object) -> dict:
+    """A point of the space that augments."""
+    return params(
+        **{
+            "aug.enabled": True,
+            "aug.p_apply": 0.5,
+            "aug.ops_per_sample": 2,
+            "aug.max_replace": LEVEL,
+            "optim.lr": 1e-3,
+        }
+        | {"optim.batch_size": 16}
+        | more
+    )

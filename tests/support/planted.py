@@ -1,0 +1,105 @@
+"""A corpus that only a reader of the criterion can solve, and lessons on it for every agent."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from lib.agents import get_agent
+from lib.corpus.store import Development
+from lib.modeling.backbones import MANIFEST, BackboneManifest, Backbones, fetch
+from lib.settings.config import Architecture, TinyBackbone
+from lib.settings.hyperparameters import Hyperparameters
+from lib.training.data import TrainingData
+from lib.training.features import make_features
+from support.tiny import empty_provenance, params
+
+CHOSEN: dict[str, object] = {
+    "model.pooling": "mean",
+    "data.max_length": 64,
+    "data.overlap": 0.25,
+    "optim.lr": 2e-3,
+    "optim.batch_size": 16,
+    "optim.clip_norm": 1.0,
+    "schedule.warmup": 0.1,
+    "loss.span_weight": 0.5,
+    "null_policy.name": "threshold",
+    "null_policy.threshold": 0.5,
+    "null_policy.temperature": 1.0,
+}
+CRITERIA = {"FRUIT": "it tells of an apple", "WEATHER": "it tells of a storm"}
+_EVIDENCE = {"FRUIT": "there was an apple .", "WEATHER": "there was a storm ."}
+_FILLER = ["there was a cat .", "there was a house .", "we went home .", "the bus was late ."]
+
+
+def corpus(posts: int, seed: int = 0) -> Development:
+    """Posts of five sentences; each criterion is met in about half of them, by one sentence."""
+    rng = np.random.default_rng(seed)
+    texts, rows = [], []
+    for number in range(posts):
+        sentences = [str(rng.choice(_FILLER)) for _ in range(5)]
+        places = rng.permutation(5)
+        met = {name: bool(rng.random() < 0.5) for name in CRITERIA}
+        for place, (name, yes) in zip(places, met.items(), strict=False):
+            sentences[place] = _EVIDENCE[name] if yes else sentences[place]
+        starts = np.cumsum([0, *(len(s) + 1 for s in sentences)])
+        post_id = f"p{number:04d}"
+        texts.append((post_id, " ".join(sentences)))
+        for place, (name, yes) in zip(places, met.items(), strict=False):
+            start = int(starts[place])
+            rows.append((len(rows), post_id, sentences[place], name, int(yes), start, start + len(sentences[place])))
+            other = _EVIDENCE[next(n for n in CRITERIA if n != name)]
+            if other in sentences:  # what is evidence for the other criterion is none for this one
+                start = int(starts[sentences.index(other)])
+                rows.append((len(rows), post_id, other, name, 0, start, start + len(other)))
+    columns = ["row", "post_id", "sentence", "criterion", "status", "start", "end"]
+    return Development(
+        posts=pd.DataFrame(texts, columns=["post_id", "text"]),
+        annotations=pd.DataFrame(rows, columns=columns),
+        criteria=CRITERIA,
+        corpus_hash="planted",
+    )
+
+
+def teach(
+    folder: Path,
+    name: str,
+    development: Development,
+    *,
+    first: Architecture = "bert",
+    second: Architecture = "bert",
+    unannotated: float = 0.0,
+    **more: object,
+) -> tuple[nn.Module, TrainingData]:
+    """Make an agent's model and its training_data on three quarters of the posts, watched on the rest.
+
+    folder: for backbones, made where they are missing. first, second: architectures of the encoders. more:
+    hyper-parameters.
+    """
+    for kind in {first, second}:
+        _backbone(folder, kind)
+    hyper = Hyperparameters.of(params(**CHOSEN | {"model.backbone": first, "joint.backbone": second} | more))
+    agent = get_agent(name)
+    examples = agent.examples(development, unannotated=unannotated, seed=0)
+    backbones = Backbones(folder)
+    features = make_features(agent, examples, hyper, backbones, folder / "cache")
+    torch.manual_seed(0)
+    encoders = [
+        backbones.encoder(backbone, tokens.vocabulary)
+        for backbone, tokens in zip(agent.backbones(hyper), features.tokens, strict=True)
+    ]
+    model = agent.model(encoders, [tokens.cls_token_id for tokens in features.tokens], hyper)
+    known = np.array(examples.post_id) < f"p{int(0.75 * len(development.posts)):04d}"
+    return model, TrainingData(agent, examples, features, hyper, np.flatnonzero(known), np.flatnonzero(~known))
+
+
+def _backbone(folder: Path, architecture: Architecture) -> None:
+    if (folder / architecture / MANIFEST).exists():
+        return
+    texts = [*corpus(50).posts["text"], *CRITERIA.values()]
+    source = TinyBackbone(source="tiny", architecture=architecture)
+    facts = fetch(architecture, source, folder / architecture, texts=texts, seed=1)
+    made = empty_provenance()
+    BackboneManifest(provenance=made, **facts).write(folder / architecture / MANIFEST)

@@ -1,0 +1,62 @@
+"""Studies whose trials cost nothing, and processes that do them."""
+
+import math
+import multiprocessing
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from lib.settings.space import Space
+from lib.studies.location import StudyLocation
+from lib.studies.study import Study, suggest_params
+from lib.studies.worker_registry import WorkerRegistry
+from support.tiny import tiny_settings
+
+NAME = "criteria/stage_a"
+
+
+def study_in(folder: Path, url: str | None = None, **more: Any) -> Study:
+    """A study whose journal is in a folder, or behind a URL."""
+    options: dict[str, Any] = {"directions": ["maximize"], "identity": {"seed": 1}}
+    return Study(StudyLocation(NAME, folder, url), pruner=optuna.pruners.NopPruner(), **options | more)
+
+
+def sampler(number: int) -> optuna.samplers.BaseSampler:
+    """The sampler of a trial."""
+    return optuna.samplers.TPESampler(seed=number, multivariate=True, n_startup_trials=3)
+
+
+def serve(
+    study: Study, budget: int, space: Space, stop_after: int = 10**9, seconds: float = 0.0, **more: Any
+) -> list[dict[str, Any]]:
+    """Do trials of a study until it has its budget, or die after some. Returns their parameters."""
+    params = []
+    registry = WorkerRegistry(study.location.folder / "processes")
+    for done, trial in enumerate(study.claim_trials(budget, registry, sampler, **more)):
+        params.append(suggest_params(trial, space))
+        if done == stop_after:  # as if killed: the trial stays RUNNING, the lock file stays, its lock is gone
+            assert registry._lock is not None
+            registry._lock.close()
+            return params
+        time.sleep(seconds)
+        score = -abs(math.log10(params[-1]["optim.lr"]) + 3.5)
+        study.end_trial(trial, {"by": os.getpid()}, TrialState.COMPLETE, [score])
+    registry.close()
+    return params
+
+
+def _worker(folder: Path, budget: int, url: str | None = None) -> None:
+    serve(study_in(folder, url), budget, tiny_settings().space, seconds=0.02)
+
+
+def processes(folder: Path, number: int, budget: int, url: str | None = None) -> list[Any]:
+    """Begin so many processes that do a study's trials."""
+    context = multiprocessing.get_context("fork")
+    made = [context.Process(target=_worker, args=(folder, budget, url)) for _ in range(number)]
+    for process in made:
+        process.start()
+    return made

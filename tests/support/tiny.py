@@ -1,0 +1,102 @@
+"""The configuration at a tiny budget, and the commands of the graph."""
+
+import json
+from functools import cache
+
+from lib.schemas.document import Provenance, now
+from lib.settings.config import Config
+from lib.settings.load import Settings, load_settings, merge, read_settings, read_yaml, save_settings
+
+TINY = {
+    "constraints": {
+        "model.backbone": {"choices": ["tiny-bert"]},
+        "joint.backbone": {"choices": ["tiny-bert"]},
+        "data.max_length": {"choices": [64]},
+        "model.pooling": {"choices": ["cls", "mean", "max", "attention"]},
+        "optim.batch_size": {"choices": [16, 32]},
+        "optim.lr": {"low": 4e-4, "high": 1e-3},
+    },
+    "generator": {"posts": 60},
+    "training": {"device": "cpu", "precision": "fp32", "threads": 1},
+    "stage_a": {"trials": 8, "epochs": 3, "seeds": 2, "startup_trials": 3, "min_epochs": 1, "reduction": 2},
+    "stage_b": {"trials": 4, "epochs": 2, "seeds": 1, "population": 2, "seeded": 2},
+    "stage_c": {"candidates": 2, "folds": 2, "repeats": 1, "epochs": 2, "ensemble": 2},
+    "baseline": {"epochs": 1, "seeds": 2},
+}
+
+
+def tiny_settings(**more: object) -> Settings:
+    """The embedded configuration at a tiny budget; run in a folder that holds config/."""
+    return load_settings(merge(merge(read_yaml("config/config.yaml"), TINY), more))
+
+
+def params(**more: object) -> dict[str, object]:
+    """A point of the tiny space: first choices and lower bounds, but for what is named."""
+    return _lowest() | more
+
+
+@cache
+def _lowest() -> dict[str, object]:
+    space = tiny_settings().space.parameters
+    return {name: getattr(p, "choices", [getattr(p, "low", None)])[0] for name, p in space.items()}
+
+
+def settings_with(**more: object) -> None:
+    """Change keys of the configuration in results/settings.json of the working directory."""
+    settings = read_settings("results/settings.json")
+    config = merge(settings.config.model_dump(mode="json"), more)
+    changed = settings.model_copy(update={"config": Config.model_validate_json(json.dumps(config))})
+    save_settings(changed, "results/settings.json")
+
+
+def commands() -> list[str]:
+    """The commands of the graph for the criteria agent, in order, at the tiny budget."""
+    return [*preparation(), *agent_commands("criteria")]
+
+
+def preparation() -> list[str]:
+    """The commands before those of an agent."""
+    return [
+        "settings --config config/config.yaml --config config/tiny.yaml",
+        "generate-corpus --output results/generated",
+        "corpus --input results/generated",
+        "backbone tiny-bert",
+    ]
+
+
+def agent_commands(agent: str) -> list[str]:
+    """An agent's own commands, in order."""
+    folds = [f"stage-c-fold {agent} --candidate {c} --fold {f}" for c in range(2) for f in range(2)]
+    return [
+        f"tfidf {agent}",
+        worker("a", agent) + f" --log results/{agent}/logs/stage_a.log",
+        f"stage-a {agent}",
+        worker("b", agent),
+        f"stage-b {agent}",
+        f"stage-c-candidates {agent}",
+        *folds,
+        f"stage-c-baseline {agent}",
+        f"stage-c {agent}",
+        f"baseline {agent}",
+        f"final {agent}",
+        f"provenance {agent}",
+    ]
+
+
+def worker(stage: str, agent: str = "criteria") -> str:
+    """The command that does a stage's trials."""
+    return f"stage-{stage}-worker {agent} --output results/{agent}/stage_{stage}/worker-0.json"
+
+
+def empty_provenance() -> Provenance:
+    """The provenance of a document that a test makes up."""
+    return Provenance(
+        config_hash="",
+        corpus_hash="",
+        code_version="",
+        packages={},
+        seed=0,
+        device="cpu",
+        started=now(),
+        finished=now(),
+    )

@@ -1,0 +1,49 @@
+"""Models and what they learn, from the experiment of a small corpus."""
+
+import torch
+from torch import nn
+
+from lib.cli.main import main
+from lib.devices.device import Device
+from lib.experiment.experiment import Experiment
+from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.load import save_settings
+from lib.training.data import TrainingData
+from support import tiny
+
+CPU = Device(torch.device("cpu"), bf16=False)
+
+
+def params(**more: object) -> dict[str, object]:
+    """A point of the tiny space that learns quickly, without noise."""
+    return tiny.params(**{"optim.lr": 1e-3, "head.dropout": 0.0, "model.pooling": "mean"} | more)
+
+
+def parts(experiment: Experiment, hyper: Hyperparameters) -> tuple[nn.Module, TrainingData]:
+    """A model and its training_data on the first development split."""
+    torch.manual_seed(0)
+    model, features = experiment.builder.model(hyper)
+    split = experiment.splits.development(0)
+    return model, TrainingData(experiment.agent, experiment.examples, features, hyper, split.train, split.validation)
+
+
+def fetch_tiny(architecture: str) -> str:
+    """Make the tiny backbone of an architecture the only one of the settings. Returns its name."""
+    name = f"tiny-{architecture.removesuffix('-v2')}"
+    save_settings(tiny.tiny_settings(constraints={"model.backbone": {"choices": [name]}}), "results/settings.json")
+    assert main(["backbone", name]) == 0
+    return name
+
+
+def without_dropout(model: nn.Module) -> None:
+    """Turn dropout off, so that two ways to the same numbers can be compared."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        if hasattr(module, "dropout_prob"):  # of the attention, given to SDPA
+            module.dropout_prob = 0.0
+
+
+def flat(model: nn.Module) -> torch.Tensor:
+    """All weights of a model, in one row."""
+    return torch.cat([p.detach().flatten() for p in model.parameters()])

@@ -1,0 +1,26 @@
+"""Training on augmented texts, from a bank whose only method puts "zebra" in place of some words."""
+
+from pathlib import Path
+
+import pytest
+from support.augmented import experiment
+from support.tiny import worker
+
+from lib.augmentation.bank import variants_path
+from lib.cli.main import main
+from lib.errors import UserError
+
+pytestmark = pytest.mark.usefixtures("zebras")
+
+
+def test_a_bank_that_lacks_something_is_refused_at_the_start(capsys) -> None:
+    made = experiment("criteria")
+    made.check()
+    variants_path(Path("results/cache/augmentation"), "criteria-ocr").unlink()
+    with pytest.raises(
+        UserError, match=r"bank.json: no texts augmented by ocr; remove it to have them computed again"
+    ):
+        made.check()
+    Path("results/criteria/augmentation/bank.json").unlink()
+    assert main(worker("a").split()) == 1
+    assert "bank.json: no such file" in capsys.readouterr().err

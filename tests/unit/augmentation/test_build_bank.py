@@ -1,0 +1,120 @@
+"""The seventeen methods with the libraries themselves. Loading these takes long, so all is computed once."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import Once
+from support.checkouts import ROOT
+
+from lib.augmentation import build_bank
+from lib.augmentation.bank import Bank, counts_path, variants_path
+from lib.augmentation.build_bank import MethodConfig, compute_variants
+from lib.augmentation.edits import apply_edits, count_altered_words, words
+from lib.augmentation.lexicon import prepare
+from lib.augmentation.libraries import Resources
+from lib.augmentation.methods import METHODS
+from lib.augmentation.reserved import ReservedTerms
+from lib.corpus.tfidf import build_tfidf
+from lib.files.json_files import read_json
+from lib.settings.config import TfidfSettings
+
+TEXTS = [
+    "I have not been able to sleep well for the last 3 weeks, and nothing in Boston helps with my depression.",
+    "My sertraline makes me tired, really tired, but the panic attacks come less often.",
+    "Because of the PHQ-9 my doctor says it's mild; I don't think she understands how bad I feel every day!",
+    "Nothing good happened today.",
+    "We always walk to the old bridge and talk about things that people never say at work.",
+    "Tired.",
+]
+TERMS = ("depression", "sertraline", "panic attacks", "phq-9", "sleep")
+LEVELS = (0.1, 0.4)
+
+
+@pytest.fixture(scope="session")
+def resources(once: Once) -> Resources:
+    def make(folder: Path) -> None:
+        given = [Path(place) for place in os.environ.get("NLTK_DATA", "").split(os.pathsep) if place]
+        _, missing, _ = prepare(folder / "lexicon", given)
+        assert not missing
+        build_tfidf(TEXTS, TfidfSettings(), cache=folder / "cache", folder=folder / "tfidf")
+
+    folder = once("augmentation", make)
+    groups = (("really", "very"), ("always", "all the time"), ("don't", "do not"), ("every day", "daily"))
+    return Resources(folder / "lexicon", folder / "tfidf", groups)
+
+
+def make_all(texts: list[str], resources: Resources, cache: Path, processes: int) -> None:
+    recipes = {name: MethodConfig(name, LEVELS, 2, TERMS, resources) for name in METHODS}
+    compute_variants(texts, recipes, cache, processes)
+
+
+def banks(cache: Path) -> dict[str, Bank]:
+    return {name: Bank(variants_path(cache, name), LEVELS, 2) for name in METHODS}
+
+
+@pytest.fixture(scope="session")
+def made(resources: Resources, once: Once) -> tuple[dict[str, Bank], Path]:
+    cache = once("bank", lambda folder: make_all(TEXTS, resources, folder, 1))
+    return banks(cache), cache
+
+
+def variants(bank: Bank, level: float, texts: list[str]) -> list[tuple[str, str]]:
+    rows, numbers = np.repeat(np.arange(len(texts)), 2), np.tile([0, 1], len(texts))
+    edits = bank.variants(rows, level, numbers, only_low=False)
+    return [(texts[row], apply_edits(texts[row], of_row)) for row, of_row in zip(rows, edits, strict=True)]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_changes_texts_within_its_strength_and_leaves_terms_alone(made, method: str) -> None:
+    banks_of, cache = made
+    counts = read_json(counts_path(cache, method))
+    assert counts["errors"] == {} and counts["changed"] + counts["unchanged"] == len(TEXTS) * len(LEVELS) * 2
+    changed = 0
+    for level in LEVELS:
+        for text, new in variants(banks_of[method], level, TEXTS):
+            changed += new != text
+            assert words(new), "never empty"
+            assert count_altered_words(text, new) <= max(2, int(np.ceil(level * len(words(text))))), "a swap has two"
+            for term in TERMS:
+                assert len(ReservedTerms([term]).spans(new)) >= len(ReservedTerms([term]).spans(text)), (term, new)
+    assert changed >= 4, "it does what it is for"
+
+
+def test_the_same_texts_give_the_same_variants_whatever_the_processes(made, resources, tmp_path: Path) -> None:
+    before, _ = made
+    make_all(TEXTS[::-1], resources, tmp_path, 2)
+    for method, bank in banks(tmp_path).items():
+        for level in LEVELS:
+            expected = dict.fromkeys(variants(before[method], level, TEXTS))
+            assert set(variants(bank, level, TEXTS[::-1])) == set(expected), method
+
+
+def test_what_is_in_the_cache_is_not_made_again(made, resources) -> None:
+    _, cache = made
+    compute_variants(
+        TEXTS, {name: MethodConfig(name, LEVELS, 2, TERMS, Resources(Path("nowhere"))) for name in METHODS}, cache, 1
+    )
+
+
+def test_an_error_of_a_library_is_counted_by_kind_without_its_text(monkeypatch, resources) -> None:
+    def fail(text: str) -> str:
+        raise RuntimeError(text)
+
+    monkeypatch.setattr(build_bank, "make", lambda *_: fail)
+    (variant,) = build_bank.make_variants(["my secret"], MethodConfig("ocr", (0.1,), 1, (), resources))
+    assert variant.error == "RuntimeError" and variant.edits == []
+
+
+def test_checklist_changes_names_and_places_where_there_is_a_tagger(resources: Resources, tmp_path: Path) -> None:
+    script = ROOT / "tests/support/checklist_with_tagger.py"
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
+    command = [sys.executable, str(script), str(resources.lexicon), str(tmp_path / "tagger.pt")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = [line.split("|")[1] for line in done.stdout.splitlines() if line.startswith("None|")]
+    assert len(lines) == 6 and all("moved to" in line and line.endswith("and stayed") for line in lines)
+    assert any("John" not in line for line in lines) and any("Boston" not in line for line in lines)

@@ -1,0 +1,34 @@
+"""Before and during a run: check, estimate, watch."""
+
+from pathlib import Path
+
+from lib.cli.main import main
+
+
+def test_check_looks_at_everything_at_once(project: Path, capsys) -> None:
+    assert main(["check"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    names = ["data", "minilm", "optimizers", "lexicon", "storage", "device", "write", "disk"]
+    assert [line.split()[1] for line in lines] == names and all(line.startswith("ok") for line in lines)
+
+    overlay = '{"corpus": {"dir": "nowhere"}, "training": {"device": "cuda"}, "watch": {"disk_gb": 1e9},'
+    overlay += (
+        ' "storage": "postgresql://nobody@127.0.0.1:9/none", "constraints": {"aug.enabled": {"choices": [true]},'
+    )
+    overlay += ' "model.backbone": {"choices": ["roberta-base"]}}, "augmentation": {"lexicon": "nowhere"}}'
+    assert main(["check", "--config", "config/config.yaml", "--json", overlay]) == 1
+    out = capsys.readouterr()
+    wrong = [line for line in out.out.splitlines() if line.startswith("FAIL")]
+    told = "\n".join(wrong)
+    for expected in ("nowhere/posts.csv", "hf download", "nowhere is no folder", "cannot be reached", "1e+09"):
+        assert expected in told
+    assert "must be mended" in out.err and "minilm" in out.out
+
+
+def test_check_says_where_it_may_not_write(project: Path, capsys, monkeypatch) -> None:
+    def refused(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("lib.cli.run.check.tempfile.TemporaryFile", refused)
+    assert main(["check"]) == 1
+    assert "results: cannot be written (Permission denied)" in capsys.readouterr().out

@@ -1,0 +1,129 @@
+from pathlib import Path
+
+import pytest
+
+from lib.corpus.reader import Corpus, criteria_path, read_corpus, read_criteria
+from lib.errors import UserError
+from lib.settings.config import CorpusSettings
+
+POSTS = 'post_id,text\np1,"I can\'t sleep. I eat well."\np2,All is fine.\n'
+HEAD = "post_id,sentence_id,sentence_text,DSM5_symptom,status,explanation\n"
+ROW = "p1,p1_1,I can't sleep.,SLEEP_ISSUES,1,because\n"
+
+
+def write(folder: Path, annotations: str = HEAD + ROW, posts: str = POSTS) -> Path:
+    (folder / "posts.csv").write_text(posts, encoding="utf-8")
+    (folder / "annotations.csv").write_text(annotations, encoding="utf-8")
+    return folder
+
+
+def refused(folder: Path, settings: CorpusSettings | None = None) -> list[str]:
+    with pytest.raises(UserError) as caught:
+        read_corpus(settings or CorpusSettings(), folder)
+    return caught.value.lines
+
+
+def test_a_correct_corpus_is_read_with_spans(project: Path) -> None:
+    corpus = read_corpus(CorpusSettings(), write(project))
+    row = corpus.annotations.iloc[0]
+    assert (row["start"], row["end"], row["match"], row["status"], row["row"]) == (0, 14, "exact", 1, 2)
+    assert len(corpus.criteria) == 10 and not corpus.oddities
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("p9,x,I can't sleep.,SLEEP_ISSUES,1,\n", "row 3: post_id 'p9' is not in posts.csv"),
+        ("p1,x,I can't sleep.,SLEEP_ISSUE,1,\n", "row 3: criterion 'SLEEP_ISSUE' is not among the criteria; did you"),
+        ("p1,x,I can't sleep.,SLEEP_ISSUES,yes,\n", "row 3: status is 'yes'; expected 0 or 1"),
+        ("p1,x, ,SLEEP_ISSUES,1,\n", "row 3: sentence_text is empty"),
+        ("p1,p1_1,I can't sleep.,SLEEP_ISSUES,0,\n", "row 3: status 0 contradicts status 1 in row 2"),
+        ("p1,x,I can't, sleep.,SLEEP_ISSUES,1,\n", "row 3: has 7 fields, the header has 6"),
+        ('p1,x,"I can\'t" sleep.,SLEEP_ISSUES,1,\n', "line 3: no valid CSV"),
+    ],
+)
+def test_a_wrong_row_is_refused_by_file_and_row(project: Path, line: str, expected: str) -> None:
+    found = refused(write(project, HEAD + ROW + line))
+    assert len(found) == 1
+    assert found[0].startswith(f"{project / 'annotations.csv'}, ") and expected in found[0]
+
+
+def test_all_problems_come_at_once(project: Path) -> None:
+    found = refused(write(project, HEAD + "p9,x,a,SLEEP_ISSUES,1,\np1,x,a,SLEEP_ISSUES,2,\n"))
+    assert [line.split(", ")[1].split(":")[0] for line in found] == ["row 2", "row 3"]
+
+
+@pytest.mark.parametrize(
+    ("posts", "expected"),
+    [
+        ("post_id,txt\np1,a\n", "column 'text' is missing; did you mean 'txt'?"),
+        ("", "is empty; expected the columns post_id, text"),
+        (POSTS + "p1,again\n", "row 4: post_id 'p1' is already in an earlier row"),
+        (POSTS + "p3, \n", "row 4: the text of post 'p3' is empty"),
+        (POSTS + " ,text\n", "row 4: post_id is empty"),
+    ],
+)
+def test_wrong_posts_are_refused(project: Path, posts: str, expected: str) -> None:
+    assert any(expected in line for line in refused(write(project, posts=posts)))
+
+
+def test_bad_encoding_and_missing_files_are_named(project: Path) -> None:
+    write(project)
+    (project / "posts.csv").write_bytes(POSTS.encode() + b"p3,caf\xe9\n")
+    assert "posts.csv, line 4: byte 0xe9 is not UTF-8" in refused(project)[0]
+    (project / "posts.csv").unlink()
+    assert "no such file; corpus.dir must hold" in refused(project)[0]
+    assert "holds no annotation" in refused(write(project, HEAD))[0]
+
+
+def test_what_is_odd_is_counted(project: Path) -> None:
+    rows = ROW + ROW + "p1,p1_2,i EAT  well.,FATIGUE,0,\np1,p1_3,Not there.,FATIGUE,0,\n"
+    corpus = read_corpus(CorpusSettings(), write(project, HEAD + rows, POSTS + "p3,All is fine.\n"))
+    assert {kind: len(places) for kind, places in corpus.oddities.items()} == {
+        "dropped: duplicate row": 1,
+        "sentence found only ignoring case, white space and Unicode form": 1,
+        "sentence not found in its post (kept without a span)": 1,
+        "post with the text of another post": 2,
+    }
+    assert corpus.annotations["match"].tolist() == ["exact", "normalised", "none"]
+    assert corpus.annotations["start"].tolist() == [0, 15, -1]
+
+
+def test_tolerated_problems_drop_rows_and_are_counted(project: Path) -> None:
+    rows = ROW + ROW.replace(",1,", ",0,") + "p9,x,a,FATIGUE,1,\np2,y,All is fine.,FATIGUE,0,\n"
+    settings = CorpusSettings(tolerate=("contradiction", "unknown_post"))
+    corpus = read_corpus(settings, write(project, HEAD + rows))
+    assert corpus.annotations["post_id"].tolist() == ["p2"]
+    assert set(corpus.oddities) == {"dropped: contradiction", "dropped: unknown post"}
+
+
+def test_columns_can_be_renamed(project: Path) -> None:
+    write(project, HEAD.replace("DSM5_symptom", "label") + ROW)
+    settings = CorpusSettings.model_validate_json('{"columns": {"criterion": "label"}}')
+    assert len(read_corpus(settings, project).annotations) == 1
+
+
+def test_criteria_files_are_checked(project: Path) -> None:
+    path = project / "c.json"
+    for text, expected in (
+        ("{}", "expected a list"),
+        ('[{"id": "A"}]', "entry 1: expected non-empty"),
+        ('[{"id": "A", "text": "a"}, {"id": "A", "text": "b"}]', "entry 2: criterion 'A' is listed twice"),
+    ):
+        path.write_text(text)
+        with pytest.raises(UserError, match=expected):
+            read_criteria(path)
+    assert criteria_path(CorpusSettings(criteria="c.json")) == Path("c.json")
+    assert criteria_path(CorpusSettings(dir="elsewhere")) == Path("config/criteria.json")
+
+
+def test_the_hash_is_of_the_content(project: Path) -> None:
+    first = read_corpus(CorpusSettings(), write(project))
+    assert first.hash() == read_corpus(CorpusSettings(), project).hash()
+    changed = Corpus(first.posts, first.annotations.assign(status=0), first.criteria)
+    assert changed.hash() != first.hash()
+
+
+def test_many_problems_are_cut_with_their_number(project: Path) -> None:
+    found = refused(write(project, HEAD + "".join(f"q{i},x,a,FATIGUE,1,\n" for i in range(60))))
+    assert len(found) == 51 and found[-1] == "… and 10 more problems"

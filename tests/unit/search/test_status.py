@@ -1,0 +1,24 @@
+"""Studies that several processes serve, and that lose none of them."""
+
+from datetime import datetime, timedelta
+
+from optuna.trial import TrialState, create_trial
+
+from lib.search.status import study_line
+
+
+def test_status_says_counts_best_rate_and_time_left() -> None:
+    start = datetime(2026, 1, 1)
+    trials = []
+    for number in range(6):
+        state = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.COMPLETE, TrialState.FAIL)[number % 4]
+        made = create_trial(state=state, value=number / 10 if state == TrialState.COMPLETE else None)
+        made.number, made.datetime_complete = number, start + timedelta(minutes=6 * number)
+        trials.append(made)
+    running = create_trial(state=TrialState.RUNNING)
+    line = study_line([*trials, running], 16, start + timedelta(minutes=30))
+    assert line == (
+        "6/16  complete 3  pruned 2  failed 1  running 1  best F1 0.400 (trial 4)  10 trials/h  ETA 1:00:00"
+        "  failure rate 16.7%"
+    )
+    assert "trials/h" not in study_line([running], 16, start)

@@ -1,0 +1,29 @@
+"""Studies that several processes serve, and that lose none of them."""
+
+import os
+import socket
+from pathlib import Path
+
+from lib.studies import worker_registry as owning
+from lib.studies.worker_registry import WorkerRegistry
+
+
+def test_a_trial_of_another_machine_is_taken_over_after_it_was_silent(tmp_path: Path, monkeypatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(socket, "gethostname", lambda: "elsewhere")
+        other = WorkerRegistry(tmp_path)
+    mine = WorkerRegistry(tmp_path)
+    assert mine.state(other.me) == "alive"
+    assert other._lock is not None
+    other._lock.close()  # it died, or its lock is not seen here
+    clock = 1000.0
+    monkeypatch.setattr(owning.time, "monotonic", lambda: clock)
+    assert mine.state(other.me) == "alive"
+    clock += 60
+    os.utime(other._path(other.me))  # a sign of life
+    assert mine.state(other.me) == "alive"
+    clock += 60
+    assert mine.state(other.me) == "alive"
+    clock += 60
+    assert mine.state(other.me) == "died"
+    assert mine.state("nowhere 1 x") == mine.state(mine.me) == "left"

@@ -1,0 +1,55 @@
+from typing import get_args
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from support.tiny import params
+
+from lib.settings.hyperparameters import Hyperparameters, NullPolicy
+from lib.tasks.decision import fit_temperature, negative_log_likelihood
+from lib.tasks.label import LabelTask
+from lib.tasks.span import SpanTask
+
+
+def hyper(**more: object) -> Hyperparameters:
+    return Hyperparameters.of(params(**{"loss.label_smoothing": 0.0, "null_policy.temperature": 1.0} | more))
+
+
+@pytest.mark.parametrize("policy", get_args(NullPolicy))
+def test_null_policies_by_hand(policy: str) -> None:
+    """One example with spans of score 1 and 1: none 0.155, each span 0.42."""
+    reading = [[(0, 6, 1.0), (7, 18, 1.0)], [(0, 6, -3.0)], []]
+
+    def yes(**more: object) -> list[bool]:
+        chosen = hyper(**{"null_policy.name": policy} | {f"null_policy.{k}": v for k, v in more.items()})
+        return SpanTask().decide(reading, np.ones(3), chosen).yes.tolist()
+
+    if policy == "none":
+        assert yes() == [True, True, False]
+    elif policy == "threshold":
+        assert yes(threshold=0.84) == [True, False, False] and yes(threshold=0.85) == [False, False, False]
+        assert yes(threshold=0.04) == [True, True, False]
+    elif policy == "ratio":
+        assert yes(ratio=2.7) == [True, False, False] and yes(ratio=2.8) == [False, False, False]
+    else:
+        assert yes() == [True, False, False]
+
+
+@pytest.mark.parametrize("policy", get_args(NullPolicy))
+def test_null_policies_move_the_decision_of_a_label(policy: str) -> None:
+    odds = np.log(np.array([0.4 / 0.6, 0.6 / 0.4]))
+
+    def yes(**more: object) -> list[bool]:
+        chosen = hyper(**{"null_policy.name": policy} | {f"null_policy.{k}": v for k, v in more.items()})
+        return LabelTask().decide(odds, np.ones(2), chosen).yes.tolist()
+
+    expected = {"threshold": [True, True], "ratio": [True, True]}
+    assert yes(threshold=0.35, ratio=0.5) == expected.get(policy, [False, True])
+
+
+def test_a_temperature_is_recovered() -> None:
+    rng = np.random.default_rng(0)
+    odds = rng.normal(0, 2, 20_000)
+    truth = (rng.random(20_000) < expit(odds)).astype(int)
+    found = fit_temperature(lambda t: negative_log_likelihood(expit(3 * odds / t), truth))
+    assert found == pytest.approx(3, rel=0.05)

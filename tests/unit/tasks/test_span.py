@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+import torch
+from support.tiny import params
+
+from lib.modeling.tokens import Batch, Tokens
+from lib.settings.hyperparameters import Hyperparameters
+from lib.tasks.examples import Examples, Targets, make_targets
+from lib.tasks.span import Spans, SpanTask, confidence
+
+TEXT = "Hello. I am tired. Bye."
+
+
+def hyper(**more: object) -> Hyperparameters:
+    return Hyperparameters.of(params(**{"loss.label_smoothing": 0.0, "null_policy.temperature": 1.0} | more))
+
+
+def tokens() -> Tokens:
+    """Two windows of one pair, by words: cls + question + words; the second starts at 'am'."""
+    words = [(0, 6), (7, 8), (9, 11), (12, 18), (19, 23)]
+    windows = [[(-1, -1), (-1, -1), *words], [(-1, -1), (-1, -1), *words[2:]]]
+    flat = np.array([span for window in windows for span in window], dtype=np.int32)
+    ids = torch.tensor([0, 1, 2, 3, 4, 5, 6, 0, 1, 4, 5, 6])
+    offsets, pair = np.array([0, 7, 12]), np.array([0, 0])
+    return Tokens(ids, None, offsets, pair, flat[:, 0], flat[:, 1], np.arange(7), 7, 0, pad_left=False)
+
+
+def examples(answers: list[tuple[int, int]]) -> Examples:
+    return Examples(["?"], [TEXT], np.array([int(bool(answers))]), [answers], ["A"], ["p"], ["p A"])
+
+
+def batch_of(known: Tokens, targets: Targets) -> tuple[Batch, Targets]:
+    both = np.arange(2)
+    batch = known.batch(both)
+    return batch, targets.batch(batch)
+
+
+def test_the_span_loss_by_hand() -> None:
+    known = tokens()
+    _, targets = batch_of(known, make_targets(known, np.array([1]), [[(9, 18), (19, 23)]]))
+    start, end = torch.randn(2, 7, generator=torch.Generator().manual_seed(0)), torch.zeros(2, 7)
+    loss = SpanTask().loss({"start": start, "end": end}, targets, hyper())
+    expected = 0.0
+    for row, (golds, ends, allowed) in enumerate(
+        [([4, 6], [5, 6], [0, 2, 3, 4, 5, 6]), ([2, 4], [3, 4], [0, 2, 3, 4])]
+    ):
+        p = start[row, allowed].softmax(0)
+        expected -= torch.log(sum(p[allowed.index(g)] for g in golds)) / 2
+        expected -= np.log(len(ends) / len(allowed)) / 2
+    assert loss == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_the_best_legal_span_is_found_across_windows_in_characters() -> None:
+    known, task = tokens(), SpanTask()
+    batch, targets = batch_of(known, make_targets(known, np.array([0]), [[]]))
+    start, end = torch.zeros(2, 7), torch.zeros(2, 7)
+    start[0, 3], end[0, 5] = 2.0, 2.0  # "I am tired.": 4 in the first window
+    start[1, 2], end[1, 3] = 3.0, 3.0  # "am tired.": 6 in the second, less its none
+    start[1, 0] = 1.0
+    start[0, 1] = end[0, 1] = 99.0  # the question is never an answer
+    rows = {
+        n: v.numpy() for n, v in task.window_logits({"start": start, "end": end}, targets, batch, hyper()).items()
+    }
+    reading = task.gather(rows, known, np.arange(2), np.array([0]))
+    assert reading[0][0] == (9, 18, 5.0) and (7, 18, 4.0) in reading[0]
+    assert all(s < e for s, e, _ in reading[0]) and len(set(reading[0])) == len(reading[0]) == 10
+    short = task.window_logits({"start": start, "end": end}, targets, batch, hyper(**{"span.max_answer": 2}))
+    spans = task.gather({n: v.numpy() for n, v in short.items()}, known, np.arange(2), np.array([0]))[0]
+    assert (7, 18) not in {(s, e) for s, e, _ in spans} and (9, 18, 5.0) in spans
+    answers = task.decide(reading, np.ones(1), hyper(**{"null_policy.name": "none"}))
+    scores = task.score(answers, examples([(9, 18)]), np.array([0]))
+    assert scores["exact_match"] == 1 and scores["no_answer"] == {"predicted": 0.0, "true": 0.0}
+    total = answers.none[0] + sum(p for _, _, p in answers.candidates[0])
+    assert total == pytest.approx(1) and answers.none[0] < 0.01
+    assert 0.9 < confidence(answers)[0] <= 1
+    assert Spans.load(answers.dump()).candidates == answers.candidates
+
+
+def test_members_are_averaged_span_by_span() -> None:
+    task = SpanTask()
+    one = task.decide([[(0, 6, 2.0)]], np.ones(1), hyper())
+    two = task.decide([[(7, 18, 3.0), (0, 6, 1.0)]], np.ones(1), hyper())
+    mean = Spans.average([one, two])
+    chances = {(s, e): p for s, e, p in mean.candidates[0]}
+    first = {(s, e): p for s, e, p in two.candidates[0]}
+    assert chances[0, 6] == pytest.approx((one.candidates[0][0][2] + first[0, 6]) / 2)
+    assert chances[7, 18] == pytest.approx(first[7, 18] / 2)
+    assert mean.none[0] == pytest.approx((one.none[0] + two.none[0]) / 2) and mean.yes[0]

@@ -1,0 +1,92 @@
+"""The structure that docs/architecture.md states is the structure of lib."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from support.checkouts import ROOT
+
+from lib.cli.main import GROUPS
+
+LIB = ROOT / "lib"
+MODULES = sorted(path for path in LIB.rglob("*.py") if path.parent != LIB or path.stem in {"errors", "validation"})
+
+
+def layers() -> list[list[str]]:
+    """The folders of lib, lowest layer first."""
+    block = re.search(r"^## Layers$.*?^```text\n(.*?)^```$", architecture(), re.S | re.M)
+    assert block is not None
+    return [line.split(", ") for line in block[1].splitlines()]
+
+
+def architecture() -> str:
+    return (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+
+
+def imports(path: Path) -> Iterator[tuple[str, str]]:
+    """The (module, name) pairs that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((node.module, alias.name) for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+
+
+def room(parts: tuple[str, ...]) -> str:
+    return Path(parts[0]).stem
+
+
+def test_imports_run_down_the_layers() -> None:
+    level = {name: number for number, names in enumerate(layers()) for name in names}
+    assert set(level) == {room(path.relative_to(LIB).parts) for path in MODULES}
+    for path in MODULES:
+        own = room(path.relative_to(LIB).parts)
+        for module, name in imports(path):
+            if module == "lib" or module.startswith("lib."):
+                other = [*module.split("."), name][1]
+                assert other == own or level[other] < level[own], f"{path} imports {module}"
+
+
+def test_a_folder_is_small() -> None:
+    for folder in {path.parent for path in MODULES}:
+        files = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(files) <= 12, f"{folder}: {files}"
+
+
+def test_no_two_modules_share_a_name() -> None:
+    names = [path.stem for path in MODULES if path.name != "__init__.py" and "cli" not in path.parts]
+    assert sorted(set(names)) == sorted(names), [name for name in names if names.count(name) > 1]
+
+
+def test_optunas_private_names_are_imported_in_one_module() -> None:
+    users = {
+        path.name
+        for path in MODULES
+        for module, name in imports(path)
+        if module.startswith("optuna") and any(part.startswith("_") for part in [*module.split("."), name])
+    }
+    assert users == {"optuna_internals.py"}
+
+
+def test_one_module_opens_the_test_set() -> None:
+    assert [path.name for path in MODULES if ("lib.corpus.store", "open_test") in imports(path)] == ["test_set.py"]
+
+
+def test_the_way_of_the_data_is_as_it_says() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \| `(lib/[^`]+)` \| `([^`]+)` \|$", architecture(), re.M)
+    commands = {command.name for group in GROUPS.values() for command in group}
+    rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk"))
+    assert len(rows) >= 8
+    for command, file, result in rows:
+        assert command in commands and (ROOT / file).exists() and f'"{result}"' in rules, (command, file, result)
+
+
+def test_each_decision_is_dated_and_listed() -> None:
+    folder = ROOT / "docs/decisions"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    records = sorted(path for path in folder.glob("*.md") if path.name != "README.md")
+    assert records
+    for path in records:
+        date = re.match(r"\d{4}-\d\d-\d\d", path.name)
+        assert date and f"* Date: {date[0]}" in path.read_text(encoding="utf-8") and path.name in index, path.name

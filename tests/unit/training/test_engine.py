@@ -1,0 +1,94 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from support.training import CPU, params, parts, without_dropout
+
+from lib.devices import device as devices
+from lib.settings.config import TrainingSettings
+from lib.settings.hyperparameters import Hyperparameters
+from lib.training.data import TrainingFailure
+from lib.training.engine import TrainingOptions, train
+from lib.training.inference import predict_logits
+
+
+def test_a_model_overfits_a_few_examples(experiment) -> None:
+    hyper = Hyperparameters.of(params(**{"optim.lr": 3e-3}))
+    model, training_data = parts(experiment, hyper)
+    few = training_data.train[:32]
+    outcome = train(
+        model, replace(training_data, train=few, validation=few), CPU, TrainingOptions(epochs=60, patience=60), seed=0
+    )
+    assert outcome.scores["f1_macro"] >= 0.95
+
+
+def test_the_best_epoch_is_kept_and_patience_stops(experiment) -> None:
+    hyper = Hyperparameters.of(params())
+    model, training_data = parts(experiment, hyper)
+    outcome = train(model, training_data, CPU, TrainingOptions(epochs=30, patience=2, keep_best=True), seed=0)
+    best = max(entry["f1_macro"] for entry in outcome.history)
+    assert outcome.scores["f1_macro"] == best == outcome.history[outcome.best_epoch - 1]["f1_macro"]
+    reading = predict_logits(
+        model, training_data.agent, training_data.features, training_data.validation, training_data.hyper, CPU
+    )
+    answers = training_data.agent.decide(reading, training_data.examples, training_data.validation, hyper)
+    again = training_data.agent.scores(answers, training_data.examples, training_data.validation)
+    assert again == outcome.scores
+    assert outcome.stopped in {"patience", "collapsed"} and len(outcome.history) < 30
+
+
+def test_a_collapsed_model_stops_early(experiment) -> None:
+    hyper = Hyperparameters.of(params(**{"optim.lr": 1e-9}))
+    model, training_data = parts(experiment, hyper)
+    with torch.no_grad():
+        model.label_head[-1].bias.copy_(torch.tensor([5.0, -5.0]))
+    outcome = train(model, training_data, CPU, TrainingOptions(epochs=10, patience=2), seed=0)
+    assert outcome.stopped == "collapsed" and len(outcome.history) == 4
+
+
+def test_a_loss_that_is_not_finite_and_lack_of_memory_fail_with_their_reason(experiment, monkeypatch) -> None:
+    hyper = Hyperparameters.of(params())
+    model, training_data = parts(experiment, hyper)
+    with torch.no_grad():
+        model.label_head[-1].weight.fill_(float("nan"))
+    with pytest.raises(TrainingFailure, match="the loss is not finite"):
+        train(model, training_data, CPU, TrainingOptions(epochs=1, patience=1), seed=0)
+
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(model, "forward", full)
+        with pytest.raises(TrainingFailure, match=r"out of memory: a window of \d+ tokens does not fit"):
+            train(model, training_data, CPU, TrainingOptions(epochs=1, patience=1), seed=0)
+        with pytest.raises(TrainingFailure, match=r"out of memory: a window of \d+ tokens does not fit"):
+            predict_logits(
+                model, training_data.agent, training_data.features, training_data.validation, training_data.hyper, CPU
+            )
+    monkeypatch.setattr(torch.optim.AdamW, "step", full)
+    model, training_data = parts(experiment, hyper)
+    with pytest.raises(TrainingFailure, match="the model and the optimizer's state do not fit"):
+        train(model, training_data, CPU, TrainingOptions(epochs=1, patience=1), seed=0)
+
+
+def test_a_compiled_model_gives_the_losses_of_one_that_is_not(experiment) -> None:
+    losses = []
+    for compiled in (False, True):
+        model, training_data = parts(experiment, Hyperparameters.of(params(**{"optim.batch_size": 64})))
+        without_dropout(model)
+        del model.encoder.encoder.layer[1:]  # compiling takes long, and a layer is as good as two
+        device = replace(CPU, compile=compiled)
+        history = train(model, training_data, device, TrainingOptions(epochs=2, patience=2), seed=0).history
+        losses.append([epoch["loss"] for epoch in history])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_training_on_a_gpu(experiment) -> None:
+    hyper = Hyperparameters.of(params())
+    model, training_data = parts(experiment, hyper)
+    device = devices.choose_device(TrainingSettings(device="cuda"))
+    training_data = replace(training_data, features=training_data.features.to(device.torch))
+    outcome = train(model, training_data, device, TrainingOptions(epochs=1, patience=1), seed=0)
+    assert outcome.performance["peak_memory_mb"] > 0

@@ -1,0 +1,61 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from support.planted import corpus, teach
+from support.training import CPU, fetch_tiny, params, parts
+
+from lib.settings.hyperparameters import Hyperparameters
+from lib.training.inference import predict_logits
+
+
+@pytest.mark.parametrize("architecture", ["bert", "convbert", "xlnet"])
+def test_predictions_do_not_depend_on_what_else_is_in_a_batch(experiment, architecture: str) -> None:
+    name = fetch_tiny(architecture)
+    model, training_data = parts(experiment, Hyperparameters.of(params(**{"model.backbone": name})))
+    some = training_data.validation[:12]
+    together = predict_logits(
+        model, training_data.agent, training_data.features, training_data.validation, training_data.hyper, CPU
+    )["label"][:12]
+    alone = [
+        predict_logits(model, training_data.agent, training_data.features, some[i : i + 1], training_data.hyper, CPU)[
+            "label"
+        ][0]
+        for i in range(12)
+    ]
+    assert np.allclose(together, alone, rtol=0, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("planted")
+
+
+def test_a_posts_memory_does_not_grow_with_its_length(folder: Path) -> None:
+    """A post of 7,000 words: its windows leave ten spans each behind, and the example ten."""
+    long = corpus(4)
+    text = " ".join([*["we went home ."] * 1750, long.posts["text"][0]])
+    posts = long.posts.assign(text=[text, *long.posts["text"][1:]])
+    shift = len(text) - len(long.posts["text"][0])
+    rows = long.annotations
+    first = rows["post_id"] == "p0000"
+    moved = rows.assign(start=rows["start"] + shift * first, end=rows["end"] + shift * first)
+    model, training_data = teach(folder, "evidence", replace(long, posts=posts, annotations=moved))
+    assert len(training_data.features.windows(np.array([0]))) > 150
+    sizes: list[int] = []
+    read = type(training_data.agent).window_logits
+
+    def watched(*arguments: object) -> dict[str, torch.Tensor]:
+        rows = read(*arguments)  # type: ignore[arg-type]
+        sizes.extend(value.shape[1] for value in rows.values())
+        return rows
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(training_data.agent), "window_logits", watched)
+        reading = predict_logits(
+            model, training_data.agent, training_data.features, np.array([0]), training_data.hyper, CPU
+        )["span"][0]
+    assert set(sizes) == {10} and len(reading) == 10
+    assert all(text[start:end].strip() == text[start:end] for start, end, _ in reading)
