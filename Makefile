@@ -21,7 +21,7 @@ test-fast: .venv/installed  ## the tests to run while writing (90 s on two cores
 	. .venv/bin/activate && PYTHONDONTWRITEBYTECODE= pytest -n 2 -m "not slow" tests/unit
 
 compatibility: .venv/installed  ## train every tiny backbone with every optimizer, write docs/compatibility.md
-	. .venv/bin/activate && pytest tests/integration/test_compatibility.py --write-docs
+	. .venv/bin/activate && pytest tests/integration/repository/test_compatibility.py --write-docs
 
 test-transformers5: .venv/installed  ## test models and training on transformers 5 (the pins hold 4.57)
 	. .venv/bin/activate && uv pip install -q --target .venv/transformers5 'transformers==5.*' "$$(grep ^numpy== $(PINS))"
@@ -116,10 +116,10 @@ bench-search: .venv/installed  ## draw F1 against training tokens for Stages A, 
 	$(BENCH)/search.py $(if $(CORPUS),--corpus $(CORPUS)) --picture docs/search.svg
 
 test-faults: .venv/installed  ## run the fault tests and print a table of their results
-	. .venv/bin/activate && pytest tests/integration/test_faults.py
+	. .venv/bin/activate && pytest tests/integration/platforms/test_faults.py
 
 test-slurm: .venv/installed  ## run the graph on a real SLURM (SLURM_ONE_NODE=program that starts one)
-	. .venv/bin/activate && pytest -rs tests/integration/test_slurm.py
+	. .venv/bin/activate && pytest -rs tests/integration/platforms/test_slurm.py
 
 help:  ## print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 22

@@ -1,5 +1,6 @@
 """Every command of the README and of docs/ is run, dry where it would take long."""
 
+import ast
 import os
 import re
 import shlex
@@ -17,6 +18,7 @@ from lib.cli.main import main, parser
 from lib.settings.load import resolve_settings
 
 pytestmark = pytest.mark.workflow
+FOLDERS = ("config", "docs/decisions", "envs", "examples")  # whose pages hold no commands to run here
 PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
 
 
@@ -147,19 +149,45 @@ def test_every_key_of_the_configuration_is_explained() -> None:
 
 
 def test_links_between_pages_lead_somewhere() -> None:
-    for page in [*PAGES, "config/README.md", "envs/README.md"]:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text()):
-            assert (ROOT / page).parent.joinpath(target).exists(), f"{page}: {target}"
+    everywhere = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.md"))]
+    for page in [*(ROOT / page for page in PAGES), ROOT / "CONTRIBUTING.md", *everywhere]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert page.parent.joinpath(target).exists(), f"{page}: {target}"
+
+
+def test_pages_break_at_100_columns() -> None:
+    files = [ROOT / page for page in [*PAGES, "CONTRIBUTING.md", "CHANGELOG.md"]]
+    files += [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.md"))]
+    for path in files:
+        prose = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
+        for line in prose.splitlines():
+            unbreakable = line.startswith(("|", "    ", "[![", "![")) or " " not in line.strip("*- ")
+            assert len(line) <= 100 or unbreakable, f"{path.relative_to(ROOT)}: {line}"
+
+
+def test_github_runs_the_commands_of_ci() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    steps = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    ours = (ROOT / ".ci/run").read_text().splitlines()
+    assert steps == [line for line in ours if line.startswith("make ")]
+
+
+def texts_of_the_code() -> str:
+    """Every string constant of lib, one a line; the constant parts of an f-string stand in one line."""
+    found = []
+    for path in (ROOT / "lib").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+            found.append("…".join(p.value for p in parts if isinstance(p, ast.Constant) and isinstance(p.value, str)))
+    return "\n".join(found)
 
 
 def test_errors_of_the_troubleshooting_page_are_those_of_the_code() -> None:
-    source = "\n".join(path.read_text() for path in (ROOT / "lib").rglob("*.py")).replace('"\n', "")
-    source = re.sub(r'"\s*f?"', "", re.sub(r"\s+", " ", source))
-    for row in re.findall(
-        r"^\| (`.+?`(?: / `.+?`)*) \|", (ROOT / "docs/troubleshooting.md").read_text(), re.MULTILINE
-    ):
-        pieces = [piece for said in re.findall(r"`([^`]+)`", row) for piece in said.split("…")]
-        assert any(piece.strip() and piece.strip() in source for piece in pieces), row
+    texts = texts_of_the_code()
+    rows = re.findall(r"^\| (`.+?`(?: / `.+?`)*) \|", (ROOT / "docs/troubleshooting.md").read_text(), re.MULTILINE)
+    assert len(rows) > 20
+    pieces = [piece.strip() for row in rows for said in re.findall(r"`([^`]+)`", row) for piece in said.split("…")]
+    assert [piece for piece in pieces if piece not in texts] == []
 
 
 def test_the_examples_configuration_files_are_valid() -> None:
