@@ -67,7 +67,7 @@ def predict_bag_of_words(
         Predictions for asked[wanted].
     """
     model = _fit(known, {i: _bag(agent, known, i) for i in index}, index, tfidf)
-    return _answers(agent, asked, {i: _bag(agent, asked, i) for i in wanted}, wanted, model)
+    return _predict(agent, asked, {i: _bag(agent, asked, i) for i in wanted}, wanted, model)
 
 
 def score_baselines(experiment: Experiment) -> Baselines:
@@ -139,7 +139,7 @@ def _fit(examples: Examples, bags: Bags, known: Index, tfidf: TfidfSettings) -> 
         ),
         LogisticRegression(C=10.0, max_iter=2000),
     )
-    labels = [int(_evidence(examples, i, span)) for i in known for span in bags[i]]
+    labels = [int(_is_evidence(examples, i, span)) for i in known for span in bags[i]]
     model.fit(_texts(examples, bags, known), labels)
     return model
 
@@ -149,7 +149,7 @@ def _texts(examples: Examples, bags: Bags, index: Index) -> NDArray[np.object_]:
     return np.array(pairs, dtype=object)
 
 
-def _evidence(examples: Examples, i: int, span: Characters) -> bool:
+def _is_evidence(examples: Examples, i: int, span: Characters) -> bool:
     """Return whether an answer covers at least half of a sentence; without answers the pair's label counts."""
     if not examples.answers[i]:
         return bool(examples.label[i])
@@ -157,7 +157,7 @@ def _evidence(examples: Examples, i: int, span: Characters) -> bool:
     return 2 * shared >= span[1] - span[0]
 
 
-def _answers(agent: Agent, examples: Examples, bags: Bags, index: Index, model: Pipeline) -> Predictions:
+def _predict(agent: Agent, examples: Examples, bags: Bags, index: Index, model: Pipeline) -> Predictions:
     log_odds = model.decision_function(_texts(examples, bags, index))
     parts = np.split(log_odds, np.cumsum([len(bags[i]) for i in index])[:-1])
     return agent.from_log_odds(

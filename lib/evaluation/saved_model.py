@@ -127,7 +127,7 @@ class SavedModel:
         agent, hyper = get_agent(manifest.agent), Hyperparameters.of(manifest.params)
         names = agent.backbones(hyper)
         tokenizers = {n: AutoTokenizer.from_pretrained(folder / n, local_files_only=True) for n in set(names)}
-        parts = [_empty(folder / name) for name in names]
+        parts = [_random_encoder(folder / name) for name in names]
         model = agent.model(parts, [int(tokenizers[name].cls_token_id) for name in names], hyper)
         model.load_state_dict(load_file(folder / WEIGHTS))
         return cls(manifest, folder, model, tokenizers, device)
@@ -147,7 +147,7 @@ class SavedModel:
         return self.agent.decide(self.logits(examples), examples, index, self.hyper, temperatures)
 
 
-def _empty(folder: Path) -> nn.Module:
+def _random_encoder(folder: Path) -> nn.Module:
     """Return an encoder with the architecture in a folder and random weights, which the caller replaces."""
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     return without_pooler(AutoModel.from_config(config, dtype=torch.float32))

@@ -54,7 +54,7 @@ def evaluate_on_test_set(
         TrainingFailure: A refit gives no result.
     """
     started, clock = now(), time.perf_counter()
-    models = _trained(experiment, result, folds, baselines)
+    models = _refit_models(experiment, result, folds, baselines)
     opening = TestOpening(
         when=now(),
         code_version=code_version(),
@@ -66,8 +66,8 @@ def evaluate_on_test_set(
     examples = experiment.agent.examples(
         part, unannotated=experiment.settings.config.corpus.unannotated, seed=experiment.settings.config.seed
     )
-    answers = _answers(experiment, result, models, examples)
-    tested, against = _compared(experiment, answers, examples)
+    answers = _predict_test_set(experiment, result, models, examples)
+    tested, against = _compare_models(experiment, answers, examples)
     return models[result.choice["candidate"]], TestEvaluation(
         provenance=experiment.provenance(started),
         agent=experiment.agent.name,
@@ -107,7 +107,7 @@ def check_targets(chosen: ModelScores, against: Sequence[PairedComparison]) -> d
     }
 
 
-def _trained(
+def _refit_models(
     experiment: Experiment, result: StageC, folds: Sequence[FoldResult], baselines: Baselines
 ) -> dict[int | str, SavedModel]:
     """Return the refitted candidates by number, and the default transformer."""
@@ -125,7 +125,7 @@ def _trained(
     return {**models, DEFAULT: refit(experiment, untuned)}
 
 
-def _answers(
+def _predict_test_set(
     experiment: Experiment, result: StageC, models: dict[int | str, SavedModel], examples: Examples
 ) -> dict[str, Predictions]:
     """Return every model's predictions for the test set, those of the chosen model first."""
@@ -143,7 +143,7 @@ def _answers(
     }
 
 
-def _compared(
+def _compare_models(
     experiment: Experiment, answers: dict[str, Predictions], examples: Examples
 ) -> tuple[list[ModelScores], list[PairedComparison]]:
     agent, index = experiment.agent, np.arange(len(examples))

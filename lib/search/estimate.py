@@ -86,14 +86,16 @@ def calibrate(experiment: Experiment, seconds: float, job: float) -> Calibration
         if len(found) >= _MIN_CONFIGURATIONS and time.monotonic() - began > seconds:
             break
         try:
-            found.append(_measure(experiment, {**params, "aug.enabled": False}))
+            found.append(_measure_configuration(experiment, {**params, "aug.enabled": False}))
         except TrainingFailure:
             continue  # a configuration that does not fit or diverges costs a search little
     begin, development, fold, held_out, size = map(float, np.mean(found, axis=0))
     return Calibration(begin, development, fold, held_out, size, job)
 
 
-def _measure(experiment: Experiment, params: dict[str, Any]) -> tuple[float, float, float, float, float]:
+def _measure_configuration(
+    experiment: Experiment, params: dict[str, Any]
+) -> tuple[float, float, float, float, float]:
     hyper = Hyperparameters.of(params)
     began = time.perf_counter()
     model, features = experiment.builder.model(hyper)
@@ -136,10 +138,10 @@ def stage_costs(config: Config, pace: Calibration) -> list[StageCost]:
     Returns:
         Stage A, Stage B, Stage C, the baseline and the final model, in this order.
     """
-    return list(_parts(config, pace))
+    return list(_stages(config, pace))
 
 
-def _parts(config: Config, pace: Calibration) -> Iterator[StageCost]:
+def _stages(config: Config, pace: Calibration) -> Iterator[StageCost]:
     a, b, c, base = config.stage_a, config.stage_b, config.stage_c, config.baseline
 
     def part(
