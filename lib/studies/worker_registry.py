@@ -27,7 +27,7 @@ class WorkerRegistry:
         self._folder = folder
         self.me = f"{socket.gethostname()} {os.getpid()} {uuid.uuid4().hex[:8]}"
         self._lock = hold_lock(self._path(self.me), f"the name {self.me}")
-        # For each owner on another machine: the the modification time of its lock file, and this process' clock then.
+        # For each owner on another machine: the modification time of its lock file, and this process' clock then.
         self._seen: dict[str, tuple[float, float]] = {}
         self._stop = Event()
         Thread(target=self._beat, name="heartbeat", daemon=True).start()
