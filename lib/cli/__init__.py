@@ -1,1 +1,1 @@
-"""The command line: python -m lib."""
+"""The command line, `python -m lib`."""

@@ -1,4 +1,4 @@
-"""What a command of the command line is: a name, a sentence of help, its arguments and its action."""
+"""Define a command of the command line: name, help, arguments and action."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
@@ -12,9 +12,17 @@ def _no_arguments(parser: ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Command:
-    """A command. agent: whether it takes the name of an agent; settings: whether it reads the resolved settings.
+    """A command.
 
-    Its action imports what it needs when it runs, so that --help is instant.
+    The action imports the modules that it needs when it runs, so that --help is fast.
+
+    Attributes:
+        name: Name on the command line.
+        help: One sentence for --help.
+        run: The action, called with the parsed arguments.
+        add_arguments: Adds the command's own arguments to its parser.
+        agent: Whether the command takes the name of an agent.
+        settings: Whether it reads the resolved settings and the results folder.
     """
 
     name: str
@@ -26,11 +34,17 @@ class Command:
 
 
 def add_results(parser: ArgumentParser) -> None:
-    """Add the folder of all results."""
+    """Add the option for the folder of all results."""
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of all results")
 
 
 def add_configuration(parser: ArgumentParser) -> None:
-    """Add the files that make up a configuration."""
-    parser.add_argument("--config", type=Path, action="append", default=[], help="YAML file; later ones override")
-    parser.add_argument("--json", help="a configuration as JSON that overrides the files")
+    """Add the options for the files of a configuration."""
+    parser.add_argument(
+        "--config",
+        type=Path,
+        action="append",
+        default=[],
+        help="YAML file; may be repeated, later files override earlier ones",
+    )
+    parser.add_argument("--json", help="configuration as JSON; overrides the files")

@@ -1,4 +1,4 @@
-"""What several commands begin with: paths, and what is read from them."""
+"""Share the first steps of commands: paths, and reading from them."""
 
 import sys
 from argparse import Namespace
@@ -20,8 +20,14 @@ def read_folds(options: Namespace, settings: Settings) -> "list[FoldResult]":
     """Read the folds of all candidates.
 
     Args:
-        options: Of the command: agent and results.
-        settings: How many candidates and folds there are.
+        options: Arguments of the command; agent and results are used.
+        settings: Gives the numbers of candidates and folds.
+
+    Returns:
+        All folds of the first candidate, then those of the next ones.
+
+    Raises:
+        UserError: A fold's file is missing or broken.
     """
     from lib.schemas.evaluation import FoldResult
 
@@ -37,15 +43,18 @@ def agent_path(options: Namespace, name: str) -> Path:
     """Return the path of one of the agent's results.
 
     Args:
-        options: Of the command: agent and results.
-        name: Relative to the agent's folder.
+        options: Arguments of the command; agent and results are used.
+        name: Path relative to the agent's folder.
+
+    Returns:
+        The path; the file need not exist.
     """
     path: Path = options.results / options.agent / name
     return path
 
 
 def search_results(options: Namespace) -> "SearchResults":
-    """Return the results of the agent's search, without torch."""
+    """Return the agent's search, without importing torch."""
     from lib.search.study_results import SearchResults
 
     return SearchResults(read_settings(options.settings), options.agent, options.results)
@@ -53,17 +62,20 @@ def search_results(options: Namespace) -> "SearchResults":
 
 @contextmanager
 def training_experiment(options: Namespace, *, gpu: bool = True) -> "Iterator[Experiment]":
-    """Prepare this process for trainings, and yield the agent's experiment.
+    """Prepare this process for training, and yield the agent's experiment.
 
     Args:
-        options: Of the command: agent, settings and results.
-        gpu: Whether to lease a GPU where there is one; a process that shares its parent's does not.
+        options: Arguments of the command; agent, settings and results are used.
+        gpu: Whether to lease a GPU if there is one; False for a process that uses the GPU of its parent.
+
+    Yields:
+        The experiment; the GPU is held until the block ends.
     """
     from lib.cli.processes import leased_gpu
 
     settings = read_settings(options.settings)
     with leased_gpu(settings, wanted=gpu):
-        # torch is imported with the lease: it sees the leased GPU only.
+        # torch is imported after the lease, so that it sees only the leased GPU.
         from lib.devices.process import keep_freed_memory, training_process
         from lib.experiment.experiment import Experiment
 
@@ -73,7 +85,7 @@ def training_experiment(options: Namespace, *, gpu: bool = True) -> "Iterator[Ex
 
 
 def load_experiment(options: Namespace) -> "Experiment":
-    """Return the agent's experiment, in a process that trains nothing."""
+    """Return the agent's experiment in a process that trains nothing and leases no GPU."""
     from lib.experiment.experiment import Experiment
 
     return Experiment(read_settings(options.settings), options.agent, options.results)
@@ -87,5 +99,5 @@ def load_development_set(options: Namespace) -> "Development":
 
 
 def echo(text: str) -> None:
-    """Print a line to the person who started the command."""
+    """Print a line for the user on standard error."""
     print(text, file=sys.stderr, flush=True)

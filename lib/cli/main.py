@@ -1,4 +1,4 @@
-"""The command line: a command for each rule of the graph, and those that a person types."""
+"""Run the command line, which has a command for each rule of the graph and further ones for users."""
 
 import argparse
 import errno
@@ -19,7 +19,7 @@ from lib.cli.run import COMMANDS as RUN
 from lib.errors import UserError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-# The order of --help: what a person types first, what the graph calls last.
+# The order of --help: commands for users first, commands for the graph last.
 GROUPS: dict[str, Sequence[Command]] = {
     "run": RUN,
     "look": LOOK,
@@ -32,9 +32,16 @@ _ONLINE = {"backbone", "lexicon", "reproduce"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command. Returns the exit status: 0, or 1 after a line per problem on stderr."""
+    """Run a command.
+
+    Args:
+        arguments: Words of the command line; None for those of this process.
+
+    Returns:
+        The exit status: 0, 1 after an error, or 130 after Ctrl-C or SIGTERM.
+    """
     options = parser().parse_args(arguments)
-    os.umask(0o077)  # texts and what is made of them are nobody else's
+    os.umask(0o077)  # only the user may read texts and results
     _silence_dependencies(offline=options.command not in _ONLINE)
     _log_to(options.log)
     # A cluster's time limit, scancel and Snakemake send SIGTERM: end as after Ctrl-C.
@@ -47,17 +54,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(line, file=sys.stderr)
         return 1
     except OSError as error:
-        return _refused(error)
+        return _report_os_error(error)
     except KeyboardInterrupt:
         print("interrupted; run the same command to continue", file=sys.stderr)
         return 130
     except Exception:
-        return _bug()
+        return _report_bug()
     return 0
 
 
 def entry() -> None:
-    """Run as `clinical-search`, the same as `python -m lib`."""
+    """Run the script `clinical-search`, which is the same as `python -m lib`."""
     sys.exit(main())
 
 
@@ -72,49 +79,51 @@ def parser() -> argparse.ArgumentParser:
     subparsers = root.add_subparsers(dest="command", required=True, metavar="COMMAND", help="see below")
     for commands in GROUPS.values():
         for command in commands:
-            _add(subparsers, command)
+            _add_command(subparsers, command)
     return root
 
 
-def _add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Command) -> None:
+def _add_command(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Command) -> None:
     sub = subparsers.add_parser(command.name, description=command.help)
     sub.set_defaults(run=command.run)
-    sub.add_argument("--log", type=Path, default=None, help="file for details")
+    sub.add_argument("--log", type=Path, default=None, help="log file")
     if command.agent:
         sub.add_argument("agent", help="name of the agent, e.g. criteria")
     if command.settings:
-        sub.add_argument("--settings", type=Path, default=Path("results/settings.json"), help="resolved settings")
+        sub.add_argument(
+            "--settings", type=Path, default=Path("results/settings.json"), help="file of resolved settings"
+        )
         add_results(sub)
     command.add_arguments(sub)
 
 
 def _overview() -> str:
-    """Return the commands by group, a line each."""
+    """Return the list of commands by group, one line each."""
     lines = []
     for group, commands in GROUPS.items():
         lines += [f"{group}:", *(f"  {command.name:20s} {command.help}" for command in commands), ""]
     return "\n".join(lines)
 
 
-def _refused(error: OSError) -> int:
+def _report_os_error(error: OSError) -> int:
     if isinstance(error, BrokenPipeError):  # the reader of the output has ended, as head does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     if error.errno not in _FULL:
-        return _bug()
+        return _report_bug()
     where = f": {error.filename}" if error.filename else ""
     print(f"no space left on the disk{where}; free some, and run the same command to continue", file=sys.stderr)
     return 1
 
 
-def _bug() -> int:
+def _report_bug() -> int:
     logging.getLogger("lib").exception("bug")
     traceback.print_exc()
     return 1
 
 
 def _silence_dependencies(*, offline: bool) -> None:
-    """Turn off telemetry and progress bars, and the network except where a backbone or a lexicon is fetched."""
+    """Turn off telemetry and progress bars, and for most commands the network."""
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ["DO_NOT_TRACK"] = "1"
@@ -126,7 +135,7 @@ def _silence_dependencies(*, offline: bool) -> None:
 
 def _log_to(path: Path | None) -> None:
     if path is None:
-        # Else logging's handler of last resort would print every problem a second time.
+        # Otherwise logging's handler of last resort would print every problem a second time.
         logging.getLogger("lib").addHandler(logging.NullHandler())
         return
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Processes of one job: which GPU they use, and several that share one."""
+"""Lease a GPU for a job, and start further processes that share it."""
 
 import os
 import signal
@@ -15,20 +15,25 @@ from lib.devices.lease import devices, lease
 from lib.errors import UserError
 from lib.settings.load import Settings
 
-# Seconds to leave in good order.
+# Seconds that a process has to end in good order after SIGTERM.
 _GRACE = 15.0
 
 
 @contextmanager
 def leased_gpu(settings: Settings, *, wanted: bool = True) -> Iterator[None]:
-    """Choose this process' GPU, before torch looks for one, and hold it within the block.
+    """Lease a GPU for this process, before torch looks for one, and hold it within the block.
+
+    CUDA_VISIBLE_DEVICES is set to the leased GPU.
 
     Args:
-        settings: Which device trains; on a CPU nothing is leased.
-        wanted: False leases nothing: this process uses its parent's GPU.
+        settings: Gives the training device; nothing is leased for a CPU.
+        wanted: False if this process uses the GPU of its parent; nothing is leased then.
+
+    Yields:
+        Nothing.
 
     Raises:
-        UserError: Several trials are to share a GPU, and there is none.
+        UserError: trials_per_gpu is above 1, but there is no GPU.
     """
     if not wanted:
         yield
@@ -49,9 +54,15 @@ def leased_gpu(settings: Settings, *, wanted: bool = True) -> Iterator[None]:
 
 
 class Partners:
-    """More processes of this command, on the same device; they end when this process ends, however it does."""
+    """Further processes of this command on the same GPU; they end when this process ends or is killed."""
 
     def __init__(self, options: Namespace, number: int) -> None:
+        """Start the processes.
+
+        Args:
+            options: Arguments of this worker, passed on to the others.
+            number: Processes that share the GPU, this one included.
+        """
         self._outputs = [options.output.with_suffix(f".{i}") for i in range(1, number)]
         command = [sys.executable, "-m", "lib", options.command, options.agent, "--partner"]
         command += ["--settings", str(options.settings), "--results", str(options.results)]
@@ -64,7 +75,11 @@ class Partners:
         ]
 
     def outputs(self) -> list[Path]:
-        """Wait for all, and return what they wrote. Raises UserError if one failed."""
+        """Wait for all processes and return the paths of their reports.
+
+        Raises:
+            UserError: A process failed.
+        """
         codes = [process.wait() for process in self._processes]
         if any(codes):
             raise UserError("a process that shares the GPU failed, see above; run the same command to continue")
@@ -72,7 +87,7 @@ class Partners:
 
 
 def end_with_parent() -> None:
-    """End this process when the one that began it ends: its end of the pipe closes."""
+    """End this process when its parent ends, which closes the pipe on standard input."""
 
     def wait() -> None:
         sys.stdin.read()

@@ -1,7 +1,7 @@
-"""The `snakemake` command of this environment: Snakemake's own, which here finds a target behind --resources.
+"""Run Snakemake with targets allowed after --resources and similar options.
 
-Snakemake's parser takes every word after --resources, --config and their kind as one more KEY=VALUE and so fails on
-`snakemake --cores 8 --resources gpu=1 TARGET`. Targets hold no '=': they are moved to the front.
+Snakemake's parser takes every word after --resources, --config and similar options as another KEY=VALUE. It therefore
+fails on `snakemake --cores 8 --resources gpu=1 TARGET`. Targets contain no '=', so they are moved to the front.
 """
 
 import sys
@@ -11,7 +11,7 @@ PAIRS = {"--resources", "--res", "--config", "-C", "--set-threads", "--set-resou
 
 
 def targets_first(arguments: Sequence[str]) -> list[str]:
-    """Move words without '=' that stand behind an option of KEY=VALUE pairs to the front."""
+    """Move words without '=' that follow an option of KEY=VALUE pairs to the front."""
     targets: list[str] = []
     rest: list[str] = []
     in_pairs = False
@@ -28,7 +28,7 @@ def targets_first(arguments: Sequence[str]) -> list[str]:
 
 
 def main() -> None:
-    """Run Snakemake."""
+    """Run Snakemake with the reordered command line."""
     from snakemake.cli import main as snakemake
 
     sys.argv[1:] = targets_first(sys.argv[1:])

@@ -1,1 +1,1 @@
-"""Stage C, the baselines, and the final model: refitted, saved, scored once on the test set, used on new posts."""
+"""Stage C, the baselines and the final model, which is refitted, saved, scored once on the test set, and used."""

@@ -1,4 +1,4 @@
-"""What a model must beat, for every agent: the majority, TF-IDF with logistic regression, a transformer untuned."""
+"""Score three baselines: the majority, TF-IDF with logistic regression, and a transformer with default settings."""
 
 import time
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from lib.settings.config import TfidfSettings
 from lib.tasks.examples import Characters, Examples
 from lib.tasks.task import Index
 
-# The sentences of each example.
+# The sentences of each example, by its index.
 Bags = Mapping[int, list[Characters]]
 
 
@@ -28,7 +28,18 @@ MAJORITY, BAG_OF_WORDS, DEFAULT = "majority", "TF-IDF + logistic regression", "d
 
 
 def predict_majority(agent: Agent, known: Examples, index: Index, asked: Examples, wanted: Index) -> Predictions:
-    """Answer asked[wanted] alike: a yes as probable as among known[index], and the whole text as evidence."""
+    """Predict the same probability for every example, with the whole text as evidence.
+
+    Args:
+        agent: Turns log odds into predictions.
+        known: Examples with labels.
+        index: Which of `known` to learn from, (m,).
+        asked: Examples to predict; may be the same as `known`.
+        wanted: Which of `asked` to predict, (n,).
+
+    Returns:
+        Predictions for asked[wanted]; the probability is the share of positives among known[index].
+    """
     share = np.clip(known.label[index].mean(), 1e-6, 1 - 1e-6)
     odds = float(np.log(share / (1 - share)))
     return agent.from_log_odds([[((0, len(asked.second[i])), odds)] for i in wanted])
@@ -37,18 +48,30 @@ def predict_majority(agent: Agent, known: Examples, index: Index, asked: Example
 def predict_bag_of_words(
     agent: Agent, known: Examples, index: Index, asked: Examples, wanted: Index, tfidf: TfidfSettings
 ) -> Predictions:
-    """Answer asked[wanted] by TF-IDF with logistic regression, fitted on known[index].
+    """Predict with TF-IDF and logistic regression.
 
-    A pair is a bag of sentences. A model of single sentences learns which are evidence; a pair's reading is that of
-    its most telling sentence (label) or of all its sentences (span). A sentence's features are its terms, once alone
-    and once crossed with the criterion, so that a linear model can weigh a term for each criterion.
+    A (criterion, text) pair is a bag of sentences. The model learns which single sentences are evidence. For a label,
+    the sentence with the highest log odds decides; for a span, all sentences are candidates. The features of a
+    sentence are its terms alone and its terms crossed with the criterion, so that a linear model can weigh a term
+    separately for each criterion.
+
+    Args:
+        agent: Says whether texts are whole posts, and turns log odds into predictions.
+        known: Examples with labels and evidence.
+        index: Which of `known` to fit on, (m,).
+        asked: Examples to predict; may be the same as `known`.
+        wanted: Which of `asked` to predict, (n,).
+        tfidf: Range of n-grams and number of features.
+
+    Returns:
+        Predictions for asked[wanted].
     """
     model = _fit(known, {i: _bag(agent, known, i) for i in index}, index, tfidf)
-    return _answers(agent, asked, {i: _bag(agent, asked, i) for i in wanted}, wanted, model)
+    return _predict(agent, asked, {i: _bag(agent, asked, i) for i in wanted}, wanted, model)
 
 
 def score_baselines(experiment: Experiment) -> Baselines:
-    """Score the three on the development splits, as a trial's seeds are."""
+    """Score the three baselines on the development splits on which the seeds of a trial are scored."""
     started, clock = now(), time.perf_counter()
     agent, examples, config = experiment.agent, experiment.examples, experiment.settings.config
     params, limits = default_params(experiment.settings), config.baseline
@@ -81,7 +104,7 @@ def score_baselines(experiment: Experiment) -> Baselines:
 
 
 def cross_validate_baseline(experiment: Experiment) -> CrossValidatedBaseline:
-    """Score TF-IDF with logistic regression on the folds; everything is fitted on each fold's training part."""
+    """Score TF-IDF with logistic regression on each fold of Stage C, fitted on all posts outside the fold."""
     started, clock = now(), time.perf_counter()
     limits, examples = experiment.settings.config.stage_c, experiment.examples
     results = []
@@ -104,7 +127,7 @@ def cross_validate_baseline(experiment: Experiment) -> CrossValidatedBaseline:
 
 
 def _bag(agent: Agent, examples: Examples, i: int) -> list[Characters]:
-    """Return the sentences of a pair's text; an agent that reads sentences has one."""
+    """Return the sentences of a pair's text; the text of an agent that reads sentences is a single one."""
     text = examples.second[i]
     return sentences(text) if agent.reads_posts else [(0, len(text))]
 
@@ -116,7 +139,7 @@ def _fit(examples: Examples, bags: Bags, known: Index, tfidf: TfidfSettings) -> 
         ),
         LogisticRegression(C=10.0, max_iter=2000),
     )
-    labels = [int(_evidence(examples, i, span)) for i in known for span in bags[i]]
+    labels = [int(_is_evidence(examples, i, span)) for i in known for span in bags[i]]
     model.fit(_texts(examples, bags, known), labels)
     return model
 
@@ -126,15 +149,15 @@ def _texts(examples: Examples, bags: Bags, index: Index) -> NDArray[np.object_]:
     return np.array(pairs, dtype=object)
 
 
-def _evidence(examples: Examples, i: int, span: Characters) -> bool:
-    """Whether a sentence shares at least half of itself with an answer; without answers the pair's label counts."""
+def _is_evidence(examples: Examples, i: int, span: Characters) -> bool:
+    """Return whether an answer covers at least half of a sentence; without answers the pair's label counts."""
     if not examples.answers[i]:
         return bool(examples.label[i])
     shared = max(min(span[1], end) - max(span[0], start) for start, end in examples.answers[i])
     return 2 * shared >= span[1] - span[0]
 
 
-def _answers(agent: Agent, examples: Examples, bags: Bags, index: Index, model: Pipeline) -> Predictions:
+def _predict(agent: Agent, examples: Examples, bags: Bags, index: Index, model: Pipeline) -> Predictions:
     log_odds = model.decision_function(_texts(examples, bags, index))
     parts = np.split(log_odds, np.cumsum([len(bags[i]) for i in index])[:-1])
     return agent.from_log_odds(
@@ -143,9 +166,14 @@ def _answers(agent: Agent, examples: Examples, bags: Bags, index: Index, model: 
 
 
 class CrossedTerms:
-    """Terms of a 'criterion<TAB>sentence', alone and crossed with the criterion."""
+    """Analyzer that returns the terms of 'criterion<TAB>sentence', alone and crossed with the criterion."""
 
     def __init__(self, ngram_range: tuple[int, int]) -> None:
+        """Build the analyzer of terms.
+
+        Args:
+            ngram_range: Least and greatest number of words of a term.
+        """
         self._analyze = TfidfVectorizer(ngram_range=ngram_range).build_analyzer()
 
     def __call__(self, pair: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Stage C: repeated stratified group k-fold cross-validation of the candidates, and the choice."""
+"""Cross-validate the candidates of Stage C (repeated stratified group k-fold) and choose one."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,20 @@ _SIGNIFICANT = 0.05
 
 
 def score_fold(experiment: Experiment, chosen: Candidates, candidate: int, number: int) -> FoldResult:
-    """Train one candidate without one fold and score it on that fold."""
+    """Train one candidate without one fold and score it on that fold.
+
+    Args:
+        experiment: Trains the candidate.
+        chosen: All candidates.
+        candidate: Number of the candidate, from 0.
+        number: Number of the fold, from 0; the folds of later repeats follow those of the first.
+
+    Returns:
+        Scores, predictions and temperatures on the held-out fold.
+
+    Raises:
+        TrainingFailure: The training gives no result.
+    """
     limits = experiment.settings.config.stage_c
     split = experiment.splits.fold(number, limits.folds)
     params = chosen.candidates[candidate].params
@@ -43,10 +56,19 @@ def score_fold(experiment: Experiment, chosen: Candidates, candidate: int, numbe
 def collect_stage_c(
     experiment: Experiment, chosen: Candidates, results: Sequence[FoldResult], base: CrossValidatedBaseline
 ) -> StageC:
-    """Rank the candidates and choose.
+    """Rank the candidates by mean F1-macro and choose one by the one-standard-error rule.
 
-    Ranked by mean F1-macro. Chosen by the one-standard-error rule: of the candidates within one corrected standard
-    error of the best, the one with the lowest mean ECE.
+    Of the candidates whose mean F1-macro lies within one corrected standard error of the best one, the candidate with
+    the lowest mean ECE is chosen.
+
+    Args:
+        experiment: Gives the examples and the settings; nothing is trained.
+        chosen: All candidates.
+        results: The result of every candidate on every fold, in any order.
+        base: The TF-IDF baseline on the same folds.
+
+    Returns:
+        The ranking, the choice, the average of the best candidates, and the comparison with the baseline.
     """
     started = now()
     limits = experiment.settings.config.stage_c
@@ -103,19 +125,37 @@ def collect_stage_c(
 
 
 def summarise_folds(values: NDArray[np.float64], ratio: float) -> dict[str, Any]:
-    """Return mean, corrected standard error and the values by fold."""
+    """Return the mean, the corrected standard error and the values of a score over folds.
+
+    Args:
+        values: The score on each fold, (n,), n ≥ 2.
+        ratio: Size of the held-out fold relative to the training part, 1 / (k − 1).
+
+    Returns:
+        "mean", "standard_error" and "folds", the values themselves.
+    """
     error = corrected_standard_error(values, ratio)
     return {"mean": float(values.mean()), "standard_error": error, "folds": values.tolist()}
 
 
 def compare_folds(first: NDArray[np.float64], second: NDArray[np.float64], ratio: float) -> dict[str, Any]:
-    """Return the corrected resampled t-test of two models on the same folds."""
+    """Compare two models on the same folds with the corrected resampled t-test.
+
+    Args:
+        first: Scores of the first model, (n,).
+        second: Scores of the second model on the same folds, (n,).
+        ratio: Size of the held-out fold relative to the training part, 1 / (k − 1).
+
+    Returns:
+        "difference" (first less second), "t" (None if all differences are equal), "p" (two-sided), and "significant"
+        for p below 0.05.
+    """
     test = corrected_resampled_t_test(first, second, ratio)
     return {"difference": test.difference, "t": test.t, "p": test.p, "significant": test.p < _SIGNIFICANT}
 
 
 def average_scores(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Average every score over the folds that have it; counts are summed."""
+    """Average every score over the folds that have it; whole numbers are counts and are summed."""
     result: dict[str, Any] = {}
     for name in dict.fromkeys(name for each in scores for name in each):
         values = [each[name] for each in scores if each.get(name) is not None]

@@ -1,4 +1,4 @@
-"""What a person gets who tunes nothing: the hyper-parameters that a search must beat."""
+"""Give the default hyper-parameters, without any tuning, which a search must beat."""
 
 from dataclasses import fields
 from typing import Any
@@ -10,10 +10,11 @@ from lib.settings.load import Settings
 def default_params(settings: Settings) -> dict[str, Any]:
     """Return the default configuration, under the names of the search space.
 
-    The Hugging Face Trainer's defaults (transformers' TrainingArguments: AdamW, 5e-5 falling linearly, no warm-up, no
-    weight decay, batches of 8, gradients clipped at 1) with the usual heads: the cls token, dropout 0.1, one layer.
-    Spans as in its question answering example: answers of at most 30 tokens, "none" if it is the more probable.
-    Backbone and length are not searched for either: the space's first backbone and greatest length.
+    Training follows the defaults of the Hugging Face Trainer (transformers' TrainingArguments), which are AdamW, a
+    learning rate of 5e-5 that falls linearly, no warm-up, no weight decay, batches of 8, and gradients clipped at 1.
+    The heads are the usual ones, with the cls token, dropout 0.1 and one layer. Spans follow the question answering
+    example of transformers: answers have at most 30 tokens, and "none" is the answer if it is more probable. The
+    backbone is the configured one or the space's first one, and the length is the greatest of the space.
     """
     space = settings.space
     backbone = settings.config.baseline.backbone or space.backbones[0]

@@ -1,4 +1,4 @@
-"""The model card: what a model is for, what it is made of, how good it is, and what it is not."""
+"""Write the model card, which describes a model's purpose, origin, scores and limits."""
 
 from lib.evaluation.saved_model import ModelManifest
 from lib.schemas.evaluation import TestEvaluation, format_interval
@@ -6,15 +6,24 @@ from lib.schemas.evaluation import TestEvaluation, format_interval
 _LIMITS = """\
 ## Intended use and limits
 
-For research on texts like those it was trained on. It gives **no diagnosis**, of nobody, and no advice; it must not
-decide about a person. It knows the criteria listed above and no others. Its probabilities are calibrated on the
-development posts; on texts of another kind (another forum, language, time, length) neither they nor its F1 hold.
-Posts of people who did not write for research: treat texts and predictions as personal data.
+The model is for research on texts like those it was trained on. It gives **no diagnosis** and no advice, and it must
+not decide about a person. It knows the criteria listed above and no others. Its probabilities are calibrated on the
+development posts. On texts of another kind (another forum, language, time or length), neither the probabilities nor
+the F1 scores apply. People did not write their posts for research, so treat texts and predictions as personal data.
 """
 
 
 def model_card(manifest: ModelManifest, test: TestEvaluation, *, generated: bool) -> str:
-    """Return the card as Markdown."""
+    """Return the model card.
+
+    Args:
+        manifest: The chosen model's manifest.
+        test: Its evaluation on the test set.
+        generated: Whether it was trained on a generated corpus.
+
+    Returns:
+        The card as Markdown.
+    """
     chosen, trained, made = test.models[0], manifest.trained, manifest.provenance
     source = "a generated corpus (no person wrote it)" if generated else f"corpus {made.corpus_hash}"
     rows = "\n".join(

@@ -1,4 +1,4 @@
-"""Use a saved model on posts: a row for each (post, criterion) pair, or for each sentence."""
+"""Apply a saved model to posts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +14,18 @@ COLUMNS = ["post_id", "criterion", "start", "end", "met", "probability", "text"]
 
 
 def predict_posts(model: SavedModel, posts: Sequence[tuple[str, str]], criteria: Sequence[str]) -> pd.DataFrame:
-    """Return what a model says of (id, text) posts.
+    """Return a model's predictions for posts.
 
-    Columns: post_id, criterion; start, end, text: the evidence in the post (no evidence: -1, -1, ''); met: whether
-    the criterion is met, or evidence was found; probability: of that. An agent that reads sentences has a row for
-    each sentence and criterion; one that reads posts a row for each post and criterion.
+    Args:
+        model: The model to apply.
+        posts: (id, text) of each post.
+        criteria: Names of the criteria to predict, all known to the model.
+
+    Returns:
+        A table with the columns `COLUMNS`. An agent that reads posts gives a row for each post and criterion, an
+        agent that reads sentences a row for each sentence and criterion. `met` says whether the criterion is met or,
+        for an agent that only finds spans, whether it found evidence. `probability` is the probability of that.
+        `start`, `end` and `text` are the characters [start, end) of the evidence, or -1, -1 and '' if there is none.
     """
     whole = {name: [(0, len(text))] for name, text in posts}
     parts = whole if model.agent.reads_posts else {name: sentences(text) for name, text in posts}

@@ -1,4 +1,4 @@
-"""provenance.json: all that is needed to make an agent's chosen trial again, and to see whether it is the same."""
+"""Write and read provenance.json, which holds everything needed to repeat and compare an agent's chosen trial."""
 
 import json
 
@@ -19,7 +19,15 @@ _RESULTS = (
 
 
 def trial_provenance(experiment: Experiment, started: str) -> TrialProvenance:
-    """Return the origin of an agent's results."""
+    """Return the origin of an agent's results.
+
+    Args:
+        experiment: The agent's experiment, with a finished Stage C.
+        started: When the document was begun, as `now` returns it.
+
+    Returns:
+        The chosen trial of Stage B with its settings and scores, and the hashes of all result files that exist.
+    """
     folder = experiment.results / experiment.agent.name
     choice = StageC.read(folder / "stage_c.json").choice["candidate"]
     candidate = Candidates.read(folder / "stage_c" / "candidates.json").candidates[choice]
@@ -39,5 +47,5 @@ def trial_provenance(experiment: Experiment, started: str) -> TrialProvenance:
 
 
 def settings_of(found: TrialProvenance) -> Settings:
-    """Return the settings that a search had."""
+    """Return the settings of the search that a provenance document describes."""
     return Settings.model_validate_json(json.dumps(found.settings))

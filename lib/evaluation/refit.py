@@ -1,4 +1,4 @@
-"""Train a configuration on all of the development set, as long and as calibrated as cross-validation says."""
+"""Train a configuration on the whole development set, with epochs and temperatures from cross-validation."""
 
 import shutil
 import time
@@ -16,12 +16,20 @@ from lib.schemas.document import now
 from lib.schemas.evaluation import FoldResult
 from lib.settings.hyperparameters import Hyperparameters
 
+# Quantile of the folds' best epochs after which a refit ends.
 _EPOCH_QUANTILE = 0.9
 
 
 @dataclass(frozen=True)
 class RefitConfig:
-    """What to train: `until` epochs of a schedule laid out for `epochs`, and how to decide afterwards."""
+    """A training on all examples.
+
+    Attributes:
+        params: Hyper-parameters, under the names of the search space.
+        epochs: Epochs for which the learning rate schedule is laid out.
+        until: Epoch after which the training ends.
+        temperatures: Temperature of each task, with which the model decides afterwards.
+    """
 
     params: dict[str, Any]
     epochs: int
@@ -30,12 +38,20 @@ class RefitConfig:
 
 
 def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitConfig:
-    """Return how to train a candidate with nothing held back, from its folds.
+    """Return how to train a candidate on all examples, derived from its folds.
 
-    As many epochs as nine in ten folds needed for their best: without a stop part an epoch too few costs more than
-    one too many, at the falling rate of its schedule's end (docs/performance.md). The `calibrated` null policy's
-    temperature is fitted on the held-out answers of all folds together: on every development post, by models that had
-    not seen it (as scikit-learn's CalibratedClassifierCV with ensemble=False does).
+    The training lasts as many epochs as nine in ten folds needed to reach their best epoch. There is no
+    early-stopping split, and one epoch too few costs more than one too many, because the learning rate is low at the
+    schedule's end (docs/performance.md). The temperature of the `calibrated` null policy is fitted on the held-out
+    predictions of all folds together. Every development post is thus predicted by models that have not seen it, as in
+    scikit-learn's CalibratedClassifierCV with ensemble=False.
+
+    Args:
+        experiment: The agent's experiment; nothing is trained here.
+        folds: Results of one candidate on all folds.
+
+    Returns:
+        Hyper-parameters, epochs and temperatures of the refit.
     """
     agent, hyper = experiment.agent, Hyperparameters.of(folds[0].params)
     index = experiment.examples.places([name for fold in folds for name in fold.examples])
@@ -49,7 +65,20 @@ def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitCo
 
 
 def refit(experiment: Experiment, config: RefitConfig) -> SavedModel:
-    """Return the trained model: from the cache, or trained now and kept there. A killed training goes on."""
+    """Return the refitted model, from the cache or trained now and kept there.
+
+    A training that was killed is resumed from its checkpoint.
+
+    Args:
+        experiment: Trains the model.
+        config: What to train, and the temperatures to save with the model.
+
+    Returns:
+        The model as it was saved, on the experiment's device.
+
+    Raises:
+        TrainingFailure: The training gives no result.
+    """
     key = experiment.refit_key(config.params, epochs=config.epochs, until=config.until)
     folder = experiment.results / "cache" / "refits" / experiment.agent.name / key
     if not (folder / MANIFEST).exists():
@@ -78,7 +107,13 @@ def _train(experiment: Experiment, config: RefitConfig, folder: Path) -> None:
 
 
 def publish_model(model: SavedModel, folder: Path, card: str) -> None:
-    """Copy a saved model to where it is given out, with its card; what was there before is removed."""
+    """Copy a saved model and its card to the folder from which it is used, and replace an earlier model.
+
+    Args:
+        model: A model that was read from its folder.
+        folder: Where to publish it; an existing folder is removed.
+        card: The model card, written as README.md.
+    """
     staged = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(staged, ignore_errors=True)
     shutil.copytree(model.folder, staged)

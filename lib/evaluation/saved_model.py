@@ -1,4 +1,4 @@
-"""A trained model as a folder that needs nothing else: weights, tokenizers, how it decides."""
+"""Save a trained model as a self-contained folder of weights, tokenizers and decision settings, and load it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,10 +27,15 @@ WEIGHTS, MANIFEST = "model.safetensors", "model.json"
 
 
 class ModelManifest(Document):
-    """model.json: what the weights beside it are, and how the model decides.
+    """model.json, which describes the weights next to it and how the model decides.
 
-    temperatures: of each task, by which its scores are divided. trained: epochs of how many, examples, posts.
-    criteria: id to the text that the model reads first.
+    Attributes:
+        agent: Name of the agent.
+        params: Hyper-parameters, under the names of the search space.
+        temperatures: Temperature of each task, by which its logits are divided.
+        criteria: Text that the model reads for each criterion, by name.
+        trained: Epochs trained ("epochs") of a schedule for so many ("of"), and the numbers of examples and posts.
+        performance: Times and memory of the training.
     """
 
     KIND: ClassVar[str] = "model"
@@ -46,10 +51,18 @@ class ModelManifest(Document):
 def save_model(
     folder: Path, manifest: ModelManifest, model: nn.Module, features: Features, backbones: Backbones
 ) -> None:
-    """Write a trained model; the manifest last, so that a folder with one is whole.
+    """Write a trained model.
 
-    The encoders were trimmed to the tokens of the development set. Here they get all of the backbone's again, the
-    others with their pretrained vectors: a new post may hold any.
+    The manifest is written last, so that a folder with a manifest is complete. The encoders were trimmed to the
+    tokens of the development set. They get all tokens of the backbone again, because a new post can contain any of
+    them; the tokens that were trimmed get their pretrained vectors.
+
+    Args:
+        folder: Where to write; it is created.
+        manifest: Describes the model; its hyper-parameters name the backbones.
+        model: The trained model.
+        features: The features it was trained on, which know the trimmed vocabularies.
+        backbones: The fetched backbones, with their tokenizers and pretrained vectors.
     """
     hyper = Hyperparameters.of(manifest.params)
     names = get_agent(manifest.agent).backbones(hyper)
@@ -68,7 +81,7 @@ def save_model(
 
 
 class SavedModel:
-    """A model read from its folder. It answers about any (criterion, text) pairs."""
+    """A model read from its folder, which predicts for any (criterion, text) pairs."""
 
     def __init__(
         self,
@@ -78,6 +91,15 @@ class SavedModel:
         tokenizers: Mapping[str, PreTrainedTokenizerBase],
         device: Device,
     ) -> None:
+        """Move a loaded model to a device; use `load` to read a folder.
+
+        Args:
+            manifest: Describes the model.
+            folder: Folder that the model was read from.
+            model: The model with its weights.
+            tokenizers: Tokenizer of each backbone, by name.
+            device: Where to predict.
+        """
         self.manifest, self.folder, self.device = manifest, folder, device
         self.agent: Agent = get_agent(manifest.agent)
         self.hyper = Hyperparameters.of(manifest.params)
@@ -85,7 +107,18 @@ class SavedModel:
 
     @classmethod
     def load(cls, folder: Path, device: Device) -> Self:
-        """Read a folder. Raises UserError if there is no model in it."""
+        """Read a model from a folder that `save_model` wrote.
+
+        Args:
+            folder: The model's folder.
+            device: Where to predict.
+
+        Returns:
+            The model on the device.
+
+        Raises:
+            UserError: The folder holds no model.
+        """
         if not (folder / MANIFEST).exists():
             raise UserError(
                 f"{folder}: holds no model ({MANIFEST} is missing); make it with 'snakemake --cores 2 {folder}'"
@@ -94,13 +127,13 @@ class SavedModel:
         agent, hyper = get_agent(manifest.agent), Hyperparameters.of(manifest.params)
         names = agent.backbones(hyper)
         tokenizers = {n: AutoTokenizer.from_pretrained(folder / n, local_files_only=True) for n in set(names)}
-        parts = [_empty(folder / name) for name in names]
+        parts = [_random_encoder(folder / name) for name in names]
         model = agent.model(parts, [int(tokenizers[name].cls_token_id) for name in names], hyper)
         model.load_state_dict(load_file(folder / WEIGHTS))
         return cls(manifest, folder, model, tokenizers, device)
 
     def logits(self, examples: Examples) -> Logits:
-        """Return the model's logits for examples, before anything is decided."""
+        """Return the model's logits for examples, before temperatures and null policy are applied."""
         features = features_in(
             self.agent, examples, self.hyper, self._tokenizers, list(self.manifest.criteria.values())
         )
@@ -109,12 +142,12 @@ class SavedModel:
         return predict_logits(self._model, self.agent, on_device, index, self.hyper, self.device)
 
     def predict(self, examples: Examples) -> Predictions:
-        """Return the model's decisions, at its temperatures and by its null policy."""
+        """Return the model's predictions, with its temperatures and null policy."""
         index, temperatures = np.arange(len(examples)), self.manifest.temperatures
         return self.agent.decide(self.logits(examples), examples, index, self.hyper, temperatures)
 
 
-def _empty(folder: Path) -> nn.Module:
-    """Return an encoder as Backbones has it, its weights to be filled."""
+def _random_encoder(folder: Path) -> nn.Module:
+    """Return an encoder with the architecture in a folder and random weights, which the caller replaces."""
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     return without_pooler(AutoModel.from_config(config, dtype=torch.float32))

@@ -1,4 +1,4 @@
-"""Statistics of repeated cross-validation."""
+"""Compute standard errors and tests for repeated cross-validation."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,13 @@ from scipy import stats
 
 @dataclass(frozen=True)
 class Comparison:
-    """A paired comparison: mean difference, t, two-sided p."""
+    """A paired comparison of two models.
+
+    Attributes:
+        difference: Mean difference, first less second.
+        t: The t statistic; None if all differences are equal.
+        p: Two-sided p value.
+    """
 
     difference: float
     t: float | None
@@ -18,9 +24,19 @@ class Comparison:
 
 
 def corrected_standard_error(values: NDArray[np.float64], test_train_ratio: float) -> float:
-    """Standard error of a mean over overlapping folds (Nadeau & Bengio, 2003): sqrt((1/n + test/train) s²).
+    """Return the standard error of a mean over overlapping folds (Nadeau & Bengio, 2003).
 
-    values: (n,), one per fold and repeat, n ≥ 2. The naive s/√n would be too small, since folds share data.
+    It is sqrt((1/n + test/train) s²). The naive s/√n would be too small, because the folds share training data.
+
+    Args:
+        values: A score for each fold and repeat, (n,), n ≥ 2.
+        test_train_ratio: Size of the held-out fold relative to the training part, 1 / (k − 1) for k folds.
+
+    Returns:
+        The standard error, in the unit of the values.
+
+    Raises:
+        ValueError: There are fewer than two values.
     """
     n = len(values)
     if n < 2:
@@ -31,9 +47,16 @@ def corrected_standard_error(values: NDArray[np.float64], test_train_ratio: floa
 def corrected_resampled_t_test(
     first: NDArray[np.float64], second: NDArray[np.float64], test_train_ratio: float
 ) -> Comparison:
-    """Corrected resampled t-test (Nadeau & Bengio, 2003; Bouckaert & Frank, 2004) on paired folds.
+    """Compare two models with the corrected resampled t-test (Nadeau & Bengio, 2003; Bouckaert & Frank, 2004).
 
-    first, second: (n,) scores on the same folds. Equal scores everywhere give p = 1.
+    Args:
+        first: Scores of the first model, (n,), n ≥ 2.
+        second: Scores of the second model on the same folds, (n,).
+        test_train_ratio: Size of the held-out fold relative to the training part, 1 / (k − 1) for k folds.
+
+    Returns:
+        Mean difference, t and p with n − 1 degrees of freedom. If the difference is the same on all folds, t is None,
+        and p is 1 for equal scores, else 0.
     """
     difference = first - second
     mean = float(difference.mean())

@@ -1,4 +1,4 @@
-"""Judge the chosen model once on the test set: beside the average of the best, and against the baselines."""
+"""Score the chosen model once on the test set, and compare it with the average of the best and the baselines."""
 
 import time
 from collections.abc import Sequence
@@ -29,19 +29,32 @@ from lib.schemas.evaluation import (
 from lib.tasks.examples import Examples
 
 CHOSEN = "chosen"
-# Of F1-macro, relative, over the strongest baseline; and the greatest ECE.
+# Targets: least relative gain in F1-macro over the strongest baseline, in %, and greatest ECE.
 GAIN_PERCENT, ECE = 2.0, 0.10
 
 
 def evaluate_on_test_set(
     experiment: Experiment, result: StageC, folds: Sequence[FoldResult], baselines: Baselines
 ) -> tuple[SavedModel, TestEvaluation]:
-    """Refit what Stage C chose, its best few and the default transformer, then open the test set.
+    """Refit the chosen candidate, the best few and the default transformer, then open the test set once.
 
-    Everything is trained and fitted before the test set is opened, and nothing afterwards.
+    All transformers are trained and calibrated before the test set is opened. The bag of words is fitted later, but
+    on the development set alone. The opening is recorded in test_openings.jsonl.
+
+    Args:
+        experiment: Trains the models.
+        result: The ranking and the choice of Stage C.
+        folds: Results of all candidates on all folds.
+        baselines: Gives the default transformer's hyper-parameters and epochs.
+
+    Returns:
+        The chosen model, and the scores of all models with 95 % intervals and paired comparisons.
+
+    Raises:
+        TrainingFailure: A refit gives no result.
     """
     started, clock = now(), time.perf_counter()
-    models = _trained(experiment, result, folds, baselines)
+    models = _refit_models(experiment, result, folds, baselines)
     opening = TestOpening(
         when=now(),
         code_version=code_version(),
@@ -53,8 +66,8 @@ def evaluate_on_test_set(
     examples = experiment.agent.examples(
         part, unannotated=experiment.settings.config.corpus.unannotated, seed=experiment.settings.config.seed
     )
-    answers = _answers(experiment, result, models, examples)
-    tested, against = _compared(experiment, answers, examples)
+    answers = _predict_test_set(experiment, result, models, examples)
+    tested, against = _compare_models(experiment, answers, examples)
     return models[result.choice["candidate"]], TestEvaluation(
         provenance=experiment.provenance(started),
         agent=experiment.agent.name,
@@ -76,7 +89,15 @@ def evaluate_on_test_set(
 
 
 def check_targets(chosen: ModelScores, against: Sequence[PairedComparison]) -> dict[str, bool]:
-    """Return which reference targets are met. The baseline is the strongest: the least of the gains counts."""
+    """Return which reference targets the chosen model meets.
+
+    Args:
+        chosen: The chosen model's scores.
+        against: Its comparisons with the other models; the gain over every baseline must reach the target.
+
+    Returns:
+        Whether the target is met, by its description.
+    """
     gains = [versus.gain_percent for versus in against if versus.other in (MAJORITY, BAG_OF_WORDS, DEFAULT)]
     return {
         f"F1-macro at least {GAIN_PERCENT:g} % above the strongest baseline": all(
@@ -86,7 +107,7 @@ def check_targets(chosen: ModelScores, against: Sequence[PairedComparison]) -> d
     }
 
 
-def _trained(
+def _refit_models(
     experiment: Experiment, result: StageC, folds: Sequence[FoldResult], baselines: Baselines
 ) -> dict[int | str, SavedModel]:
     """Return the refitted candidates by number, and the default transformer."""
@@ -104,10 +125,10 @@ def _trained(
     return {**models, DEFAULT: refit(experiment, untuned)}
 
 
-def _answers(
+def _predict_test_set(
     experiment: Experiment, result: StageC, models: dict[int | str, SavedModel], examples: Examples
 ) -> dict[str, Predictions]:
-    """Return every model's answers to the test set, the chosen one's first."""
+    """Return every model's predictions for the test set, those of the chosen model first."""
     agent = experiment.agent
     known, index = experiment.examples, np.arange(len(experiment.examples))
     wanted = np.arange(len(examples))
@@ -122,7 +143,7 @@ def _answers(
     }
 
 
-def _compared(
+def _compare_models(
     experiment: Experiment, answers: dict[str, Predictions], examples: Examples
 ) -> tuple[list[ModelScores], list[PairedComparison]]:
     agent, index = experiment.agent, np.arange(len(examples))
@@ -164,7 +185,7 @@ def _per_criterion(
     measure: ScoreFromStatistics,
     seed: int,
 ) -> dict[str, dict[str, float]]:
-    """Compare F1-macro on each criterion's examples alone."""
+    """Compare the F1-macro of two models separately on the examples of each criterion."""
     criterion, post = np.array(examples.criterion), np.array(examples.post_id)
     found = {}
     for name in sorted(set(examples.criterion)):
@@ -177,7 +198,15 @@ def _per_criterion(
 
 
 def format_result(test: TestEvaluation, agent: Agent) -> str:
-    """Say in a line how the chosen model did."""
+    """Return a line with the chosen model's scores next to the strongest baseline's.
+
+    Args:
+        test: The evaluation on the test set.
+        agent: The agent, whose name is shown.
+
+    Returns:
+        The line to print.
+    """
     chosen, (strongest, versus) = test.models[0], test.strongest()
     return (
         f"final {agent.name}: test F1-macro {format_interval(chosen.f1_macro)},"

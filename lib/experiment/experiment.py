@@ -1,4 +1,4 @@
-"""One training from settings to scores: taken from the store of finished runs, or trained now and stored."""
+"""Run one training from settings to scores, or take it from the store of finished runs."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,12 +30,16 @@ from lib.training.inference import predict_logits
 from lib.training.memory import MicroBatches
 from lib.training.optimizers import check_optimizers
 
-# Raised when the engine would give other numbers for the same hyper-parameters: old runs are then not reused.
+# Increase it when the engine gives other numbers for the same hyper-parameters, so that old runs are not reused.
 ENGINE_VERSION = 11
 
 
 class PrunedError(Exception):
-    """A training was stopped because the trial is not promising enough."""
+    """A training was stopped early because the trial is not promising enough.
+
+    Attributes:
+        result: The result at the epoch that was pruned.
+    """
 
     def __init__(self, result: TrainingResult) -> None:
         super().__init__("pruned")
@@ -44,7 +48,13 @@ class PrunedError(Exception):
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model after its training, and what the training gave."""
+    """A model after its training.
+
+    Attributes:
+        model: The trained model, on the device.
+        features: Features of all examples.
+        result: The result of the training.
+    """
 
     model: nn.Module
     features: Features
@@ -52,9 +62,16 @@ class TrainedModel:
 
 
 class Experiment:
-    """Trains one agent's configurations. What all its trainings share is loaded once a process."""
+    """Trains the configurations of one agent; data that all trainings share is loaded once per process."""
 
     def __init__(self, settings: Settings, agent: str, results: Path) -> None:
+        """Load the development set and make the agent's examples.
+
+        Args:
+            settings: The resolved settings.
+            agent: Name of the agent.
+            results: Folder of all results, in which the corpus has been prepared.
+        """
         self.settings = settings
         self.agent: Agent = get_agent(agent)
         self.results = results
@@ -68,17 +85,17 @@ class Experiment:
 
     @cached_property
     def device(self) -> Device:
-        """Where trainings run. Only they ask for it: a job that collects results needs no GPU."""
+        """The device of trainings; it is chosen on first use, because a job that collects results needs no GPU."""
         return choose_device(self.settings.config.training)
 
     @cached_property
     def builder(self) -> ModelBuilder:
-        """What builds models and their inputs."""
+        """The builder of models and their inputs."""
         return ModelBuilder(self.agent, self.examples, self.results, self.device)
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """What two runs must share to be comparable, beside hyper-parameters, split and epochs."""
+        """All settings that two runs must share to be comparable, except hyper-parameters, split and epochs."""
         if not self.settings.space.augments:
             return self._plain_identity
         methods = self.builder.bank.methods
@@ -86,7 +103,7 @@ class Experiment:
 
     @cached_property
     def _plain_identity(self) -> dict[str, Any]:
-        """The identity of runs that do not augment; they need no bank."""
+        """The identity of runs without augmentation; they need no bank of augmented texts."""
         training = self.settings.config.training
         return {
             "engine": ENGINE_VERSION,
@@ -105,7 +122,7 @@ class Experiment:
         return {name: self.builder.backbones.fingerprint(name) for name in self.settings.space.backbones}
 
     def provenance(self, started: str) -> Provenance:
-        """Return the provenance of a document made with this experiment."""
+        """Return the provenance of a document that was begun at `started` (as `now` returns it)."""
         return make_provenance(
             self.settings,
             started=started,
@@ -114,7 +131,11 @@ class Experiment:
         )
 
     def check(self) -> None:
-        """Raise UserError for what would fail later: optimizers, the bank, and a max_length that is too short."""
+        """Check the settings that would otherwise fail during a search.
+
+        Raises:
+            UserError: An optimizer is not installed, the bank lacks a method, or a max_length is too short.
+        """
         space = self.settings.space
         check_optimizers(space.optimizers)
         if space.augments:
@@ -124,17 +145,23 @@ class Experiment:
             check_criteria_fit(tokenizer, self.development.criteria, space.shortest_length, name)
 
     def run(self, params: dict[str, Any], split: Split, *, epochs: int, on_epoch: OnEpoch | None = None) -> Run:
-        """Return the run for these hyper-parameters: from the store, or trained now and stored.
+        """Return the run for these hyper-parameters, from the store or trained now and stored.
+
+        A training that was killed is resumed from its checkpoint.
 
         Args:
             params: Hyper-parameters, under the names of the search space.
-            split: What to learn from, and what to score.
-            epochs: The most there may be.
-            on_epoch: May stop it, see `train`; a stored run is replayed through it.
+            split: The examples to train on, to validate on and, in Stage C, to hold out.
+            epochs: Greatest number of epochs; the learning rate schedule is laid out for it.
+            on_epoch: Called with (epoch, best F1-macro so far) after each epoch; True stops the training. A stored
+                run is replayed through it.
+
+        Returns:
+            The finished run, with scores on the validation part and on the held-out part, if there is one.
 
         Raises:
-            PrunedError: on_epoch stopped it.
-            TrainingFailure: There is no result.
+            PrunedError: on_epoch stopped the training.
+            TrainingFailure: The loss is not finite, or the model does not fit into memory.
         """
         key = self._key(params, split, epochs)
         stored = self._store.get(key)
@@ -149,19 +176,33 @@ class Experiment:
         return run
 
     def refit_key(self, params: dict[str, Any], *, epochs: int, until: int) -> str:
-        """Return the hash that names a training on all examples; arguments as of `refit`."""
-        return self._key(params, self.splits.whole(), [epochs, until])
-
-    def refit(self, params: dict[str, Any], *, epochs: int, until: int) -> TrainedModel:
-        """Train on all examples, nothing held back. A training that was killed is resumed.
+        """Return the hash that names a training on all examples.
 
         Args:
             params: Hyper-parameters, under the names of the search space.
-            epochs: What the schedule is laid out for.
-            until: The epoch after which it ends.
+            epochs: Epochs for which the learning rate schedule is laid out.
+            until: Epoch after which the training ends.
+
+        Returns:
+            24 hexadecimal digits.
+        """
+        return self._key(params, self.splits.whole(), [epochs, until])
+
+    def refit(self, params: dict[str, Any], *, epochs: int, until: int) -> TrainedModel:
+        """Train on all examples, without a validation part.
+
+        A training that was killed is resumed from its checkpoint. The caller keeps the model; no run is stored.
+
+        Args:
+            params: Hyper-parameters, under the names of the search space.
+            epochs: Epochs for which the learning rate schedule is laid out.
+            until: Epoch after which the training ends.
+
+        Returns:
+            The trained model, without scores.
 
         Raises:
-            TrainingFailure: There is no result.
+            TrainingFailure: The loss is not finite, or the model does not fit into memory.
         """
         key = self.refit_key(params, epochs=epochs, until=until)
         options = TrainingOptions(
@@ -186,7 +227,7 @@ class Experiment:
         seed = derive_seed(self.settings.config.seed, split.name)
         with seeded_torch(seed):
             features = self.builder.features(hyper)
-            # Started before the model is built: the first epoch's texts are then ready when it begins.
+            # Started before the model is built, so that the first epoch's texts are ready when training begins.
             augmentation = self.builder.augmentation(hyper, features, split.train, seed) if hyper.augment else None
             model, _ = self.builder.model(hyper)
             training_data = TrainingData(
@@ -228,7 +269,7 @@ class Experiment:
         )
 
     def _hold_out(self, model: nn.Module, data: TrainingData, held_out: NDArray[np.int64]) -> dict[str, Any]:
-        """Score the held-out part; whatever is fitted is fitted on the part that chose the best epoch."""
+        """Score the held-out part; temperatures are fitted on the validation part, which chose the best epoch."""
         agent, examples, hyper = data.agent, data.examples, data.hyper
         reference = predict_logits(model, agent, data.features, data.validation, hyper, self.device)
         temperatures = agent.temperatures(reference, examples, data.validation, hyper)
@@ -243,7 +284,7 @@ class Experiment:
 
 
 def _replay(run: Run, on_epoch: OnEpoch | None) -> Run:
-    """Report a stored run's epochs again; pruned, it counts for no more than the epochs that were reported."""
+    """Report the epochs of a stored run again; if it is pruned now, only the reported epochs count."""
     if on_epoch is not None and (pruned := replay(run.history, on_epoch)) is not None:
         pruned.performance = run.performance
         raise PrunedError(pruned)

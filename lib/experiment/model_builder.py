@@ -1,4 +1,4 @@
-"""Builds what a training needs of one agent: features, a model, and augmented examples."""
+"""Build the inputs of a training for one agent: features, a model, and augmented examples."""
 
 import gc
 from functools import cached_property
@@ -24,9 +24,20 @@ from lib.training.features import make_features, more_features
 
 
 class ModelBuilder:
-    """Builds for one agent and its examples. It keeps the last features: seeds and folds share them."""
+    """Builds models and features for one agent and its examples.
+
+    It keeps the last features, because the seeds and folds of a configuration share them.
+    """
 
     def __init__(self, agent: Agent, examples: Examples, results: Path, device: Device) -> None:
+        """Set the agent and the folders; nothing is loaded yet.
+
+        Args:
+            agent: Makes the model and reads the examples.
+            examples: All examples of the development set.
+            results: Folder of all results, with the fetched backbones and the bank of augmented texts.
+            device: Device that the features are moved to.
+        """
         self.backbones = Backbones(results / "backbones")
         self._agent, self._examples, self._device = agent, examples, device
         self._tokens, self._variants = results / "cache" / "tokens", results / "cache" / "augmentation"
@@ -34,8 +45,11 @@ class ModelBuilder:
         self._last: tuple[Any, Features] | None = None
 
     def model(self, hyper: Hyperparameters) -> tuple[nn.Module, Features]:
-        """Return an untrained model and what it reads. The heads' weights come from torch's global generator."""
-        gc.collect()  # models refer to themselves: an earlier one's weights are not free before
+        """Return an untrained model and the features that it reads.
+
+        The weights of new heads are drawn from torch's global generator.
+        """
+        gc.collect()  # models hold reference cycles, so an earlier one's weights are not freed before
         features = self.features(hyper)
         encoders = [
             self.backbones.encoder(name, tokens.vocabulary)
@@ -44,7 +58,7 @@ class ModelBuilder:
         return self._agent.model(encoders, [tokens.cls_token_id for tokens in features.tokens], hyper), features
 
     def features(self, hyper: Hyperparameters) -> Features:
-        """Return the features of all examples, on the device."""
+        """Return the features of all examples, on the device; they are kept for the next call."""
         key = (self._agent.backbones(hyper), hyper.max_length, hyper.overlap, hyper.augment)
         if self._last is None or self._last[0] != key:
             words = self._new_words if hyper.augment else []
@@ -55,13 +69,16 @@ class ModelBuilder:
     def augmentation(
         self, hyper: Hyperparameters, features: Features, train: NDArray[np.int64], seed: int
     ) -> EpochAugmentation:
-        """Return what augments the training examples of each epoch.
+        """Return the augmentation of the training examples, which makes the data of each epoch.
 
         Args:
-            hyper: Which methods, and how often.
-            features: Of all examples, on the device.
-            train: (n,) the examples to learn from.
-            seed: Of all draws.
+            hyper: Hyper-parameters; they say which methods are applied, and how often.
+            features: Features of all examples, on the device.
+            train: Indices of the training examples, (n,).
+            seed: Seed of all random choices.
+
+        Returns:
+            The augmentation; it already prepares the first epoch, and the caller closes it.
         """
         augmenter = Augmenter(self._banks, self._texts, hyper, seed=seed)
 
@@ -72,11 +89,15 @@ class ModelBuilder:
 
     @cached_property
     def bank(self) -> BankManifest:
-        """What the bank of augmented texts holds."""
+        """Manifest of the bank of augmented texts."""
         return BankManifest.read(self._manifest)
 
     def check_bank(self, space: Space) -> None:
-        """Raise UserError if the bank lacks a method that the space may ask for."""
+        """Check that the bank holds every method that the space can suggest.
+
+        Raises:
+            UserError: A method or its file is missing.
+        """
         missing = sorted(set(strategies_methods(space.strategies)) - self.bank.methods.keys())
         missing += [n for n, e in self.bank.methods.items() if not variants_path(self._variants, e.key).exists()]
         if missing:
@@ -98,5 +119,5 @@ class ModelBuilder:
 
     @cached_property
     def _new_words(self) -> list[str]:
-        """Every word that augmentation may bring, in a fixed order."""
+        """Every word that augmentation can add, in a fixed order."""
         return sorted(set[str]().union(*(bank.words() for bank in self._banks.values())))

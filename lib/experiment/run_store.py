@@ -1,4 +1,4 @@
-"""The store of finished runs: each is kept under the hash of all that it depends on, and never trained again."""
+"""Store finished runs under the hash of everything that they depend on, so that none is trained twice."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,23 +10,29 @@ from lib.schemas.run import Run
 
 
 class RunStore:
-    """The finished runs of one agent, and the checkpoints of those that are being trained."""
+    """The finished runs of one agent, and the checkpoints of its unfinished trainings."""
 
     def __init__(self, runs: Path, checkpoints: Path) -> None:
+        """Set the folders.
+
+        Args:
+            runs: Folder of finished runs, one JSON file each.
+            checkpoints: Folder of checkpoints.
+        """
         self._runs, self._checkpoints = runs, checkpoints
 
     def get(self, key: str) -> Run | None:
-        """Return the run of this key; None if it has not been finished."""
+        """Return the run with this key, or None if it has not been finished."""
         path = self._path(key)
         return Run.read(path) if path.exists() else None
 
     def put(self, run: Run) -> None:
-        """Keep a finished run; its checkpoint is removed."""
+        """Store a finished run and remove its checkpoint."""
         run.write(self._path(run.key))
         self.discard_checkpoint(run.key)
 
     def checkpoint(self, key: str) -> Path:
-        """Return where the checkpoint of a training is kept."""
+        """Return the path of a training's checkpoint; the file need not exist."""
         return self._checkpoints / f"{key}.pt"
 
     def discard_checkpoint(self, key: str) -> None:
@@ -41,10 +47,13 @@ def run_key(identity: Mapping[str, Any], params: Mapping[str, Any], split: Split
     """Return the hash that names a run.
 
     Args:
-        identity: What else than hyper-parameters, split and epochs its numbers depend on.
+        identity: Everything else that the scores depend on, such as corpus, backbones and engine version.
         params: Hyper-parameters, under the names of the search space.
-        split: The examples that it learns from and is scored on.
-        epochs: Anything JSON can hold that says how long it is trained.
+        split: The examples to train on and to score.
+        epochs: How long the run is trained, as any value that JSON can hold.
+
+    Returns:
+        24 hexadecimal digits.
     """
     parts = [part if part is None else part.tolist() for part in (split.train, split.validation, split.held_out)]
     return hash_value([identity, params, split.name, parts, epochs], 24)

@@ -1,4 +1,4 @@
-"""The splits of an agent's examples: those of the development set, and the folds of cross-validation."""
+"""Split an agent's examples for the search (Stages A and B) and for cross-validation (Stage C)."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,14 @@ from lib.tasks.examples import Examples
 
 @dataclass(frozen=True)
 class Split:
-    """Indices into the examples; no post is in two of the parts."""
+    """Indices into the examples; no post is in two of the parts.
+
+    Attributes:
+        name: Name of the split in result files.
+        train: Examples to train on, (n,).
+        validation: Validation split, or the early-stopping split of a fold, (m,).
+        held_out: Held-out examples of a fold, (k,); None outside cross-validation.
+    """
 
     name: str
     train: NDArray[np.int64]
@@ -31,7 +38,7 @@ class Splits:
     examples: Examples
 
     def development(self, number: int) -> Split:
-        """Return development split `number`: the same for every trial."""
+        """Return development split `number` (0 for the first seed), which is the same for every trial."""
         fraction = self.config.training.validation_fraction
         seed = derive_seed(self.config.seed, "development split", number)
         assigned = split_posts(self.corpus.annotations, self.corpus.texts, [1 - fraction, fraction], seed)
@@ -41,11 +48,14 @@ class Splits:
     def fold(self, number: int, k: int) -> Split:
         """Return a fold of repeated k-fold cross-validation.
 
-        The best epoch is chosen on a part of the training posts, never on the held-out fold.
+        The best epoch is chosen on an early-stopping split of the training posts, never on the held-out fold.
 
         Args:
-            number: 0…k-1 are repeat 0, k…2k-1 repeat 1, and so on.
-            k: Folds of a repeat.
+            number: Number of the fold; 0…k-1 belong to repeat 0, k…2k-1 to repeat 1, and so on.
+            k: Folds of a repeat, at least 2.
+
+        Returns:
+            Training examples, early-stopping examples (as `validation`) and held-out examples.
         """
         repeat, fold = divmod(number, k)
         seed = self.config.seed
@@ -59,5 +69,5 @@ class Splits:
         return Split(name, *(np.flatnonzero(part == value) for value in range(3)))
 
     def whole(self) -> Split:
-        """Return all examples as the training part."""
+        """Return a split with all examples in the training part and an empty validation part."""
         return Split("all of development", np.arange(len(self.examples)), np.array([], dtype=np.int64))

@@ -1,1 +1,1 @@
-"""Stages A and B: how they search, the workers that run trials, and what is kept of a finished study."""
+"""Stages A and B of the search: strategies, the workers that run trials, and the results of a finished study."""

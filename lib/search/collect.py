@@ -1,4 +1,4 @@
-"""The results of Stages A and B, collected from their finished studies."""
+"""Collect the results of Stages A and B from their finished studies."""
 
 from collections.abc import Sequence
 
@@ -14,11 +14,14 @@ TOP_TRIALS = 50
 
 
 def collect_stage_a(search: SearchResults, trials: Sequence[FrozenTrial]) -> StageA:
-    """Keep the fifty best configurations.
+    """Return the result of Stage A with its best configurations (at most `TOP_TRIALS`).
 
     Args:
         search: The agent's search.
-        trials: Of the finished study.
+        trials: All ended trials of the finished study.
+
+    Returns:
+        The best configurations, best first, and the effects of augmentation methods if the space augments.
 
     Raises:
         UserError: No trial gave a result.
@@ -40,7 +43,11 @@ def collect_stage_a(search: SearchResults, trials: Sequence[FrozenTrial]) -> Sta
 
 
 def collect_stage_b(search: SearchResults) -> StageB:
-    """Rank all completed trials of the finished study by non-domination. Raises UserError if there are none."""
+    """Return the result of Stage B with all completed trials, ranked by non-domination.
+
+    Raises:
+        UserError: The study has not spent its budget, or no trial gave a result.
+    """
     started = now()
     trials = search.finished("stage_b", search.settings.config.stage_b.trials)
     complete = [result for trial in trials if (result := trial_result(trial)).state == "COMPLETE"]
@@ -58,9 +65,11 @@ def collect_stage_b(search: SearchResults) -> StageB:
 
 
 def rank_trials(results: Sequence[TrialResult]) -> list[TrialResult]:
-    """Order trials: completed before pruned, more seeds and epochs before fewer, then by F1-macro.
+    """Return the completed and pruned trials, best first.
 
-    A pruned trial's F1 is of fewer epochs and one seed: it is comparable only to trials that got as far.
+    Completed trials come before pruned ones, pruned trials with more epochs before those with fewer, and then the
+    F1-macro decides. The F1 of a pruned trial comes from less training, so it can only be compared with trials that
+    got equally far.
     """
 
     def fidelity(result: TrialResult) -> tuple[bool, int]:

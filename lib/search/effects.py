@@ -1,4 +1,4 @@
-"""Which augmentation methods go with better trials?"""
+"""Measure which augmentation methods go together with better trials."""
 
 from collections.abc import Sequence
 
@@ -15,9 +15,17 @@ _LEAST, _RESAMPLES = 4, 1000
 def method_effects(trials: Sequence[TrialResult], seed: int) -> list[MethodEffect]:
     """Correlate each method's exposure with the first seed's F1-macro (Spearman's rho).
 
-    Over the trials whose first seed was not cut short: completed, or pruned after it. Exposure is how
-    often an epoch applies the method to an example. Intervals are 95 % percentile bootstrap over trials. A search is
-    no experiment: its sampler chose the trials, and methods share them.
+    Exposure is how often an epoch applies the method to an example. Only trials whose first seed was trained to its
+    end count, which are completed trials and those pruned after a seed. The 95 % intervals are percentile bootstrap
+    intervals over trials. A search is not an experiment, because its sampler chose the trials and one trial can use
+    several methods.
+
+    Args:
+        trials: Ended trials of Stage A, in any state.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        An entry for each known method; rho and its interval are None if there is nothing to correlate.
     """
     done = [t for t in trials if t.state in ("COMPLETE", "PRUNED") and t.seeds[0].stopped != "pruned"]
     f1 = np.array([trial.seeds[0].f1_macro for trial in done])
@@ -36,7 +44,7 @@ def method_effects(trials: Sequence[TrialResult], seed: int) -> list[MethodEffec
 def _spearman(
     often: NDArray[np.float64], f1: NDArray[np.float64], rng: np.random.Generator
 ) -> tuple[float | None, float | None, float | None]:
-    """Return rho and its interval; None where there is nothing to correlate."""
+    """Return rho and the ends of its interval, or None for each if there is nothing to correlate."""
     if len(f1) < _LEAST or np.ptp(often) == 0 or np.ptp(f1) == 0:
         return None, None, None
     samples = []

@@ -1,4 +1,4 @@
-"""How long will it take? A minute's calibration of this machine, and arithmetic."""
+"""Estimate how long a search will take from a short calibration of this machine."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -19,19 +19,25 @@ from lib.training.engine import TrainingOptions, train
 from lib.training.inference import predict_logits
 from lib.training.memory import MicroBatches
 
-# Racing leaves so much of Stage B's trainings where a trial has several seeds (docs/performance.md).
+# Share of Stage B's trainings that racing leaves if a trial has several seeds (docs/performance.md).
 _RACING = 0.83
-# Of a calibration's training: examples, and configurations at the least.
+# Examples of a calibration training, and the least and greatest number of configurations to train.
 _EXAMPLES, _MIN_CONFIGURATIONS, _MAX_CONFIGURATIONS = 160, 3, 60
-# Seconds of a job: Snakemake's own, and of one that trains nothing and loads no torch.
+# Seconds that Snakemake adds to a job, and seconds of a job that trains nothing and loads no torch.
 _SNAKEMAKE, _LIGHT = 1.5, 2.5
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Of a mean configuration: seconds to begin a training, of an epoch (learnt and scored) and of the held-out part.
+    """Measurements of a mean configuration on this machine.
 
-    model_mb: of its weights. job: seconds until a job of the graph begins its work.
+    Attributes:
+        begin: Seconds to load the data and build the model of a training.
+        development_epoch: Seconds of an epoch on a development split, its evaluation included.
+        fold_epoch: Seconds of an epoch on a fold of Stage C, its evaluation included.
+        held_out: Seconds to predict a held-out fold.
+        model_mb: Size of the weights in MiB.
+        job: Seconds from the start of a job of the graph until it begins its work.
     """
 
     begin: float
@@ -44,7 +50,14 @@ class Calibration:
 
 @dataclass(frozen=True)
 class StageCost:
-    """A stage's trainings, their epochs in all, and hours of its jobs one after the other."""
+    """The cost of one stage.
+
+    Attributes:
+        stage: Name of the stage.
+        trainings: Number of trainings.
+        epochs: Epochs, summed over the trainings.
+        hours: Hours of all jobs, run one after the other.
+    """
 
     stage: str
     trainings: int
@@ -53,7 +66,18 @@ class StageCost:
 
 
 def calibrate(experiment: Experiment, seconds: float, job: float) -> Calibration:
-    """Train a few configurations, spread over the space, on a few examples for about so many seconds."""
+    """Measure this machine by training a few configurations, spread over the space, on a few examples.
+
+    Configurations that diverge or do not fit into memory are skipped. Augmentation is off.
+
+    Args:
+        experiment: The agent's experiment, on the device to measure.
+        seconds: Time to spend; it is exceeded if the least number of configurations takes longer.
+        job: Seconds from the start of a job until it begins its work, as the caller measured them.
+
+    Returns:
+        Means over the configurations.
+    """
     began = time.monotonic()
     found: list[tuple[float, ...]] = []
     seed = derive_seed(experiment.settings.config.seed, "calibration")
@@ -62,14 +86,16 @@ def calibrate(experiment: Experiment, seconds: float, job: float) -> Calibration
         if len(found) >= _MIN_CONFIGURATIONS and time.monotonic() - began > seconds:
             break
         try:
-            found.append(_measure(experiment, {**params, "aug.enabled": False}))
+            found.append(_measure_configuration(experiment, {**params, "aug.enabled": False}))
         except TrainingFailure:
             continue  # a configuration that does not fit or diverges costs a search little
     begin, development, fold, held_out, size = map(float, np.mean(found, axis=0))
     return Calibration(begin, development, fold, held_out, size, job)
 
 
-def _measure(experiment: Experiment, params: dict[str, Any]) -> tuple[float, float, float, float, float]:
+def _measure_configuration(
+    experiment: Experiment, params: dict[str, Any]
+) -> tuple[float, float, float, float, float]:
     hyper = Hyperparameters.of(params)
     began = time.perf_counter()
     model, features = experiment.builder.model(hyper)
@@ -79,7 +105,7 @@ def _measure(experiment: Experiment, params: dict[str, Any]) -> tuple[float, flo
     training_data = TrainingData(
         experiment.agent, experiment.examples, features, hyper, np.sort(few), np.array([], dtype=np.int64)
     )
-    # The first epoch also sizes batches and warms the device up: the second is what is measured.
+    # The first epoch also finds the batch sizes and warms the device up, so the second one is measured.
     options = TrainingOptions(epochs=2, patience=9, until=1)
     for _ in range(2):
         learnt = train(model, training_data, experiment.device, options, seed=0, memory=MicroBatches(None))
@@ -103,17 +129,25 @@ def _measure(experiment: Experiment, params: dict[str, Any]) -> tuple[float, flo
 
 
 def stage_costs(config: Config, pace: Calibration) -> list[StageCost]:
-    """Return what each stage will take if no training is stopped early by patience: an upper bound in that."""
-    return list(_parts(config, pace))
+    """Return the cost of each stage if patience stops no training early, which is an upper bound.
+
+    Args:
+        config: Sizes of the stages, and the number of workers.
+        pace: Measurements of this machine.
+
+    Returns:
+        Stage A, Stage B, Stage C, the baseline and the final model, in this order.
+    """
+    return list(_stages(config, pace))
 
 
-def _parts(config: Config, pace: Calibration) -> Iterator[StageCost]:
+def _stages(config: Config, pace: Calibration) -> Iterator[StageCost]:
     a, b, c, base = config.stage_a, config.stage_b, config.stage_c, config.baseline
 
     def part(
         stage: str, trainings: float, epochs: float, each: float, jobs: int, *, light: int = 0, more: float = 0.0
     ) -> StageCost:
-        """jobs: that train; light: that only collect."""
+        """Return a stage's cost; `jobs` train, `light` jobs only collect, `more` seconds are added per training."""
         starts = jobs * pace.job + light * _LIGHT + (jobs + light) * _SNAKEMAKE
         seconds = trainings * (pace.begin + more) + epochs * each + starts
         return StageCost(stage, round(trainings), round(epochs), seconds / 3600)
@@ -121,7 +155,7 @@ def _parts(config: Config, pace: Calibration) -> Iterator[StageCost]:
     trainings, epochs = stage_a_work(a)
     yield part("Stage A", trainings, epochs, pace.development_epoch, config.workers, light=1)
     share = _RACING if b.racing and b.seeds > 1 else 1.0
-    # Stage B begins with the best of Stage A; where both train as long, these trainings are kept and not done again.
+    # Stage B begins with the best of Stage A. If both stages train equally long, these trainings are reused.
     known = min(b.seeded, b.trials) * min(a.seeds, b.seeds) if a.epochs == b.epochs else 0
     seeds = max(0.0, b.trials * b.seeds * share - known)
     yield part("Stage B", seeds, seeds * b.epochs, pace.development_epoch, config.workers, light=2)
@@ -134,7 +168,10 @@ def _parts(config: Config, pace: Calibration) -> Iterator[StageCost]:
 
 
 def stage_a_work(limits: StageASettings) -> tuple[float, float]:
-    """Return trainings and epochs of Stage A if at each rung one in `reduction` goes on, but for the first few."""
+    """Return the expected number of trainings and epochs of Stage A.
+
+    The first few trials pass each rung without comparison; of the others, one in `reduction` continues.
+    """
     steps = rung_steps(limits.first_rung, limits.epochs, limits.seeds, limits.reduction)
     trials, trainings, epochs, done = float(limits.trials), float(limits.trials), 0.0, 0
     for step in steps:
@@ -155,13 +192,23 @@ def stage_a_work(limits: StageASettings) -> tuple[float, float]:
 
 
 def disk_mb(config: Config, pace: Calibration, backbones: Sequence[str], backbones_mb: float) -> dict[str, float]:
-    """Return MB by what needs them, for one agent."""
+    """Return the disk space that one agent's search needs.
+
+    Args:
+        config: Sizes of the stages, and the number of workers.
+        pace: Measurements of this machine; only the size of a model is used.
+        backbones: Names of the backbones in the space.
+        backbones_mb: Size of all backbones on the disk, in MB.
+
+    Returns:
+        MB by purpose.
+    """
     c = config.stage_c
     models = min(c.ensemble, c.candidates) + 2
     trainings = stage_a_work(config.stage_a)[0] + config.stage_b.trials * config.stage_b.seeds
     return {
         "backbones": backbones_mb,
-        # Weights, two moments of the optimizer and perhaps an average, of each training that runs.
+        # Each running training stores weights, two moments of the optimizer and perhaps an average of the weights.
         "checkpoints of running trainings": 4 * pace.model_mb * config.workers * config.trials_per_gpu,
         "refitted models": models * (pace.model_mb + backbones_mb / max(1, len(backbones))),
         "finished trainings and studies": 0.02 * (trainings + c.candidates * c.folds * c.repeats * 3),

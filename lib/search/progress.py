@@ -1,4 +1,4 @@
-"""Progress of a stage: a line a trial on the console."""
+"""Print the progress of a stage, one line per trial."""
 
 import sys
 import time
@@ -11,18 +11,30 @@ from lib.search.study_results import trial_result
 
 
 class Progress:
-    """Says where a search stands, trial by trial, whoever of several processes did them."""
+    """Prints where a stage stands after each trial; the counts include the trials of all processes."""
 
     def __init__(self, stage: str, agent: str, total: int, before: int) -> None:
-        """total: the budget. before: trials that are over already."""
+        """Start the clock.
+
+        Args:
+            stage: Name of the stage, printed first.
+            agent: Name of the agent, printed second.
+            total: Budget of the study, in trials.
+            before: Trials that have ended already.
+        """
         self._head, self._total, self._before = f"{stage} {agent}", total, before
         self._started = time.monotonic()
 
     def add(self, number: int, over: Sequence[FrozenTrial]) -> None:
-        """Say how one more trial of this process ended. over: all that are over."""
+        """Print how a trial of this process ended.
+
+        Args:
+            number: Number of the trial.
+            over: All trials that have ended, this one included.
+        """
         trial = next(t for t in over if t.number == number)
         result, states = trial_result(trial), Counter(t.state for t in over)
-        # The ETA is from what all processes did since this one began.
+        # The ETA uses the trials of all processes since this one began.
         each = (time.monotonic() - self._started) / max(1, len(over) - self._before)
         scores = "" if result.f1_macro is None else f" F1 {result.f1_macro:.3f} ECE {result.ece:.3f}"
         print(
@@ -36,7 +48,7 @@ class Progress:
 
 
 def format_best_trial(over: Sequence[FrozenTrial]) -> str:
-    """Say which completed trial has the best F1."""
+    """Return a phrase with the best F1 of the completed trials and the trial's number."""
     complete = [(t.values[0], -t.number) for t in over if t.state == TrialState.COMPLETE]
     return f"best F1 {max(complete)[0]:.3f} (trial {-max(complete)[1]})" if complete else "best none yet"
 

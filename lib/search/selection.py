@@ -1,4 +1,4 @@
-"""Choose among trials: non-dominated ranks, and candidates spread along the front."""
+"""Choose the candidates of Stage C, spread along the Pareto front of Stage B."""
 
 import json
 from collections.abc import Sequence
@@ -12,17 +12,39 @@ from lib.search.study_results import SearchResults
 
 
 def select_candidates(search: SearchResults, front: StageB) -> Candidates:
-    """Choose what Stage C cross-validates."""
+    """Choose the configurations that Stage C cross-validates.
+
+    Args:
+        search: The agent's search; its settings give the number of candidates.
+        front: The ranked trials of Stage B.
+
+    Returns:
+        The candidates as the document of a result file.
+
+    Raises:
+        UserError: Stage B has too few distinct completed configurations.
+    """
     started = now()
     chosen = choose_candidates(front.trials, search.settings.config.stage_c.candidates)
     return Candidates(provenance=search.provenance(started), agent=search.agent, candidates=chosen)
 
 
 def choose_candidates(trials: Sequence[TrialResult], n: int) -> list[Candidate]:
-    """Pick n distinct configurations: the front before later ranks; within a rank the best F1 first, then spread.
+    """Pick n distinct configurations, from the front first and then from later ranks.
 
-    Spread: each next point is the one farthest from those already picked, in (F1, ECE) scaled to [0, 1].
-    The first k of n candidates are the candidates for n = k. Raises UserError if there are too few.
+    Within a rank, the configuration with the best F1 is picked first. Each further one is the point farthest from all
+    points already picked, with F1 and ECE scaled to [0, 1]. The first k of n candidates are the same as the
+    candidates for n = k.
+
+    Args:
+        trials: Ranked trials of Stage B.
+        n: Number of candidates.
+
+    Returns:
+        The candidates in the order in which they were picked, numbered from 0.
+
+    Raises:
+        UserError: There are fewer than n distinct configurations.
     """
     distinct: dict[str, TrialResult] = {}
     for trial in sorted(trials, key=lambda t: (t.rank if t.rank is not None else 0, -(t.f1_macro or 0.0), t.number)):

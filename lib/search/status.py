@@ -1,4 +1,4 @@
-"""Where every study stands: how its trials ended, the best so far, how fast it goes, when it will end."""
+"""Describe where every study stands: states of its trials, the best so far, throughput and time left."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,12 +12,20 @@ from lib.search.study_results import study_location
 from lib.settings.load import Settings
 from lib.studies.location import FINISHED_STATES, load_trials
 
-# Throughput is that of so many last trials.
+# Throughput is measured over this many last trials.
 _LAST = 50
 
 
 def describe(settings: Settings, results: Path) -> str:
-    """Return a line for each stage of each agent."""
+    """Return a line for each stage of each agent.
+
+    Args:
+        settings: Agents and budgets of the stages.
+        results: Folder of all results.
+
+    Returns:
+        The lines, joined by line breaks.
+    """
     config = settings.config
     lines = []
     for agent in config.agents:
@@ -36,14 +44,23 @@ def describe(settings: Settings, results: Path) -> str:
 
 
 def study_line(trials: Sequence[FrozenTrial], budget: int, now: datetime) -> str:
-    """Return counts, the best trial, trials per hour, time left and the share that failed."""
+    """Return a line with counts, the best trial, trials per hour, time left and the failure rate.
+
+    Args:
+        trials: All trials of the study, in any state.
+        budget: Trials after which the study ends.
+        now: The local time; while trials run, throughput is measured up to it.
+
+    Returns:
+        The line; throughput is left out before two trials have ended, and the ETA once the budget is spent.
+    """
     states = Counter(trial.state for trial in trials)
     over = [trial for trial in trials if trial.state in FINISHED_STATES]
     line = (
         f"{len(over)}/{budget}  complete {states[TrialState.COMPLETE]}  pruned {states[TrialState.PRUNED]}"
         f"  failed {states[TrialState.FAIL]}  running {states[TrialState.RUNNING]}  {format_best_trial(over)}"
     )
-    # With no more trials than this any rate would be noise.
+    # A rate needs at least two ends at different times.
     ends = sorted(trial.datetime_complete for trial in over if trial.datetime_complete is not None)[-_LAST:]
     if len(ends) >= 2 and ends[-1] > ends[0]:
         until = now if len(over) < budget and states[TrialState.RUNNING] else ends[-1]

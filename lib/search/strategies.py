@@ -1,8 +1,8 @@
-"""How Stages A and B search.
+"""Define how Stages A and B search.
 
-Stage A: multivariate TPE (or a Gaussian process) with ASHA over epochs and seeds. Stage B: NSGA-II (or
-multi-objective TPE), F1-macro against ECE, seeded with the best of Stage A; a trial that its first seeds show to be
-dominated is not trained on.
+Stage A maximises F1-macro with multivariate TPE (or a Gaussian process). ASHA can stop a trial early in its first
+seed, and again after each seed. Stage B trades F1-macro against ECE with NSGA-II (or multi-objective TPE) and starts
+from the best of Stage A. It stops a trial as soon as its first seeds show that a completed trial dominates it.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,9 +29,18 @@ from lib.studies.study import Direction
 class SearchStrategy:
     """How a stage searches.
 
-    values: the objective(s) from the seeds' results. after_epoch: told (trial, epoch, best F1 so far) of the first
-    seed; after_seed: told the seeds so far, where more are to come; either returns whether to give the trial up.
-    fixed: parameters of the first trials.
+    Attributes:
+        stage: "stage_a" or "stage_b".
+        limits: Budget, epochs and seeds of the stage.
+        directions: Whether to minimise or maximise, for each objective.
+        pruner: The pruner that `trial.should_prune()` asks.
+        sampler: Returns the sampler for a trial number.
+        values: Returns the objectives from the results of all seeds.
+        after_epoch: Called with (trial, epoch, best F1-macro so far) after each epoch of the first seed; returns
+            whether to stop the trial. None if no trial is stopped within a seed.
+        after_seed: Called with (trial, results of the seeds so far) after each seed but the last; returns whether to
+            stop the trial.
+        fixed: Parameters of the first trials.
     """
 
     stage: str
@@ -46,7 +55,16 @@ class SearchStrategy:
 
 
 def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageA] = ()) -> SearchStrategy:
-    """Return how Stage A searches. earlier: of other agents, whose best configurations are among the first trials."""
+    """Return the search strategy of Stage A.
+
+    Args:
+        settings: The resolved settings.
+        agent: Name of the agent; it is part of all seeds.
+        earlier: Results of other agents' Stage A, whose best configurations are among the first trials.
+
+    Returns:
+        The strategy, with one objective (F1-macro).
+    """
     config, limits = settings.config, settings.config.stage_a
 
     def sampler(number: int) -> BaseSampler:
@@ -56,7 +74,7 @@ def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageA] =
         return TpeSampler(settings.space, seed=seed, startup=limits.startup_trials)
 
     def after_epoch(trial: Trial, epoch: int, best: float) -> bool:
-        if epoch == limits.epochs:  # the seed's end is told by itself
+        if epoch == limits.epochs:  # after_seed reports the end of the seed
             return False
         trial.report(best, epoch)
         return trial.should_prune()
@@ -85,16 +103,33 @@ def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageA] =
 def with_warm_start(
     design: Sequence[dict[str, Any]], known: Sequence[dict[str, Any]], first: int
 ) -> list[dict[str, Any]]:
-    """Return the first trials: the first of the design, what is known from elsewhere, the rest of the design.
+    """Insert known configurations into the design of the first trials.
 
-    The first to reach a rung go on whatever they are: what is known must not be among them, or bad
-    ones would do harm.
+    The first few trials pass each rung without comparison. Known configurations come after them, because a bad one
+    would otherwise be trained in full.
+
+    Args:
+        design: Configurations spread over the space.
+        known: Best configurations of other agents.
+        first: How many configurations of the design come before the known ones.
+
+    Returns:
+        The first `first` configurations of the design, the known ones, and the rest of the design.
     """
     return [*design[:first], *known, *design[first:]]
 
 
 def stage_b_strategy(settings: Settings, agent: str, best: StageA) -> SearchStrategy:
-    """Return how Stage B searches."""
+    """Return the search strategy of Stage B.
+
+    Args:
+        settings: The resolved settings.
+        agent: Name of the agent; it is part of all seeds.
+        best: The agent's result of Stage A, whose best configurations are the first trials.
+
+    Returns:
+        The strategy, with two objectives (F1-macro and ECE).
+    """
     config, limits = settings.config, settings.config.stage_b
 
     def sampler(number: int) -> BaseSampler:
@@ -121,7 +156,7 @@ def _means(seeds: list[SeedResult]) -> list[float]:
 
 
 def _is_dominated(trial: Trial, seeds: list[SeedResult]) -> bool:
-    """Return whether a completed trial dominates this one, whatever the seeds to come."""
+    """Return whether a completed trial dominates this one, whatever its missing seeds give."""
     completed = trial.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
     if not completed:
         return False

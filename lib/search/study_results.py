@@ -1,4 +1,4 @@
-"""The results of a finished study. Without torch, since nothing is trained."""
+"""Read the results of a finished study, without torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,13 @@ from lib.studies.location import FINISHED_STATES, StudyLocation, load_trials
 
 @dataclass(frozen=True)
 class SearchResults:
-    """An agent's search."""
+    """The search of one agent.
+
+    Attributes:
+        settings: The resolved settings.
+        agent: Name of the agent.
+        results: Folder of all results.
+    """
 
     settings: Settings
     agent: str
@@ -27,20 +33,31 @@ class SearchResults:
 
     @cached_property
     def corpus_hash(self) -> str:
-        """The hash of the corpus."""
+        """Content hash of the corpus."""
         return CorpusManifest.read(self.results / "corpus" / "corpus.json").corpus_hash
 
     def provenance(self, started: str) -> Provenance:
-        """Return the provenance of a document that collects others."""
+        """Return the provenance of a document that only collects others and was begun at `started`."""
         return make_provenance(self.settings, started=started, corpus_hash=self.corpus_hash)
 
     def finished(self, stage: str, budget: int) -> list[FrozenTrial]:
-        """Return the trials of a study that has spent its budget. Raises UserError if it has not."""
+        """Return the trials of a study that has spent its budget.
+
+        Args:
+            stage: "stage_a" or "stage_b".
+            budget: Trials that must have ended.
+
+        Returns:
+            All ended trials, by number.
+
+        Raises:
+            UserError: Fewer trials have ended.
+        """
         location = study_location(self.settings, self.results, self.agent, stage)
         finished = [trial for trial in load_trials(location) or [] if trial.state in FINISHED_STATES]
         if len(finished) < budget:
             raise UserError(
-                f"{location}: {len(finished)} of {budget} trials have finished; run the rest by"
+                f"{location}: {len(finished)} of {budget} trials have finished; run the rest with"
                 f" 'python -m lib {stage.replace('_', '-')}-worker {self.agent}"
                 f" --output {self.results / self.agent / stage / 'worker-0.json'}'"
             )
@@ -48,12 +65,22 @@ class SearchResults:
 
 
 def study_location(settings: Settings, results: Path, agent: str, stage: str) -> StudyLocation:
-    """Return where a stage's study is."""
+    """Return where the study of a stage is kept.
+
+    Args:
+        settings: Names the storage.
+        results: Folder of all results.
+        agent: Name of the agent.
+        stage: "stage_a" or "stage_b".
+
+    Returns:
+        The location; nothing is opened or created.
+    """
     return StudyLocation(f"{agent}/{stage}", results / agent / "studies", settings.config.storage)
 
 
 def trial_result(trial: FrozenTrial) -> TrialResult:
-    """Turn a trial that is over into what the result files hold."""
+    """Convert an ended Optuna trial to the form of the result files."""
     seeds = [SeedResult(**seed) for seed in trial.user_attrs.get("seeds", [])]
     return TrialResult(
         number=trial.number,
@@ -67,7 +94,7 @@ def trial_result(trial: FrozenTrial) -> TrialResult:
 
 
 def count_states(ended: Sequence[FrozenTrial]) -> TrialCounts:
-    """Count how trials ended."""
+    """Count the completed, pruned and failed trials."""
     states = [trial.state for trial in ended]
     return TrialCounts(
         complete=states.count(TrialState.COMPLETE),
@@ -77,6 +104,6 @@ def count_states(ended: Sequence[FrozenTrial]) -> TrialCounts:
 
 
 def failure_reasons(ended: Sequence[FrozenTrial]) -> str:
-    """Say why trials failed, for an error line."""
+    """Return the distinct reasons why trials failed, for an error message."""
     found = sorted({str(trial.user_attrs["reason"]) for trial in ended if "reason" in trial.user_attrs})
     return "; ".join(found) or "none failed"

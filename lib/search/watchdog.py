@@ -1,4 +1,4 @@
-"""Gives up a trial that takes too long, even if its training hangs."""
+"""Stop a trial that takes too long, even if its training hangs."""
 
 import faulthandler
 from collections.abc import Callable, Iterator
@@ -7,19 +7,23 @@ from threading import Event, Thread
 
 
 class Watchdog:
-    """Calls `late` from a thread of its own when a watched block takes longer than so many seconds.
+    """Calls a function in a separate thread when a watched block takes too long.
 
-    A block that keeps even other threads from running (C code that holds the interpreter's lock) ends the process
-    after twice the time.
+    C code that holds the interpreter's lock keeps that thread from running. The process therefore ends after twice
+    the time in any case.
     """
 
     def __init__(self, seconds: float | None) -> None:
-        """seconds: None never calls."""
+        """Set the limit.
+
+        Args:
+            seconds: Time that a block may take; None for no limit.
+        """
         self._seconds = seconds
 
     @contextmanager
     def watch(self, late: Callable[[], None]) -> Iterator[None]:
-        """Watch a block."""
+        """Watch the block, and call `late` once if it takes too long."""
         if self._seconds is None:
             yield
             return

@@ -1,4 +1,4 @@
-"""A worker of Stage A or B: it runs trials, seed by seed, until the study has spent its budget."""
+"""Run trials of Stage A or B, seed by seed, until the study has spent its budget."""
 
 import os
 import sys
@@ -25,11 +25,19 @@ from lib.training.engine import TrainingResult
 
 
 def run_worker(experiment: Experiment, strategy: SearchStrategy) -> WorkerReport:
-    """Run trials until the study has spent its budget, beside any other worker.
+    """Run trials until the study has spent its budget; other workers may run at the same time.
+
+    A trial that takes longer than trial_minutes is recorded as failed, and this process restarts itself.
 
     Args:
         experiment: Trains the trials.
         strategy: How the stage searches.
+
+    Returns:
+        The numbers of the trials that this process ran, and how long it was busy.
+
+    Raises:
+        UserError: The study was begun with other settings, or a setting would fail later.
     """
     started, began = now(), time.monotonic()
     study = Study(
@@ -68,13 +76,16 @@ def _abort(location: StudyLocation, trial: Trial, minutes: float | None) -> None
     """Fail a trial whose training may hang, and restart this process."""
     reason = f"took longer than trial_minutes = {minutes:g}"
     print(f"{location}: trial {trial.number} {reason}; it is recorded as failed", file=sys.stderr, flush=True)
-    # A new connection: what hangs may hold the other.
+    # A new connection, because the hanging training may hold the lock of the other one.
     fail_trial(location.storage(), trial, reason)
     os.execv(sys.executable, sys.orig_argv)
 
 
 def _identity(experiment: Experiment, limits: StageASettings | StageBSettings) -> dict[str, Any]:
-    """The budget (trials) may grow, and what only decides how new trials are drawn may change; nothing else."""
+    """Return the settings that must not change within a study.
+
+    The budget may grow, and settings that only decide how new trials are drawn may change.
+    """
     return {
         **experiment.identity,
         "epochs": limits.epochs,

@@ -1,1 +1,1 @@
-"""Optuna studies that many processes share: where they are kept, their samplers and pruners. Trains nothing."""
+"""Optuna studies that many processes share: storage, samplers and pruners. Nothing here trains a model."""

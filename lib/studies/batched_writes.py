@@ -1,6 +1,6 @@
-"""Many writes to a journal as one.
+"""Combine many writes to a journal into one.
 
-Optuna writes each of a trial's parameters by itself: sixty locks and disk writes a trial.
+Optuna writes each parameter of a trial separately, which costs about sixty locks and disk writes per trial.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -12,6 +12,9 @@ from lib.studies.optuna_internals import journal_backend
 
 
 def batched_writes(storage: BaseStorage) -> AbstractContextManager[None]:
-    """Append what a block writes to a journal in one go; any other storage writes as it always does."""
+    """Return a context that appends everything written in its block to the journal at once.
+
+    Storages other than a journal write as they always do.
+    """
     backend = journal_backend(storage)
     return backend.batched() if isinstance(backend, Journal) else nullcontext()

@@ -1,4 +1,4 @@
-"""Optuna's journal file for processes that may be killed: locks end with them, and torn lines are dropped."""
+"""Keep Optuna's journal file usable when processes are killed: locks end with them, torn lines are dropped."""
 
 import json
 import os
@@ -14,10 +14,10 @@ from lib.files.locks import wait_for_lock
 
 
 class Journal(JournalFileBackend):
-    """A journal in one file, for many processes.
+    """A journal in one file that many processes share.
 
-    Optuna's own lock is a file that a killed process leaves behind, and a line that a crash cut off makes its reader
-    fail as soon as another one follows.
+    It replaces two weak points of Optuna's own journal. Optuna's lock is a file that a killed process leaves behind.
+    Optuna's reader fails on a line that a crash cut off as soon as another line follows it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,7 +28,7 @@ class Journal(JournalFileBackend):
         super().__init__(str(path))
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append records, all or none, and bring them to the disk."""
+        """Append all records or none of them, and flush them to the disk (fsync)."""
         if self._pending is not None:
             self._pending += logs
             return
@@ -46,18 +46,22 @@ class Journal(JournalFileBackend):
                 raise
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:  # type: ignore[override]
-        """Yield the records from a number on. Raises UserError if one cannot be read."""
+        """Yield the records, starting at a given number.
+
+        Raises:
+            UserError: A record cannot be read.
+        """
         try:
             yield from super().read_logs(log_number_from)
         except ValueError as error:
             raise UserError(
-                f"{self._path}: a line is damaged ({error}); restore the file, or move it away: the study begins"
-                " again then, and finished trainings are not repeated"
+                f"{self._path}: a line is damaged ({error}); restore the file, or move it away; the study then"
+                " starts again and reuses finished trainings"
             ) from None
 
     @contextmanager
     def batched(self) -> Iterator[None]:
-        """Collect what a block writes, and append it in one go."""
+        """Collect everything that the block writes, and append it at once when the block ends without an error."""
         self._pending = []
         try:
             yield
@@ -69,7 +73,7 @@ class Journal(JournalFileBackend):
 
 
 def whole_lines(file: BinaryIO) -> int:
-    """Return where the last whole line ends."""
+    """Return the position, in bytes, after the last complete line."""
     end = file.seek(0, os.SEEK_END)
     block, position = 4096, end
     while position > 0:

@@ -1,4 +1,4 @@
-"""Where a study is kept, and reading its trials without changing it."""
+"""Locate a study, and read its trials without changing it."""
 
 import warnings
 from dataclasses import dataclass
@@ -18,7 +18,13 @@ FINISHED_STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 @dataclass(frozen=True)
 class StudyLocation:
-    """Where a study is kept. folder: of its locks, and of its journal where there is no url."""
+    """Where a study is kept.
+
+    Attributes:
+        name: The study's name in the storage.
+        folder: Folder of the locks, and of the journal if there is no URL.
+        url: An Optuna storage URL or grpc://host:port; None for a journal file.
+    """
 
     name: str
     folder: Path
@@ -26,14 +32,18 @@ class StudyLocation:
 
     @property
     def journal(self) -> Path:
-        """The journal's file."""
+        """Path of the journal file."""
         return self.folder / f"{self.name.replace('/', '-')}.journal"
 
     def __str__(self) -> str:
         return str(self.journal) if self.url is None else f"study '{self.name}' in {_without_password(self.url)}"
 
     def storage(self) -> BaseStorage:
-        """Open the storage. Raises UserError if a database cannot be opened."""
+        """Open the storage.
+
+        Raises:
+            UserError: The database cannot be opened.
+        """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         if self.url is None:
             return JournalStorage(Journal(self.journal))
@@ -43,12 +53,12 @@ class StudyLocation:
                 return optuna.storages.GrpcStorageProxy(host=host, port=int(port or 13000))
         try:
             return cached_database(self.url)
-        except Exception as error:  # of any driver, at the start
+        except Exception as error:  # each database driver raises its own
             raise UserError(f"storage: {_without_password(self.url)}: {str(error).splitlines()[0]}") from None
 
 
 def load_trials(location: StudyLocation) -> list[FrozenTrial] | None:
-    """Return a study's trials; None if there is no such study. Creates nothing."""
+    """Return a study's trials, or None if there is no such study; nothing is created."""
     if location.url is None and not location.journal.exists():
         return None
     try:

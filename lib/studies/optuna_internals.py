@@ -1,6 +1,6 @@
-"""The private names of Optuna that this package uses, all in one place.
+"""Keep all uses of Optuna's private names in one place.
 
-pyproject.toml bounds Optuna's version for their sake, and a test calls each of them.
+pyproject.toml limits Optuna's version because of them, and a test calls each of them.
 """
 
 from typing import Any
@@ -13,20 +13,31 @@ from optuna.trial import FrozenTrial, Trial
 
 
 def cached_database(url: str) -> BaseStorage:
-    """Open a database as `optuna.create_study` does: finished trials are read once."""
+    """Open a database with Optuna's cache, as `optuna.create_study` does, so that finished trials are read once."""
     return _CachedStorage(RDBStorage(url))
 
 
 def journal_backend(storage: BaseStorage) -> BaseJournalBackend | None:
-    """Return what a journal storage writes to; None for any other storage."""
+    """Return the backend that a journal storage writes to, or None for any other storage."""
     return storage._backend if isinstance(storage, JournalStorage) else None
 
 
 def storage_id(trial: FrozenTrial | Trial) -> int:
-    """Return the id under which a storage knows a trial."""
+    """Return the id of a trial in its storage."""
     return trial._trial_id
 
 
 def suggest_value(trial: Trial, name: str, distribution: BaseDistribution) -> Any:
-    """Suggest a value from a distribution, as the public methods do for each kind of it."""
+    """Suggest a value for a parameter from any kind of distribution.
+
+    Optuna's public methods each accept one kind of distribution only.
+
+    Args:
+        trial: The running trial that gets the value.
+        name: Name of the parameter.
+        distribution: The distribution to suggest from.
+
+    Returns:
+        The suggested value; the trial keeps it.
+    """
     return trial._suggest(name, distribution)

@@ -1,4 +1,4 @@
-"""Whether a trial is worth its next epochs or seed: rungs for one objective (ASHA), racing for two."""
+"""Decide whether a trial continues: ASHA rungs for one objective, racing for two objectives."""
 
 import math
 from collections.abc import Sequence
@@ -9,20 +9,29 @@ from optuna.pruners import BasePruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-# In multiples of `reduction`: the trials that a rung compares, and those that must have come before it judges at
-# all; docs/performance.md has what else was tried.
+# In multiples of `reduction`: how many trials a rung compares, and how many must have reached it before it stops any.
+# docs/performance.md lists the values that were tried.
 _COMPARED, _REQUIRED = 4, 2
 # One-sided 95 % of the normal distribution.
 _Z_ONE_SIDED_95 = 1.645
 
 
 def rung_steps(first: int, epochs: int, seeds: int, reduction: int) -> list[int]:
-    """Return the steps at which Stage A judges a trial.
+    """Return the steps (rungs) at which Stage A can stop a trial.
 
-    Epochs of the first seed, each `reduction` times the one before; then the end of each seed but the last: step
-    `epochs` is the first seed's end, one more for each further seed. Of two rungs that lie nearer to each other than
-    half a factor of `reduction` (on a log scale) only the end of the seed is left: it would be the same question
-    twice.
+    The first rungs are epochs of the first seed, each `reduction` times the one before. The others are the ends of
+    all seeds but the last. An epoch closer to the end of the first seed than a factor of √reduction is left out,
+    because the two rungs would judge almost the same result twice.
+
+    Args:
+        first: Epoch of the first rung, at least 1.
+        epochs: Epochs of a seed's training.
+        seeds: Seeds of a trial.
+        reduction: One in this many trials continues at each rung, at least 2.
+
+    Returns:
+        Steps in ascending order. A step below `epochs` is an epoch of the first seed; step `epochs` is the end of the
+        first seed, `epochs + 1` the end of the second, and so on.
     """
     steps, step = [], first
     while step * math.sqrt(reduction) <= epochs:
@@ -32,26 +41,41 @@ def rung_steps(first: int, epochs: int, seeds: int, reduction: int) -> list[int]
 
 
 def min_trials_at_rung(reduction: int) -> int:
-    """Return how many trials pass a rung whatever they are worth, since too few have come to compare them with."""
+    """Return how many trials pass a rung without comparison, because too few have reached it."""
     return _REQUIRED * reduction - 1
 
 
 class AshaPruner(BasePruner):
-    """ASHA (Li et al., 2020): at a rung, one trial in `reduction` goes on.
+    """ASHA (Li et al., 2020), in which one trial in `reduction` continues at each rung.
 
-    A trial is compared with the last few that reached the rung, not with all: the sampler learns, and against its
-    first attempts nearly all that it suggests later would go on. The first few to reach a rung go on: to be second
-    of two says nothing. Nothing is written: a trial's value at a rung is what it last reported there or, where its
-    training had stopped, before.
+    A trial is compared only with the last few trials that reached the rung. The sampler learns, so nearly all of its
+    later trials are better than its first ones and would continue. The first few trials to reach a rung always
+    continue, because a comparison with one or two others says nothing. The pruner stores nothing. A trial's value at
+    a rung is the last value that it reported at or before that step.
     """
 
     def __init__(self, steps: Sequence[int], reduction: int, recent: int | None = None) -> None:
-        """recent: how many trials a rung compares; none: 4 × reduction."""
+        """Set the rungs.
+
+        Args:
+            steps: Steps of the rungs, as `rung_steps` returns them.
+            reduction: One in this many trials continues at each rung.
+            recent: How many trials a rung compares, the judged one included; None for 4 × reduction.
+        """
         self._steps, self._reduction = set(steps), reduction
         self._recent = recent or _COMPARED * reduction
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Return whether to stop a trial that has just reported (more is better)."""
+        """Return whether to stop a trial that has just reported a value.
+
+        Args:
+            study: The study, with all trials that the others have reported.
+            trial: The trial to judge; greater values are better.
+
+        Returns:
+            True if the last step is a rung, enough trials have reached it, and the trial is not among the best
+            1 / `reduction` of the recent ones.
+        """
         step = trial.last_step
         if step not in self._steps:
             return False
@@ -64,20 +88,27 @@ class AshaPruner(BasePruner):
 
 
 def _value_at(trial: FrozenTrial, step: int) -> float | None:
-    """Return the last value at or before a step; None if the trial has not come so far."""
+    """Return the last value at or before a step, or None if the trial has not reached the step."""
     if trial.last_step is None or trial.last_step < step:
         return None
     return trial.intermediate_values[max(s for s in trial.intermediate_values if s <= step)]
 
 
 def is_dominated(costs: NDArray[np.float64], finished: NDArray[np.float64]) -> bool:
-    """Return whether a trial is dominated by a finished one beyond what its missing seeds can change.
+    """Return whether a finished trial dominates this one by more than its missing seeds can change.
 
-    costs: of the trial's first k seeds, (k, objectives), less is better. finished: (trials, seeds, objectives).
-    Trials share their splits, so they are compared seed by seed. The noise of one seed is the residual standard
-    deviation s of finished trials beside the effects of trial and seed; the difference of two means over all n seeds
-    then lies around that over k with standard deviation s √(2 (1/k − 1/n)). A trial is hopeless if one finished
-    trial leads by more than 1.645 of these in every objective. A racing rule after Birattari et al. (2002).
+    This is a racing rule after Birattari et al. (2002). Trials share their splits, so they are compared seed by seed.
+    The noise of one seed is the residual standard deviation s of the finished trials after the effects of trial and
+    seed are removed. The difference of two means over all n seeds then varies around the difference over the first k
+    seeds with standard deviation s √(2 (1/k − 1/n)). A trial is dominated if one finished trial leads by more than
+    1.645 of these standard deviations in every objective.
+
+    Args:
+        costs: Objectives of the trial's first k seeds, (k, objectives); less is better.
+        finished: Objectives of the completed trials, (trials, seeds, objectives).
+
+    Returns:
+        True if the trial is dominated; False if fewer than two trials have finished or no seed is missing.
     """
     trials, seeds, _ = finished.shape
     k = len(costs)

@@ -1,4 +1,4 @@
-"""A Sobol' design: the first trials of a study, spread evenly over the space."""
+"""Spread the first trials of a study evenly over the space with a Sobol' design."""
 
 from typing import Any
 
@@ -8,14 +8,22 @@ from lib.settings.space import Space
 def sobol_design(space: Space, n: int, seed: int) -> list[dict[str, Any]]:
     """Return n configurations from a scrambled Sobol' sequence (Owen, 1998) over the parameters that vary.
 
-    Any first so many of them are spread too, and unlike random ones they leave no choice of a parameter untried by
-    chance: of a categorical parameter each choice comes equally often, to within a few.
+    The first k configurations are spread evenly for any k. Unlike random configurations, they leave out no choice of
+    a categorical parameter by chance, because all choices come almost equally often.
+
+    Args:
+        space: All parameters; one that does not vary keeps its only value.
+        n: Number of configurations; may be 0.
+        seed: Seed of the scrambling.
+
+    Returns:
+        n configurations, each a value for every parameter name.
     """
     varied = {name: parameter for name, parameter in space.parameters.items() if parameter.varies}
     fixed = {name: parameter.quantile(0.0) for name, parameter in space.parameters.items() if name not in varied}
     if n == 0 or not varied:
         return [dict(fixed) for _ in range(n)]
-    import torch  # which a worker has; SciPy's sequence would take it another second to import
+    import torch  # a worker has imported it already; SciPy's sequence would take another second to import
     from torch.quasirandom import SobolEngine
 
     engine = SobolEngine(len(varied), scramble=True, seed=seed)  # type: ignore[no-untyped-call]

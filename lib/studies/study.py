@@ -1,4 +1,4 @@
-"""Optuna studies that many processes work on: an exact budget of trials, and dead processes' trials taken over."""
+"""Let many processes work on one Optuna study with an exact budget; trials of dead processes are taken over."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from lib.studies.worker_registry import WorkerRegistry
 
 Direction = Literal["minimize", "maximize"]
 _IDENTITY, _OWNER, _DEATHS, _FIXED = "identity", "owner", "deaths", "fixed_params"
-# A trial whose process died so often is likely to be why.
+# A trial whose process has died this often is probably the cause.
 MAX_DEATHS = 3
 _POLL = 1.0
 
@@ -32,8 +32,11 @@ _POLL = 1.0
 class Claim:
     """What a process does next.
 
-    run: the trial of this id and number. wait: another process' trial may still have to be taken over. stop: the
-    budget is spent.
+    Attributes:
+        action: "run" means to run the trial. "wait" means that trials of other processes still run and may have to be
+            taken over. "stop" means that the budget is spent.
+        trial_id: The trial's id in the storage, for "run".
+        number: The trial's number in the study, for "run".
     """
 
     action: Literal["run", "wait", "stop"]
@@ -42,7 +45,7 @@ class Claim:
 
 
 class Study:
-    """One stage's study."""
+    """The study of one stage, opened by one process."""
 
     def __init__(
         self,
@@ -52,13 +55,16 @@ class Study:
         pruner: BasePruner,
         identity: dict[str, Any],
     ) -> None:
-        """Open or create it.
+        """Open the study, or create it.
 
         Args:
-            location: Where it is kept.
-            directions: Of each objective.
-            pruner: Decides whether a trial that reports goes on.
-            identity: What must not change within a study. Raises UserError that names each difference.
+            location: Where the study is kept.
+            directions: Whether to minimise or maximise, for each objective.
+            pruner: Decides whether a trial that reports a value continues.
+            identity: All settings that must not change within a study.
+
+        Raises:
+            UserError: The study was begun with another identity; a line names each difference.
         """
         self.location, self._pruner = location, pruner
         self._storage = location.storage()
@@ -79,7 +85,7 @@ class Study:
             )
 
     def finished_trials(self) -> list[FrozenTrial]:
-        """Return the trials that have ended, in order."""
+        """Return the trials that have ended (completed, pruned or failed), by number."""
         return [trial for trial in self._trials() if trial.state in FINISHED_STATES]
 
     def claim_trials(
@@ -89,22 +95,26 @@ class Study:
         sampler: Callable[[int], BaseSampler],
         fixed: Sequence[dict[str, Any]] = (),
     ) -> Iterator[Trial]:
-        """Yield trials for this process until `budget` trials have ended, trials of dead processes first.
+        """Yield trials for this process until `budget` trials have ended.
 
-        It waits for trials of other processes, and takes them over if these die.
+        Trials of dead processes come first. While other processes run the last trials, this one waits, and takes
+        their trials over if the processes die.
 
         Args:
-            budget: Trials of the whole study, whoever runs them.
+            budget: Trials of the whole study, summed over all processes.
             registry: The processes that work on the study.
-            sampler: Returns the sampler for a trial number, so that a resumed study suggests what an unbroken one
-                would.
-            fixed: Parameters of the first trials.
+            sampler: Returns the sampler for a trial number. A resumed study then suggests the same values as an
+                uninterrupted one.
+            fixed: Parameters of the first trials; the sampler suggests the others.
+
+        Yields:
+            A running trial that this process owns; end it with `end_trial`.
         """
         while (claim := self._next(budget, registry, fixed)).action != "stop":
             if claim.action == "wait":
                 time.sleep(_POLL)
                 continue
-            # A new one for each trial: it remembers what it has seen of the others.
+            # A new study object for each trial, because it caches what it has read of the other trials.
             study = optuna.Study(
                 self.location.name, self._storage, sampler=sampler(claim.number), pruner=self._pruner
             )
@@ -116,10 +126,10 @@ class Study:
         """Record how a trial ended.
 
         Args:
-            trial: One that `claim_trials` yielded.
-            attributes: User attributes to keep with it.
+            trial: A trial that `claim_trials` yielded.
+            attributes: User attributes to keep with the trial.
             state: COMPLETE, PRUNED or FAIL.
-            values: The objectives; only of a complete trial.
+            values: The objectives; None unless the trial is complete.
         """
         with batched_writes(self._storage):
             for name, value in attributes.items():
@@ -131,7 +141,7 @@ class Study:
             return self._claim(budget, registry, fixed)
 
     def _claim(self, budget: int, registry: WorkerRegistry, fixed: Sequence[dict[str, Any]]) -> Claim:
-        """Claim a trial. No other process claims meanwhile, so a running trial without an owner is an orphan."""
+        """Claim a trial while no other process claims one; a running trial without an owner is then an orphan."""
         trials = self._trials()
         running = [trial for trial in trials if trial.state == TrialState.RUNNING]
         for trial in running:
@@ -166,20 +176,23 @@ def suggest_params(trial: Trial, space: Space) -> dict[str, Any]:
     """Suggest every parameter of the space.
 
     Args:
-        trial: The trial that is to have them.
+        trial: The running trial that gets the values.
         space: All parameters, in the order in which they are suggested.
+
+    Returns:
+        The trial's value for each parameter name.
     """
     with batched_writes(trial.storage):
         return {name: suggest_value(trial, name, d) for name, d in distributions(space).items()}
 
 
 def fail_trial(storage: BaseStorage, trial: FrozenTrial | Trial, reason: str) -> None:
-    """End a trial as failed, on behalf of its process.
+    """Record a trial as failed, on behalf of its process.
 
     Args:
-        storage: Of its study.
-        trial: One that runs.
-        reason: Kept as the user attribute 'reason'.
+        storage: Storage of the trial's study.
+        trial: A running trial.
+        reason: Why it failed; kept as the user attribute 'reason'.
     """
     with batched_writes(storage):
         storage.set_trial_user_attr(storage_id(trial), "reason", reason)

@@ -1,4 +1,4 @@
-"""Who serves a study: each process has a lock that dies with it, so that others know whose trials are orphans."""
+"""Register the processes that work on a study; each holds a lock, so that others notice when it dies."""
 
 import os
 import socket
@@ -11,30 +11,37 @@ from typing import Literal
 from lib.files.locks import hold_lock, is_locked
 
 State = Literal["alive", "left", "died"]
+# Seconds between two heartbeats, and without one until a process on another machine counts as dead.
 _BEAT, _SILENCE = 20.0, 90.0
 
 
 class WorkerRegistry:
-    """The processes that serve a study. folder: where their locks are, on a file system that all of them see."""
+    """The processes that work on a study."""
 
     def __init__(self, folder: Path) -> None:
+        """Register this process and start its heartbeat.
+
+        Args:
+            folder: Folder of the locks, on a file system that all processes see.
+        """
         self._folder = folder
         self.me = f"{socket.gethostname()} {os.getpid()} {uuid.uuid4().hex[:8]}"
         self._lock = hold_lock(self._path(self.me), f"the name {self.me}")
-        # When the file of an owner elsewhere was last seen to change: its time, and this process' clock.
+        # For each owner on another machine: the modification time of its lock file, and this process' clock then.
         self._seen: dict[str, tuple[float, float]] = {}
         self._stop = Event()
         Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
     def state(self, owner: str) -> State:
-        """Say whether a process runs, has left in good order, or died; the lock file of one that died is removed.
+        """Return whether a process is alive, has left in good order, or has died.
 
-        On this machine the lock says so at once. That of another machine may not be seen here (some cluster file
-        systems keep locks to themselves): there its file must also have been left alone for a while. That is counted
-        by this process' own clock, so it does not matter how clocks are set.
+        On this machine the lock alone decides. Some cluster file systems do not show the locks of other machines, so
+        a process there counts as dead only if its lock file also has not changed for `_SILENCE` seconds. This
+        process' own clock measures that time, so the clocks of the machines may differ. The lock file of a dead
+        process is removed.
         """
         if owner == self.me:
-            return "left"  # it asks for another trial, so it does not work on one
+            return "left"  # this process asks for another trial, so it works on none
         path = self._path(owner)
         try:
             if is_locked(path):
@@ -53,7 +60,7 @@ class WorkerRegistry:
         return "died"
 
     def close(self) -> None:
-        """Leave."""
+        """Remove this process from the registry and stop its heartbeat."""
         self._stop.set()
         self._path(self.me).unlink(missing_ok=True)
         self._lock.close()

@@ -1,4 +1,4 @@
-"""The command `augment`: show what a method does to a text."""
+"""The command `augment`, which shows what an augmentation method does to a text."""
 
 import os
 import sys
@@ -16,15 +16,19 @@ from lib.cli.data.augmentation import method_resources, reserved_terms
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--method", help="name of the method; none: list them")
-    parser.add_argument("--text", help="to be augmented")
-    parser.add_argument("--strength", type=float, default=0.3, help="share of the words that may be altered")
-    parser.add_argument("--variants", type=int, default=3, help="how many to show")
-    parser.add_argument("--agent", help="whose TF-IDF cache is read")
+    parser.add_argument("--method", help="name of the method; without it, all methods are listed")
+    parser.add_argument("--text", help="text to augment")
+    parser.add_argument("--strength", type=float, default=0.3, help="share of the words that may be changed")
+    parser.add_argument("--variants", type=int, default=3, help="number of variants to show")
+    parser.add_argument("--agent", help="agent whose TF-IDF cache is used")
 
 
 def show_augmentation(options: Namespace) -> None:
-    """Show what a method does to a text."""
+    """Print variants of a text by one method, or the list of methods.
+
+    Raises:
+        UserError: The method is unknown or refused, or the text or the lexicon is missing.
+    """
     from lib.augmentation.build_bank import MethodConfig, make_variants
     from lib.augmentation.edits import apply_edits
     from lib.augmentation.methods import METHODS, check_method
@@ -36,13 +40,13 @@ def show_augmentation(options: Namespace) -> None:
         return
     check_method(options.method)
     if options.text is None:
-        raise UserError("--text is missing: what is to be augmented?")
-    config = read_settings(options.settings)
+        raise UserError("--text is missing; give the text to augment")
+    settings = read_settings(options.settings)
     if not (options.results / "lexicon" / "lexicon.json").exists():
         raise UserError(
-            f"{options.results / 'lexicon'} is missing; 'snakemake --cores 1 results/lexicon/lexicon.json'"
+            f"{options.results / 'lexicon'} is missing; run 'snakemake --cores 1 results/lexicon/lexicon.json'"
         )
-    if "PYTHONHASHSEED" not in os.environ:  # the libraries choose from sets, see lib.augmentation.making
+    if "PYTHONHASHSEED" not in os.environ:  # the libraries choose from sets, see lib.augmentation.build_bank
         os.execve(sys.executable, [sys.executable, "-m", "lib", *sys.argv[1:]], os.environ | {"PYTHONHASHSEED": "0"})
     corpus = options.results / "corpus"
     criteria = load_development(corpus).criteria if (corpus / "corpus.json").exists() else {}
@@ -51,8 +55,8 @@ def show_augmentation(options: Namespace) -> None:
         options.method,
         (options.strength,),
         options.variants,
-        reserved_terms(config, criteria),
-        method_resources(options, config, tfidf),
+        reserved_terms(settings, criteria),
+        method_resources(options, settings, tfidf),
     )
     for variant in make_variants([options.text], recipe):
         if variant.error is not None:
@@ -63,7 +67,7 @@ def show_augmentation(options: Namespace) -> None:
 
 COMMAND = Command(
     "augment",
-    "Show what an augmentation method does to a text; without one, list them.",
+    "Show what an augmentation method does to a text, or list all methods.",
     show_augmentation,
     add_arguments,
 )

@@ -1,4 +1,4 @@
-"""What the commands of augmentation share: methods, reserved terms, resources."""
+"""Share the methods, reserved terms and resources of the augmentation commands."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -11,25 +11,46 @@ if TYPE_CHECKING:
     from lib.augmentation.libraries import Resources
 
 
-def searched_methods(config: Settings) -> list[str]:
-    """Name the augmentation methods that the space may ask for."""
+def searched_methods(settings: Settings) -> list[str]:
+    """Return the names of the augmentation methods that the space can suggest; [] without augmentation."""
     from lib.augmentation.methods import strategies_methods
 
-    return strategies_methods(config.space.strategies) if config.space.augments else []
+    return strategies_methods(settings.space.strategies) if settings.space.augments else []
 
 
-def reserved_terms(config: Settings, criteria: dict[str, str]) -> tuple[str, ...]:
-    """Return all terms that are never altered: those of the file, and the key terms of the corpus' criteria."""
-    own = [term for name in criteria for term in config.words.criteria.get(name, ())]
-    return tuple(sorted({*config.words.reserved, *own}))
+def reserved_terms(settings: Settings, criteria: dict[str, str]) -> tuple[str, ...]:
+    """Return all terms that augmentation never changes.
+
+    Args:
+        settings: Gives the reserved terms and the key terms of criteria.
+        criteria: Criteria of the corpus, by name; only their names are used.
+
+    Returns:
+        The reserved terms and the key terms of these criteria, sorted.
+    """
+    own = [term for name in criteria for term in settings.words.criteria.get(name, ())]
+    return tuple(sorted({*settings.words.reserved, *own}))
 
 
-def method_resources(options: Namespace, config: Settings, tfidf: Path | None) -> "Resources":
+def method_resources(options: Namespace, settings: Settings, tfidf: Path | None) -> "Resources":
+    """Return the files and phrases that augmentation methods need.
+
+    Args:
+        options: Arguments of the command; only results is used, for the folder of the lexicon.
+        settings: Gives the equivalent phrases and the file of the flair tagger.
+        tfidf: Folder of an agent's TF-IDF cache; None to do without the method that needs it.
+
+    Returns:
+        The resources; none is loaded yet.
+
+    Raises:
+        UserError: The file of the flair tagger is missing.
+    """
     from lib.augmentation.libraries import Resources
 
-    ner = config.config.augmentation.ner
+    ner = settings.config.augmentation.ner
     if ner is not None and not Path(ner).exists():
-        raise UserError(f"augmentation.ner: {ner} is missing; name a flair tagger's file, or null to do without")
+        raise UserError(f"augmentation.ner: {ner} is missing; set it to a flair tagger's file or to null")
     return Resources(
-        options.results / "lexicon", tfidf, config.words.equivalents, Path(ner) if ner is not None else None
+        options.results / "lexicon", tfidf, settings.words.equivalents, Path(ner) if ner is not None else None
     )

@@ -1,4 +1,4 @@
-"""The command `augmentation-bank`: augment an agent's texts by all methods."""
+"""The command `augmentation-bank`, which augments an agent's texts with all methods of the space."""
 
 import time
 from argparse import ArgumentParser, Namespace
@@ -22,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def write_bank(options: Namespace) -> None:
-    """Compute what every method that the space may ask for does to an agent's texts."""
+    """Compute the variants of an agent's texts for every method that the space can suggest."""
     from lib.agents import get_agent
     from lib.augmentation.augmenter import AugmentableTexts
     from lib.augmentation.bank import BankManifest, counts_path
@@ -31,20 +31,20 @@ def write_bank(options: Namespace) -> None:
     from lib.corpus.manifest import CorpusManifest
     from lib.corpus.tfidf import TfidfManifest
 
-    began, started, config = time.perf_counter(), now(), read_settings(options.settings)
+    began, started, settings = time.perf_counter(), now(), read_settings(options.settings)
     development, agent = load_development_set(options), get_agent(options.agent)
-    examples = agent.examples(development, unannotated=config.config.corpus.unannotated, seed=config.config.seed)
+    examples = agent.examples(development, unannotated=settings.config.corpus.unannotated, seed=settings.config.seed)
     texts = AugmentableTexts(examples, whole=not agent.reads_posts).unique
     of_tfidf = TfidfManifest.read(agent_path(options, "tfidf/manifest.json")).key
     of_lexicon = Lexicon.read(options.results / "lexicon" / "lexicon.json").fingerprint
     recipes = {}
-    for method in searched_methods(config):
+    for method in searched_methods(settings):
         recipe = MethodConfig(
             method=method,
-            levels=config.space.strengths,
-            variants=config.config.augmentation.variants,
-            terms=reserved_terms(config, development.criteria),
-            resources=method_resources(options, config, agent_path(options, "tfidf")),
+            levels=settings.space.strengths,
+            variants=settings.config.augmentation.variants,
+            terms=reserved_terms(settings, development.criteria),
+            resources=method_resources(options, settings, agent_path(options, "tfidf")),
         )
         recipes[bank_key(recipe, texts, tfidf=of_tfidf, lexicon=of_lexicon)] = recipe
     cache = options.results / "cache" / "augmentation"
@@ -62,11 +62,11 @@ def write_bank(options: Namespace) -> None:
     size = sum(entry.performance["bytes"] for entry in entries.values())
     seconds = round(time.perf_counter() - began, 2)
     BankManifest(
-        provenance=make_provenance(config, started=started, corpus_hash=development.corpus_hash),
+        provenance=make_provenance(settings, started=started, corpus_hash=development.corpus_hash),
         agent=options.agent,
         texts=len(texts),
-        levels=list(config.space.strengths),
-        variants=config.config.augmentation.variants,
+        levels=list(settings.space.strengths),
+        variants=settings.config.augmentation.variants,
         methods=entries,
         performance={"seconds": seconds, "bytes": size},
     ).write(agent_path(options, "augmentation/bank.json"))
@@ -86,7 +86,7 @@ def _counts(method: str, found: dict[str, Any]) -> str:
 
 COMMAND = Command(
     "augmentation-bank",
-    "Augment an agent's texts by all methods.",
+    "Augment an agent's texts with all methods of the space.",
     write_bank,
     add_arguments,
     agent=True,

@@ -1,4 +1,4 @@
-"""The command `backbone`: bring a backbone into results/backbones."""
+"""The command `backbone`, which fetches or builds a backbone in results/backbones."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -12,22 +12,26 @@ from lib.settings.load import read_settings
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("name", help="a name from the backbones file")
+    parser.add_argument("name", help="name of the backbone in the backbones file")
     parser.add_argument(
-        "--random-init", action="store_true", help="its architecture in base size, random weights: to measure speed"
+        "--random-init", action="store_true", help="build it in base size with random weights, to measure speed"
     )
 
 
 def fetch_backbone(options: Namespace) -> None:
-    """Bring a backbone into the results folder."""
+    """Fetch or build a backbone in the results folder.
+
+    Raises:
+        UserError: The name is unknown, the backbone cannot be fetched, or its architecture is not declared.
+    """
     from lib.files.hashing import derive_seed
     from lib.modeling.backbones import MANIFEST, BackboneManifest, fetch
     from lib.settings.config import HubBackbone, RandomBackbone, TinyBackbone
 
-    started, config = now(), read_settings(options.settings)
-    if options.name not in config.backbones:
-        raise UserError(unknown_name("backbone", options.name, list(config.backbones)))
-    source, texts, corpus_hash = config.backbones[options.name], list[str](), ""
+    started, settings = now(), read_settings(options.settings)
+    if options.name not in settings.backbones:
+        raise UserError(unknown_name("backbone", options.name, list(settings.backbones)))
+    source, texts, corpus_hash = settings.backbones[options.name], list[str](), ""
     if options.random_init:
         architecture = getattr(source, "architecture", None)
         if architecture is None:
@@ -40,23 +44,23 @@ def fetch_backbone(options: Namespace) -> None:
         corpus_hash = development.corpus_hash
         texts = [*development.posts["text"], *development.criteria.values()]
     folder: Path = options.results / "backbones" / options.name
-    seed = derive_seed(config.config.seed, options.name)
+    seed = derive_seed(settings.config.seed, options.name)
     facts = fetch(options.name, source, folder, texts=texts, seed=seed)
-    BackboneManifest(provenance=make_provenance(config, started=started, corpus_hash=corpus_hash), **facts).write(
+    BackboneManifest(provenance=make_provenance(settings, started=started, corpus_hash=corpus_hash), **facts).write(
         folder / MANIFEST
     )
     echo(f"backbone {options.name}: {facts['parameters']:,} parameters from {facts['resolved']}")
     if isinstance(source, HubBackbone) and not facts["resolved"].endswith(f"@{source.revision}"):
         commit = facts["resolved"].rpartition("@")[2]
         echo(
-            f"backbone {options.name}: '{source.revision}' may move; to have these weights again, pin it:"
+            f"backbone {options.name}: '{source.revision}' may move; to get the same weights again, pin it:"
             f" revision: {commit}"
         )
 
 
 COMMAND = Command(
     "backbone",
-    "Bring a backbone into results/backbones.",
+    "Fetch or build a backbone in results/backbones.",
     fetch_backbone,
     add_arguments,
 )

@@ -1,4 +1,4 @@
-"""The command `corpus`: read, check, split and describe the corpus."""
+"""The command `corpus`, which reads, checks, splits and describes the corpus."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -24,19 +24,19 @@ def prepare_corpus(options: Namespace) -> None:
     from lib.files.hashing import derive_seed
     from lib.reporting import figures, svg
 
-    started, config = now(), read_settings(options.settings)
-    settings, seed = config.config.corpus, derive_seed(config.config.seed, "share of the corpus")
-    read = sample_posts(read_corpus(settings, options.input), settings.share, seed)
-    parts = part_of_posts(read, config.config.corpus.test_fraction, config.config.seed)
+    started, settings = now(), read_settings(options.settings)
+    corpus, seed = settings.config.corpus, derive_seed(settings.config.seed, "share of the corpus")
+    read = sample_posts(read_corpus(corpus, options.input), corpus.share, seed)
+    parts = part_of_posts(read, corpus.test_fraction, settings.config.seed)
     folder: Path = options.results / "corpus"
-    generated = config.config.corpus.dir is None
+    generated = corpus.dir is None
     save_tables(read, parts, folder)
     source = "generated" if generated else str(options.input)
     write_text(folder / "report.md", describe_corpus(read, parts, source=source, generated=generated))
     svg.save_svg(figures.corpus(count_annotations(read, parts)), folder / "report.svg")
     joined = read.annotations.merge(parts, on="post_id")
     CorpusManifest(
-        provenance=make_provenance(config, started=started, corpus_hash=read.hash()),
+        provenance=make_provenance(settings, started=started, corpus_hash=read.hash()),
         generated=generated,
         corpus_hash=read.hash(),
         posts={name: int(n) for name, n in parts["part"].value_counts().items()},

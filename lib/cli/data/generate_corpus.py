@@ -1,4 +1,4 @@
-"""The command `generate-corpus`: write a generated corpus."""
+"""The command `generate-corpus`, which writes a generated corpus."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -10,11 +10,11 @@ from lib.settings.load import read_settings
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--output", type=Path, required=True, help="folder")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write")
 
 
 def write_generated_corpus(options: Namespace) -> None:
-    """Write a generated corpus."""
+    """Write posts.csv and annotations.csv of a generated corpus."""
     from lib.corpus.generate import generate_corpus
 
     generator = read_settings(options.settings).config.generator

@@ -1,4 +1,4 @@
-"""The command `lexicon`: bring lexical data for augmentation into results/lexicon."""
+"""The command `lexicon`, which copies lexical data for augmentation to results/lexicon."""
 
 import os
 from argparse import Namespace
@@ -18,27 +18,34 @@ from lib.schemas.document import make_provenance
 
 
 def fetch_lexicon(options: Namespace) -> None:
-    """Bring lexical data for augmentation into the results folder."""
+    """Copy lexical data for augmentation to the results folder.
+
+    Raises:
+        UserError: The configured folder does not exist, or a method of the space lacks its data.
+    """
     from lib.augmentation.lexicon import Lexicon, check_methods, prepare
 
-    started, config = now(), read_settings(options.settings)
+    started, settings = now(), read_settings(options.settings)
     folder: Path = options.results / "lexicon"
-    chosen = config.config.augmentation.lexicon
+    chosen = settings.config.augmentation.lexicon
     if chosen is not None and not Path(chosen).is_dir():
-        raise UserError(f"augmentation.lexicon: {chosen} is no folder; name a folder of NLTK data, or null")
-    # Where NLTK itself looks first.
+        raise UserError(f"augmentation.lexicon: {chosen} is not a folder; set it to a folder of NLTK data or to null")
+    # NLTK itself looks in NLTK_DATA first.
     places = [chosen] if chosen is not None else os.environ.get("NLTK_DATA", "").split(os.pathsep)
     sources, missing, fingerprint = prepare(folder, [Path(place) for place in places if place])
     made = Lexicon(
-        provenance=make_provenance(config, started=started), sources=sources, missing=missing, fingerprint=fingerprint
+        provenance=make_provenance(settings, started=started),
+        sources=sources,
+        missing=missing,
+        fingerprint=fingerprint,
     )
     made.write(folder / "lexicon.json")
     echo("lexicon: " + "; ".join(f"{name} from {source}" for name, source in sources.items()))
-    check_methods(made, searched_methods(config))
+    check_methods(made, searched_methods(settings))
 
 
 COMMAND = Command(
     "lexicon",
-    "Bring lexical data for augmentation into results/lexicon.",
+    "Copy lexical data for augmentation to results/lexicon.",
     fetch_lexicon,
 )

@@ -1,4 +1,4 @@
-"""The command `schema`: write the JSON schema of the configuration."""
+"""The command `schema`, which writes the JSON schema of the configuration."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -10,11 +10,11 @@ from lib.settings.load import json_schema
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--output", type=Path, default=Path("config/config.schema.json"), help="file")
+    parser.add_argument("--output", type=Path, default=Path("config/config.schema.json"), help="file to write")
 
 
 def write_schema(options: Namespace) -> None:
-    """Write the JSON schema for editors."""
+    """Write the JSON schema, with which editors check a configuration."""
     write_json(options.output, json_schema())
 
 

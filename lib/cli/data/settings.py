@@ -1,4 +1,4 @@
-"""The command `settings`: check the configuration and write it resolved."""
+"""The command `settings`, which checks the configuration and writes it with all files resolved."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -10,17 +10,17 @@ from lib.settings.load import resolve_settings, save_settings
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
     add_configuration(parser)
-    parser.add_argument("--output", type=Path, default=Path("results/settings.json"), help="file")
+    parser.add_argument("--output", type=Path, default=Path("results/settings.json"), help="file to write")
 
 
 def write_settings(options: Namespace) -> None:
-    """Check and resolve the configuration."""
+    """Check the configuration and write the resolved settings."""
     save_settings(resolve_settings(options.config, options.json), options.output)
 
 
 COMMAND = Command(
     "settings",
-    "Check the configuration and write it resolved.",
+    "Check the configuration and write the resolved settings.",
     write_settings,
     add_arguments,
     settings=False,

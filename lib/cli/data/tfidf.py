@@ -1,4 +1,4 @@
-"""The command `tfidf`: fit the TF-IDF cache."""
+"""The command `tfidf`, which fits the TF-IDF cache."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -10,20 +10,20 @@ from lib.settings.load import read_settings
 
 
 def fit_tfidf(options: Namespace) -> None:
-    """Fit the TF-IDF cache."""
+    """Fit the TF-IDF cache on the development texts of an agent."""
     from lib.agents import get_agent
     from lib.corpus.tfidf import TfidfManifest, build_tfidf
 
-    started, config = now(), read_settings(options.settings)
+    started, settings = now(), read_settings(options.settings)
     development = load_development_set(options)
     folder: Path = options.results / options.agent / "tfidf"
     examples = get_agent(options.agent).examples(
-        development, unannotated=config.config.corpus.unannotated, seed=config.config.seed
+        development, unannotated=settings.config.corpus.unannotated, seed=settings.config.seed
     )
     texts = list(dict.fromkeys(examples.second))
-    facts = build_tfidf(texts, config.config.tfidf, cache=options.results / "cache" / "tfidf", folder=folder)
+    facts = build_tfidf(texts, settings.config.tfidf, cache=options.results / "cache" / "tfidf", folder=folder)
     TfidfManifest(
-        provenance=make_provenance(config, started=started, corpus_hash=development.corpus_hash),
+        provenance=make_provenance(settings, started=started, corpus_hash=development.corpus_hash),
         agent=options.agent,
         **facts,
     ).write(folder / "manifest.json")

@@ -1,4 +1,4 @@
-"""The commands of the three stages, which the rules of the graph call."""
+"""Commands of the three stages, called by the rules of the graph."""
 
 from lib.cli.inside.baseline import COMMAND as BASELINE
 from lib.cli.inside.final import COMMAND as FINAL

@@ -1,4 +1,4 @@
-"""The command `baseline`: score what a search must beat."""
+"""The command `baseline`, which scores the baselines that a search must beat."""
 
 from argparse import Namespace
 
@@ -7,7 +7,7 @@ from lib.cli.common import agent_path, echo, training_experiment
 
 
 def score(options: Namespace) -> None:
-    """Score what a search must beat."""
+    """Score the baselines on the development splits."""
     with training_experiment(options) as experiment:
         from lib.evaluation.baselines import score_baselines
 
@@ -17,4 +17,4 @@ def score(options: Namespace) -> None:
     echo(f"baseline {options.agent}: {each}")
 
 
-COMMAND = Command("baseline", "Score what a search must beat on the development splits.", score, agent=True)
+COMMAND = Command("baseline", "Score the baselines on the development splits.", score, agent=True)

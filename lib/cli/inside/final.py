@@ -1,4 +1,4 @@
-"""The command `final`: refit what Stage C chose, and score it once on the test set."""
+"""The command `final`, which refits the chosen candidate and scores it once on the test set."""
 
 from argparse import Namespace
 
@@ -7,7 +7,7 @@ from lib.cli.common import agent_path, echo, read_folds, training_experiment
 
 
 def finish(options: Namespace) -> None:
-    """Refit what Stage C chose and score it once on the test set."""
+    """Refit the candidate that Stage C chose, score it once on the test set, and publish it."""
     from lib.corpus.manifest import CorpusManifest
     from lib.schemas.evaluation import Baselines, StageC
 
@@ -27,4 +27,4 @@ def finish(options: Namespace) -> None:
     echo(format_result(test, experiment.agent))
 
 
-COMMAND = Command("final", "Refit what Stage C chose and score it once on the test set.", finish, agent=True)
+COMMAND = Command("final", "Refit the chosen candidate and score it once on the test set.", finish, agent=True)

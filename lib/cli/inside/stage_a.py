@@ -1,4 +1,4 @@
-"""The command `stage-a`: keep the best of Stage A."""
+"""The command `stage-a`, which collects the best configurations of Stage A."""
 
 from argparse import Namespace
 
@@ -7,7 +7,7 @@ from lib.cli.common import agent_path, search_results
 
 
 def collect(options: Namespace) -> None:
-    """Keep the best of Stage A."""
+    """Write the best configurations of Stage A and a picture of its trials."""
     from lib.reporting import figures, svg
     from lib.search.collect import collect_stage_a
 
@@ -18,4 +18,4 @@ def collect(options: Namespace) -> None:
     result.write(agent_path(options, "stage_a_top50.json"))
 
 
-COMMAND = Command("stage-a", "Stage A: keep the best of its study.", collect, agent=True)
+COMMAND = Command("stage-a", "Collect the best configurations of Stage A.", collect, agent=True)

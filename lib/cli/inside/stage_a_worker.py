@@ -1,4 +1,4 @@
-"""The command `stage-a-worker`: run trials of Stage A."""
+"""The command `stage-a-worker`, which runs trials of Stage A."""
 
 from argparse import Namespace
 
@@ -8,7 +8,7 @@ from lib.settings.load import read_settings
 
 
 def run_stage_a_worker(options: Namespace) -> None:
-    """Run trials of Stage A."""
+    """Run trials of Stage A, with the best configurations of earlier agents among the first ones."""
     from lib.schemas.search import StageA, read_stage
     from lib.search.strategies import stage_a_strategy
 
@@ -22,7 +22,7 @@ def run_stage_a_worker(options: Namespace) -> None:
 
 COMMAND = Command(
     "stage-a-worker",
-    "Run trials of Stage A until its study has spent its budget; any number of workers may run at once.",
+    "Run trials of Stage A until the budget is spent; several workers may run at once.",
     run_stage_a_worker,
     add_worker_arguments,
     agent=True,

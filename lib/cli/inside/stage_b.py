@@ -1,4 +1,4 @@
-"""The command `stage-b`: rank the trials of Stage B."""
+"""The command `stage-b`, which ranks the trials of Stage B."""
 
 from argparse import Namespace
 
@@ -7,7 +7,7 @@ from lib.cli.common import agent_path, search_results
 
 
 def collect(options: Namespace) -> None:
-    """Rank the trials of Stage B."""
+    """Write the ranked trials of Stage B and a picture of the Pareto front."""
     from lib.reporting import figures, svg
     from lib.search.collect import collect_stage_b
 
@@ -16,4 +16,4 @@ def collect(options: Namespace) -> None:
     result.write(agent_path(options, "stage_b_pareto.json"))
 
 
-COMMAND = Command("stage-b", "Stage B: rank the trials of its study.", collect, agent=True)
+COMMAND = Command("stage-b", "Rank the trials of Stage B.", collect, agent=True)

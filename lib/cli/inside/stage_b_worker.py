@@ -1,4 +1,4 @@
-"""The command `stage-b-worker`: run trials of Stage B."""
+"""The command `stage-b-worker`, which runs trials of Stage B."""
 
 from argparse import Namespace
 
@@ -9,7 +9,7 @@ from lib.settings.load import read_settings
 
 
 def run_stage_b_worker(options: Namespace) -> None:
-    """Run trials of Stage B."""
+    """Run trials of Stage B, starting with the best configurations of Stage A."""
     from lib.schemas.search import StageA, read_stage
     from lib.search.strategies import stage_b_strategy
 
@@ -20,7 +20,7 @@ def run_stage_b_worker(options: Namespace) -> None:
 
 COMMAND = Command(
     "stage-b-worker",
-    "Run trials of Stage B until its study has spent its budget; any number of workers may run at once.",
+    "Run trials of Stage B until the budget is spent; several workers may run at once.",
     run_stage_b_worker,
     add_worker_arguments,
     agent=True,

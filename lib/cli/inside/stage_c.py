@@ -1,4 +1,4 @@
-"""The command `stage-c`: rank the candidates and choose."""
+"""The command `stage-c`, which ranks the candidates and chooses one."""
 
 from argparse import Namespace
 
@@ -7,7 +7,7 @@ from lib.cli.common import agent_path, echo, load_experiment, read_folds
 
 
 def collect(options: Namespace) -> None:
-    """Rank the candidates and choose."""
+    """Write the ranking and the choice of Stage C and a picture of the folds."""
     from lib.evaluation.cross_validation import collect_stage_c
     from lib.reporting import figures, svg
     from lib.schemas.evaluation import CrossValidatedBaseline
@@ -28,4 +28,4 @@ def collect(options: Namespace) -> None:
     )
 
 
-COMMAND = Command("stage-c", "Stage C: rank the candidates and choose.", collect, agent=True)
+COMMAND = Command("stage-c", "Rank the candidates of Stage C and choose one.", collect, agent=True)

@@ -1,4 +1,4 @@
-"""The command `stage-c-baseline`: score the bag of words on the folds."""
+"""The command `stage-c-baseline`, which scores the TF-IDF baseline on the folds."""
 
 from argparse import Namespace
 
@@ -7,11 +7,13 @@ from lib.cli.common import agent_path, load_experiment
 
 
 def cross_validate(options: Namespace) -> None:
-    """Score the baseline on the folds."""
+    """Score the TF-IDF baseline on the folds of Stage C."""
     from lib.evaluation.baselines import cross_validate_baseline
 
     result = cross_validate_baseline(load_experiment(options))
     result.write(agent_path(options, "stage_c/baseline.json"))
 
 
-COMMAND = Command("stage-c-baseline", "Score the baseline on the folds.", cross_validate, agent=True)
+COMMAND = Command(
+    "stage-c-baseline", "Score the TF-IDF baseline on the folds of Stage C.", cross_validate, agent=True
+)

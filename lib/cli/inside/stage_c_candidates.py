@@ -1,4 +1,4 @@
-"""The command `stage-c-candidates`: choose what Stage C cross-validates."""
+"""The command `stage-c-candidates`, which chooses the candidates of Stage C."""
 
 from argparse import Namespace
 
@@ -7,7 +7,7 @@ from lib.cli.common import agent_path, search_results
 
 
 def choose(options: Namespace) -> None:
-    """Choose the candidates."""
+    """Choose the candidates of Stage C from the ranked trials of Stage B."""
     from lib.schemas.search import StageB, read_stage
     from lib.search.selection import select_candidates
 

@@ -1,4 +1,4 @@
-"""The command `stage-c-fold`: cross-validate one candidate on one fold."""
+"""The command `stage-c-fold`, which trains and scores one candidate on one fold."""
 
 from argparse import ArgumentParser, Namespace
 
@@ -8,12 +8,12 @@ from lib.cli.common import agent_path, echo, training_experiment
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--candidate", type=int, required=True, help="number in candidates.json")
-    parser.add_argument("--fold", type=int, required=True, help="number, from 0; repeats count on")
+    parser.add_argument("--candidate", type=int, required=True, help="number of the candidate in candidates.json")
+    parser.add_argument("--fold", type=int, required=True, help="number of the fold, from 0 over all repeats")
 
 
 def cross_validate(options: Namespace) -> None:
-    """Cross-validate one candidate on one fold."""
+    """Train one candidate without one fold and score it on that fold."""
     from lib.schemas.search import Candidates
 
     chosen = Candidates.read(agent_path(options, "stage_c/candidates.json"))
@@ -30,5 +30,5 @@ def cross_validate(options: Namespace) -> None:
 
 
 COMMAND = Command(
-    "stage-c-fold", "Cross-validate one candidate on one fold.", cross_validate, add_arguments, agent=True
+    "stage-c-fold", "Train and score one candidate on one fold.", cross_validate, add_arguments, agent=True
 )

@@ -1,4 +1,4 @@
-"""What the workers of Stages A and B share: their arguments, and running trials with partners on the same GPU."""
+"""Share the code of the workers of Stages A and B, whose processes can share a GPU."""
 
 import argparse
 from argparse import ArgumentParser, Namespace
@@ -14,16 +14,21 @@ if TYPE_CHECKING:
 
 def add_worker_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of a worker."""
-    parser.add_argument("--output", type=Path, required=True, help="file that says which trials this process ran")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="JSON file that reports which trials this process ran"
+    )
     parser.add_argument("--partner", action="store_true", help=argparse.SUPPRESS)
 
 
 def work(options: Namespace, strategy: "SearchStrategy") -> None:
-    """Run trials of a study, with partners on the same GPU, and write which.
+    """Run trials of a study, with partners on the same GPU, and write a report of these trials.
 
     Args:
-        options: Of the command.
+        options: Arguments of the worker.
         strategy: How the stage searches.
+
+    Raises:
+        UserError: A partner failed, or a setting is wrong.
     """
     from lib.cli.processes import Partners, end_with_parent, leased_gpu
     from lib.schemas.search import WorkerReport
@@ -32,7 +37,7 @@ def work(options: Namespace, strategy: "SearchStrategy") -> None:
         end_with_parent()
     settings = read_settings(options.settings)
     with leased_gpu(settings, wanted=not options.partner):
-        # Partners start once the GPU is leased: they inherit it.
+        # Partners start after the GPU is leased, because they inherit it.
         partners = None if options.partner else Partners(options, settings.config.trials_per_gpu)
         with training_experiment(options, gpu=False) as experiment:
             from lib.search.worker import run_worker

@@ -1,4 +1,4 @@
-"""The command `augmentation-report`: describe what augmentation did."""
+"""The command `augmentation-report`, which describes the effects of augmentation in Stage A."""
 
 from argparse import Namespace
 from collections import Counter
@@ -13,7 +13,7 @@ from lib.cli.common import agent_path
 
 
 def write_augmentation_report(options: Namespace) -> None:
-    """Describe what augmentation did."""
+    """Write a report and a picture of what augmentation did in Stage A."""
     from lib.augmentation.bank import BankManifest
     from lib.reporting import figures, svg
     from lib.reporting.augmentation_report import describe_augmentation
@@ -31,7 +31,7 @@ def write_augmentation_report(options: Namespace) -> None:
 
 COMMAND = Command(
     "augmentation-report",
-    "Describe what augmentation did.",
+    "Describe the effects of augmentation in Stage A.",
     write_augmentation_report,
     agent=True,
 )

@@ -1,4 +1,4 @@
-"""The command `report`: write an agent's report."""
+"""The command `report`, which writes an agent's report."""
 
 from argparse import Namespace
 
@@ -8,7 +8,7 @@ from lib.files.atomic import write_text
 
 
 def write_report(options: Namespace) -> None:
-    """Write an agent's report."""
+    """Write an agent's report as one HTML file."""
     from lib.reporting.agent_report import render_report as write
     from lib.reporting.report_data import read_report_data
 
@@ -20,7 +20,7 @@ def write_report(options: Namespace) -> None:
 
 COMMAND = Command(
     "report",
-    "Write an agent's report, one HTML file.",
+    "Write an agent's report as one HTML file.",
     write_report,
     agent=True,
 )

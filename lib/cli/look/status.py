@@ -1,4 +1,4 @@
-"""The command `status`: where every study stands."""
+"""The command `status`, which shows the progress of every study."""
 
 import time
 from argparse import ArgumentParser, Namespace
@@ -13,11 +13,11 @@ from lib.cli.command import Command
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--watch", type=float, metavar="SECONDS", help="repeat every so many seconds")
+    parser.add_argument("--watch", type=float, metavar="SECONDS", help="repeat at this interval")
 
 
 def show_status(options: Namespace) -> None:
-    """Say where every study stands."""
+    """Print the progress of every study, once or repeatedly."""
     from lib.search.status import describe
 
     settings = read_settings(options.settings)
@@ -30,7 +30,7 @@ def show_status(options: Namespace) -> None:
 
 COMMAND = Command(
     "status",
-    "Show where every study stands.",
+    "Show the progress of every study.",
     show_status,
     add_arguments,
 )

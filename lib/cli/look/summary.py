@@ -1,4 +1,4 @@
-"""The command `summary`: put the agents side by side."""
+"""The command `summary`, which compares the agents."""
 
 from argparse import Namespace
 
@@ -9,23 +9,23 @@ from lib.settings.load import read_settings
 
 
 def write_summary(options: Namespace) -> None:
-    """Put the agents side by side."""
+    """Write and print a comparison of all agents."""
     from lib.corpus.manifest import CorpusManifest
     from lib.reporting.summary import Summary, entry, html, markdown
     from lib.schemas.evaluation import StageC, TestEvaluation
 
-    started, config = now(), read_settings(options.settings)
+    started, settings = now(), read_settings(options.settings)
     agents = [
         entry(
             StageC.read(options.results / agent / "stage_c.json"),
             TestEvaluation.read(options.results / agent / "test.json"),
         )
-        for agent in config.config.agents
+        for agent in settings.config.agents
     ]
     corpus_hash = CorpusManifest.read(options.results / "corpus" / "corpus.json").corpus_hash
     write_text(options.results / "summary.html", html(agents))
     write_text(options.results / "summary.md", markdown(agents))
-    Summary(provenance=make_provenance(config, started=started, corpus_hash=corpus_hash), agents=agents).write(
+    Summary(provenance=make_provenance(settings, started=started, corpus_hash=corpus_hash), agents=agents).write(
         options.results / "summary.json"
     )
     print(markdown(agents))
@@ -33,6 +33,6 @@ def write_summary(options: Namespace) -> None:
 
 COMMAND = Command(
     "summary",
-    "Put all agents side by side: results/summary.html, .md, .json.",
+    "Compare all agents in results/summary.html, .md and .json.",
     write_summary,
 )

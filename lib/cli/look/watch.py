@@ -1,4 +1,4 @@
-"""The command `watch`: what a running pipeline uses, and a warning where it should not."""
+"""The command `watch`, which shows the resources of a running pipeline and warns at the configured limits."""
 
 import logging
 import shutil
@@ -24,12 +24,19 @@ _LOG = logging.getLogger("lib.watch")
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--once", action="store_true", help="look once")
+    parser.add_argument("--once", action="store_true", help="print the state once and exit")
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU's use in %, and its memory in MB."""
+    """The use of one GPU.
+
+    Attributes:
+        index: Number of the GPU.
+        percent: Utilisation in %.
+        used_mb: Used memory in MiB.
+        total_mb: All memory in MiB.
+    """
 
     index: int
     percent: float
@@ -39,7 +46,17 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen. processes, memory_gb: of this pipeline's jobs; failed: of `over` trials; rate: per hour."""
+    """The state of this machine and of all studies at one time.
+
+    Attributes:
+        gpus: Use of each GPU.
+        processes: Number of running jobs of the pipeline.
+        memory_gb: Memory of these jobs in GiB.
+        disk_gb: Free disk space in GiB.
+        over: Number of trials that have ended, in all studies.
+        failed: Number of trials that failed.
+        rate: Trials per hour, over the last hour.
+    """
 
     gpus: list[Gpu]
     processes: int
@@ -51,7 +68,7 @@ class Seen:
 
 
 def watch(options: Namespace) -> None:
-    """Print a line every few seconds until it is interrupted, and what is wrong beneath it."""
+    """Print the state and any warnings every few seconds, until interrupted."""
     settings = read_settings(options.settings)
     limits = settings.config.watch
     while True:
@@ -66,7 +83,15 @@ def watch(options: Namespace) -> None:
 
 
 def look(settings: Settings, results: Path) -> Seen:
-    """Return what is seen now."""
+    """Return the current state of this machine and of all studies.
+
+    Args:
+        settings: Agents and storage of the studies.
+        results: Folder of all results.
+
+    Returns:
+        The state.
+    """
     import psutil
     from optuna.trial import TrialState
 
@@ -104,7 +129,7 @@ def _is_job(process: "psutil.Process") -> bool:
 
 
 def gpus() -> list[Gpu]:
-    """Return the use of each GPU; [] where nvidia-smi does not say."""
+    """Return the use of each GPU; [] if nvidia-smi is missing or fails."""
     from lib.devices import nvidia_smi
 
     if not nvidia_smi.is_installed():
@@ -117,19 +142,27 @@ def gpus() -> list[Gpu]:
 
 
 def line(seen: Seen) -> str:
-    """Say what was seen."""
+    """Return the state as one line."""
     each = "  ".join(
         f"GPU {g.index} {g.percent:.0f} % {g.used_mb / 1024:.1f}/{g.total_mb / 1024:.0f} GB" for g in seen.gpus
     )
     failed = f"{seen.failed / seen.over:.1%}" if seen.over else "–"
     return (
         f"{datetime.now():%H:%M:%S}  {each or 'no GPU'}  jobs {seen.processes}  memory {seen.memory_gb:.1f} GB"
-        f"  disk {seen.disk_gb:.0f} GB free  {seen.over} trials over  {seen.rate:.0f} trials/h  failed {failed}"
+        f"  disk {seen.disk_gb:.0f} GB free  {seen.over} trials ended  {seen.rate:.0f} trials/h  failed {failed}"
     )
 
 
 def warnings(seen: Seen, limits: WatchSettings) -> list[str]:
-    """Return what is beyond the limits of the configuration."""
+    """Return a warning for each limit of the configuration that is exceeded.
+
+    Args:
+        seen: The current state.
+        limits: Limits of utilisation, failures, disk and memory.
+
+    Returns:
+        One line per problem; low GPU utilisation counts only while jobs run.
+    """
     found = []
     if seen.processes:
         found += [
@@ -152,7 +185,7 @@ def warnings(seen: Seen, limits: WatchSettings) -> list[str]:
 
 COMMAND = Command(
     "watch",
-    "Show what a running pipeline uses, and warn.",
+    "Show the resources of a running pipeline, and warn at the limits.",
     watch,
     add_arguments,
 )

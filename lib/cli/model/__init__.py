@@ -1,4 +1,4 @@
-"""Commands for the final model and its origin."""
+"""Commands for the final model and its provenance."""
 
 from lib.cli.model.archive import COMMAND as ARCHIVE
 from lib.cli.model.predict import COMMAND as PREDICT

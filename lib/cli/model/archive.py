@@ -1,4 +1,4 @@
-"""The command `archive`: put results into one tar, without texts."""
+"""The command `archive`, which packs results into one tar file without texts."""
 
 import io
 import json
@@ -23,11 +23,15 @@ _LEFT_OUT = ("cache", "corpus", "generated", "backbones", "lexicon", "mlartifact
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--output", type=Path, default=Path("results.tar.gz"), help="file")
+    parser.add_argument("--output", type=Path, default=Path("results.tar.gz"), help="archive to write")
 
 
 def archive(options: Namespace) -> None:
-    """Put results, configuration, versions and hashes into one tar; texts, caches and backbones stay out."""
+    """Pack results, configuration, versions and hashes into one tar file; texts, caches and backbones are left out.
+
+    Raises:
+        UserError: There are no results.
+    """
     results: Path = options.results
     files = [p for p in sorted(results.rglob("*")) if p.is_file() and not _left_out(p.relative_to(results))]
     if not files:
@@ -50,7 +54,7 @@ def archive(options: Namespace) -> None:
         tar.addfile(entry, io.BytesIO(body))
         for path in files:
             tar.add(path, arcname=str(path), recursive=False)
-    print(f"{options.output}: {len(files)} files; texts, caches and backbones are not in it", file=sys.stderr)
+    print(f"{options.output}: {len(files)} files; texts, caches and backbones are left out", file=sys.stderr)
 
 
 def _left_out(path: Path) -> bool:
@@ -59,7 +63,7 @@ def _left_out(path: Path) -> bool:
 
 COMMAND = Command(
     "archive",
-    "Put all results into one tar, without texts.",
+    "Pack all results into one tar file, without texts.",
     archive,
     add_arguments,
 )

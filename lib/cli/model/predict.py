@@ -1,4 +1,4 @@
-"""The command `predict`: an agent's final model on a post, shown in the terminal, or on a CSV file."""
+"""The command `predict`, which applies an agent's final model to one post or to a CSV file of posts."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -19,18 +19,24 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--agent", required=True, help="whose model")
+    parser.add_argument("--agent", required=True, help="agent whose model is used")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--post", help="a text; '-' reads it from standard input")
-    source.add_argument("--csv", type=Path, help="file with the columns post_id and text")
-    parser.add_argument("--output", type=Path, help="CSV file for all predictions; needed with --csv")
-    parser.add_argument("--criterion", action="append", default=[], help="ask for this one only; may be repeated")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to predict")
+    source.add_argument("--post", help="text of a post; '-' reads it from standard input")
+    source.add_argument("--csv", type=Path, help="CSV file with the columns post_id and text")
+    parser.add_argument("--output", type=Path, help="CSV file for all predictions; required with --csv")
+    parser.add_argument(
+        "--criterion", action="append", default=[], help="predict this criterion only; may be repeated"
+    )
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="device to predict on")
     add_results(parser)
 
 
 def predict(options: Namespace) -> None:
-    """Predict for one post or for a file of posts."""
+    """Predict the criteria of one post or of a file of posts.
+
+    Raises:
+        UserError: There is no model, the input is unusable, or an agent or criterion is unknown.
+    """
     from lib.devices.device import choose_device
     from lib.evaluation.prediction import predict_posts
     from lib.evaluation.saved_model import SavedModel
@@ -65,7 +71,16 @@ def _posts(options: Namespace) -> list[tuple[str, str]]:
 
 
 def shown(found: "pd.DataFrame", text: str, *, colour: bool) -> Iterable[str]:
-    """Yield a line for each criterion, the most probable first, and the post with its evidence marked beneath."""
+    """Format the predictions for one post.
+
+    Args:
+        found: Predictions of the post, as `predict_posts` returns them.
+        text: Text of the post.
+        colour: Whether the terminal can highlight text.
+
+    Yields:
+        A line for each criterion, most probable first; below a met criterion, the post with its evidence marked.
+    """
     best = found.groupby("criterion")["probability"].max().sort_values(ascending=False)
     for name, probability in best.items():
         met = found[(found["criterion"] == name) & found["met"]]
@@ -76,7 +91,16 @@ def shown(found: "pd.DataFrame", text: str, *, colour: bool) -> Iterable[str]:
 
 
 def marked(text: str, spans: list[tuple[int, int]], *, colour: bool) -> str:
-    """Return a text with spans highlighted: in reverse video, or between double brackets where there is no colour."""
+    """Return a text with spans highlighted, on one line.
+
+    Args:
+        text: Any text.
+        spans: Characters [start, end) of each span; spans do not overlap.
+        colour: True for reverse video, False for double brackets.
+
+    Returns:
+        The text, with all white space replaced by single spaces.
+    """
     begin, end = ("\033[7m", "\033[0m") if colour else ("[[", "]]")
     for low, high in sorted(spans, reverse=True):
         text = f"{text[:low]}{begin}{text[low:high]}{end}{text[high:]}"
@@ -85,7 +109,7 @@ def marked(text: str, spans: list[tuple[int, int]], *, colour: bool) -> str:
 
 COMMAND = Command(
     "predict",
-    "Use an agent's final model on posts.",
+    "Predict posts with an agent's final model.",
     predict,
     add_arguments,
     settings=False,

@@ -1,4 +1,4 @@
-"""The command `provenance`: all that is needed to repeat an agent's chosen trial."""
+"""The command `provenance`, which writes everything needed to repeat an agent's chosen trial."""
 
 from argparse import Namespace
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ def write_provenance(options: Namespace) -> None:
 
 COMMAND = Command(
     "provenance",
-    "Write all that is needed to repeat an agent's chosen trial.",
+    "Write everything needed to repeat an agent's chosen trial.",
     write_provenance,
     agent=True,
 )

@@ -1,4 +1,4 @@
-"""The command `reproduce`: repeat a chosen trial and compare."""
+"""The command `reproduce`, which repeats a chosen trial and compares the scores."""
 
 import tempfile
 from argparse import ArgumentParser, Namespace
@@ -15,16 +15,21 @@ if TYPE_CHECKING:
     from lib.schemas.run import SeedResult
 from lib.cli.command import Command
 
+# Greatest difference of a score on the same CPU, and on any other device.
 _SAME, _NEAR = 1e-9, 0.02
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("study", type=Path, help="results/{agent}/provenance.json")
+    parser.add_argument("study", type=Path, help="path of a provenance.json")
 
 
 def reproduce(options: Namespace) -> None:
-    """Make a chosen trial again from its provenance.json alone, in an empty folder, and compare."""
+    """Repeat a chosen trial from its provenance.json alone, in an empty folder, and compare the scores.
+
+    Raises:
+        UserError: The corpus, a backbone or a score differs.
+    """
     from lib.corpus.manifest import CorpusManifest
     from lib.evaluation.provenance import settings_of
     from lib.experiment.experiment import Experiment
@@ -36,7 +41,7 @@ def reproduce(options: Namespace) -> None:
         results = Path(folder) / "results"
         save_settings(settings, results / "settings.json")
         for words in _steps(found.agent, settings.config.corpus.dir, list(found.backbones), found.params, results):
-            _do(words, results)
+            _run_command(words, results)
         made = CorpusManifest.read(results / "corpus" / "corpus.json").corpus_hash
         if made != found.provenance.corpus_hash:
             raise UserError(f"{options.study}: its corpus is {found.provenance.corpus_hash}, this one is {made}")
@@ -44,7 +49,7 @@ def reproduce(options: Namespace) -> None:
         for name, fingerprint in found.backbones.items():
             if (own := experiment.fingerprints()[name]) != fingerprint:
                 raise UserError(f"{options.study}: its backbone '{name}' is {fingerprint}, this one is {own}")
-        rows = list(_compared(experiment, found.params, found.seeds))
+        rows = list(_repeat_seeds(experiment, found.params, found.seeds))
     here, there = str(experiment.device), found.provenance.device
     print(f"trial {found.trial} of {found.agent}, made on {there}, now on {here}")
     print("seed  F1-macro then  now        ECE then   now")
@@ -72,17 +77,17 @@ def _steps(
         yield ["augmentation-bank", agent]
 
 
-def _do(words: list[str], results: Path) -> None:
+def _run_command(words: list[str], results: Path) -> None:
     from lib.cli.main import parser
 
     options = parser().parse_args([*words, "--settings", str(results / "settings.json"), "--results", str(results)])
     options.run(options)
 
 
-def _compared(
+def _repeat_seeds(
     experiment: "Experiment", params: dict[str, Any], seeds: Sequence["SeedResult"]
 ) -> Iterator[tuple[int, tuple[float, float], tuple[float, float]]]:
-    """Yield (seed, (F1 then, now), (ECE then, now))."""
+    """Yield (seed, (F1 then, F1 now), (ECE then, ECE now))."""
     limits = experiment.settings.config.stage_b
     for seed in seeds:
         run = experiment.run(params, experiment.splits.development(seed.seed), epochs=limits.epochs)
@@ -97,7 +102,7 @@ def _versions(then: dict[str, str]) -> str:
 
 COMMAND = Command(
     "reproduce",
-    "Repeat a chosen trial from its provenance.json alone, and compare.",
+    "Repeat a chosen trial from its provenance.json alone, and compare the scores.",
     reproduce,
     add_arguments,
     settings=False,

@@ -1,4 +1,4 @@
-"""Commands before a run."""
+"""Commands to use before a run."""
 
 from lib.cli.run.check import COMMAND as CHECK
 from lib.cli.run.completion import COMMAND as COMPLETION

@@ -1,4 +1,4 @@
-"""The command `check`: look at all that a run needs, before it."""
+"""The command `check`, which checks everything that a run needs before it starts."""
 
 import importlib.util
 import os
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     pass
 from lib.cli.command import Command, add_configuration, add_results
 
+# Address of the hub, and seconds to wait for it.
 _HUB, _PATIENCE = ("huggingface.co", 443), 3.0
+# Name of the check, whether it passed, and the text to print.
 Finding = tuple[str, bool, str]
 
 
@@ -31,14 +33,19 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def check(options: Namespace) -> None:
-    """Say of everything that a run needs whether it is there, one line each. Raises UserError if something is not."""
+    """Print a line for each check of what a run needs.
+
+    Raises:
+        UserError: A check failed.
+    """
     settings = resolve(options.config or [Path("config/config.yaml")], options.json)
-    wrong = 0
+    failed = 0
     for name, ok, text in _findings(settings, options.results):
         print(f"{'ok  ' if ok else 'FAIL'}  {name:12s} {text}")
-        wrong += not ok
-    if wrong:
-        raise UserError(f"{wrong} of the above must be mended before a run")
+        failed += not ok
+    if failed:
+        checks, them = ("check", "it") if failed == 1 else ("checks", "them")
+        raise UserError(f"{failed} {checks} failed; fix {them} before running")
 
 
 def _findings(settings: Settings, results: Path) -> Iterator[Finding]:
@@ -99,8 +106,9 @@ def _hub(source: HubBackbone) -> str:
     with suppress(OSError), socket.create_connection(_HUB, _PATIENCE):
         return f"{source.repo} will be fetched from {_HUB[0]}"
     raise UserError(
-        f"{source.repo} is not in {constants.HF_HUB_CACHE} and {_HUB[0]} cannot be reached; where there is network"
-        f" run 'hf download {source.repo} --revision {source.revision} --local-dir DIR', bring DIR, declare a folder"
+        f"{source.repo} is not in {constants.HF_HUB_CACHE} and {_HUB[0]} cannot be reached; run"
+        f" 'hf download {source.repo} --revision {source.revision} --local-dir DIR' on a machine with network access,"
+        " copy DIR here and declare it with 'source: folder'"
     )
 
 
@@ -120,8 +128,8 @@ def _lexicon(settings: Settings, results: Path) -> str:
     places = [place for place in given.split(os.pathsep) if place]
     for place in places:
         if not Path(place).is_dir():
-            raise UserError(f"{place} is no folder; name NLTK data by augmentation.lexicon or NLTK_DATA")
-    return f"will be made from {', '.join(places) or 'NLTK, or packages of Debian and PyPI'}"
+            raise UserError(f"{place} is not a folder; set augmentation.lexicon or NLTK_DATA to NLTK data")
+    return f"will be built from {', '.join(places) or 'NLTK, or packages of Debian and PyPI'}"
 
 
 def _storage(settings: Settings, results: Path) -> str:
@@ -138,7 +146,7 @@ def _storage(settings: Settings, results: Path) -> str:
         raise UserError(
             f"{at}: cannot be reached ({type(error).__name__}); is the server up, is 'storage' right?"
         ) from None
-    return f"{at}: answers, {len(studies)} studies"
+    return f"{at}: can be reached, {len(studies)} studies"
 
 
 def _device(settings: Settings) -> str:
@@ -160,10 +168,10 @@ def _write(results: Path) -> str:
     results.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryFile(dir=results):
-            return f"{results.resolve()} may be written"
+            return f"{results.resolve()} is writable"
     except OSError as error:
         raise UserError(
-            f"{results}: cannot be written ({error.strerror}); change its owner or choose another"
+            f"{results}: cannot be written ({error.strerror}); change its owner or choose another folder"
         ) from None
 
 
@@ -172,12 +180,12 @@ def _disk(settings: Settings, results: Path) -> str:
     least = settings.config.watch.disk_gb
     if free < least:
         raise UserError(f"{free:.1f} GB free, less than watch.disk_gb = {least:g}")
-    return f"{free:.0f} GB free (estimate says what a run needs)"
+    return f"{free:.0f} GB free (the command estimate shows what a run needs)"
 
 
 COMMAND = Command(
     "check",
-    "Check all that a run needs, before it.",
+    "Check everything that a run needs before it starts.",
     check,
     add_arguments,
     settings=False,

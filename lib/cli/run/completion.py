@@ -1,4 +1,4 @@
-"""The command `completion`: completion for shells."""
+"""The command `completion`, which prints shell completion."""
 
 from argparse import ArgumentParser, Namespace
 
@@ -7,11 +7,11 @@ from lib.cli.command import Command
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("shell", choices=["bash", "zsh", "tcsh"], help="its name")
+    parser.add_argument("shell", choices=["bash", "zsh", "tcsh"], help="name of the shell")
 
 
 def print_completion(options: Namespace) -> None:
-    """Print the completion of clinical-search."""
+    """Print the completion script of clinical-search for a shell."""
     import shtab
 
     from lib.cli.main import parser  # which imports this module
@@ -23,7 +23,7 @@ def print_completion(options: Namespace) -> None:
 
 COMMAND = Command(
     "completion",
-    "Print the completion of the command clinical-search for a shell.",
+    "Print the completion script of clinical-search for a shell.",
     print_completion,
     add_arguments,
     settings=False,

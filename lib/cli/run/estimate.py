@@ -1,4 +1,4 @@
-"""The command `estimate`: what an agent's search will take on this machine."""
+"""The command `estimate`, which estimates the cost of an agent's search on this machine."""
 
 import sys
 import time
@@ -17,11 +17,15 @@ from lib.cli.command import Command
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--seconds", type=float, default=60.0, help="of calibration")
+    parser.add_argument("--seconds", type=float, default=60.0, help="seconds of calibration")
 
 
 def estimate(options: Namespace) -> None:
-    """Say what an agent's search will take on this machine, stage by stage."""
+    """Print the estimated cost of an agent's search on this machine, stage by stage.
+
+    Raises:
+        UserError: The corpus or a backbone has not been prepared.
+    """
     import psutil
 
     from lib.agents import check_agent
@@ -33,7 +37,7 @@ def estimate(options: Namespace) -> None:
     settings = read_settings(options.settings)
     for needed in [options.results / "corpus" / "corpus.json", *_manifests(settings, options.results)]:
         if not needed.exists():
-            raise UserError(f"{needed} is missing; 'snakemake --cores 2 prepared' makes all that an estimate needs")
+            raise UserError(f"{needed} is missing; run 'snakemake --cores 2 prepared' first")
     experiment = Experiment(settings, options.agent, options.results)
     job = time.time() - psutil.Process().create_time()
     print(f"calibrating for {options.seconds:g} s on {experiment.device}", file=sys.stderr)
@@ -56,19 +60,19 @@ def estimate(options: Namespace) -> None:
             f"{row.stage:12s} {row.jobs:9d} {epochs:7d} {row.hours:8.3f} {row.gpu_hours:8.3f} {row.kwh:8.2f}"
             f" {row.money:8.2f} {'' if took is None else f'{took:.3f}':>9s}"
         )
-    _say_what_it_means(settings, pace, whole.hours, gpu=gpu)
+    _print_notes(settings, pace, whole.hours, gpu=gpu)
     sizes = sum(p.stat().st_size for p in (options.results / "backbones").rglob("*") if p.is_file()) / 2**20
     for name, size in disk_mb(settings.config, pace, list(settings.backbones), sizes).items():
         print(f"disk: {size:8.0f} MB for {name}")
 
 
-def _say_what_it_means(settings: Settings, pace: "Calibration", hours: float, *, gpu: bool) -> None:
+def _print_notes(settings: Settings, pace: "Calibration", hours: float, *, gpu: bool) -> None:
     config = settings.config
-    side = config.workers * config.trials_per_gpu
+    processes = config.workers * config.trials_per_gpu
     print(
-        f"an epoch of a mean configuration takes {pace.development_epoch:.1f} s here; hours are of jobs one after the"
-        f" other ({'one GPU each' if gpu else f'{config.training.threads} threads each'}); {side} at once in Stages A"
-        " and B by 'workers'. Patience may end trainings sooner; augmentation is not in it."
+        f"An epoch of a mean configuration takes {pace.development_epoch:.1f} s on this machine. Hours are summed"
+        f" over jobs ({'one GPU each' if gpu else f'{config.training.threads} threads each'}); Stages A and B run"
+        f" {processes} trainings at once. Patience can end trainings earlier. Augmentation is not included."
     )
 
 
@@ -81,7 +85,7 @@ def _manifests(settings: Settings, results: Path) -> Iterator[Path]:
 
 COMMAND = Command(
     "estimate",
-    "Estimate what an agent's search will take on this machine.",
+    "Estimate the cost of an agent's search on this machine.",
     estimate,
     add_arguments,
     agent=True,

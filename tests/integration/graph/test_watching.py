@@ -45,7 +45,7 @@ def test_watch_warns_of_what_is_beyond_the_limits(
         job.kill()
         job.wait()
     out = capsys.readouterr()
-    assert "GPU 1 12 %" in out.out and "12 trials over" in out.out
+    assert "GPU 1 12 %" in out.out and "12 trials ended" in out.out
     warned = out.err.splitlines()
     assert [w.split()[1] for w in warned] == ["GPU", f"{warned[1].split()[1]}", "jobs"] and len(warned) == 3
     assert "GPU 1 is used 12 %, less than watch.gpu_percent = 90" in warned[0]

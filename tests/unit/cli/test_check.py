@@ -20,9 +20,9 @@ def test_check_looks_at_everything_at_once(project: Path, capsys) -> None:
     out = capsys.readouterr()
     wrong = [line for line in out.out.splitlines() if line.startswith("FAIL")]
     told = "\n".join(wrong)
-    for expected in ("nowhere/posts.csv", "hf download", "nowhere is no folder", "cannot be reached", "1e+09"):
+    for expected in ("nowhere/posts.csv", "hf download", "nowhere is not a folder", "cannot be reached", "1e+09"):
         assert expected in told
-    assert "must be mended" in out.err and "minilm" in out.out
+    assert "checks failed; fix them before running" in out.err and "minilm" in out.out
 
 
 def test_check_says_where_it_may_not_write(project: Path, capsys, monkeypatch) -> None:
