@@ -12,6 +12,7 @@ import numpy as np
 from lib.agents.agent import Temperatures
 from lib.evaluation.saved_model import MANIFEST, ModelManifest, SavedModel, save_model
 from lib.experiment.experiment import Experiment
+from lib.files.hashing import hash_value
 from lib.schemas.document import now
 from lib.schemas.evaluation import FoldResult
 from lib.settings.hyperparameters import Hyperparameters
@@ -80,7 +81,9 @@ def refit(experiment: Experiment, config: RefitConfig) -> SavedModel:
         TrainingFailure: The training gives no result.
     """
     key = experiment.refit_key(config.params, epochs=config.epochs, until=config.until)
-    folder = experiment.results / "cache" / "refits" / experiment.agent.name / key
+    # Other folds may fit other temperatures to the same training.
+    name = f"{key}-{hash_value(dict(config.temperatures), length=8)}"
+    folder = experiment.results / "cache" / "refits" / experiment.agent.name / name
     if not (folder / MANIFEST).exists():
         _train(experiment, config, folder)
     return SavedModel.load(folder, experiment.device)

@@ -3,15 +3,11 @@
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
 
-from lib.errors import UserError
-from lib.settings.load import read_settings
-
-if TYPE_CHECKING:
-    pass
 from lib.cli.command import Command
 from lib.cli.data.augmentation import method_resources, reserved_terms
+from lib.errors import UserError
+from lib.settings.load import read_settings
 
 
 def add_arguments(parser: ArgumentParser) -> None:

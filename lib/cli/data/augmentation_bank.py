@@ -2,18 +2,14 @@
 
 import time
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lib.files.json_files import read_json
-from lib.schemas.document import now
-from lib.settings.load import read_settings
-
-if TYPE_CHECKING:
-    pass
 from lib.cli.command import Command
 from lib.cli.common import agent_path, echo, load_development_set
 from lib.cli.data.augmentation import method_resources, reserved_terms, searched_methods
-from lib.schemas.document import make_provenance
+from lib.files.json_files import read_json
+from lib.schemas.document import make_provenance, now
+from lib.settings.load import read_settings
 
 
 def add_arguments(parser: ArgumentParser) -> None:

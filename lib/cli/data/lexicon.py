@@ -3,18 +3,13 @@
 import os
 from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from lib.errors import UserError
-from lib.schemas.document import now
-from lib.settings.load import read_settings
-
-if TYPE_CHECKING:
-    pass
 from lib.cli.command import Command
 from lib.cli.common import echo
 from lib.cli.data.augmentation import searched_methods
-from lib.schemas.document import make_provenance
+from lib.errors import UserError
+from lib.schemas.document import make_provenance, now
+from lib.settings.load import read_settings
 
 
 def fetch_lexicon(options: Namespace) -> None:

@@ -2,14 +2,10 @@
 
 from argparse import Namespace
 from collections import Counter
-from typing import TYPE_CHECKING
 
-from lib.files.atomic import write_text
-
-if TYPE_CHECKING:
-    pass
 from lib.cli.command import Command
 from lib.cli.common import agent_path
+from lib.files.atomic import write_text
 
 
 def write_augmentation_report(options: Namespace) -> None:

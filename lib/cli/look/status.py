@@ -2,13 +2,9 @@
 
 import time
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
 
-from lib.settings.load import read_settings
-
-if TYPE_CHECKING:
-    pass
 from lib.cli.command import Command
+from lib.settings.load import read_settings
 
 
 def add_arguments(parser: ArgumentParser) -> None:

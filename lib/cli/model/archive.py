@@ -7,16 +7,12 @@ import tarfile
 from argparse import ArgumentParser, Namespace
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from lib.cli.command import Command
 from lib.errors import UserError
 from lib.files.atomic import replacing
 from lib.files.hashing import hash_file
 from lib.schemas.document import code_version, now
-
-if TYPE_CHECKING:
-    pass
-from lib.cli.command import Command
 
 _LEFT_OUT = ("cache", "corpus", "generated", "backbones", "lexicon", "mlartifacts", "tfidf")
 

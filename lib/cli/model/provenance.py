@@ -1,14 +1,10 @@
 """The command `provenance`, which writes everything needed to repeat an agent's chosen trial."""
 
 from argparse import Namespace
-from typing import TYPE_CHECKING
 
+from lib.cli.command import Command
 from lib.schemas.document import now
 from lib.settings.load import read_settings
-
-if TYPE_CHECKING:
-    pass
-from lib.cli.command import Command
 
 
 def write_provenance(options: Namespace) -> None:

@@ -9,16 +9,12 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from lib.cli.command import Command, add_configuration, add_results
 from lib.errors import UserError
 from lib.settings.config import FolderBackbone, HubBackbone, PackageBackbone
 from lib.settings.load import Settings
 from lib.settings.load import resolve_settings as resolve
-
-if TYPE_CHECKING:
-    pass
-from lib.cli.command import Command, add_configuration, add_results
 
 # Address of the hub, and seconds to wait for it.
 _HUB, _PATIENCE = ("huggingface.co", 443), 3.0
@@ -39,13 +35,14 @@ def check(options: Namespace) -> None:
         UserError: A check failed.
     """
     settings = resolve(options.config or [Path("config/config.yaml")], options.json)
-    failed = 0
+    failed = set()
     for name, ok, text in _findings(settings, options.results):
         print(f"{'ok  ' if ok else 'FAIL'}  {name:12s} {text}")
-        failed += not ok
+        if not ok:
+            failed.add(name)
     if failed:
-        checks, them = ("check", "it") if failed == 1 else ("checks", "them")
-        raise UserError(f"{failed} {checks} failed; fix {them} before running")
+        checks, them = ("check", "it") if len(failed) == 1 else ("checks", "them")
+        raise UserError(f"{len(failed)} {checks} failed; fix {them} before running")
 
 
 def _findings(settings: Settings, results: Path) -> Iterator[Finding]:

@@ -60,13 +60,13 @@ def estimate(options: Namespace) -> None:
             f"{row.stage:12s} {row.jobs:9d} {epochs:7d} {row.hours:8.3f} {row.gpu_hours:8.3f} {row.kwh:8.2f}"
             f" {row.money:8.2f} {'' if took is None else f'{took:.3f}':>9s}"
         )
-    _print_notes(settings, pace, whole.hours, gpu=gpu)
+    _print_notes(settings, pace, gpu=gpu)
     sizes = sum(p.stat().st_size for p in (options.results / "backbones").rglob("*") if p.is_file()) / 2**20
     for name, size in disk_mb(settings.config, pace, list(settings.backbones), sizes).items():
         print(f"disk: {size:8.0f} MB for {name}")
 
 
-def _print_notes(settings: Settings, pace: "Calibration", hours: float, *, gpu: bool) -> None:
+def _print_notes(settings: Settings, pace: "Calibration", *, gpu: bool) -> None:
     config = settings.config
     processes = config.workers * config.trials_per_gpu
     print(

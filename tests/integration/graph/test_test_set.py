@@ -1,6 +1,7 @@
 """The test set: opened by one command, after everything is trained, and counted."""
 
 import shutil
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from support.tiny import tiny_settings
 
 from lib.cli.main import main
 from lib.evaluation.baselines import BAG_OF_WORDS, DEFAULT, MAJORITY
-from lib.schemas.evaluation import Baselines, TestEvaluation
-from lib.settings.load import save_settings
+from lib.evaluation.refit import refit, refit_config
+from lib.experiment.experiment import Experiment
+from lib.schemas.evaluation import Baselines, FoldResult, TestEvaluation
+from lib.settings.load import read_settings, save_settings
 
 
 def test_it_compares_the_chosen_with_the_average_and_three_baselines(copy_of_finished: Path) -> None:
@@ -60,6 +63,15 @@ def test_every_opening_is_counted_and_nothing_is_trained_after_it(copy_of_finish
     Path("results/criteria/test.json").unlink()
     assert main(["final", "criteria"]) == 0
     assert len(TestEvaluation.read("results/criteria/test.json").openings) == 3, "the ledger is nobody's output"
+
+
+def test_a_refit_decides_by_the_temperatures_it_was_given(copy_of_finished: Path) -> None:
+    experiment = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
+    folds = [FoldResult.read(path) for path in sorted(Path("results/criteria/stage_c").glob("0-*.json"))]
+    config = refit_config(experiment, folds)
+    other = dict.fromkeys(config.temperatures, 3.5)
+    for temperatures in (config.temperatures, other):
+        assert refit(experiment, replace(config, temperatures=temperatures)).manifest.temperatures == temperatures
 
 
 def test_the_model_folder_is_complete_and_predicts(copy_of_finished: Path, capsys, tmp_path: Path) -> None:
