@@ -74,8 +74,8 @@ def paired_comparison(
     """Compare two models on the same posts.
 
     The intervals are those of the paired bootstrap. The p values are those of approximate randomisation (Noreen,
-    1989; Yeh, 2000), which swaps the two results of each post at random and counts how often the difference is at least as
-    large as the observed one.
+    1989; Yeh, 2000), which swaps the two results of each post at random and counts how often the difference is
+    at least as large as the observed one.
 
     Args:
         first: (posts, terms), the statistics of the first model.
