@@ -62,7 +62,7 @@ def bootstrap(terms: NDArray[np.float64], measure: ScoreFromStatistics, seed: in
         Each score of `measure` with its 95 % percentile interval, corrected for bias and clipped to [0, 1].
     """
     scores = measure(terms.sum(axis=0, keepdims=True))[0]
-    ends = _ends(measure(_drawn(terms, seed)), scores)
+    ends = _percentile_intervals(measure(_bootstrap_sums(terms, seed)), scores)
     return [
         Interval(float(score), max(0.0, low), min(1.0, high)) for score, (low, high) in zip(scores, ends, strict=True)
     ]
@@ -87,7 +87,9 @@ def paired_comparison(
         The difference first − second of each score of `measure`.
     """
     observed = (measure(first.sum(axis=0, keepdims=True)) - measure(second.sum(axis=0, keepdims=True)))[0]
-    ends = _ends(measure(_drawn(first, seed)) - measure(_drawn(second, seed)), observed)
+    ends = _percentile_intervals(
+        measure(_bootstrap_sums(first, seed)) - measure(_bootstrap_sums(second, seed)), observed
+    )
     swapped = np.random.default_rng(seed + 1).integers(0, 2, (SAMPLES, len(first))).astype(np.float64)
     mixed = measure(first.sum(axis=0) + swapped @ (second - first)) - measure(
         second.sum(axis=0) + swapped @ (first - second)
@@ -108,14 +110,14 @@ def holm(chances: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _drawn(terms: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+def _bootstrap_sums(terms: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     """Return the sums over bootstrap samples of posts, (samples, terms). The same seed draws the same posts."""
     n = len(terms)
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), SAMPLES)
     return np.asarray(drawn @ terms)
 
 
-def _ends(scores: NDArray[np.float64], observed: NDArray[np.float64]) -> list[tuple[float, float]]:
+def _percentile_intervals(scores: NDArray[np.float64], observed: NDArray[np.float64]) -> list[tuple[float, float]]:
     """Return 95 % percentile intervals, corrected for the bias of the bootstrap.
 
     The ECE of a bootstrap sample is too high, because the sample holds fewer distinct posts and its bins deviate

@@ -149,7 +149,7 @@ def _check_range(parameter: "FloatRange | IntRange") -> None:
     if parameter.log and parameter.low <= 0:
         raise ValueError(f"low {parameter.low:g} must be above 0 on a log scale")
     if parameter.log and parameter.step not in (None, 1):
-        raise ValueError("log and step exclude each other")
+        raise ValueError("log and step cannot be combined")
 
 
 def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:

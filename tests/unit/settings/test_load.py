@@ -101,7 +101,7 @@ def test_problems_of_the_configuration_and_of_the_files_it_names_are_said_togeth
             "optim",
             "lr",
             {"type": "float", "low": 1e-5, "high": 1e-3, "log": True, "step": 1e-5},
-            "exclude each other",
+            "cannot be combined",
         ),
     ],
 )
