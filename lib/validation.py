@@ -1,15 +1,15 @@
-"""The bases of all models that are read from files: unknown keys are refused, values never change."""
+"""Base classes of all models that are read from files. They refuse unknown keys and cannot be changed."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class FrozenModel(BaseModel):
-    """A part of a document that this program writes and reads again."""
+    """Base of the parts of documents, which this program writes and reads."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class StrictModel(BaseModel):
-    """A part of a file that a person writes: a value of another type is refused, not converted."""
+    """Base of the parts of files that a person writes. It refuses values of another type, and converts none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

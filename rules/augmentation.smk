@@ -1,6 +1,6 @@
 """Lexical data and the bank of augmented texts, prepared before training."""
 
-# Inputs of every training; none where nothing is augmented.
+# The bank, which is an input of every training if a search may augment.
 BANK = "results/{agent}/augmentation/bank.json" if SETTINGS.space.augments else []
 
 

@@ -1,4 +1,4 @@
-"""The checked settings, functions of them for the rules, and the lock on the results folder."""
+"""The checked settings, functions that the rules use, and the lock on the results folder."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def check_corpus_files(folder):
         )
 
 
-# Like lib.cli.main: nobody else sees what the jobs write.
+# As in lib.cli.main, only the owner may read what the jobs write.
 os.umask(0o077)
 SETTINGS = checked_settings()
 
@@ -55,7 +55,7 @@ wildcard_constraints:
 
 
 def part(*names):
-    """Return the named parts of the settings. As a rule's parameter they rerun it when they change."""
+    """Return the named parts of the settings as JSON. As a parameter of a rule, they rerun it when they change."""
     dump = SETTINGS.model_dump(mode="json")
     return json.dumps(
         {name: dump["config"].get(name, dump.get(name)) for name in names},
@@ -64,7 +64,10 @@ def part(*names):
 
 
 def training(*more):
-    """Return the settings that change a training's result, and `more`. Threads change only its speed."""
+    """Return the settings that change the result of a training, and those named in `more`, as JSON.
+
+    Threads are left out, because they change only its speed.
+    """
     settings = json.loads(part("seed", "training", "space", "storage", *more))
     del settings["training"]["threads"]
     return json.dumps(settings, sort_keys=True)
@@ -84,7 +87,7 @@ def corpus_folder():
 
 
 def backbone_corpus(wildcards):
-    """Return the corpus for a random backbone, whose tokenizer is trained on it."""
+    """Return the corpus as input of a random backbone, whose tokenizer is trained on it."""
     source = SETTINGS.backbones[wildcards.backbone]
     random = isinstance(source, TinyBackbone | RandomBackbone)
     return ["results/corpus/corpus.json"] if random else []
@@ -96,15 +99,15 @@ BACKBONES = expand(
 THREADS = SETTINGS.config.training.threads
 
 
-# Until Snakemake ends: a handler's own names are gone when it returns.
+# Keeps the lock until Snakemake ends, since local names of a handler are lost when it returns.
 HELD = []
 
 
 onstart:
     try:
         HELD.append(hold_lock("results/.pipeline.lock", "this results folder"))
-        # Every command reads this file. It is no job's output: Snakemake (9.27) does not look at the parameters of
-        # jobs behind one that must run, even if all of its files are ancient to them.
+        # Every command reads this file. It is not the output of a job, because Snakemake (9.27) ignores the parameters
+        # of jobs after one that must run, even if all its files are marked as ancient.
         save_settings(SETTINGS, "results/settings.json")
     except UserError as error:
         print(*error.lines, sep="\n", file=sys.stderr)

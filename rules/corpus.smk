@@ -1,4 +1,4 @@
-"""The corpus: generated if none is configured, then checked, split by post and described."""
+"""The corpus, which is generated if none is configured, then checked, split by post and described."""
 
 
 rule generate_corpus:

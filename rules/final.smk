@@ -1,4 +1,4 @@
-"""The baselines, the final model and its one evaluation on the test set, the provenance."""
+"""The baselines, the final model, its evaluation on the test set, and the provenance."""
 
 
 rule baseline:
@@ -26,7 +26,7 @@ rule baseline:
 
 
 rule final:
-    """Refit the choice on the development set, score it on the test set. Only this rule opens it."""
+    """Refit the chosen candidate on the development set and score it on the test set, which only this rule opens."""
     input:
         corpus="results/corpus/corpus.json",
         backbones=BACKBONES,

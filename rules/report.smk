@@ -30,7 +30,7 @@ rule agent_report:
 
 
 rule tracking:
-    """Upload new results to MLflow. If its server is away, 'python -m lib sync' does so later."""
+    """Upload new results to MLflow. If its server cannot be reached, 'python -m lib sync' uploads them later."""
     input:
         "results/{agent}/report.html",
         "results/{agent}/model",

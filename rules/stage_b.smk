@@ -1,8 +1,8 @@
-"""Stage B weighs F1-macro against calibration with NSGA-II."""
+"""Stage B searches with NSGA-II for high F1-macro and low calibration error."""
 
 
 rule stage_b_worker:
-    """Run trials of the study until it has its budget, beginning with the best of Stage A."""
+    """Run trials of the study until it has its budget, starting with the best of Stage A."""
     input:
         corpus="results/corpus/corpus.json",
         backbones=BACKBONES,

@@ -4,7 +4,7 @@ STAGE_C = SETTINGS.config.stage_c
 
 
 rule stage_c_candidates:
-    """Choose the front's best F1 and further candidates spread along the front."""
+    """Choose the candidate with the best F1 of the front, and others spread along the front."""
     input:
         pareto="results/{agent}/stage_b_pareto.json",
     output:
@@ -76,7 +76,7 @@ rule stage_c_baseline:
 
 
 rule stage_c:
-    """Rank the candidates, test the lead, choose one, and score the average of the best."""
+    """Rank the candidates, test the lead of the best, choose one, and score the average of the best."""
     input:
         candidates="results/{agent}/stage_c/candidates.json",
         baseline="results/{agent}/stage_c/baseline.json",

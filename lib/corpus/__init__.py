@@ -1,1 +1,1 @@
-"""Annotated posts: read, checked, located, split, described, generated, and their TF-IDF statistics."""
+"""The corpus of annotated posts: reading, checking, splitting, describing and generating it."""

@@ -1,4 +1,4 @@
-"""The data report: what is in a corpus, how it was split, what was dropped and why."""
+"""The data report, which says what a corpus holds, how it was split, and what was dropped and why."""
 
 import pandas as pd
 
@@ -8,7 +8,17 @@ _SHOWN = 20
 
 
 def describe_corpus(corpus: Corpus, parts: pd.DataFrame, *, source: str, generated: bool) -> str:
-    """Return the report as Markdown. It holds counts and ids, never texts."""
+    """Return the report on a corpus. It holds counts and ids, never texts.
+
+    Args:
+        corpus: The checked corpus.
+        parts: post_id and part ('development' or 'test') of each post.
+        source: Where the corpus comes from, for the first line.
+        generated: Whether the corpus was generated, which the report then says.
+
+    Returns:
+        The report as Markdown.
+    """
     sections = [f"# Data report\n\nCorpus: {source}, hash `{corpus.hash()}`."]
     if generated:
         sections.append(
@@ -19,7 +29,15 @@ def describe_corpus(corpus: Corpus, parts: pd.DataFrame, *, source: str, generat
 
 
 def count_annotations(corpus: Corpus, parts: pd.DataFrame) -> pd.DataFrame:
-    """Return annotations by criterion (rows) and by part and status (columns)."""
+    """Count annotations.
+
+    Args:
+        corpus: The checked corpus.
+        parts: post_id and part ('development' or 'test') of each post.
+
+    Returns:
+        The counts by criterion (rows, in the order of `corpus.criteria`) and by part and status (columns).
+    """
     joined = corpus.annotations.merge(parts, on="post_id")
     table = pd.crosstab(joined["criterion"], [joined["part"], joined["status"]])
     columns = pd.MultiIndex.from_product([["development", "test"], [0, 1]], names=["part", "status"])

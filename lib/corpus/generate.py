@@ -1,7 +1,7 @@
-"""Write a generated corpus in ReDSM5's format, for machines without the real one. It says that it is generated.
+"""Generate a corpus in ReDSM5's format, for machines without the real one.
 
-Which symptom is meant, whose it is, when, and whether it is denied decide the label. Each cue occurs in positives and
-in negatives, so that a bag of words cannot separate them; a reader of the sentence can.
+The label of a sentence depends on the symptom, on whose it is, when, and whether it is denied. Each of these cues
+occurs in positives and in negatives, so that a bag of words cannot separate them, but a reader of the sentence can.
 """
 
 import csv
@@ -19,7 +19,7 @@ from lib.corpus.reader import SHIPPED_CRITERIA
 from lib.files.atomic import write_json, write_text
 from lib.files.json_files import read_json
 
-# ReDSM5's README: 1,484 posts, 392 of them with no positive, 295 words on average, 6,990 at the most.
+# From ReDSM5's README: 1,484 posts, 392 of them without a positive, 295 words on average, 6,990 at most.
 _NO_POSITIVE = 392 / 1484
 _MEAN_WORDS, _MOST_WORDS = 295, 6990
 _SPREAD = 0.85
@@ -64,13 +64,13 @@ class _Writer:
         return f"{who} {phrase} {when}"
 
     def positive(self, criterion: str) -> _Sentence:
-        """The writer has the symptom now; the other clause holds the cue of a negative."""
+        """Return a sentence whose author has the symptom now; its other clause holds a cue of a negative."""
         symptom = self.symptoms[criterion]
         mine = self.clause("I", self.pick(self.words["now"]), self.pick(symptom["present"]))
         return _Sentence(self.sentence(mine, self.distractor(criterion)), criterion, 1)
 
     def negative(self, criterion: str) -> _Sentence:
-        """Someone else's, a past, a denied, a hypothetical symptom, or another criterion's."""
+        """Return a sentence in which the symptom is another person's, past, denied, hypothetical or another one."""
         w, symptom = self.words, self.symptoms[criterion]
         phrase, fine = self.pick(symptom["present"]), self.pick(symptom["absent"])
         kind = self.rng.choice(
@@ -109,7 +109,10 @@ class _Writer:
         return text[0].upper() + text[1:] + self.pick([".", ".", ".", "!", " :("])
 
     def lengths(self, n: int, mean: int) -> list[int]:
-        """Log-normal, like forum posts; one post is as long as ReDSM5's longest in proportion."""
+        """Return the lengths of n posts in words, shuffled.
+
+        They are log-normal, as those of forum posts are. The ratio of the longest to the mean is that of ReDSM5.
+        """
         quantiles = (np.arange(n) + 0.5) / n
         most = _MOST_WORDS * mean // _MEAN_WORDS
         words = np.exp(np.log(mean) - _SPREAD**2 / 2 + _SPREAD * norm.ppf(quantiles))
@@ -136,7 +139,14 @@ class _Writer:
 
 
 def generate_corpus(folder: Path, *, posts: int, seed: int, words: int = _MEAN_WORDS) -> None:
-    """Write posts.csv, annotations.csv and criteria.json, the same for the same arguments."""
+    """Write posts.csv, annotations.csv and criteria.json, which are the same for the same arguments.
+
+    Args:
+        folder: Where to write them.
+        posts: Number of posts.
+        seed: Seed of everything random.
+        words: Mean length of a post in words.
+    """
     writer = _Writer(seed)
     with_positive = writer.rng.permutation(posts) >= round(posts * _NO_POSITIVE)
     post_rows, annotation_rows = [], []

@@ -1,4 +1,4 @@
-"""Find a sentence in its post: exactly, or else ignoring case, white space and Unicode form."""
+"""Find a sentence in its post, exactly or else ignoring case, white space and Unicode form."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _PUNCTUATION = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "�
 
 @dataclass(frozen=True)
 class Span:
-    """Characters [start, end) of the original text."""
+    """The characters [start, end) of a text, and how they were found."""
 
     start: int
     end: int
@@ -22,8 +22,10 @@ class Span:
 def fold_text(text: str) -> tuple[str, tuple[int, ...]]:
     """Fold case, compatibility forms, accents, typographic punctuation and runs of white space.
 
-    Returns the folded text and, for each of its characters, the index of the original character it came from.
-    Marks and format characters (accents, zero-width joiners) vanish; white space becomes single spaces.
+    Marks and format characters (accents, zero-width joiners) are dropped, and white space becomes single spaces.
+
+    Returns:
+        The folded text and, for each of its characters, the index of the original character that it comes from.
     """
     characters: list[str] = []
     origin: list[int] = []
@@ -43,7 +45,16 @@ def fold_text(text: str) -> tuple[str, tuple[int, ...]]:
 
 
 def locate(sentence: str, post: str, occurrence: int = 0) -> Span | None:
-    """Return the span of the occurrence-th copy of a sentence (the last copy if there are fewer), or None."""
+    """Find a copy of a sentence in a post.
+
+    Args:
+        sentence: The sentence to find.
+        post: The text to search.
+        occurrence: Which copy to find, from 0; the last one if there are fewer.
+
+    Returns:
+        The span of the copy, exact if there is any exact copy; None if the sentence is not in the post.
+    """
     if sentence and (starts := _occurrences(sentence, post)):
         start = starts[min(occurrence, len(starts) - 1)]
         return Span(start, start + len(sentence), "exact")

@@ -1,4 +1,4 @@
-"""What a corpus folder holds. Apart from the tables, so that it is read without pandas."""
+"""The manifest of a corpus folder, in a module of its own so that reading it does not import pandas."""
 
 from typing import ClassVar
 
@@ -6,7 +6,17 @@ from lib.schemas.document import Document
 
 
 class CorpusManifest(Document):
-    """corpus.json: how many of what, and the hash that stands for all of it."""
+    """corpus.json, the counts, criteria and hash of a corpus.
+
+    Attributes:
+        generated: Whether the corpus was generated.
+        corpus_hash: Hash of everything that a model could learn from, see `Corpus.hash`.
+        posts: Number of posts by part.
+        annotations: Number of annotations by part.
+        positives: Number of positive annotations by part.
+        criteria: Criterion id to text.
+        oddities: Kind of oddity to the rows where it was found.
+    """
 
     KIND: ClassVar[str] = "corpus"
 

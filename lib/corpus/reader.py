@@ -1,4 +1,4 @@
-"""Read a corpus in ReDSM5's format and check all of it before anything is computed."""
+"""Read a corpus in ReDSM5's format and check all of it."""
 
 import re
 from collections import Counter, defaultdict
@@ -23,8 +23,12 @@ SHIPPED_CRITERIA = Path("config/criteria.json")
 class Corpus:
     """A checked corpus.
 
-    posts: post_id, text. annotations: row (in the CSV), post_id, sentence_id, sentence, criterion, status (0/1),
-    start, end (characters of the post; -1 where the sentence was not found), match. criteria: id to text.
+    Attributes:
+        posts: Columns post_id and text.
+        annotations: Columns row (in the CSV), post_id, sentence_id, sentence, criterion, status (0 or 1), start and
+            end (characters of the post; -1 if the sentence was not found), match (see `locate`).
+        criteria: Criterion id to text.
+        oddities: Kind of oddity to the rows where it was found.
     """
 
     posts: pd.DataFrame
@@ -33,7 +37,7 @@ class Corpus:
     oddities: dict[str, list[str]] = field(default_factory=dict)
 
     def hash(self) -> str:
-        """Return the hash of everything a model could learn from."""
+        """Return the hash of everything that a model could learn from."""
         keep = ["post_id", "sentence_id", "sentence", "criterion", "status"]
         return hash_value(
             [
@@ -45,7 +49,16 @@ class Corpus:
 
 
 def sample_posts(corpus: Corpus, share: float, seed: int) -> Corpus:
-    """Return a share of the posts, drawn by `seed`, with their annotations."""
+    """Draw a share of the posts with their annotations.
+
+    Args:
+        corpus: The whole corpus.
+        share: Share of the posts to keep, in (0, 1]; at least one post is kept.
+        seed: Seed of the draw.
+
+    Returns:
+        The smaller corpus, with the posts in their old order. Its oddities are those of the whole corpus.
+    """
     if share == 1.0:
         return corpus
     drawn = np.random.default_rng(seed).permutation(len(corpus.posts))[: max(1, round(share * len(corpus.posts)))]
@@ -56,26 +69,26 @@ def sample_posts(corpus: Corpus, share: float, seed: int) -> Corpus:
 
 @dataclass
 class _Findings:
-    """Problems that refuse the corpus, and oddities that are only counted (both by row)."""
+    """The rows with problems, for which the corpus is refused, and with oddities, which are only counted."""
 
     tolerated: tuple[str, ...]
     problems: list[str] = field(default_factory=list)
     oddities: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def problem(self, kind: str, line: str) -> None:
-        """Record a row that must not be used: refused, or dropped and counted where tolerated."""
+        """Record a row that must not be used, as a problem or, if its kind is tolerated, as a dropped row."""
         if kind in self.tolerated:
             self.oddities[f"dropped: {kind.replace('_', ' ')}"].append(line)
         else:
             self.problems.append(line)
 
     def odd(self, kind: str, line: str) -> None:
-        """Record what is merely odd."""
+        """Record a row that is odd but can be used."""
         self.oddities[kind].append(line)
 
 
 def criteria_path(settings: CorpusSettings) -> Path:
-    """Return the criteria file a corpus uses."""
+    """Return the path of the criteria file: the configured one, the corpus folder's or config/criteria.json."""
     if settings.criteria is not None:
         return Path(settings.criteria)
     own = Path(settings.dir or ".") / "criteria.json"
@@ -83,7 +96,18 @@ def criteria_path(settings: CorpusSettings) -> Path:
 
 
 def read_corpus(settings: CorpusSettings, folder: Path) -> Corpus:
-    """Read `folder`. Raises UserError with a line per problem, each naming file and row."""
+    """Read and check a corpus.
+
+    Args:
+        settings: Column names, criteria file and tolerated problems; `dir` is ignored.
+        folder: Folder with posts.csv and annotations.csv.
+
+    Returns:
+        The checked corpus, with the span of each sentence.
+
+    Raises:
+        UserError: A file is missing or has problems; at most 50 lines, each naming file and row.
+    """
     criteria = read_criteria(criteria_path(settings.model_copy(update={"dir": str(folder)})))
     findings = _Findings(settings.tolerate)
     posts = _read_posts(folder / "posts.csv", settings, findings)
@@ -98,7 +122,14 @@ def read_corpus(settings: CorpusSettings, folder: Path) -> Corpus:
 
 
 def read_criteria(path: Path) -> dict[str, str]:
-    """Read [{"id", "text"}]. Raises UserError naming the entry."""
+    """Read a criteria file, a JSON list of {"id": …, "text": …}.
+
+    Returns:
+        Criterion id to text, in the order of the file.
+
+    Raises:
+        UserError: The file or one of its entries is wrong; the lines name the entries.
+    """
     entries = read_json(path)
     if not isinstance(entries, list) or not entries:
         raise UserError(f'{path}: expected a list of {{"id": …, "text": …}}')
@@ -192,7 +223,10 @@ def _read_annotations(
 
 
 def _with_spans(rows: list[dict[str, Any]], posts: dict[str, str], path: Path, findings: _Findings) -> pd.DataFrame:
-    """Add start, end and match. The k-th sentence_id with a repeated text gets the text's k-th copy."""
+    """Return the rows with start, end and match of each sentence.
+
+    If sentences of a post have the same text, the one with the k-th sentence_id gets the k-th copy in the post.
+    """
     copies: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in sorted(rows, key=lambda r: _natural(r["sentence_id"])):
         ids = copies[row["post_id"], row["sentence"]]
@@ -213,5 +247,5 @@ def _with_spans(rows: list[dict[str, Any]], posts: dict[str, str], path: Path, f
 
 
 def _natural(text: str) -> list[tuple[int, str]]:
-    """Sort key that puts 's_2' before 's_10'."""
+    """Return a sort key that puts 's_2' before 's_10'."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]

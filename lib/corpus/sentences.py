@@ -1,4 +1,4 @@
-"""Cut texts into sentences. One rule serves prediction, the bag of words and augmentation."""
+"""Split texts into sentences, by the same rule for prediction, the bag of words and augmentation."""
 
 import re
 from collections.abc import Iterable
@@ -8,11 +8,11 @@ _BOUNDARY = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 def sentences(text: str, cuts: Iterable[int] = ()) -> list[tuple[int, int]]:
-    """Cut a text at line breaks, and after '.', '!' or '?' where white space follows.
+    """Split a text at line breaks, and after '.', '!' or '?' where white space follows.
 
     Args:
         text: Any text.
-        cuts: More places to cut at, in characters.
+        cuts: More places to split at, in characters.
 
     Returns:
         The characters [start, end) of each sentence, in order, without white space at the ends.

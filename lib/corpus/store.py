@@ -1,4 +1,4 @@
-"""The validated corpus on disk: parquet tables, a manifest, a report."""
+"""The tables of the checked corpus on disk, and the two parts of it."""
 
 import os
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from lib.schemas.evaluation import TestOpening
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the corpus."""
+    """A part of the corpus, with the same columns as `Corpus`. The hash is that of the whole corpus."""
 
     posts: pd.DataFrame
     annotations: pd.DataFrame
@@ -28,16 +28,25 @@ class Part:
 
     @cached_property
     def texts(self) -> dict[str, str]:
-        """Post ids, in the corpus' order, to texts."""
+        """Post id to text, in the order of the corpus."""
         return dict(zip(self.posts["post_id"], self.posts["text"], strict=True))
 
 
 class Development(Part):
-    """All that a search may touch. Nothing of the test set is in here."""
+    """The development set, the only part that a search may use."""
 
 
 def part_of_posts(corpus: Corpus, test_fraction: float, seed: int) -> pd.DataFrame:
-    """Assign each post to 'development' or 'test', fixed by the corpus' content and the seed."""
+    """Assign each post to 'development' or 'test', stratified by criterion and status.
+
+    Args:
+        corpus: The checked corpus.
+        test_fraction: Share of the posts in the test set, in (0, 1).
+        seed: With the corpus' content, it fixes the split.
+
+    Returns:
+        Columns post_id and part, one row for each post.
+    """
     texts = dict(zip(corpus.posts["post_id"], corpus.posts["text"], strict=True))
     shares = [1 - test_fraction, test_fraction]
     parts = split_posts(corpus.annotations, texts, shares, derive_seed(seed, corpus.hash(), "test"))
@@ -45,7 +54,13 @@ def part_of_posts(corpus: Corpus, test_fraction: float, seed: int) -> pd.DataFra
 
 
 def save_tables(corpus: Corpus, parts: pd.DataFrame, folder: Path) -> None:
-    """Write posts.parquet, annotations.parquet and splits.parquet."""
+    """Write posts.parquet, annotations.parquet and splits.parquet.
+
+    Args:
+        corpus: The checked corpus.
+        parts: The split, as `part_of_posts` returns it.
+        folder: Where to write them.
+    """
     typed = corpus.annotations.astype({"row": "int64", "status": "int8", "start": "int64", "end": "int64"})
     for name, table in (("posts", corpus.posts), ("annotations", typed), ("splits", parts)):
         with replacing(folder / f"{name}.parquet") as temporary:
@@ -53,14 +68,29 @@ def save_tables(corpus: Corpus, parts: pd.DataFrame, folder: Path) -> None:
 
 
 def load_development(folder: Path) -> Development:
-    """Load the development set. Raises UserError if the tables and the manifest do not belong together."""
+    """Load the development set.
+
+    Raises:
+        UserError: A file is missing, a post is in two parts, or the tables do not match corpus.json.
+    """
     return Development(**_part(folder, "development"))
 
 
 def open_test(folder: Path, ledger: Path, opening: TestOpening) -> tuple[Part, list[TestOpening]]:
-    """Open the test set, and say so in the ledger first. Returns it, and every opening until now with this one.
+    """Record an opening of the test set in the ledger, and load the test set.
 
-    Only the final model's rule does this. The ledger is no output of the graph: no run removes it.
+    Only the rule of the final model opens it. The ledger is not an output of the graph, so that no run removes it.
+
+    Args:
+        folder: The corpus folder.
+        ledger: The JSON Lines file of all openings in this results folder. It is created if it does not exist.
+        opening: The line to append.
+
+    Returns:
+        The test set, and all openings including this one.
+
+    Raises:
+        UserError: A file is missing, a post is in two parts, or the tables do not match corpus.json.
     """
     earlier = (
         [TestOpening.model_validate_json(line) for line in ledger.read_text().splitlines()] if ledger.exists() else []
@@ -77,10 +107,10 @@ def _part(folder: Path, name: str) -> dict[str, Any]:
     try:
         tables = {n: pd.read_parquet(folder / f"{n}.parquet") for n in ("posts", "annotations", "splits")}
     except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: cannot be read ({error}); remove it to have it made anew") from None
+        raise UserError(f"{folder}: cannot be read ({error}); remove the folder to create it again") from None
     check_disjoint(tables["splits"].merge(tables["posts"], on="post_id"))
     if Corpus(tables["posts"], tables["annotations"], manifest.criteria).hash() != manifest.corpus_hash:
-        raise UserError(f"{folder}: the tables are not those of corpus.json; remove it to have it made anew")
+        raise UserError(f"{folder}: the tables do not match corpus.json; remove the folder to create it again")
     ids = set(tables["splits"]["post_id"][tables["splits"]["part"] == name])
     return {
         "posts": tables["posts"][tables["posts"]["post_id"].isin(ids)].reset_index(drop=True),
@@ -91,9 +121,13 @@ def _part(folder: Path, name: str) -> dict[str, Any]:
 
 
 def check_disjoint(posts: pd.DataFrame) -> None:
-    """Raise UserError if a post is in two parts: every number computed from such a split would be wrong.
+    """Check that no post is in two parts, because scores on such a split would be biased.
 
-    posts: post_id, text, part. A post of the same text under another id is the same post.
+    Args:
+        posts: Columns post_id, text and part. Posts with the same text (see `normalise_text`) count as the same post.
+
+    Raises:
+        UserError: A post is in two parts.
     """
     for key in (posts["post_id"], posts["text"].map(normalise_text)):
         leaks = posts["post_id"][posts.groupby(key)["part"].transform("nunique") > 1]

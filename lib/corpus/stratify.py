@@ -1,4 +1,4 @@
-"""Splits by post, stratified by criterion and status. A post is in exactly one part, whatever the corpus."""
+"""Splits by post, stratified by criterion and status."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,20 +10,27 @@ from lib.files.hashing import derive_seed
 
 
 def stratify_groups(counts: NDArray[np.float64], shares: Sequence[float], seed: int) -> NDArray[np.int64]:
-    """Distribute groups over parts so that every stratum is shared out as asked.
+    """Distribute groups over parts so that each part gets its share of every stratum.
 
-    Iterative stratification (Sechidis et al., 2011) for whole groups: the groups with the rarest strata choose
-    first, each goes to the part that still lacks most of what it holds.
+    This is iterative stratification (Sechidis et al., 2011) for whole groups. The groups with the rarest strata come
+    first, and each goes to the part that still lacks most of the strata in it.
 
-    counts: (groups, strata), how often a stratum occurs in a group. shares: of the parts, summing to 1.
-    Returns (groups,) part numbers. Every part gets a group if there are as many groups as parts.
-    Raises ValueError if shares do not sum to 1.
+    Args:
+        counts: (groups, strata), how often each stratum occurs in each group.
+        shares: Share of each part; they sum to 1.
+        seed: Seed that breaks ties.
+
+    Returns:
+        (groups,), the part of each group, from 0. No part is empty if there are at least as many groups as parts.
+
+    Raises:
+        ValueError: The shares do not sum to 1.
     """
     if abs(sum(shares) - 1) > 1e-9:
         raise ValueError(f"shares must sum to 1, not {sum(shares)}")
     rng = np.random.default_rng(seed)
     n = len(counts)
-    # The number of groups is itself a stratum: parts get their share of posts, not only of rows.
+    # One more stratum counts the groups, so that parts get their share of posts and not only of rows.
     counts = np.hstack([counts, np.ones((n, 1))])
     totals = counts.sum(axis=0)
     weight = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
@@ -45,7 +52,15 @@ def stratify_groups(counts: NDArray[np.float64], shares: Sequence[float], seed: 
 
 
 def count_strata(annotations: pd.DataFrame, post_ids: Sequence[str]) -> NDArray[np.float64]:
-    """Count, for each post in the given order, its annotations by (criterion, status)."""
+    """Count the annotations of each post by criterion and status.
+
+    Args:
+        annotations: Columns post_id, criterion and status. Annotations of other posts are ignored.
+        post_ids: The posts to count for.
+
+    Returns:
+        (posts, strata), with the posts in the given order and a stratum for each (criterion, status) that occurs.
+    """
     if not len(annotations):
         return np.zeros((len(post_ids), 0))
     table = pd.crosstab(annotations["post_id"], [annotations["criterion"], annotations["status"]])
@@ -55,7 +70,22 @@ def count_strata(annotations: pd.DataFrame, post_ids: Sequence[str]) -> NDArray[
 def split_posts(
     annotations: pd.DataFrame, posts: Mapping[str, str], shares: Sequence[float], seed: int
 ) -> dict[str, int]:
-    """Assign posts (id to text) to parts: id to part number. Reposts, posts of the same text, stay together."""
+    """Assign posts to parts, stratified by criterion and status.
+
+    Posts with the same text (see `normalise_text`) go to the same part.
+
+    Args:
+        annotations: Columns post_id, criterion and status. Annotations of other posts are ignored.
+        posts: Post id to text.
+        shares: Share of the posts in each part; they sum to 1.
+        seed: Seed of the split.
+
+    Returns:
+        Post id to part number, from 0, in the order of `posts`.
+
+    Raises:
+        ValueError: The shares do not sum to 1.
+    """
     first_of: dict[str, str] = {}
     twin = {post_id: first_of.setdefault(normalise_text(text), post_id) for post_id, text in posts.items()}
     firsts = [post_id for post_id in posts if twin[post_id] == post_id]
@@ -65,12 +95,23 @@ def split_posts(
 
 
 def normalise_text(text: str) -> str:
-    """Return what two posts share that are the same but for case and white space."""
+    """Return a text in lower case and with single spaces, which is equal for reposts."""
     return " ".join(text.casefold().split())
 
 
 def split_folds(
     annotations: pd.DataFrame, posts: Mapping[str, str], *, k: int, repeat: int, seed: int
 ) -> dict[str, int]:
-    """Assign posts (id to text) to k folds; each repeat shuffles anew."""
+    """Assign posts to folds, stratified by criterion and status.
+
+    Args:
+        annotations: Columns post_id, criterion and status.
+        posts: Post id to text.
+        k: Number of folds.
+        repeat: Number of the repeat, from 0; each has other folds.
+        seed: With `k` and `repeat`, it fixes the folds.
+
+    Returns:
+        Post id to fold, from 0 to k - 1.
+    """
     return split_posts(annotations, posts, [1 / k] * k, derive_seed(seed, "folds", k, repeat))

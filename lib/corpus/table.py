@@ -1,4 +1,4 @@
-"""CSV files read strictly: encoding, columns and ragged rows are checked, every problem names its row."""
+"""Read CSV files and check their encoding, columns and the length of each row."""
 
 import csv
 import io
@@ -10,9 +10,18 @@ from lib.errors import UserError, did_you_mean
 
 
 def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (row, {column: text}) for the named columns. Rows count from 1, the header, as spreadsheets do.
+    """Yield the rows of a CSV file; empty lines are skipped.
 
-    Raises UserError for a missing file, bad encoding, missing columns or ragged rows (all of them at once).
+    Args:
+        path: File to read, in UTF-8.
+        columns: The columns to read. Others are ignored.
+
+    Returns:
+        (row number, {column: text}) pairs. The header is row 1, as in a spreadsheet.
+
+    Raises:
+        UserError: The file is missing, empty, not UTF-8 or not CSV, lacks a column, or has a row with more or fewer
+            fields than the header; one line for each missing column or wrong row.
     """
     csv.field_size_limit(sys.maxsize)
     rows = list(_rows(path))
@@ -23,7 +32,7 @@ def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[s
     if missing:
         raise UserError(
             f"{path}: column '{c}' is missing{did_you_mean(c, header) or ';'}"
-            f" (found: {', '.join(header)}; corpus.columns renames)"
+            f" (found: {', '.join(header)}; set the name in corpus.columns)"
             for c in missing
         )
     ragged = [
@@ -56,4 +65,4 @@ def _rows(path: Path) -> Iterator[list[str]]:
     try:
         yield from reader
     except csv.Error as error:
-        raise UserError(f"{path}, line {reader.line_num}: no valid CSV: {error}") from None
+        raise UserError(f"{path}, line {reader.line_num}: not valid CSV: {error}") from None

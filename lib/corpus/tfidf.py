@@ -1,4 +1,4 @@
-"""The TF-IDF cache: fitted once on development text, kept by content, readable by nlpaug's TfIdfAug."""
+"""The TF-IDF cache, which is fitted once for the same development texts and can be read by nlpaug's TfIdfAug."""
 
 import time
 from pathlib import Path
@@ -15,13 +15,20 @@ from lib.schemas.document import Document
 from lib.settings.config import TfidfSettings
 
 MODEL = "tfidf.joblib"
-# The names nlpaug's TfIdfAug looks for in a folder.
+# The file names that nlpaug's TfIdfAug expects in a folder.
 WORD_TO_IDF, WORD_TO_TFIDF = "tfidfaug_w2idf.txt", "tfidfaug_w2tfidf.txt"
 FILES = (MODEL, WORD_TO_IDF, WORD_TO_TFIDF)
 
 
 class TfidfManifest(Document):
-    """What the TF-IDF folder holds and how long it took to build."""
+    """manifest.json of the TF-IDF folder.
+
+    Attributes:
+        key: Hash of the texts and the settings.
+        texts: Number of texts.
+        features: Number of features.
+        performance: Seconds of the fit, and whether it was reused.
+    """
 
     KIND: ClassVar[str] = "tfidf"
 
@@ -33,9 +40,16 @@ class TfidfManifest(Document):
 
 
 def build_tfidf(texts: list[str], settings: TfidfSettings, *, cache: Path, folder: Path) -> dict[str, Any]:
-    """Fit, or take from the cache what was fitted on the same texts with the same settings.
+    """Write FILES, fitted now or reused from an earlier fit on the same texts with the same settings.
 
-    Writes FILES into `folder`. Returns key, texts, features and performance for the manifest.
+    Args:
+        texts: Development texts, in any order.
+        settings: Settings of the vectorizer.
+        cache: Folder that keeps earlier fits.
+        folder: Where to write FILES.
+
+    Returns:
+        key, texts, features and performance of the `TfidfManifest`.
     """
     key = hash_value([sorted(texts), settings.model_dump(mode="json"), 1])
     kept = cache / key
@@ -62,8 +76,8 @@ def _fit(texts: list[str], settings: TfidfSettings, folder: Path) -> None:
     with replacing(folder / MODEL) as temporary:
         joblib.dump(vectorizer, temporary)
     names = vectorizer.get_feature_names_out()
-    # TfIdfAug replaces single words, so its files hold the unigrams; its scores are probabilities of being
-    # drawn as a replacement, high for words of little weight (Xie et al., 2020, UDA, appendix).
+    # TfIdfAug replaces single words, so its files hold the unigrams. Its scores are the probabilities with which
+    # words are drawn as replacements, high for words of low weight (Xie et al., 2020, UDA, appendix).
     single = [i for i, name in enumerate(names) if " " not in name]
     chances = weights[single].max() - weights[single]
     chances = chances / chances.sum() if chances.sum() > 0 else np.full(len(single), 1 / len(single))
@@ -77,5 +91,5 @@ def _fit(texts: list[str], settings: TfidfSettings, folder: Path) -> None:
         "".join(f"{names[i]} {v!r}\n" for i, v in zip(single, chances.tolist(), strict=True)),
     )
     seconds = round(time.perf_counter() - started, 3)
-    # Written last: its presence says that the folder is whole.
+    # Written last, because its presence shows that the folder is complete.
     write_json(folder / "facts.json", {"texts": len(texts), "features": len(names), "build_seconds": seconds})

@@ -1,1 +1,1 @@
-"""Where trainings run: devices, GPU leases, threads and memory of a process, utilisation."""
+"""The devices on which trainings run, and the threads, memory and utilisation of a process."""

@@ -1,4 +1,4 @@
-"""Asking nvidia-smi about the GPUs of this machine."""
+"""Queries to nvidia-smi about the GPUs of this machine."""
 
 import shutil
 import subprocess
@@ -7,26 +7,36 @@ _PROGRAM = "nvidia-smi"
 
 
 def is_installed() -> bool:
-    """Whether there is an nvidia-smi."""
+    """Return whether nvidia-smi is installed."""
     return shutil.which(_PROGRAM) is not None
 
 
 def query(*fields: str) -> list[list[str]]:
-    """Return the fields of each GPU, without units. Raises OSError or SubprocessError if it gives no answer."""
+    """Return the values of `fields` (as in nvidia-smi --query-gpu) for each GPU, without units.
+
+    Raises:
+        OSError: nvidia-smi cannot be started.
+        subprocess.SubprocessError: It fails, or takes longer than a minute.
+    """
     command = [*_command(*fields)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     return [[cell.strip() for cell in row.split(",")] for row in done.stdout.splitlines() if row.strip()]
 
 
 def stream(field: str, gpu: str) -> "subprocess.Popen[str]":
-    """Let nvidia-smi write a line a second; if this process is killed, it ends at its next line.
+    """Start an nvidia-smi that writes a field of a GPU once a second.
+
+    If this process is killed, nvidia-smi ends when it writes its next line.
 
     Args:
-        field: What each line says.
-        gpu: The GPU's UUID.
+        field: A field as in nvidia-smi --query-gpu.
+        gpu: UUID of the GPU.
+
+    Returns:
+        The process, which writes one value a line to its standard output.
 
     Raises:
-        OSError: There is no nvidia-smi.
+        OSError: nvidia-smi cannot be started.
     """
     command = [*_command(field), "-i", gpu, "-lms", "1000"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

@@ -1,4 +1,4 @@
-"""How this process uses threads and memory; docs/performance.md has what each choice gained."""
+"""How this process uses threads and memory. docs/performance.md has the measurements."""
 
 import ctypes
 import gc
@@ -13,18 +13,18 @@ import torch
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-# Batches are always cut into as many parts, with one thread too: so the numbers do not depend on the threads.
+# Batches are always split into this many parts, even with one thread, so that results do not depend on the threads.
 PARTS = 2
-# Of glibc's malloc.h.
+# M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
 
 @contextmanager
 def training_process(threads: int) -> Iterator[None]:
-    """Prepare this process for trainings within the block: threads, and warnings that say nothing.
+    """Set the number of threads and silence a needless warning of schedulers within the block.
 
     Args:
-        threads: Of the process; torch's own operations, in each of the parts of a batch, get their share of them.
+        threads: Number of threads of the process. Each part of a batch gets an equal share for torch's operations.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(max(1, threads // PARTS))
@@ -38,10 +38,10 @@ def training_process(threads: int) -> Iterator[None]:
 
 @contextmanager
 def seeded_torch(seed: int) -> Iterator[None]:
-    """Seed torch's global generators within the block; afterwards they are as they were.
+    """Seed torch's global generators within the block, and restore their state after it.
 
     Args:
-        seed: Of the generators of the CPU and of all GPUs.
+        seed: Seed of the generators of the CPU and of all GPUs.
     """
     cpu = torch.get_rng_state()
     gpu = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
@@ -55,9 +55,10 @@ def seeded_torch(seed: int) -> Iterator[None]:
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep the memory a step has freed, and leave what is loaded by now out of garbage collection.
+    """Make the C library keep freed memory, and exclude all present objects from garbage collection.
 
-    What goes back to the system is zeroed page by page when it is asked for again: a sixth of the time of a step.
+    Memory that a step returns to the system is zeroed page by page when the next step asks for it again, which takes
+    a sixth of the time of a step.
     """
     gc.freeze()
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -73,15 +74,29 @@ def _threads() -> list[ThreadPoolExecutor]:
 
 @cache
 def background_thread(work: str) -> ThreadPoolExecutor:
-    """Return the thread for work that goes on beside the steps; one a process, so that its memory is used again."""
+    """Return the thread for one kind of work that runs in parallel to the steps.
+
+    There is one thread for each kind in a process, so that the thread's memory is reused.
+    """
     return ThreadPoolExecutor(1, thread_name_prefix=work)
 
 
 def run_parallel(work: Callable[[Item], Result], items: Iterable[Item], *, parallel: bool) -> Sequence[Result]:
-    """Return the results of all items, in order; an error of any is raised when all have ended."""
+    """Apply a function to items, in threads if `parallel`.
+
+    If a call raises, its error is raised after all calls have ended.
+
+    Args:
+        work: The function.
+        items: Its arguments.
+        parallel: Whether to use threads. Item i always runs in thread i modulo PARTS.
+
+    Returns:
+        The results, in the order of the items.
+    """
     if not parallel:
         return [work(item) for item in items]
-    # Each part always in the same thread: what it needs of memory is then found in that thread's share of it.
+    # A part always runs in the same thread, because malloc has an arena for each thread and reuses its memory.
     threads = _threads()
     futures = [threads[number % PARTS].submit(work, item) for number, item in enumerate(items)]
     errors = [error for future in futures if (error := future.exception()) is not None]

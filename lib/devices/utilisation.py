@@ -1,4 +1,4 @@
-"""How busy a training keeps its processors."""
+"""The utilisation of CPU and GPU during a training."""
 
 import subprocess
 import time
@@ -14,10 +14,15 @@ from lib.devices.device import Device
 
 @contextmanager
 def utilisation(device: Device) -> Iterator[dict[str, float]]:
-    """Measure what a block uses; the figures are in the dictionary when the block has ended.
+    """Measure the utilisation of CPU and GPU within the block.
 
-    cpu_cores: cores that this process kept busy, on average. gpu_percent: of the time in which the GPU had work, on
-    the mean of a sample a second (nvidia-smi), whoever gave it that work; not there for a block too short for one.
+    Args:
+        device: The device of the training.
+
+    Yields:
+        A dictionary that is filled when the block ends. cpu_cores is the mean number of cores that this process kept
+        busy. gpu_percent is the mean of nvidia-smi's samples, one a second, of the share of time in which the GPU was
+        busy, with work of any process. It is missing on a CPU, without nvidia-smi, or after too short a block.
     """
     used: dict[str, float] = {}
     cpu, began = time.process_time(), time.perf_counter()
@@ -34,7 +39,7 @@ def utilisation(device: Device) -> Iterator[dict[str, float]]:
 
 
 def _sampler(device: Device) -> "subprocess.Popen[str] | None":
-    """Return a process that writes the GPU's utilisation once a second; None where nothing can be measured."""
+    """Return a process that writes the GPU's utilisation once a second; None if it cannot be measured."""
     if device.torch.type != "cuda":
         return None
     try:

@@ -1,1 +1,1 @@
-"""Files that survive a crash: atomic writes, versioned documents, locks, content hashes."""
+"""Files that survive a crash: atomic writes, JSON, locks and content hashes."""

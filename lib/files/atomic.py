@@ -1,4 +1,4 @@
-"""Write a file whole or not at all: a temporary file beside it, then a rename."""
+"""Write a file completely or not at all."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from typing import Any
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on leaving without an error it becomes `path`.
+    """Yield a temporary path next to `path` and rename it to `path` if the block ends without an error.
 
     The bytes are on disk (fsync) before the rename, so a power cut leaves the old file or the new one.
     """
@@ -30,11 +30,24 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write UTF-8 text atomically."""
+    """Write UTF-8 text atomically.
+
+    Args:
+        path: File to write or replace. Missing folders are created.
+        text: The whole content.
+    """
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write JSON atomically; NaN and infinity are refused, they are no JSON."""
+    """Write JSON atomically.
+
+    Args:
+        path: File to write or replace. Missing folders are created.
+        value: Anything that `json.dumps` accepts.
+
+    Raises:
+        ValueError: A number is NaN or infinite, which JSON cannot hold.
+    """
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")

@@ -1,4 +1,4 @@
-"""Content hashes: the identity of a configuration, a corpus, a backbone, a finished run."""
+"""Content hashes, which identify a configuration, a corpus, a backbone or a finished run."""
 
 import hashlib
 import json
@@ -7,13 +7,29 @@ from typing import Any
 
 
 def hash_value(value: Any, length: int = 16) -> str:
-    """Hash anything JSON can hold, independent of the order of keys. Returns `length` hex digits."""
+    """Hash a value that JSON can hold; the order of keys does not matter.
+
+    Args:
+        value: Nested dicts, lists, texts, numbers, booleans and None.
+        length: Number of hex digits, at most 64.
+
+    Returns:
+        The first `length` hex digits of the SHA-256 of the value's canonical JSON.
+    """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 def hash_file(path: str | Path, length: int = 16) -> str:
-    """Hash a file's bytes. Returns `length` hex digits."""
+    """Hash the bytes of a file.
+
+    Args:
+        path: File to read.
+        length: Number of hex digits, at most 64.
+
+    Returns:
+        The first `length` hex digits of the file's SHA-256.
+    """
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:length]
 

@@ -1,4 +1,4 @@
-"""Read files, with errors that name them."""
+"""Read JSON files, with errors that name the file."""
 
 import json
 from pathlib import Path
@@ -8,10 +8,16 @@ from lib.errors import UserError
 
 
 def read_json(path: str | Path) -> Any:
-    """Read JSON. Raises UserError naming the file if it is missing or no JSON."""
+    """Return the content of a JSON file.
+
+    Raises:
+        UserError: The file is missing or is not valid JSON; the line names it.
+    """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except ValueError as error:
-        raise UserError(f"{path}: no valid JSON ({error}); remove the file to have it made anew") from None
+        raise UserError(
+            f"{path}: not valid JSON ({error}); fix the file, or remove it if the pipeline wrote it"
+        ) from None

@@ -1,4 +1,4 @@
-"""Advisory locks that the system releases with the process, even on kill -9."""
+"""Advisory locks that the system releases when the process ends, even on kill -9."""
 
 import fcntl
 import os
@@ -11,7 +11,11 @@ from lib.errors import UserError
 
 
 def try_lock(path: str | Path) -> IO[str] | None:
-    """Take an exclusive lock for as long as the returned file lives; None if another process holds it."""
+    """Take an exclusive lock without waiting, and write this process's id into its file.
+
+    Returns:
+        The open lock file, which holds the lock until it is closed; None if another process holds the lock.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a+", encoding="utf-8")
@@ -28,9 +32,17 @@ def try_lock(path: str | Path) -> IO[str] | None:
 
 
 def hold_lock(path: str | Path, what: str) -> IO[str]:
-    """Take an exclusive lock for as long as the returned file lives, or refuse by name.
+    """Take an exclusive lock, or fail at once if another process holds it.
 
-    Raises UserError if another process holds it; the line names its process id.
+    Args:
+        path: The lock file. It is created if it does not exist.
+        what: What the lock protects, for the error message.
+
+    Returns:
+        The open lock file, which holds the lock until it is closed.
+
+    Raises:
+        UserError: Another process holds the lock; the line names its process id.
     """
     file = try_lock(path)
     if file is None:
@@ -40,7 +52,11 @@ def hold_lock(path: str | Path, what: str) -> IO[str]:
 
 
 def is_locked(path: str | Path) -> bool:
-    """Whether a process holds a lock. Raises FileNotFoundError if there is no such lock."""
+    """Return whether a process holds a lock.
+
+    Raises:
+        FileNotFoundError: The lock file does not exist.
+    """
     with Path(path).open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -51,7 +67,10 @@ def is_locked(path: str | Path) -> bool:
 
 @contextmanager
 def wait_for_lock(path: str | Path) -> Iterator[None]:
-    """Hold an exclusive lock within the block; wait for it first. For short work: others wait as well."""
+    """Wait for an exclusive lock and hold it within the block.
+
+    Keep the block short, because other processes wait for it.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:

@@ -1,1 +1,1 @@
-"""Scores of predictions: pure functions on arrays."""
+"""Scores of predictions, as pure functions on arrays."""

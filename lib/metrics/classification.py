@@ -1,6 +1,7 @@
 """Scores of a binary classifier over (criterion, text) pairs.
 
-scikit-learn takes two seconds to import; nothing needs it before the first epoch is over.
+scikit-learn is imported in the functions, because its import takes two seconds and nothing needs it before the end of
+the first epoch.
 """
 
 from collections.abc import Sequence
@@ -15,11 +16,20 @@ from lib.metrics.calibration import expected_calibration_error
 def score(
     probability: NDArray[np.float64], predicted: NDArray[np.bool_], label: NDArray[np.int64], criterion: Sequence[str]
 ) -> dict[str, Any]:
-    """Score predictions.
+    """Score the predictions of a binary classifier.
 
-    probability: (n,) of class 1. predicted: (n,) the decisions. label: (n,) in {0, 1}. criterion: (n,) names.
-    Returns f1_macro, ece, accuracy, confusion, those of `probability_scores`, and per_criterion: F1-macro and
-    confusion within the criterion. Raises ValueError if there is nothing to score or a probability is not finite.
+    Args:
+        probability: (n,), the probability of class 1.
+        predicted: (n,), whether class 1 is predicted.
+        label: (n,), the true class, 0 or 1.
+        criterion: n names of criteria.
+
+    Returns:
+        f1_macro, ece, accuracy, confusion, the scores of `probability_scores`, and per_criterion, which holds
+        f1_macro and confusion of each criterion.
+
+    Raises:
+        ValueError: There is nothing to score, or a probability is not finite.
     """
     probabilistic = probability_scores(probability, label)
     decided = predicted.astype(np.int64)
@@ -42,10 +52,17 @@ def score(
 
 
 def probability_scores(probability: NDArray[np.float64], label: NDArray[np.int64]) -> dict[str, float | None]:
-    """Return auroc, average_precision, log_loss and brier of probabilities, whatever is decided on them.
+    """Compute the scores that depend on the probabilities only, and not on the decisions.
 
-    AUROC and average precision are None where only one class is present. Raises ValueError if there is nothing to
-    score or a probability is not finite.
+    Args:
+        probability: (n,), the probability of class 1.
+        label: (n,), the true class, 0 or 1.
+
+    Returns:
+        auroc and average_precision, which are None if only one class is present, log_loss (in nats) and brier.
+
+    Raises:
+        ValueError: There is nothing to score, or a probability is not finite.
     """
     if not len(label):
         raise ValueError("no predictions to score")
@@ -63,13 +80,29 @@ def probability_scores(probability: NDArray[np.float64], label: NDArray[np.int64
 
 
 def f1_macro(label: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
-    """Mean of the F1 of both classes; a class that is neither present nor predicted counts 0."""
+    """Return F1-macro, the mean of the F1 of both classes.
+
+    Args:
+        label: (n,), the true class, 0 or 1.
+        predicted: (n,), the predicted class, 0 or 1.
+
+    Returns:
+        F1-macro, in [0, 1]. The F1 of a class that is neither present nor predicted is 0.
+    """
     from sklearn.metrics import f1_score
 
     return float(f1_score(label, predicted, labels=[0, 1], average="macro", zero_division=0.0))
 
 
 def confusion(label: NDArray[np.int64], predicted: NDArray[np.int64]) -> dict[str, int]:
-    """Count true and false positives and negatives."""
+    """Count true and false positives and negatives.
+
+    Args:
+        label: (n,), the true class, 0 or 1.
+        predicted: (n,), the predicted class, 0 or 1.
+
+    Returns:
+        true_negative, false_positive, false_negative and true_positive.
+    """
     counts = np.bincount(2 * label + predicted, minlength=4).tolist()
     return dict(zip(("true_negative", "false_positive", "false_negative", "true_positive"), counts, strict=True))

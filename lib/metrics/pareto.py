@@ -1,4 +1,4 @@
-"""Pareto fronts of (F1, ECE) points: more F1 is better, less ECE is better."""
+"""Pareto fronts of (F1, ECE) points, where F1 is maximised and ECE is minimised."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ Point = tuple[float, float]
 
 
 def non_dominated_ranks(points: Sequence[Point]) -> list[int]:
-    """Return the non-dominated rank of each (F1, ECE) point (Deb et al., 2002); 0 is the Pareto front."""
+    """Return the non-dominated rank of each (F1, ECE) point (Deb et al., 2002), 0 for the Pareto front."""
     cost = np.array([(-f1, ece) for f1, ece in points]).reshape(-1, 2)
     no_worse = np.all(cost[:, None, :] <= cost[None, :, :], axis=2)
     better = np.any(cost[:, None, :] < cost[None, :, :], axis=2)
@@ -24,17 +24,20 @@ def non_dominated_ranks(points: Sequence[Point]) -> list[int]:
 
 
 def pareto_front(points: Sequence[Point]) -> list[Point]:
-    """Return the points that no other dominates, by ascending ECE."""
+    """Return the points that no other point dominates, by ascending ECE."""
     ranks = non_dominated_ranks(points)
     return sorted((p for p, rank in zip(points, ranks, strict=True) if rank == 0), key=lambda point: point[1])
 
 
 def hypervolume(points: Sequence[Point], reference: Point = (0.0, 1.0)) -> float:
-    """Return the area that (F1, ECE) points dominate beyond a reference point (Zitzler & Thiele, 1999).
+    """Return the hypervolume of (F1, ECE) points (Zitzler & Thiele, 1999).
 
     Args:
-        points: In any order; those that are no better than the reference in both count nothing.
-        reference: Its F1 and ECE; by default the worst corner of the unit square.
+        points: The points, in any order. Those that are not better than the reference in both add nothing.
+        reference: F1 and ECE of the reference point, by default the worst corner of the unit square.
+
+    Returns:
+        The area that the points dominate and that dominates the reference point; in [0, 1] for the default.
     """
     area, reached = 0.0, reference[0]
     for f1, ece in pareto_front(points):

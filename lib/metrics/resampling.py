@@ -1,7 +1,7 @@
-"""How sure is a score on few posts, and is one model better than another on them?
+"""Confidence intervals of scores, and paired comparisons of two models, by resampling posts.
 
-Posts are drawn, never rows: rows of a post are alike. A score is a function of sums over examples (`Task.terms`,
-`Task.measure`), so that thousands of samples are one product of matrices.
+Whole posts are drawn, because the rows of a post are not independent. A score is a function of sums over examples
+(`Task.sufficient_statistics`, `Task.score_from_statistics`), so that one matrix product gives thousands of samples.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLES = 4000
+# Sums of statistics, (samples, terms), to scores, (samples, scores).
 ScoreFromStatistics = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A score, with its 95 % percentile interval."""
+    """A score with its 95 % interval, see `bootstrap`."""
 
     value: float
     low: float
@@ -25,7 +26,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference of two models' scores, first less second, with its interval and a two-sided p."""
+    """A difference of two models' scores, first − second, with its 95 % interval and a two-sided p."""
 
     value: float
     low: float
@@ -34,7 +35,15 @@ class Difference:
 
 
 def sum_by_post(terms: NDArray[np.float64], posts: Sequence[str]) -> NDArray[np.float64]:
-    """Sum the terms of each post's examples, (posts, terms)."""
+    """Sum statistics over the examples of each post.
+
+    Args:
+        terms: (examples, terms), the statistics of each example.
+        posts: Post id of each example.
+
+    Returns:
+        (posts, terms), with the posts sorted by id.
+    """
     which = np.unique(posts, return_inverse=True)[1]
     summed = np.zeros((which.max() + 1, terms.shape[1]))
     np.add.at(summed, which, terms)
@@ -42,12 +51,18 @@ def sum_by_post(terms: NDArray[np.float64], posts: Sequence[str]) -> NDArray[np.
 
 
 def bootstrap(terms: NDArray[np.float64], measure: ScoreFromStatistics, seed: int) -> list[Interval]:
-    """Return each score of `measure`, in [0, 1], with its cluster bootstrap interval (Davison & Hinkley, 1997).
+    """Compute scores with their cluster bootstrap intervals (Davison & Hinkley, 1997).
 
-    terms: by post.
+    Args:
+        terms: (posts, terms), the statistics of each post.
+        measure: Computes scores in [0, 1] from sums of statistics.
+        seed: Seed that draws the posts.
+
+    Returns:
+        Each score of `measure` with its 95 % percentile interval, corrected for bias and clipped to [0, 1].
     """
     scores = measure(terms.sum(axis=0, keepdims=True))[0]
-    ends = _ends(measure(_drawn(terms, seed)), scores)
+    ends = _percentile_intervals(measure(_bootstrap_sums(terms, seed)), scores)
     return [
         Interval(float(score), max(0.0, low), min(1.0, high)) for score, (low, high) in zip(scores, ends, strict=True)
     ]
@@ -56,13 +71,25 @@ def bootstrap(terms: NDArray[np.float64], measure: ScoreFromStatistics, seed: in
 def paired_comparison(
     first: NDArray[np.float64], second: NDArray[np.float64], measure: ScoreFromStatistics, seed: int
 ) -> list[Difference]:
-    """Compare two models on the same posts. first, second: terms by post.
+    """Compare two models on the same posts.
 
-    The interval is that of the paired bootstrap; p that of approximate randomisation (Noreen, 1989; Yeh, 2000): in
-    each sample every post's two results are swapped or not, and p is how often the difference is as large.
+    The intervals are those of the paired bootstrap. The p values are those of approximate randomisation (Noreen,
+    1989; Yeh, 2000), which swaps the two results of each post at random and counts how often the difference is
+    at least as large as the observed one.
+
+    Args:
+        first: (posts, terms), the statistics of the first model.
+        second: (posts, terms), those of the second model on the same posts in the same order.
+        measure: Computes scores from sums of statistics.
+        seed: Seed that draws and swaps.
+
+    Returns:
+        The difference first − second of each score of `measure`.
     """
     observed = (measure(first.sum(axis=0, keepdims=True)) - measure(second.sum(axis=0, keepdims=True)))[0]
-    ends = _ends(measure(_drawn(first, seed)) - measure(_drawn(second, seed)), observed)
+    ends = _percentile_intervals(
+        measure(_bootstrap_sums(first, seed)) - measure(_bootstrap_sums(second, seed)), observed
+    )
     swapped = np.random.default_rng(seed + 1).integers(0, 2, (SAMPLES, len(first))).astype(np.float64)
     mixed = measure(first.sum(axis=0) + swapped @ (second - first)) - measure(
         second.sum(axis=0) + swapped @ (first - second)
@@ -75,7 +102,7 @@ def paired_comparison(
 
 
 def holm(chances: Sequence[float]) -> list[float]:
-    """Return p values adjusted for being that many, in their order (Holm, 1979)."""
+    """Return p values adjusted for multiple comparisons (Holm, 1979), in their order."""
     adjusted, least = [0.0] * len(chances), 0.0
     for rank, place in enumerate(np.argsort(chances, kind="stable").tolist()):
         least = max(least, min(1.0, (len(chances) - rank) * chances[place]))
@@ -83,18 +110,18 @@ def holm(chances: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _drawn(terms: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Return the sums of samples of posts, (samples, terms); the same posts for the same seed."""
+def _bootstrap_sums(terms: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """Return the sums over bootstrap samples of posts, (samples, terms). The same seed draws the same posts."""
     n = len(terms)
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), SAMPLES)
     return np.asarray(drawn @ terms)
 
 
-def _ends(scores: NDArray[np.float64], observed: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """Return 95 % percentile intervals, moved by the bootstrap's bias.
+def _percentile_intervals(scores: NDArray[np.float64], observed: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """Return 95 % percentile intervals, corrected for the bias of the bootstrap.
 
-    The ECE of drawn posts is larger than that of all: with fewer different posts its bins are off by more. Unmoved,
-    an interval may not even hold the value it is of.
+    The ECE of a bootstrap sample is too high, because the sample holds fewer distinct posts and its bins deviate
+    more. Without the correction, an interval may not even contain the observed value.
     """
     low, high = np.percentile(scores, [2.5, 97.5], axis=0) - (scores.mean(axis=0) - observed)
     return list(zip(low.tolist(), high.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Scores of answers that are spans of a text, as in the official SQuAD 2.0 evaluation (Rajpurkar et al., 2018)."""
+"""Scores of answers that are spans of a text, as in SQuAD 2.0's official evaluation (Rajpurkar et al., 2018)."""
 
 import re
 import string
@@ -14,17 +14,25 @@ from lib.metrics.classification import confusion, probability_scores
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
-# An answer counts as right for calibration from this token F1 on.
+# For calibration, an answer counts as right if its token F1 is at least this.
 RIGHT = 0.5
 
 
 def normalise_answer(text: str) -> str:
-    """Lower-case, without ASCII punctuation, articles and repeated white space."""
+    """Return a text in lower case, without ASCII punctuation, articles and repeated white space."""
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
 def token_f1(gold: str, answer: str) -> float:
-    """F1 of the words two answers share; 1 if both are empty, 0 if one is."""
+    """Return the F1 of the words that two answers share.
+
+    Args:
+        gold: A gold answer.
+        answer: The predicted answer.
+
+    Returns:
+        The token F1 of the normalised answers, in [0, 1]; 1 if both are empty, 0 if only one is.
+    """
     wanted, found = normalise_answer(gold).split(), normalise_answer(answer).split()
     if not wanted or not found:
         return float(wanted == found)
@@ -33,7 +41,15 @@ def token_f1(gold: str, answer: str) -> float:
 
 
 def best_over_golds(golds: Sequence[str], answer: str) -> tuple[float, float]:
-    """Return (token F1, exact match), each the best over the gold answers; no gold means that '' is right."""
+    """Score an answer against its gold answers.
+
+    Args:
+        golds: The gold answers; none if there is no evidence, so that '' is right.
+        answer: The predicted answer, '' for "no evidence".
+
+    Returns:
+        Token F1 in [0, 1] and exact match (0 or 1), each the best over the gold answers.
+    """
     known = [gold for gold in golds if normalise_answer(gold)] or [""]
     exact = max(float(normalise_answer(gold) == normalise_answer(answer)) for gold in known)
     return max(token_f1(gold, answer) for gold in known), exact
@@ -46,13 +62,22 @@ def score(
     probability: NDArray[np.float64],
     criterion: Sequence[str],
 ) -> dict[str, Any]:
-    """Score answers.
+    """Score answers that are spans of a text.
 
-    answers: n texts, '' for "no evidence". golds: their gold texts, none where there is no evidence. confidence: (n,)
-    of the given answer. probability: (n,) that there is evidence at all. criterion: n names.
-    Returns f1_macro (token F1 averaged within each criterion, then over the criteria), f1 (over all), exact_match,
-    ece (confidence against token F1 of at least 0.5), accuracy of saying whether there is evidence with its confusion
-    counts, no_answer (share predicted and true), the scores of `probability`, and per_criterion.
+    Args:
+        answers: n predicted answers, '' for "no evidence".
+        golds: The gold answers of each; none if there is no evidence.
+        confidence: (n,), the model's confidence in its answer, in [0, 1].
+        probability: (n,), the model's probability that there is any evidence.
+        criterion: n names of criteria.
+
+    Returns:
+        f1_macro (mean token F1 of each criterion, averaged over the criteria), f1 (mean token F1), exact_match, ece
+        (an answer is right if its token F1 is at least 0.5), accuracy and confusion of whether there is evidence,
+        no_answer (predicted and true share), the scores of `probability_scores`, and per_criterion.
+
+    Raises:
+        ValueError: There is nothing to score, or a probability is not finite.
     """
     pairs = np.array([best_over_golds(gold, answer) for gold, answer in zip(golds, answers, strict=True)])
     f1, exact = pairs.reshape(-1, 2).T

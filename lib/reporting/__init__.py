@@ -1,1 +1,1 @@
-"""Pictures."""
+"""The reports, with their tables and figures."""

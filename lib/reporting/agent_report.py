@@ -1,4 +1,4 @@
-"""An agent's report: what was searched, what was found, how sure that is, what it cost and what failed."""
+"""The report of an agent, with the search, its results, their uncertainty, the costs and the failures."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,31 +19,39 @@ from lib.settings.hyperparameters import Hyperparameters
 
 
 def render_report(found: ReportData) -> str:
-    """Return the report as one HTML file."""
+    """Return the report as one HTML page."""
     return page(f"The {found.agent.name} agent: report", headline(found.test, found.stage_c), list(_sections(found)))
 
 
 def headline(test: TestEvaluation, result: StageC) -> list[str]:
-    """Return the few lines that a reader in a hurry reads."""
+    """Return the summary at the top of the report.
+
+    Args:
+        test: The evaluation on the test set.
+        result: The result of Stage C.
+
+    Returns:
+        A few sentences, each a paragraph.
+    """
     chosen = test.models[0]
     strongest, versus = test.strongest()
     cv = result.choice["f1_macro"]
     met = "; ".join(f"{name}: {'met' if is_met else 'NOT met'}" for name, is_met in test.targets.items())
-    sure = "a difference that chance explains" if versus.f1_macro["p"] >= 0.05 else "more than chance explains"
+    significance = "not significant" if versus.f1_macro["p"] >= 0.05 else "significant"
     return [
         f"Chosen: {test.chosen['backbone']} (candidate {test.chosen['candidate']}), F1-macro"
         f" {format_interval(chosen.f1_macro)} and ECE {format_interval(chosen.ece)}"
         f" on {test.sizes['posts']} test posts;"
         f" cross-validated F1-macro {cv['mean']:.3f} ± {cv['standard_error']:.3f}.",
         f"Strongest baseline: {strongest.name}, F1-macro {format_interval(strongest.f1_macro)};"
-        f" difference {versus.f1_macro['value']:+.3f}, p {versus.f1_macro['p']:.3f}: {sure}.",
+        f" difference {versus.f1_macro['value']:+.3f}, p {versus.f1_macro['p']:.3f} ({significance} at 0.05).",
         *(
-            f"It answers {answer} to every test example{task}: it tells nothing apart."
-            for task, answer in _alike(test)
+            f"It predicts {prediction} for every test example{task}, so it distinguishes nothing."
+            for task, prediction in _constant_predictions(test)
         ),
         met + ".",
         f"The test set has been opened {len(test.openings)} time(s)"
-        + ("." if len(test.openings) == 1 else ": figures after the first are no longer of unseen posts."),
+        + ("." if len(test.openings) == 1 else "; scores after the first time are no longer on unseen posts."),
     ]
 
 
@@ -54,22 +62,23 @@ def _sections(f: ReportData) -> Sequence[Section]:
     return [
         Section(
             "Test set",
-            "Everything was trained before the test set was opened. Intervals: 95 %, posts drawn with replacement."
-            " p: posts' results swapped at random.",
+            "All models were trained before the test set was opened. The 95 % intervals come from drawing posts with"
+            " replacement, and p from swapping the two models' results of posts at random.",
             [figures.against(f.test)],
             [_models(f.test), _baselines(f.baselines)],
             wide=True,
         ),
         Section(
             "Criteria",
-            "On the test set, against the strongest baseline. The confusion counts are of yes and no: met or not,"
-            " evidence or none.",
+            "F1-macro on the test set, compared with the strongest baseline, and confusion counts. Positive means"
+            " that the criterion is met, or that there is evidence.",
             tables=_criteria(f.test),
         ),
         Section(
             "Calibration",
-            "Bars: how often answers of a confidence were right (dashed: perfect). Dots: how many there are. Before:"
-            " temperature 1. Development: held-out folds of the chosen candidate.",
+            "Bars show how often answers with a given confidence were right; the dashed line is perfect calibration."
+            " The area of a dot shows the number of answers. Before means with temperature 1. All answers are those"
+            " of the chosen candidate on its held-out folds.",
             [figures.reliability(_reliability(f))],
             [_temperatures(f)],
             wide=True,
@@ -77,13 +86,14 @@ def _sections(f: ReportData) -> Sequence[Section]:
         Section("Stage A: history", "", [figures.history(a)], [_counts(f)]),
         Section(
             "Stage A: rungs",
-            "ASHA: at each rung a trial goes on if it is among the better of the last that came there.",
+            "At each rung, ASHA continues a trial if it is among the better of the last trials that reached it.",
             [figures.ladder(a, limits)],
         ),
         Section(
             "Stage A: what mattered",
-            "PED-ANOVA: what tells the best tenth from all. fANOVA: what explains F1 over the whole space. Of"
-            " completed trials, which the sampler chose: a hint, no experiment.",
+            "PED-ANOVA shows which parameters separate the best tenth of the completed trials from all of them, and"
+            " fANOVA which explain F1-macro over the whole space. The sampler chose the trials, so this is a hint and"
+            " no experiment.",
             [figures.importance(weights)],
         ),
         Section("Stage A: parallel coordinates", "", [figures.parallel(a, names)], wide=True),
@@ -104,7 +114,7 @@ def _sections(f: ReportData) -> Sequence[Section]:
         Section("Augmentation", "", [figures.effects(f.stage_a.augmentation or [])]),
         Section(
             "Time and cost",
-            "Of finished jobs, by Snakemake's benchmarks; rates: costs in the configuration.",
+            "Time of the finished jobs, from Snakemake's benchmarks, at the rates of `costs` in the configuration.",
             tables=[_costs(f), _throughput(f.runs)],
         ),
         Section("What failed", "", tables=[table] if (table := _failures(f.trials)).rows else []),
@@ -133,7 +143,7 @@ def _models(test: TestEvaluation) -> Table:
         gain = "–" if versus.gain_percent is None else f"{versus.gain_percent:+.1f} %"
         p = f"{versus.f1_macro['p']:.3f}", f"{versus.ece['p']:.3f}"
         rows.append([model.name, format_interval(model.f1_macro), format_interval(model.ece), gain, *p])
-    return Table(["model", "F1-macro", "ECE", "chosen has more F1 by", "p (F1)", "p (ECE)"], rows)
+    return Table(["model", "F1-macro", "ECE", "gain of the chosen in F1", "p (F1)", "p (ECE)"], rows)
 
 
 def _baselines(found: Baselines) -> Table:
@@ -141,36 +151,39 @@ def _baselines(found: Baselines) -> Table:
     return Table(["baseline on development splits", "F1-macro", "ECE"], rows)
 
 
-def _parts(test: TestEvaluation) -> dict[str, Any]:
+def _scores_by_task(test: TestEvaluation) -> dict[str, Any]:
     """Return the chosen model's scores by task."""
     scores = test.models[0].scores
     parts: dict[str, Any] = {name: scores[name] for name in ("label", "span") if name in scores}
     return parts or {"": scores}
 
 
-def _alike(test: TestEvaluation) -> list[tuple[str, str]]:
-    """Return the tasks in which the chosen model gives one answer only, and the answer."""
+def _constant_predictions(test: TestEvaluation) -> list[tuple[str, str]]:
+    """Return the tasks in which the chosen model predicts the same for all examples, and its prediction."""
     found = []
-    for name, scores in _parts(test).items():
+    for name, scores in _scores_by_task(test).items():
         counts = scores["confusion"]
-        yes, no = (sum(counts[f"{right}_{said}"] for right in ("true", "false")) for said in ("positive", "negative"))
-        if not yes or not no:
-            found.append((f" ({name})" if name else "", "yes" if yes else "no"))
+        positive, negative = (
+            sum(counts[f"{kind}_{sign}"] for kind in ("true", "false")) for sign in ("positive", "negative")
+        )
+        if not positive or not negative:
+            found.append((f" ({name})" if name else "", "positive" if positive else "negative"))
     return found
 
 
 def _criteria(test: TestEvaluation) -> list[Table]:
-    tables = [_leads(test)]
-    for name, scores in _parts(test).items():
+    tables = [_criteria_against_baseline(test)]
+    for name, scores in _scores_by_task(test).items():
         rows = [["all", f"{scores['f1_macro']:.3f}", *_confusion(scores["confusion"])]]
         for criterion, own in scores["per_criterion"].items():
             rows.append([criterion, f"{own['f1_macro']:.3f}", *_confusion(own["confusion"])])
-        tables.append(Table([name or "criterion", "F1-macro", "true yes", "false yes", "missed", "true no"], rows))
+        columns = ["F1-macro", "true positive", "false positive", "false negative", "true negative"]
+        tables.append(Table([name or "criterion", *columns], rows))
     return tables
 
 
-def _leads(test: TestEvaluation) -> Table:
-    """Return the chosen model against the strongest baseline, by criterion."""
+def _criteria_against_baseline(test: TestEvaluation) -> Table:
+    """Compare the chosen model with the strongest baseline, by criterion."""
     strongest, versus = test.strongest()
     rows = []
     for criterion, own in test.models[0].scores["per_criterion"].items():
@@ -178,7 +191,7 @@ def _leads(test: TestEvaluation) -> Table:
         difference = f"{lead['value']:+.3f} [{lead['low']:+.3f}, {lead['high']:+.3f}]"
         scores = [f"{each['f1_macro']:.3f}" for each in (own, other)]
         rows.append([criterion, *scores, difference, f"{lead['p']:.3f}", f"{lead['p_holm']:.3f}"])
-    return Table(["criterion", "F1-macro", strongest.name, "difference", "p", "p of so many (Holm)"], rows)
+    return Table(["criterion", "F1-macro", strongest.name, "difference", "p", "p (Holm)"], rows)
 
 
 def _confusion(counts: Mapping[str, int]) -> list[int]:
@@ -186,7 +199,7 @@ def _confusion(counts: Mapping[str, int]) -> list[int]:
 
 
 def _reliability(f: ReportData) -> dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]:
-    """Return (confidence, right) of each panel: every task on the held-out folds, before and after."""
+    """Return (confidence, right) of each panel, for every task before and after calibration on the held-out folds."""
     agent, folds = f.agent, [fold for fold in f.folds if fold.candidate == f.stage_c.choice["candidate"]]
     hyper = Hyperparameters.of(folds[0].params)
     places = [f.examples.places(fold.examples) for fold in folds]
@@ -214,7 +227,7 @@ def _reliability(f: ReportData) -> dict[str, tuple[NDArray[np.float64], NDArray[
 def _temperatures(f: ReportData) -> Table:
     chosen = [fold for fold in f.folds if fold.candidate == f.stage_c.choice["candidate"]]
     rows = [[fold.split, *(f"{t:.3f}" for t in fold.temperatures.values())] for fold in chosen[:10]]
-    return Table(["temperature of", *chosen[0].temperatures], rows)
+    return Table(["fold", *(f"temperature of {task}" for task in chosen[0].temperatures)], rows)
 
 
 def _counts(f: ReportData) -> Table:
@@ -228,8 +241,8 @@ def _counts(f: ReportData) -> Table:
 def _lead_of_best(result: StageC) -> str:
     significant = result.choice["lead_of_best_is_significant"]
     if significant is None:
-        return "There was one candidate."
-    return f"The lead of the best F1 over the next is {'' if significant else 'not '}significant."
+        return "There was only one candidate."
+    return f"The lead of the best candidate's F1-macro over the next is {'' if significant else 'not '}significant."
 
 
 def _ranking(result: StageC) -> Table:
@@ -267,7 +280,7 @@ def _on_gpu(runs: Sequence[Run]) -> bool:
 
 def _throughput(runs: Sequence[Run]) -> Table:
     names = {
-        "tokens_per_second": "tokens a second",
+        "tokens_per_second": "non-padding tokens per second",
         "cpu_cores": "CPU cores kept busy",
         "gpu_percent": "GPU utilisation, %",
         "data_step_ratio": "data/step ratio",
@@ -275,11 +288,11 @@ def _throughput(runs: Sequence[Run]) -> Table:
         "seconds": "seconds",
     }
     rows = []
-    for name, said in names.items():
+    for name, description in names.items():
         values = [run.performance[name] for run in runs if name in run.performance]
         if values:
-            rows.append([said, f"{np.median(values):.4g}", f"{min(values):.4g}", f"{max(values):.4g}"])
-    return Table(["trainings of the chosen configuration", "median", "least", "most"], rows)
+            rows.append([description, f"{np.median(values):.4g}", f"{min(values):.4g}", f"{max(values):.4g}"])
+    return Table(["trainings of the chosen configuration", "median", "lowest", "highest"], rows)
 
 
 def _failures(trials: Mapping[str, Sequence[FrozenTrial]]) -> Table:

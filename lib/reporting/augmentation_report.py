@@ -1,4 +1,4 @@
-"""What augmentation did: a table of methods, and examples of a generated corpus."""
+"""The report on augmentation, with a table of methods and, for a generated corpus, examples."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,15 +6,25 @@ from lib.augmentation.bank import BankEntry, BankManifest
 from lib.schemas.search import MethodEffect
 
 _EXPLANATION = """\
-*rho*: Spearman's correlation of how often a trial of Stage A applies the method with the F1-macro of its first seed,
-and a 95 % bootstrap interval, over the trials that trained this seed to its end. The sampler chose the trials: a
-hint, no experiment. *changed*: share of (text, strength, variant) in which the method changed something. *refused*:
-edits that touched a reserved term. *applied*: examples changed in all trainings kept in results/{agent}/runs.
+*rho* is Spearman's correlation between how often a trial of Stage A applies the method and the F1-macro of its first
+seed, with a 95 % bootstrap interval, over the trials that completed this seed. The sampler chose the trials, so this
+is a hint and no experiment. *applied* is the number of examples that the method changed in all trainings kept in
+results/{agent}/runs. *changed* is the share of variants in the bank in which the method changed something. *refused*
+is the number of edits that were dropped because they touched a reserved term.
 """
 
 
 def describe_augmentation(bank: BankManifest, effects: Sequence[MethodEffect], applied: Mapping[str, int]) -> str:
-    """Return the page as Markdown."""
+    """Return the report on augmentation.
+
+    Args:
+        bank: What the methods did to the texts.
+        effects: The correlation of each method's use with F1-macro in Stage A.
+        applied: How often each method changed an example, over all stored trainings.
+
+    Returns:
+        The report as Markdown.
+    """
     lines = [f"# Augmentation: {bank.agent}", "", _EXPLANATION.format(agent=bank.agent)]
     lines += ["| method | rho | 95 % | trials with it | applied | changed | refused | errors | ms a text | MiB |"]
     lines += ["|---|---|---|---|---|---|---|---|---|---|"]
@@ -22,11 +32,14 @@ def describe_augmentation(bank: BankManifest, effects: Sequence[MethodEffect], a
         if (entry := bank.methods.get(effect.method)) is not None:
             lines.append(_row(effect, entry, applied.get(effect.method, 0)))
     size, seconds = bank.performance["bytes"] / 2**20, bank.performance["seconds"]
-    lines += ["", f"The bank: {bank.texts} texts, {size:.1f} MiB on disk, made in {seconds:.0f} s."]
+    lines += [
+        "",
+        f"The bank holds {bank.texts} texts and takes {size:.1f} MiB on disk. It was made in {seconds:.0f} s.",
+    ]
     lines += [f"{name}: {entry.note}." for name, entry in bank.methods.items() if entry.note]
     examples = [(name, *pair) for name, entry in bank.methods.items() for pair in entry.examples]
     if examples:
-        lines += ["", "## Examples", "", "Of the generated corpus; no person wrote them.", ""]
+        lines += ["", "## Examples", "", "The texts are from a generated corpus; no person wrote them.", ""]
         lines += ["| method | text | augmented |", "|---|---|---|"]
         lines += [f"| {name} | {_cell(text)} | {_cell(new)} |" for name, text, new in examples]
     return "\n".join(lines) + "\n"

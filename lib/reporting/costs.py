@@ -1,4 +1,4 @@
-"""What a search cost: seconds of every job, as hours, energy and money."""
+"""The costs of a search in hours, energy and money."""
 
 import csv
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lib.settings.config import CostSettings
 
-# The jobs of each stage, by the names of their benchmark files.
+# Names of the benchmark files of each stage; one that ends with '/' is a folder.
 STAGES = {
     "corpus, backbones, TF-IDF, bank": ("tfidf", "augmentation_bank"),
     "Stage A": ("stage_a", "stage_a/"),
@@ -16,13 +16,23 @@ STAGES = {
     "baseline": ("baseline",),
     "final model": ("final",),
 }
-# Stages whose jobs hold a GPU where there is one.
+# Stages whose jobs hold a GPU if there is one.
 _ON_GPU = {"Stage A", "Stage B", "Stage C", "baseline", "final model"}
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a stage: jobs, hours of all of them, most memory in MB, energy and money."""
+    """The costs of a stage.
+
+    Attributes:
+        stage: Its name.
+        jobs: Number of jobs.
+        hours: Hours, summed over jobs.
+        gpu_hours: Hours with a GPU, summed over jobs.
+        memory_mb: Peak memory of the largest job, in MB.
+        kwh: Energy, in kWh.
+        money: Energy and rent of GPUs, in the currency of the rates.
+    """
 
     stage: str
     jobs: int
@@ -34,7 +44,16 @@ class Cost:
 
 
 def costs(folder: Path, rates: CostSettings, *, gpu: bool) -> list[Cost]:
-    """Return what each stage cost by Snakemake's benchmark files. gpu: whether the jobs had one."""
+    """Return the costs of each stage from Snakemake's benchmark files.
+
+    Args:
+        folder: The agent's folder of benchmarks.
+        rates: Power and prices.
+        gpu: Whether the jobs that train had a GPU.
+
+    Returns:
+        The costs of each stage that has any finished job, in the order of STAGES.
+    """
     found = []
     files = {str(path.relative_to(folder).with_suffix("")): path for path in sorted(folder.rglob("*.tsv"))}
     for stage, names in STAGES.items():
@@ -56,7 +75,19 @@ def costs(folder: Path, rates: CostSettings, *, gpu: bool) -> list[Cost]:
 
 
 def cost(stage: str, jobs: int, hours: float, rates: CostSettings, *, gpu: bool, memory: float = 0.0) -> Cost:
-    """Return what hours of jobs cost at the configured rates."""
+    """Return the costs of jobs.
+
+    Args:
+        stage: Name of their stage.
+        jobs: Number of jobs.
+        hours: Hours, summed over jobs.
+        rates: Power and prices.
+        gpu: Whether each job had a GPU.
+        memory: Peak memory of the largest job, in MB.
+
+    Returns:
+        The costs, with energy and money at the given rates.
+    """
     gpu_hours = hours if gpu else 0.0
     kwh = (gpu_hours * rates.gpu_watts + hours * rates.machine_watts) / 1000
     money = kwh * rates.per_kwh + gpu_hours * rates.per_gpu_hour
@@ -64,7 +95,7 @@ def cost(stage: str, jobs: int, hours: float, rates: CostSettings, *, gpu: bool,
 
 
 def total(parts: list[Cost]) -> Cost:
-    """Return the sum of stages."""
+    """Return the sum over stages; its memory is that of the largest job."""
     sums = {name: sum(getattr(part, name) for part in parts) for name in ("hours", "gpu_hours", "kwh", "money")}
     return Cost("all", sum(p.jobs for p in parts), memory_mb=max((p.memory_mb for p in parts), default=0.0), **sums)
 
@@ -77,5 +108,5 @@ def _rows(path: Path) -> list[Mapping[str, str]]:
 def _number(text: str | None) -> float:
     try:
         return float(text or 0)
-    except ValueError:  # Snakemake writes '-' or NA for a job too short to be measured
+    except ValueError:  # Snakemake writes '-' or NA if a job was too short to be measured
         return 0.0

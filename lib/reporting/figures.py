@@ -1,4 +1,7 @@
-"""The pictures of the stages and of the report. Each returns an <svg>, or nothing ('') where there is nothing."""
+"""The figures of the stages and of the report.
+
+Each function returns an <svg> element, or '' if there is nothing to draw.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,14 +23,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _STATES = {TrialState.COMPLETE: (BLUE, "o"), TrialState.PRUNED: (GREY, "x")}
-# Of so few trials importances would be noise.
+# With fewer trials, importances would be noise.
 _LEAST_IMPORTANCE = 8
 _MOST_PARAMETERS = 12
 
 
 @drawn
 def corpus(counts: "pd.DataFrame") -> str:
-    """Bars of positives and negatives per criterion. counts: as lib.corpus.report.counts returns."""
+    """Draw bars of positives and negatives by criterion, counted by `count_annotations`."""
     made, (axes,) = figure(height=0.32 * len(counts) + 1.0)
     by_status = counts.T.groupby(level="status").sum().T
     place = np.arange(len(counts))
@@ -41,7 +44,7 @@ def corpus(counts: "pd.DataFrame") -> str:
 
 @drawn
 def history(trials: Sequence[FrozenTrial]) -> str:
-    """Every trial's F1-macro in the order they were asked, and the best so far."""
+    """Draw the F1-macro of every trial, in the order of their numbers, and the best so far."""
     made, (axes,) = figure()
     for state, (colour, marker) in _STATES.items():
         own = [(t.number, f1) for t in trials if t.state == state and (f1 := first_f1(t)) is not None]
@@ -66,7 +69,15 @@ def first_f1(trial: FrozenTrial) -> float | None:
 
 
 def rung_counts(trials: Sequence[FrozenTrial], limits: StageASettings) -> list[tuple[str, int, int]]:
-    """Return (rung, trials that reached it, trials that went on from it) for each rung of Stage A."""
+    """Count the trials at each rung of Stage A.
+
+    Args:
+        trials: All trials of the study.
+        limits: The settings of Stage A.
+
+    Returns:
+        (rung, number of trials that reached it, number of these that continued) for each rung.
+    """
     steps = rung_steps(limits.first_rung, limits.epochs, limits.seeds, limits.reduction)
     counts = []
     for step in steps:
@@ -79,27 +90,44 @@ def rung_counts(trials: Sequence[FrozenTrial], limits: StageASettings) -> list[t
 
 @drawn
 def ladder(trials: Sequence[FrozenTrial], limits: StageASettings) -> str:
-    """How many trials reached each rung, and how many went on."""
+    """Draw how many trials reached each rung, and how many of these continued.
+
+    Args:
+        trials: All trials of the study.
+        limits: The settings of Stage A.
+
+    Returns:
+        An <svg> element, or '' if there is no rung.
+    """
     counts = rung_counts(trials, limits)
     if not counts:
         return ""
     made, (axes,) = figure(height=0.45 * len(counts) + 1.0)
     place = np.arange(len(counts))
     axes.barh(place, [reached for _, reached, _ in counts], color=GREY, label="reached")
-    axes.barh(place, [went for _, _, went in counts], color=BLUE, height=0.5, label="went on")
+    axes.barh(place, [continued for _, _, continued in counts], color=BLUE, height=0.5, label="continued")
     categories(axes, [name for name, _, _ in counts])
     whole(axes)
     axes.set_xlim(right=1.25 * counts[0][1] + 1)  # room for the legend
     label(axes, "trials")
     legend(axes)
-    return svg(made, "rungs", "Trials that reached each rung and went on from it")
+    return svg(made, "rungs", "Trials that reached each rung and continued")
 
 
 def importances(trials: Sequence[FrozenTrial], seed: int) -> dict[str, tuple[float, float]]:
-    """Return (PED-ANOVA, fANOVA) importance by hyper-parameter, the most important first; {} of too few trials.
+    """Estimate the importance of hyper-parameters from the completed trials.
 
-    PED-ANOVA (Watanabe et al., 2023): what tells the best tenth from all. fANOVA (Hutter et al., 2014): what explains
-    F1 over the whole space. Both look at completed trials, which the sampler chose: a hint, no experiment.
+    PED-ANOVA (Watanabe et al., 2023) finds the parameters that separate the best tenth of the trials from all of
+    them, fANOVA (Hutter et al., 2014) those that explain F1 over the whole space. The sampler chose the trials, so
+    both are a hint and no experiment.
+
+    Args:
+        trials: All trials of the study.
+        seed: Seed of fANOVA.
+
+    Returns:
+        Hyper-parameter to its (PED-ANOVA, fANOVA) importance, for the twelve with the highest PED-ANOVA, in this
+        order; empty if too few trials are complete.
     """
     complete = [t for t in trials if t.state == TrialState.COMPLETE]
     if len(complete) < _LEAST_IMPORTANCE or len({t.values[0] for t in complete}) < 3:
@@ -119,7 +147,7 @@ def importances(trials: Sequence[FrozenTrial], seed: int) -> dict[str, tuple[flo
 
 @drawn
 def importance(found: Mapping[str, tuple[float, float]]) -> str:
-    """Bars of both importances."""
+    """Draw bars of both importances, as `importances` returns them."""
     if not found:
         return ""
     made, (axes,) = figure(height=0.32 * len(found) + 1.0)
@@ -134,7 +162,15 @@ def importance(found: Mapping[str, tuple[float, float]]) -> str:
 
 @drawn
 def parallel(trials: Sequence[FrozenTrial], names: Sequence[str]) -> str:
-    """Parallel coordinates of completed trials: a line a trial, the best tenth in blue."""
+    """Draw parallel coordinates of the completed trials, a line for each, with the best tenth in blue.
+
+    Args:
+        trials: All trials of the study.
+        names: The hyper-parameters to show.
+
+    Returns:
+        An <svg> element, or '' if there are fewer than two trials or hyper-parameters.
+    """
     complete = sorted((t for t in trials if t.state == TrialState.COMPLETE), key=lambda t: t.values[0])
     if len(complete) < 2 or len(names) < 2:
         return ""
@@ -157,7 +193,7 @@ def parallel(trials: Sequence[FrozenTrial], names: Sequence[str]) -> str:
 
 
 def _scaled(values: Sequence[Any]) -> tuple[NDArray[np.float64], tuple[str, str]]:
-    """Return values laid out on [0, 1], and what the ends are called."""
+    """Return values scaled to [0, 1], and the labels of both ends."""
     if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
         numbers = np.array(values, dtype=np.float64)
         if numbers.min() > 0 and numbers.max() / numbers.min() > 20:
@@ -173,7 +209,7 @@ def _scaled(values: Sequence[Any]) -> tuple[NDArray[np.float64], tuple[str, str]
 
 @drawn
 def front(result: StageB) -> str:
-    """The Pareto front, as it stood after a third, two thirds and all of the trials; and its growth."""
+    """Draw the Pareto front after a third, two thirds and all of the trials, and the growth of its hypervolume."""
     trials = sorted(
         (t for t in result.trials if t.f1_macro is not None and t.ece is not None), key=lambda t: t.number
     )
@@ -197,7 +233,7 @@ def front(result: StageB) -> str:
 
 @drawn
 def folds(result: StageC) -> str:
-    """F1-macro of candidates, average and baseline, by fold, with corrected standard errors."""
+    """Draw F1-macro by fold of the candidates, the average and the baseline, with corrected standard errors."""
     entries = [(f"candidate {e['candidate']}", e["f1_macro"], BLUE) for e in result.ranking]
     entries = [(n, v, ORANGE if n == f"candidate {result.choice['candidate']}" else c) for n, v, c in entries]
     members = ", ".join(map(str, result.ensemble["members"]))
@@ -209,18 +245,18 @@ def folds(result: StageC) -> str:
     by_criterion.barh(range(len(criteria)), [own["f1_macro"] for own in criteria.values()], color=ORANGE)
     categories(by_criterion, list(criteria))
     by_criterion.set_xlim(0, 1)
-    label(by_criterion, "F1-macro of the choice by criterion")
+    label(by_criterion, "F1-macro of the chosen by criterion")
     for place, (_, values, colour) in enumerate(entries):
         axes.scatter(values["folds"], [place] * len(values["folds"]), color=colour, alpha=0.35, s=12)
         axes.errorbar(values["mean"], place, xerr=values["standard_error"], fmt="o", color=colour, capsize=4)
     categories(axes, [name for name, _, _ in entries])
-    label(axes, "F1-macro, ± corrected standard error (chosen: orange)")
+    label(axes, "F1-macro ± corrected standard error (orange is chosen)")
     return svg(made, "folds", "F1-macro by fold of candidates, their average and the baseline, and by criterion")
 
 
 @drawn
 def reliability(panels: Mapping[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> str:
-    """Reliability diagrams: how often answers of a confidence were right. panels: title to (confidence, right)."""
+    """Draw a reliability diagram for each panel, given by its title and (confidence, right), both (n,)."""
     if not panels:
         return ""
     made, axes = figure(width=3.0 * len(panels), height=3.2, columns=len(panels))
@@ -234,13 +270,13 @@ def reliability(panels: Mapping[str, tuple[NDArray[np.float64], NDArray[np.bool_
         each.scatter(middle[n > 0], np.full((n > 0).sum(), -0.06), s=60 * n[n > 0] / n.max() + 2, color=ORANGE)
         each.set_xlim(0, 1)
         each.set_ylim(-0.12, 1)
-        label(each, "confidence", "share right" if each is axes[0] else "", title)
+        label(each, "confidence", "share correct" if each is axes[0] else "", title)
     return svg(made, "reliability", "Reliability diagrams")
 
 
 @drawn
 def against(test: TestEvaluation) -> str:
-    """F1-macro and ECE of every model on the test set, with 95 % intervals."""
+    """Draw F1-macro and ECE of every model on the test set, with 95 % intervals."""
     made, both = figure(width=8.4, height=0.4 * len(test.models) + 1.0, columns=2)
     for axes, name in zip(both, ("f1_macro", "ece"), strict=True):
         for place, model in enumerate(test.models):
@@ -255,7 +291,7 @@ def against(test: TestEvaluation) -> str:
 
 @drawn
 def learning(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
-    """Loss and F1-macro by epoch of the chosen configuration. curves: name to epochs."""
+    """Draw training loss and F1-macro by epoch; `curves` maps the name of a run to its history."""
     if not curves:
         return ""
     made, (loss, f1) = figure(width=8.4, columns=2)
@@ -266,7 +302,7 @@ def learning(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     whole(loss)
     whole(f1)
     label(loss, "epoch", "training loss")
-    label(f1, "epoch", "F1-macro (stopping part)")
+    label(f1, "epoch", "F1-macro (early-stopping split)")
     if len(curves) <= len(COLOURS):
         legend(loss)
     return svg(made, "learning", "Learning curves of the chosen configuration")
@@ -274,7 +310,7 @@ def learning(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
 
 @drawn
 def effects(found: Sequence[MethodEffect]) -> str:
-    """Correlation of each augmentation method's use with F1-macro."""
+    """Draw the correlation of each augmentation method's use with F1-macro."""
     known = [e for e in found if e.rho is not None and e.low is not None and e.high is not None]
     if not known:
         return ""
@@ -286,5 +322,5 @@ def effects(found: Sequence[MethodEffect]) -> str:
         axes.plot(e.rho or 0, place, "o", color=colour)
     categories(axes, [e.method for e in known])
     axes.set_xlim(-1, 1)
-    label(axes, "Spearman's rho of use and F1-macro, 95 % interval (blue: without 0)")
+    label(axes, "Spearman's rho of use and F1-macro, 95 % interval (blue excludes 0)")
     return svg(made, "augmentation", "Effect of each augmentation method")

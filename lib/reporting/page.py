@@ -1,4 +1,4 @@
-"""A page of sections as one HTML file that needs nothing else."""
+"""A page of sections as one self-contained HTML file."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from jinja2 import Environment
 
 @dataclass(frozen=True)
 class Table:
-    """Column names, and rows of as many cells."""
+    """A table with column names and rows, each with a cell for every column."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
@@ -24,7 +24,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with a note, pictures (<svg> elements) and tables. wide: its pictures scroll on a phone."""
+    """A section of a page.
+
+    Attributes:
+        title: Its heading.
+        note: A paragraph below the heading.
+        pictures: <svg> elements; '' is left out.
+        tables: Tables below the pictures.
+        wide: Whether its pictures scroll on a narrow screen instead of shrinking.
+    """
 
     title: str
     note: str = ""
@@ -34,12 +42,21 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        """Return the section's name within the page."""
+        """Return the id of the section's heading, for links."""
         return re.sub(r"\W+", "-", self.title.lower()).strip("-")
 
 
 def page(title: str, lead: Sequence[str], sections: Sequence[Section]) -> str:
-    """Return the HTML. Sections without pictures and tables, and empty pictures, are left out."""
+    """Render a page; sections that have neither pictures nor tables are left out.
+
+    Args:
+        title: Its title and heading.
+        lead: Paragraphs at the top.
+        sections: Its sections, in order.
+
+    Returns:
+        The HTML. All texts are escaped except the pictures.
+    """
     kept = [
         Section(s.title, s.note, [picture for picture in s.pictures if picture], s.tables, s.wide)
         for s in sections

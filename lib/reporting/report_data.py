@@ -1,4 +1,4 @@
-"""All that a report tells of, read from an agent's results."""
+"""The data of a report, read from an agent's results."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,14 @@ from lib.tasks.examples import Examples
 
 @dataclass(frozen=True)
 class ReportData:
-    """trials: of Stage A's and B's studies. folds: of all candidates; runs: of the chosen configuration's folds."""
+    """The data of an agent's report.
+
+    Attributes:
+        trials: All trials of the studies 'stage_a' and 'stage_b'.
+        folds: The fold results of all candidates.
+        runs: The runs of the chosen configuration, one for each fold.
+        benchmarks: Folder of Snakemake's benchmark files.
+    """
 
     settings: Settings
     agent: Agent
@@ -35,7 +42,18 @@ class ReportData:
 
 
 def read_report_data(experiment: Experiment, folds: list[FoldResult]) -> ReportData:
-    """Read what an agent's finished search left. folds: of all candidates."""
+    """Read the results of an agent's finished search.
+
+    Args:
+        experiment: The agent's experiment.
+        folds: The fold results of all candidates.
+
+    Returns:
+        All data of the report.
+
+    Raises:
+        UserError: A result is missing or broken.
+    """
     settings, results, name = experiment.settings, experiment.results, experiment.agent.name
     folder = results / name
     result = StageC.read(folder / "stage_c.json")

@@ -1,4 +1,4 @@
-"""The agents side by side: summary.html, summary.md and summary.json."""
+"""The comparison of all agents in summary.html, summary.md and summary.json."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -9,7 +9,7 @@ from lib.schemas.evaluation import StageC, TestEvaluation, format_interval
 
 
 class Summary(Document):
-    """summary.json: what every agent's search found."""
+    """summary.json, the main results of every agent, as `entry` returns them."""
 
     KIND: ClassVar[str] = "summary"
 
@@ -17,7 +17,15 @@ class Summary(Document):
 
 
 def entry(result: StageC, test: TestEvaluation) -> dict[str, Any]:
-    """Return an agent's line."""
+    """Return the main results of an agent.
+
+    Args:
+        result: Its result of Stage C.
+        test: Its evaluation on the test set.
+
+    Returns:
+        Its entry in summary.json.
+    """
     chosen, (strongest, versus) = test.models[0], test.strongest()
     return {
         "agent": test.agent,
@@ -34,7 +42,7 @@ def entry(result: StageC, test: TestEvaluation) -> dict[str, Any]:
 
 
 def table(agents: Sequence[dict[str, Any]]) -> Table:
-    """Return a row for each agent."""
+    """Return the table of all agents from their entries."""
     rows = []
     for each in agents:
         cv, base = each["cross_validated"], each["strongest_baseline"]
@@ -56,16 +64,19 @@ def table(agents: Sequence[dict[str, Any]]) -> Table:
 
 
 def html(agents: Sequence[dict[str, Any]]) -> str:
-    """Return the page; each agent's report is linked beside it."""
+    """Return the HTML page of at least one agent."""
     targets = "Targets: " + "; ".join(agents[0]["targets"]) + "."
-    note = "Test F1-macro and ECE with 95 % intervals by post; p by approximate randomisation. " + targets
+    note = (
+        "Test F1-macro and ECE have 95 % bootstrap intervals over posts, and p comes from approximate randomisation. "
+        + targets
+    )
     return page(
         "Summary",
         [note],
-        [Section("All agents", "Whole reports: results/{agent}/report.html.", tables=[table(agents)])],
+        [Section("All agents", "The report of each agent is results/{agent}/report.html.", tables=[table(agents)])],
     )
 
 
 def markdown(agents: Sequence[dict[str, Any]]) -> str:
-    """Return the table as Markdown."""
+    """Return the Markdown page of at least one agent."""
     return f"# Summary\n\n{table(agents).markdown()}\n\nTargets: {'; '.join(agents[0]['targets'])}.\n"

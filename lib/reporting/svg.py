@@ -1,4 +1,4 @@
-"""Pictures for pages: SVG that takes its ink from the page, so that one file serves both themes and print."""
+"""SVG figures that take the page's text colour, so that they fit a light theme, a dark theme and print."""
 
 import io
 import re
@@ -14,14 +14,16 @@ from matplotlib.ticker import MaxNLocator
 
 from lib.files.atomic import write_text
 
-# Okabe and Ito's colours, which colour-blind people tell apart; all stand out from black and from white.
+# Okabe and Ito's colours, which colour-blind people can distinguish. All are visible on black and on white.
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#999999"
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)
-# Stands for the page's own ink; no colour that a picture would use.
-_INK = "#010203"
+# A placeholder for the page's text colour, which no figure uses otherwise.
+_TEXT_COLOUR = "#010203"
 _STYLE: Any = {
-    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color"), _INK),
-    "ytick.color": _INK,
+    **dict.fromkeys(
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color"), _TEXT_COLOUR
+    ),
+    "ytick.color": _TEXT_COLOUR,
     "svg.fonttype": "none",
     "svg.hashsalt": "lib",
     "font.family": "sans-serif",
@@ -37,7 +39,7 @@ Drawing = TypeVar("Drawing", bound=Callable[..., str])
 
 
 def drawn(draw: Drawing) -> Drawing:
-    """Make a function draw in this style."""
+    """Decorate a function so that it draws in the style of this module."""
 
     @wraps(draw)
     def styled(*arguments: Any, **named: Any) -> str:
@@ -48,30 +50,53 @@ def drawn(draw: Drawing) -> Drawing:
 
 
 def figure(width: float = 6.4, height: float = 3.2, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """Return a figure and its axes side by side."""
+    """Create a figure.
+
+    Args:
+        width: In inches.
+        height: In inches.
+        columns: Number of axes, next to each other.
+
+    Returns:
+        The figure and its axes.
+    """
     made = Figure(figsize=(width, height), layout="constrained")
     found = made.subplots(1, columns, squeeze=False)[0]
     return made, list(found)
 
 
 def svg(made: Figure, name: str, title: str) -> str:
-    """Return a figure as an <svg> element. name: makes its ids its own on a page. title: for those who cannot see."""
+    """Render a figure as an <svg> element.
+
+    Args:
+        made: The figure.
+        name: Prefix of its ids, which makes them unique on a page.
+        title: Description for screen readers.
+
+    Returns:
+        The element, which is as wide as its parent allows.
+    """
     buffer = io.StringIO()
     made.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
-    text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    text = text[text.index("<svg") :].replace(_TEXT_COLOUR, "currentColor")
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{name}-", text)
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
-    # On a wide page a picture is no larger than it was meant to be.
+    # At 96 pixels an inch, a figure is at most 1.2 times as wide as it was drawn, even on a wide page.
     width = f"max-width:{made.get_figwidth() * 96 * 1.2:.0f}px"
     return text.replace("<svg", f'<svg role="img" aria-label="{title}" style="{width}"', 1)
 
 
 def save_svg(drawing: str, path: Path) -> None:
-    """Write a picture as a file of its own; where there is nothing to draw, one that says so."""
+    """Write a figure as a file of its own.
+
+    Args:
+        drawing: The <svg> element; '' writes a file that says that there is nothing to show.
+        path: File to write or replace.
+    """
     empty = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 300 30"><text x="8" y="20">nothing to show</text></svg>'
     )
@@ -79,12 +104,19 @@ def save_svg(drawing: str, path: Path) -> None:
 
 
 def legend(axes: Axes) -> None:
-    """Put a legend where it hides least."""
+    """Add a legend where it hides least."""
     axes.legend(fontsize=8)
 
 
 def label(axes: Axes, x: str, y: str = "", title: str = "") -> None:
-    """Name axes."""
+    """Label axes.
+
+    Args:
+        axes: The axes to label.
+        x: Label of the x axis.
+        y: Label of the y axis.
+        title: Title above the axes; '' for none.
+    """
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     if title:
@@ -92,11 +124,16 @@ def label(axes: Axes, x: str, y: str = "", title: str = "") -> None:
 
 
 def whole(axes: Axes) -> None:
-    """Mark whole numbers only on the x axis."""
+    """Place ticks at whole numbers only on the x axis."""
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def categories(axes: Axes, names: Sequence[str]) -> None:
-    """Write names down the y axis, the first on top."""
+    """Label the y axis with names from top to bottom.
+
+    Args:
+        axes: The axes, whose y coordinates are 0, 1, 2, …
+        names: The name of each coordinate.
+    """
     axes.set_yticks(range(len(names)), list(names))
     axes.invert_yaxis()

@@ -1,1 +1,4 @@
-"""The JSON documents that processes hand each other. No torch and no Optuna: reading one is quick."""
+"""The JSON documents that processes exchange.
+
+These modules import neither torch nor Optuna, so that a document can be read quickly.
+"""

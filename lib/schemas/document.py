@@ -1,4 +1,4 @@
-"""Versioned JSON documents: each says what it is, where it comes from, and is checked when read."""
+"""Versioned JSON documents with their provenance, checked when they are read."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ from lib.validation import FrozenModel
 if TYPE_CHECKING:
     from lib.settings.load import Settings
 
-# The device of a document that only collects others.
+# The device of a document that only collects the results of others.
 NO_TRAINING = "none: no training"
 
 PACKAGES = (
@@ -40,7 +40,7 @@ PACKAGES = (
 
 
 class Provenance(FrozenModel):
-    """Where a document comes from. `started` and `finished` are the only parts two equal runs differ in."""
+    """Where a document comes from. Two equal runs differ only in `started` and `finished`."""
 
     config_hash: str
     corpus_hash: str
@@ -53,13 +53,13 @@ class Provenance(FrozenModel):
 
 
 def now() -> str:
-    """Return the time as ISO 8601 in UTC."""
+    """Return the current time in UTC as ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @cache
 def code_version() -> str:
-    """Return the package's version and, in a git checkout, its commit ('+dirty' with local changes)."""
+    """Return the package's version and, in a git checkout, its commit (with '+dirty' after local changes)."""
     try:
         package = version("clinical-transformer-search")
     except PackageNotFoundError:
@@ -83,13 +83,16 @@ def versions() -> dict[str, str]:
 def make_provenance(
     settings: "Settings", *, started: str, corpus_hash: str = "", device: str = NO_TRAINING
 ) -> Provenance:
-    """Return the provenance of a document that is finished now.
+    """Return the provenance of a document that is being finished now.
 
     Args:
-        settings: What the document was made with.
-        started: When its making began, as `now` returns it.
-        corpus_hash: Of the corpus; empty for what depends on none.
-        device: Where models were trained for it.
+        settings: The settings that the document was made with.
+        started: When work on it began, as `now` returned it.
+        corpus_hash: The hash of the corpus; empty for a document that does not depend on one.
+        device: The device on which models were trained for it.
+
+    Returns:
+        The provenance, with the current time as `finished`.
     """
     return Provenance(
         config_hash=settings.digest(),
@@ -104,7 +107,7 @@ def make_provenance(
 
 
 class Document(FrozenModel):
-    """A result file. Subclasses name their KIND and VERSION; a reader refuses any other by name."""
+    """A result file. Subclasses set KIND and VERSION, and `read` refuses files with any other."""
 
     KIND: ClassVar[str]
     VERSION: ClassVar[int] = 1
@@ -112,18 +115,22 @@ class Document(FrozenModel):
     provenance: Provenance
 
     def write(self, path: str | Path) -> None:
-        """Write atomically as JSON, kind and schema_version first."""
+        """Write atomically as JSON, with kind and schema_version first."""
         body = {"kind": self.KIND, "schema_version": self.VERSION, **self.model_dump(mode="json")}
         write_text(path, json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
-        """Read and validate. Raises UserError naming the file if it is missing, broken, or of another kind."""
+        """Read and validate a file.
+
+        Raises:
+            UserError: The file is missing, broken, or of another kind or version; the lines name it.
+        """
         try:
             return cls.model_validate_json(json.dumps(cls._body(path)))
         except ValidationError as error:
             raise UserError(
-                f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}; remove the file to have it made anew"
+                f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}; remove the file to create it again"
                 for e in error.errors()
             ) from None
 
@@ -138,15 +145,16 @@ class Document(FrozenModel):
         if schema != cls.VERSION:
             raise UserError(
                 f"{path}: schema_version {schema} of '{cls.KIND}' is unknown (known: {cls.VERSION});"
-                " use the version that wrote it, or remove the file to have it made anew"
+                " use the version that wrote it, or remove the file to create it again"
             )
         return body
 
 
 def without_times(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop what differs between two equal runs: times and what depends on them.
+    """Return a document without what differs between two equal runs.
 
-    `performance` blocks hold every figure that is measured with a clock or a memory counter.
+    These are the times of its provenance and the `performance` blocks, which hold every figure that is measured with
+    a clock or a memory counter.
     """
     timed = {"performance", "started", "finished"}
     return {key: _without_times(value) for key, value in document.items() if key not in timed}

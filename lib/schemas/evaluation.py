@@ -1,4 +1,4 @@
-"""What Stage C and the final evaluation leave: folds, baselines, the ranking, the test set, and provenance."""
+"""The documents of Stage C and of the final evaluation."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -9,9 +9,20 @@ from lib.validation import FrozenModel
 
 
 class FoldResult(Document):
-    """stage_c/{candidate}-{fold}.json: one model on one held-out fold.
+    """stage_c/{candidate}-{fold}.json, the result of one model on one held-out fold.
 
-    temperatures: of each task's answers, fitted on the part that chose the best epoch.
+    Attributes:
+        candidate: Its number in candidates.json.
+        fold: Number of the fold over all repeats, from 0.
+        split: Name of the split.
+        params: Hyper-parameters, named as in the search space.
+        sizes: Number of examples by part: train, stop, held_out.
+        best_epoch: The epoch that scored best on the early-stopping split.
+        scores: Scores on the held-out fold.
+        examples: Ids of the held-out examples.
+        answers: The predictions for `examples`, as `Agent.dump` returns them.
+        temperatures: Calibration temperature of each task, fitted on the early-stopping split.
+        performance: Figures measured with a clock or a memory counter.
     """
 
     KIND: ClassVar[str] = "stage_c_fold"
@@ -32,7 +43,7 @@ class FoldResult(Document):
 
 
 class BaselineFold(FrozenModel):
-    """The baseline on one held-out fold."""
+    """The scores of the baseline on one held-out fold."""
 
     fold: int
     split: str
@@ -40,7 +51,7 @@ class BaselineFold(FrozenModel):
 
 
 class CrossValidatedBaseline(Document):
-    """stage_c/baseline.json: TF-IDF and logistic regression on the same folds."""
+    """stage_c/baseline.json, the scores of TF-IDF + logistic regression on the same folds."""
 
     KIND: ClassVar[str] = "stage_c_baseline"
 
@@ -51,7 +62,7 @@ class CrossValidatedBaseline(Document):
 
 
 class BaselineScores(FrozenModel):
-    """A baseline on the development splits: means over the seeds, and each seed's scores."""
+    """A baseline's scores on the development splits: means over the seeds, and all scores of each seed."""
 
     name: str
     f1_macro: float
@@ -60,7 +71,13 @@ class BaselineScores(FrozenModel):
 
 
 class Baselines(Document):
-    """baseline.json: the majority, TF-IDF + logistic regression, and the default transformer (params, epochs)."""
+    """baseline.json, the scores of the three baselines: majority, TF-IDF + logistic regression, default transformer.
+
+    Attributes:
+        params: Hyper-parameters of the default transformer.
+        epochs: Epochs of the default transformer.
+        entries: One for each baseline.
+    """
 
     KIND: ClassVar[str] = "baseline"
 
@@ -72,7 +89,16 @@ class Baselines(Document):
 
 
 class StageC(Document):
-    """stage_c.json: ranking, standard errors, significance, the choice."""
+    """stage_c.json, the ranking of the candidates and the choice.
+
+    Attributes:
+        folds: Number of folds in each repeat.
+        repeats: Number of repeats.
+        ranking: The candidates by mean F1-macro, best first, with standard errors and tests against the best.
+        choice: The chosen candidate, and the rule that chose it.
+        ensemble: The members and scores of the average of the best.
+        baseline: The baseline's scores, and the test of the chosen candidate against it.
+    """
 
     KIND: ClassVar[str] = "stage_c"
 
@@ -87,7 +113,14 @@ class StageC(Document):
 
 
 class ModelScores(FrozenModel):
-    """A model on the test set. f1_macro, ece: {value, low, high}, 95 % by post."""
+    """The scores of a model on the test set.
+
+    Attributes:
+        f1_macro: {value, low, high}, with a 95 % bootstrap interval over posts.
+        ece: Likewise.
+        scores: All scores, as `Agent.scores` returns them.
+        answers: The predictions, as `Agent.dump` returns them.
+    """
 
     name: str
     f1_macro: dict[str, float]
@@ -97,9 +130,14 @@ class ModelScores(FrozenModel):
 
 
 class PairedComparison(FrozenModel):
-    """The chosen model against another on the same posts: differences (chosen less other) with intervals and p.
+    """The chosen model compared with another one on the posts of the test set.
 
-    gain_percent: of F1-macro, relative. per_criterion: as f1_macro, and p_holm, p for being one of so many criteria.
+    Attributes:
+        other: Name of the other model.
+        f1_macro: Difference chosen − other as {value, low, high, p}, with a 95 % interval and a two-sided p.
+        ece: Likewise.
+        gain_percent: Difference of F1-macro in percent of the other's; None if the other's is 0.
+        per_criterion: As f1_macro, for each criterion; p_holm is p adjusted for the number of criteria (Holm, 1979).
     """
 
     other: str
@@ -110,7 +148,7 @@ class PairedComparison(FrozenModel):
 
 
 class TestOpening(FrozenModel):
-    """A line of test_openings.jsonl: when the test set was opened, by which code, to judge what."""
+    """A line of test_openings.jsonl: when the test set was opened, by which code, and to evaluate which model."""
 
     when: str
     code_version: str
@@ -119,9 +157,19 @@ class TestOpening(FrozenModel):
 
 
 class TestEvaluation(Document):
-    """test.json: the chosen model, the average of the best and the baselines on the test set, opened for this.
+    """test.json, the evaluation of the chosen model, the average of the best and the baselines on the test set.
 
-    openings: every time the test set was opened in this results folder. targets: name to met or not.
+    Attributes:
+        chosen: The chosen candidate and its backbone, and the members of the average.
+        sizes: Number of posts, examples and positives.
+        examples: Ids of the examples.
+        truth: Label of each example.
+        criteria: Criterion of each example.
+        models: The chosen model, the average of the best, then the baselines.
+        against: The chosen model compared with each other model.
+        targets: Whether each target is met, by name.
+        openings: Every time that the test set was opened in this results folder, this one last.
+        performance: Figures measured with a clock.
     """
 
     KIND: ClassVar[str] = "test"
@@ -140,13 +188,22 @@ class TestEvaluation(Document):
     performance: dict[str, Any]
 
     def strongest(self) -> tuple[ModelScores, PairedComparison]:
-        """Return the baseline with the most F1-macro, and the chosen model against it."""
+        """Return the baseline with the highest F1-macro, and the comparison of the chosen model with it."""
         best = max(self.models[2:], key=lambda model: model.f1_macro["value"])
         return best, next(versus for versus in self.against if versus.other == best.name)
 
 
 class TrialProvenance(Document):
-    """provenance.json. trial: the chosen configuration's in Stage B, with each seed's scores; files: their hashes."""
+    """provenance.json, all that is needed to reproduce an agent's chosen trial.
+
+    Attributes:
+        settings: The settings of the search.
+        backbones: Content hash of each backbone of the space.
+        trial: Number of the chosen configuration's trial in Stage B.
+        params: Hyper-parameters of the trial.
+        seeds: Scores of each seed of the trial.
+        files: Hash of each result file.
+    """
 
     KIND: ClassVar[str] = "provenance"
 
@@ -160,5 +217,5 @@ class TrialProvenance(Document):
 
 
 def format_interval(score: Mapping[str, float]) -> str:
-    """Return a score of the test set with its 95 % interval, to be read."""
+    """Return a score on the test set with its 95 % interval as text, e.g. '0.712 [0.690, 0.733]'."""
     return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"

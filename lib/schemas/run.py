@@ -1,4 +1,4 @@
-"""What one training leaves: the run itself, and what a trial keeps of it."""
+"""The document of one training, and the part of it that a trial keeps."""
 
 from typing import Any, ClassVar
 
@@ -7,7 +7,24 @@ from lib.validation import FrozenModel
 
 
 class Run(Document):
-    """A finished training: scores on the part that stopped it, and on the held-out part of a fold."""
+    """runs/{key}.json, a finished training.
+
+    Attributes:
+        key: Hash of all that the run depends on, see `run_key`.
+        split: Name of the split.
+        params: Hyper-parameters, named as in the search space.
+        epochs: The most epochs that it could have.
+        best_epoch: The epoch that scored best on the validation or early-stopping split.
+        stopped: Why it ended.
+        history: The figures of each epoch.
+        scores: Scores of the best epoch on the validation or early-stopping split.
+        held_out: Scores on the held-out fold; this and the next three are None without one.
+        examples: Ids of the held-out examples.
+        answers: The predictions for `examples`, as `Agent.dump` returns them.
+        temperatures: Calibration temperature of each task.
+        augmented: How often each augmentation method changed an example.
+        performance: Figures measured with a clock or a memory counter.
+    """
 
     KIND: ClassVar[str] = "run"
 
@@ -29,7 +46,7 @@ class Run(Document):
 
 
 class SeedResult(FrozenModel):
-    """What one seed of a trial gave."""
+    """The result of one seed of a trial. `key` names its run; it is empty if no run was kept."""
 
     seed: int
     key: str

@@ -1,4 +1,4 @@
-"""What Stages A and B leave: trials, their rankings, the workers' reports, and the candidates for Stage C."""
+"""The documents of Stages A and B, and the candidates for Stage C."""
 
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
@@ -11,7 +11,18 @@ from lib.validation import FrozenModel
 
 
 class TrialResult(FrozenModel):
-    """A trial of Stage A or B. f1_macro and ece are means over its seeds; None where it failed."""
+    """A trial of Stage A or B.
+
+    Attributes:
+        number: Its number in the study.
+        state: Optuna's name of its state, e.g. COMPLETE.
+        params: Hyper-parameters, named as in the search space.
+        f1_macro: Mean over its seeds; None if the trial failed.
+        ece: Likewise.
+        seeds: The result of each seed.
+        rank: Non-dominated rank in Stage B, 0 for the Pareto front; None in Stage A.
+        reason: Why it failed, if known.
+    """
 
     number: int
     state: str
@@ -24,7 +35,7 @@ class TrialResult(FrozenModel):
 
 
 class TrialCounts(FrozenModel):
-    """How the trials of a study ended."""
+    """Number of trials of a study by the way they ended."""
 
     complete: int
     pruned: int
@@ -32,9 +43,15 @@ class TrialCounts(FrozenModel):
 
 
 class MethodEffect(FrozenModel):
-    """How an augmentation method's use goes with the first seed's F1-macro, over trials that trained it to its end.
+    """The correlation of an augmentation method's use with F1-macro, over trials that completed their first seed.
 
-    exposed: trials that could apply it. rho: Spearman's, with a 95 % interval; None where there is nothing to say.
+    Attributes:
+        method: Name of the method.
+        trials: Number of such trials.
+        exposed: How many of these could apply the method.
+        rho: Spearman's correlation of the method's exposure with the first seed's F1-macro; None if it is undefined.
+        low: Lower end of its 95 % interval.
+        high: Upper end of its 95 % interval.
     """
 
     method: str
@@ -46,7 +63,7 @@ class MethodEffect(FrozenModel):
 
 
 class StageA(Document):
-    """stage_a_top50.json: the best configurations, best first; effects of augmentation, where there was any."""
+    """stage_a_top50.json, the best configurations, best first, and the effects of augmentation if there was any."""
 
     KIND: ClassVar[str] = "stage_a_top50"
 
@@ -58,7 +75,7 @@ class StageA(Document):
 
 
 class StageB(Document):
-    """stage_b_pareto.json: all completed trials by non-dominated rank; rank 0 is the front."""
+    """stage_b_pareto.json, all completed trials by non-dominated rank; rank 0 is the Pareto front."""
 
     KIND: ClassVar[str] = "stage_b_pareto"
 
@@ -69,7 +86,7 @@ class StageB(Document):
 
 
 class WorkerReport(Document):
-    """stage_a/worker-{n}.json, stage_b/worker-{n}.json: the trials that a process did."""
+    """stage_a/worker-{n}.json and stage_b/worker-{n}.json, the trials that the processes of a job ran."""
 
     KIND: ClassVar[str] = "served"
 
@@ -79,7 +96,7 @@ class WorkerReport(Document):
     performance: dict[str, float]
 
     def merged_with(self, other: Self) -> Self:
-        """Return what two processes of a job did."""
+        """Return the report of two processes of a job together; their busy seconds are summed."""
         busy = self.performance["busy_seconds"] + other.performance["busy_seconds"]
         return self.model_copy(
             update={
@@ -90,7 +107,16 @@ class WorkerReport(Document):
 
 
 class Candidate(FrozenModel):
-    """A configuration that is cross-validated."""
+    """A configuration for Stage C to cross-validate.
+
+    Attributes:
+        number: Its number among the candidates, from 0.
+        trial: Number of its trial in Stage B.
+        rank: Non-dominated rank of the trial.
+        params: Hyper-parameters, named as in the search space.
+        f1_macro: Mean F1-macro over the trial's seeds.
+        ece: Mean ECE over the trial's seeds.
+    """
 
     number: int
     trial: int
@@ -101,7 +127,7 @@ class Candidate(FrozenModel):
 
 
 class Candidates(Document):
-    """stage_c/candidates.json: what Stage C cross-validates."""
+    """stage_c/candidates.json, the configurations that Stage C cross-validates."""
 
     KIND: ClassVar[str] = "stage_c_candidates"
 
@@ -113,7 +139,19 @@ Stage = TypeVar("Stage", StageA, StageB)
 
 
 def read_stage(kind: type[Stage], path: Path, space: Space) -> Stage:
-    """Read a stage's result. Raises UserError if it was searched in another space than the configured one."""
+    """Read the result of a stage and check its search space.
+
+    Args:
+        kind: The document's class.
+        path: File to read.
+        space: The configured search space.
+
+    Returns:
+        The document.
+
+    Raises:
+        UserError: The stage searched another space than the configured one; a line names each difference.
+    """
     document = kind.read(path)
     if lines := space.differences(document.space):
         raise UserError(

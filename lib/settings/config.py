@@ -1,4 +1,4 @@
-"""config/*.yaml as typed models: every key a person may set, with its meaning and its limits."""
+"""The typed models of config/*.yaml, with the meaning and the limits of every key."""
 
 from typing import Annotated, Literal, Self
 
@@ -29,36 +29,36 @@ class CorpusSettings(StrictModel):
     """Which corpus to read, and how to split it."""
 
     dir: str | None = Field(
-        default=None, description="folder with posts.csv and annotations.csv; null: generate a corpus"
+        default=None, description="folder with posts.csv and annotations.csv; null generates a corpus"
     )
     criteria: str | None = Field(
         default=None,
-        description="criteria file; null: criteria.json in the corpus folder, else the nine DSM-5 symptoms",
+        description="criteria file; null takes criteria.json of the corpus folder, or else config/criteria.json",
     )
     columns: Columns = Columns()
     tolerate: tuple[Tolerable, ...] = Field(
-        default=(), description="problems that drop a row and are counted in the report instead of refused"
+        default=(), description="problems that drop a row and are counted in the report, instead of stopping the run"
     )
-    share: float = Field(default=1.0, gt=0.0, le=1.0, description="of the posts that are read, to try things out")
+    share: float = Field(default=1.0, gt=0.0, le=1.0, description="share of the posts to read, for a first try")
     test_fraction: Fraction = Field(default=0.15, description="share of the posts in the test set")
     unannotated: float = Field(
         default=0.5,
         ge=0.0,
-        description="(post, criterion) pairs without annotation that span agents see as examples without evidence,"
-        " per annotated pair",
+        description="number of (post, criterion) pairs without annotation that span agents see as examples without"
+        " evidence, per annotated pair",
     )
 
 
 class GeneratorSettings(StrictModel):
-    """The generated corpus, used where corpus.dir is null."""
+    """The generated corpus, which is used if corpus.dir is null."""
 
     posts: int = Field(default=1484, ge=20)
-    words: int = Field(default=295, ge=20, description="mean length of a post; the longest has 24 times as many")
+    words: int = Field(default=295, ge=20, description="mean words in a post; the longest post has 24 times as many")
     seed: int = 5
 
 
 class TfidfSettings(StrictModel):
-    """The TF-IDF cache."""
+    """The TF-IDF features of the cache and the baseline."""
 
     max_features: Count = 40_000
     ngram_range: tuple[Count, Count] = (1, 2)
@@ -67,145 +67,156 @@ class TfidfSettings(StrictModel):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.ngram_range[0] > self.ngram_range[1]:
-            raise ValueError("ngram_range: the first number is above the second")
+            raise ValueError("ngram_range: the first number must not be above the second")
         return self
 
 
 class AugmentationSettings(StrictModel):
-    """The bank of augmented texts, made where a search may augment (aug.enabled)."""
+    """The bank of augmented texts, which is made if a search may augment (aug.enabled)."""
 
     words: str = Field(
-        default="config/augmentation.yaml", description="reserved terms, key terms of criteria, equivalent phrases"
+        default="config/augmentation.yaml",
+        description="file of reserved terms, key terms of criteria and equivalent phrases",
     )
-    variants: Count = Field(default=2, description="of each text, method and strength")
-    lexicon: str | None = Field(default=None, description="folder of NLTK data; null: NLTK_DATA, network, packages")
+    variants: Count = Field(default=2, description="number of variants of each text, method and strength")
+    lexicon: str | None = Field(
+        default=None,
+        description="folder of NLTK data; null tries NLTK_DATA, NLTK's downloader and installed packages",
+    )
     ner: str | None = Field(
-        default=None, description="flair tagger for names and places; null: CheckList changes neither"
+        default=None, description="file of a flair tagger for names and places; null leaves these unchanged"
     )
 
 
 class AugmentationWords(StrictModel):
-    """config/augmentation.yaml: what augmentation must know of words."""
+    """The words and phrases of config/augmentation.yaml."""
 
-    reserved: tuple[str, ...] = Field(description="terms that are never altered")
+    reserved: tuple[str, ...] = Field(description="terms that augmentation never alters")
     criteria: dict[str, tuple[str, ...]] = Field(
-        default_factory=dict, description="a criterion's key terms, reserved as well"
+        default_factory=dict, description="key terms of each criterion, which are reserved as well"
     )
     equivalents: tuple[tuple[str, ...], ...] = Field(
-        min_length=1, description="groups of phrases that may stand for each other, for the method 'reserved'"
+        min_length=1, description="groups of phrases that may replace each other (method 'reserved')"
     )
 
 
 class TrainingSettings(StrictModel):
-    """How every training runs, whatever the hyper-parameters."""
+    """What is the same for every training, whatever its hyper-parameters."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "bf16", "fp32"] = Field(
-        default="auto", description="auto: bf16 where the device computes it natively, else fp32"
+        default="auto", description="auto is bf16 on devices that compute it natively, else fp32"
     )
     compile: bool = Field(
-        default=False, description="compile models with torch.compile, for any length of batch; CUDA devices only"
+        default=False,
+        description="whether to compile models with torch.compile, for batches of any length; CUDA devices only",
     )
-    threads: Count = Field(default=2, description="CPU threads of a training process")
+    threads: Count = Field(default=2, description="number of CPU threads of a training process")
     patience: Count = Field(
         default=3,
-        description="epochs without a better F1 until a training stops; doubled while all answers are the same",
+        description="epochs without a better F1 before a training stops; twice as many while it gives every"
+        " example the same answer",
     )
     validation_fraction: Fraction = Field(
-        default=0.2, description="share of the development posts in a validation part (Stages A and B)"
+        default=0.2, description="share of the development posts in the validation split (Stages A and B)"
     )
     stopping_fraction: Fraction = Field(
-        default=0.1, description="share of a fold's training posts that decides its best epoch (Stage C)"
+        default=0.1,
+        description="share of a fold's training posts in its early-stopping split, which chooses its best epoch"
+        " (Stage C)",
     )
 
 
 class StageASettings(StrictModel):
-    """TPE + ASHA over the whole space."""
+    """Stage A, which searches the whole space with TPE and ASHA."""
 
     trials: Count
     epochs: Count
     seeds: Count
     startup_trials: Count = Field(
-        default=10, description="trials spread evenly over the space before the sampler begins"
+        default=10, description="number of trials spread evenly over the space before the sampler begins"
     )
-    sampler: Literal["tpe", "gp"] = Field(default="tpe", description="gp: a Gaussian process, for small spaces")
+    sampler: Literal["tpe", "gp"] = Field(default="tpe", description="gp is a Gaussian process, for small spaces")
     min_epochs: Count | None = Field(
         default=None,
-        description="ASHA's first rung, null: half of epochs; the further ones are epochs, then the ends of seeds",
+        description="ASHA's first rung in epochs; null is half of epochs; the last rungs are the ends of the seeds",
     )
-    reduction: int = Field(default=2, ge=2, description="ASHA keeps one in so many at each rung")
+    reduction: int = Field(
+        default=2, ge=2, description="reduction factor of ASHA, which keeps one trial in so many at each rung"
+    )
     warm_start: int = Field(
         default=0,
         ge=0,
-        description="best configurations of each agent listed before this one that are tried early; its Stage A then"
-        " waits for theirs",
+        description="number of best configurations of each agent listed before this one that are tried early; its"
+        " Stage A then waits for theirs",
     )
 
     @property
     def first_rung(self) -> int:
-        """Return the epoch after which trials are judged first."""
+        """Return the epoch of the first rung."""
         return self.min_epochs or (self.epochs + 1) // 2
 
 
 class StageBSettings(StrictModel):
-    """NSGA-II: F1-macro against calibration."""
+    """Stage B, which searches with NSGA-II for high F1-macro and low calibration error."""
 
     trials: Count
     epochs: Count
     seeds: Count
     population: int = Field(default=50, ge=2)
-    seeded: int = Field(default=20, ge=0, description="best configurations of Stage A that are tried first")
-    sampler: Literal["nsga2", "tpe"] = Field(default="nsga2", description="tpe: multi-objective TPE")
+    seeded: int = Field(default=20, ge=0, description="number of best configurations of Stage A that are tried first")
+    sampler: Literal["nsga2", "tpe"] = Field(default="nsga2", description="tpe is multi-objective TPE")
     racing: bool = Field(
         default=True,
-        description="give a trial up once a completed one dominates it beyond what its further seeds can change",
+        description="whether to stop a trial once a completed one dominates it by more than its further seeds"
+        " can change",
     )
 
 
 class StageCSettings(StrictModel):
-    """Repeated k-fold cross-validation of candidates from the front."""
+    """Stage C, a repeated k-fold cross-validation of candidates from the Pareto front."""
 
     candidates: Count
     folds: int = Field(ge=2)
     repeats: Count
     epochs: Count
-    ensemble: int = Field(default=3, ge=2, description="models in the average that is scored beside them")
+    ensemble: int = Field(default=3, ge=2, description="number of best models whose average is scored as well")
 
 
 class BaselineSettings(StrictModel):
-    """What the search must beat: the Hugging Face Trainer's default hyper-parameters (lib/search/defaults.py)."""
+    """The baseline transformer: the Hugging Face Trainer's defaults (lib/evaluation/default_params.py)."""
 
-    backbone: str | None = Field(default=None, description="null: the first of the space")
+    backbone: str | None = Field(default=None, description="backbone to train; null takes the first of the space")
     epochs: Count = 3
     seeds: Count = 3
 
 
 class CostSettings(StrictModel):
-    """Rates for the report and the estimate."""
+    """Rates for the costs in the report and the estimate."""
 
-    gpu_watts: float = Field(default=350.0, ge=0, description="of a GPU that trains")
-    machine_watts: float = Field(default=100.0, ge=0, description="of the rest of the machine, for each job")
-    per_kwh: float = Field(default=0.30, ge=0, description="money for a kWh")
-    per_gpu_hour: float = Field(default=0.0, ge=0, description="money for an hour of a rented GPU")
+    gpu_watts: float = Field(default=350.0, ge=0, description="power of a GPU that trains")
+    machine_watts: float = Field(default=100.0, ge=0, description="power of the rest of the machine, for each job")
+    per_kwh: float = Field(default=0.30, ge=0, description="price of a kWh")
+    per_gpu_hour: float = Field(default=0.0, ge=0, description="price of an hour of a rented GPU")
     currency: str = "EUR"
 
 
 class TrackingSettings(StrictModel):
-    """MLflow."""
+    """Tracking with MLflow."""
 
     uri: str | None = Field(
-        default="sqlite:///results/mlflow.db", description="tracking server or database; null: nothing is tracked"
+        default="sqlite:///results/mlflow.db", description="tracking server or database; null tracks nothing"
     )
 
 
 class WatchSettings(StrictModel):
-    """What `watch` warns of."""
+    """The limits beyond which `watch` warns."""
 
-    gpu_percent: float = Field(default=90.0, ge=0, le=100, description="a GPU that is used less, while jobs run")
-    failure_percent: float = Field(default=5.0, ge=0, le=100, description="more failed trials than this")
-    disk_gb: float = Field(default=10.0, ge=0, description="less free disk than this")
-    memory_gb: float = Field(default=20.0, gt=0, description="jobs that use more memory than this")
-    seconds: float = Field(default=30.0, gt=0, description="between two looks")
+    gpu_percent: float = Field(default=90.0, ge=0, le=100, description="least utilisation of a GPU while jobs run")
+    failure_percent: float = Field(default=5.0, ge=0, le=100, description="highest percentage of failed trials")
+    disk_gb: float = Field(default=10.0, ge=0, description="least free disk space")
+    memory_gb: float = Field(default=20.0, gt=0, description="most memory that the jobs may use together")
+    seconds: float = Field(default=30.0, gt=0, description="seconds between two measurements")
 
 
 class Config(StrictModel):
@@ -220,12 +231,13 @@ class Config(StrictModel):
     )
     storage: str | None = Field(
         default=None,
-        description="Optuna URL, or grpc://host:port of a storage proxy; null: journals in results/{agent}/studies",
+        description="Optuna URL, or grpc://host:port of a storage proxy; null uses journals in"
+        " results/{agent}/studies",
     )
-    workers: Count = Field(default=1, description="jobs of the graph that share a study of Stage A or B")
-    trials_per_gpu: Count = Field(default=1, description="processes of such a job, which share its GPU")
+    workers: Count = Field(default=1, description="number of jobs that share a study of Stage A or B")
+    trials_per_gpu: Count = Field(default=1, description="number of processes of such a job, which share its GPU")
     trial_minutes: float | None = Field(
-        default=None, gt=0, description="a trial that takes longer is given up as failed; null: no limit"
+        default=None, gt=0, description="a trial that takes longer is recorded as failed; null sets no limit"
     )
     corpus: CorpusSettings = CorpusSettings()
     generator: GeneratorSettings = GeneratorSettings()
@@ -241,11 +253,11 @@ class Config(StrictModel):
     tracking: TrackingSettings = TrackingSettings()
 
     def earlier(self, agent: str) -> tuple[str, ...]:
-        """Return the agents whose best configurations this one's Stage A tries early."""
+        """Return the agents whose best configurations Stage A of `agent` tries early."""
         return self.agents[: self.agents.index(agent)] if self.stage_a.warm_start and agent in self.agents else ()
 
     def contradictions(self) -> list[tuple[str, str]]:
-        """Return (key, problem) for values that are fine alone but not together."""
+        """Return (key, problem) for values that are valid alone but not together."""
         problems = []
         if self.stage_c.candidates > self.stage_b.trials:
             problems.append(
@@ -262,28 +274,30 @@ class Config(StrictModel):
             problems.append(
                 (
                     "storage",
-                    "SQLite locks its whole file for every write and must not lie on a network share, so it serves"
-                    " one process; use null (a journal), a PostgreSQL or MySQL URL, or workers: 1",
+                    "SQLite locks its whole file for every write and must not lie on a network share, so only one"
+                    " process can use it; use null (a journal), a PostgreSQL or MySQL URL, or workers: 1",
                 )
             )
         if self.trials_per_gpu > 1 and self.training.device == "cpu":
-            problems.append(("trials_per_gpu", "training.device is 'cpu'; use workers"))
+            problems.append(("trials_per_gpu", "must be 1 where training.device is 'cpu'; use workers"))
         if len(set(self.agents)) < len(self.agents):
             problems.append(("agents", "an agent is listed twice"))
         return problems
 
 
 class HubBackbone(StrictModel):
-    """A model of the Hugging Face hub at a pinned revision."""
+    """A model from the Hugging Face hub at a pinned revision."""
 
     source: Literal["hub"]
     repo: str = Field(pattern=r"^[^/\s]+(/[^/\s]+)?$")
-    revision: str = Field(description="commit, tag or branch; the commit it resolved to is recorded")
-    architecture: Architecture | None = Field(default=None, description="what --random-init builds instead")
+    revision: str = Field(description="commit, tag or branch; the commit that it resolves to is recorded")
+    architecture: Architecture | None = Field(
+        default=None, description="architecture that --random-init builds instead"
+    )
 
 
 class FolderBackbone(StrictModel):
-    """A local folder as save_pretrained writes it."""
+    """A local folder that save_pretrained wrote."""
 
     source: Literal["folder"]
     path: str
@@ -305,7 +319,7 @@ class TinyBackbone(StrictModel):
 
 
 class RandomBackbone(StrictModel):
-    """A randomly initialised model of base size, tokenizer as a tiny one's: to measure speed without the hub."""
+    """A randomly initialised model of base size with a tiny model's tokenizer, to measure speed without the hub."""
 
     source: Literal["random"]
     architecture: Architecture

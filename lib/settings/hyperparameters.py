@@ -1,6 +1,7 @@
-"""The hyper-parameters of one training: what a trial suggests, what the engine reads, nothing else.
+"""The hyper-parameters of one training.
 
-Without pydantic: the engine runs where only torch, transformers, numpy, scikit-learn and optimizers are installed.
+This module does without pydantic, because the engine must run where only torch, transformers, numpy, scikit-learn and
+the optimizers are installed.
 """
 
 import operator
@@ -26,7 +27,7 @@ _LIMITS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
 
 
 def _named(name: str, **limits: float) -> dict[str, Any]:
-    """Describe a field: its name in a search space, and what its value must be."""
+    """Return the metadata of a field: its name in the search space and the limits of its value."""
     return {"name": name, "limits": limits}
 
 
@@ -98,9 +99,10 @@ class Hyperparameters:
 
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> Self:
-        """Make a point from values under the names of a search space.
+        """Return the point with these values, which are named as in the search space.
 
-        Raises ValueError if a name is missing or unknown, or a value is not possible.
+        Raises:
+            ValueError: A name is missing or unknown, or a value is not possible.
         """
         if wrong := sorted(params.keys() ^ set(NAMES)):
             raise ValueError(f"missing or unknown hyper-parameters: {', '.join(wrong)}")
@@ -114,7 +116,7 @@ class Hyperparameters:
         return float(getattr(self, f"weight_{method}"))
 
     def params(self) -> dict[str, Any]:
-        """Return the point under the names of the search space."""
+        """Return the values, named as in the search space."""
         values = asdict(self)
         return {name: values[described.name] for name, described in _FIELDS.items()}
 
@@ -125,12 +127,20 @@ NAMES = tuple(_FIELDS)
 
 
 def is_whole(name: str) -> bool:
-    """Whether a hyper-parameter is a whole number."""
+    """Return whether a hyper-parameter is a whole number."""
     return _TYPES[name] is int
 
 
 def problems(name: str, value: Any) -> Iterator[str]:
-    """Yield what keeps the engine from accepting this value of a hyper-parameter."""
+    """Yield why the engine cannot accept a value of a hyper-parameter.
+
+    Args:
+        name: One of NAMES, as in the search space.
+        value: The value to check.
+
+    Returns:
+        A line for each problem; none if the value is possible.
+    """
     expected = _TYPES[name]
     if get_origin(expected) is Literal:
         if value not in get_args(expected):

@@ -1,4 +1,4 @@
-"""Read, merge and check the configuration files; every problem of every file is reported at once."""
+"""Read, merge and check the configuration files, and report all their problems at once."""
 
 import json
 import re
@@ -22,7 +22,7 @@ _SCALAR = re.compile(r"^([+-]?\d+(\.\d*)?([eE][+-]?\d+)?|true|false|null)$")
 
 
 class Settings(FrozenModel):
-    """Everything a run depends on: the configuration, the backbones it may use, words, the narrowed space."""
+    """Everything that a run depends on; `space` is narrowed by the constraints of `config`."""
 
     config: Config
     backbones: dict[str, BackboneSource]
@@ -30,15 +30,22 @@ class Settings(FrozenModel):
     space: Space
 
     def digest(self) -> str:
-        """Return the hash that documents carry as config_hash."""
+        """Return the hash that documents hold as config_hash."""
         return hash_value(self.model_dump(mode="json"))
 
 
 def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Settings:
     """Check a merged configuration and the three files it names.
 
-    raw: the merged mapping (later files override earlier ones). files: where its keys came from, in that
-    order; an error names the last file that sets the key. Raises UserError with a line per problem.
+    Args:
+        raw: The merged mapping, in which later files override earlier ones.
+        files: The files that it was merged from, in that order. An error names the last file that sets the key.
+
+    Returns:
+        The settings, with the search space narrowed by the constraints and the backbones that the space can suggest.
+
+    Raises:
+        UserError: A file is missing or a value is wrong; one line for each problem.
     """
     raw = _numbers(raw)
     where = _Places(files, raw)
@@ -60,7 +67,7 @@ def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> S
         raise UserError(f"{where.of(['constraints', n])}: constraints: {n}: {text}" for n, text in narrowing)
     if config.baseline.backbone not in {None, *space.backbones}:
         raise UserError(
-            f"{where.of(['baseline', 'backbone'])}: baseline.backbone: '{config.baseline.backbone}' is none of the"
+            f"{where.of(['baseline', 'backbone'])}: baseline.backbone: '{config.baseline.backbone}' is not among the"
             f" space's backbones: {', '.join(space.backbones)}"
         )
     used = {name: backbones[name] for name in space.backbones}
@@ -68,7 +75,18 @@ def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> S
 
 
 def resolve_settings(files: Sequence[Path], overlay: str | None) -> Settings:
-    """Load a configuration from YAML files, later ones override, and a last one as JSON."""
+    """Merge a configuration from YAML files and a JSON text, and check it.
+
+    Args:
+        files: YAML files; later ones override earlier ones.
+        overlay: A JSON mapping that overrides the files, or None.
+
+    Returns:
+        The checked settings.
+
+    Raises:
+        UserError: A file is missing or a value is wrong; one line for each problem.
+    """
     raw: dict[str, Any] = {}
     for file in files:
         raw = merge(raw, read_yaml(file))
@@ -76,15 +94,24 @@ def resolve_settings(files: Sequence[Path], overlay: str | None) -> Settings:
 
 
 def save_settings(settings: Settings, path: str | Path) -> None:
-    """Write settings as the JSON that `read_settings` reads."""
+    """Write settings as JSON for `read_settings`.
+
+    Args:
+        settings: The settings to write.
+        path: File to write or replace.
+    """
     write_json(path, {"kind": "settings", "schema_version": VERSION, **settings.model_dump(mode="json")})
 
 
 def read_settings(path: str | Path) -> Settings:
-    """Read what `save_settings` wrote. Raises UserError naming the file."""
+    """Return the settings that `save_settings` wrote.
+
+    Raises:
+        UserError: The file is missing, is not a settings file, or has another version; the line names it.
+    """
     body = read_json(path)
     if not isinstance(body, dict) or body.pop("kind", None) != "settings":
-        raise UserError(f"{path}: is no settings file; make one with 'python -m lib settings'")
+        raise UserError(f"{path}: is not a settings file; make one with 'python -m lib settings'")
     if (found := body.pop("schema_version", None)) != VERSION:
         raise UserError(f"{path}: schema_version {found} is unknown (this version reads {VERSION})")
     try:
@@ -94,7 +121,11 @@ def read_settings(path: str | Path) -> Settings:
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """Read a YAML mapping. Raises UserError naming file and line."""
+    """Return the mapping in a YAML file.
+
+    Raises:
+        UserError: The file is missing or is not a YAML mapping in UTF-8; the line names the file and the place.
+    """
     try:
         value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -103,14 +134,22 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         raise UserError(f"{path}: is not UTF-8 ({error.reason} at byte {error.start})") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise UserError(f"{path}, line {line}: no valid YAML: {error.problem}") from None
+        raise UserError(f"{path}, line {line}: not valid YAML: {error.problem}") from None
     if not isinstance(value, dict):
         raise UserError(f"{path}: expected a mapping of keys to values")
     return value
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge two configurations as Snakemake does: mappings key by key, anything else replaced."""
+    """Merge two configurations as Snakemake does.
+
+    Args:
+        base: The configuration to start from. It is not changed.
+        overlay: The configuration that overrides it. Mappings are merged key by key; anything else is replaced.
+
+    Returns:
+        The merged configuration.
+    """
     merged = dict(base)
     for key, value in overlay.items():
         old = merged.get(key)
@@ -125,9 +164,10 @@ def json_schema() -> dict[str, Any]:
 
 
 def _config(raw: Mapping[str, Any], where: "_Places") -> tuple[Config | None, list[str]]:
-    """Return the configuration and its problems; without its wrong keys if it is complete without them.
+    """Return the configuration and its problems, one line each.
 
-    So the rest, and the files it names, can still be checked, and all problems are said at once.
+    Wrong keys are left out, so that the other keys and the files that they name are checked too, and all problems are
+    reported at once. The configuration is None if it cannot do without the wrong keys.
     """
     lines: list[str] = []
     try:
@@ -146,7 +186,7 @@ def _config(raw: Mapping[str, Any], where: "_Places") -> tuple[Config | None, li
 
 
 def _without(tree: Mapping[str, Any], loc: Sequence[int | str]) -> dict[str, Any]:
-    """Drop the key at loc, or the nearest key above it that is in a mapping."""
+    """Return the tree without the key at `loc`, or without the nearest key above it that is in a mapping."""
     key, rest = loc[0], loc[1:]
     below = tree.get(str(key))
     if rest and isinstance(below, Mapping) and rest[0] in below:
@@ -191,9 +231,9 @@ def _path(loc: Iterable[int | str]) -> str:
 
 
 def _numbers(value: Any) -> Any:
-    """Turn texts that are numbers, true, false or null into what they say.
+    """Convert texts that are numbers, true, false or null into these values.
 
-    YAML 1.1 reads 1e-6 as text for want of a dot, and Snakemake reads all values inside --config 'a={b: 1}' as text.
+    YAML 1.1 reads 1e-6 as text because it has no dot, and Snakemake reads all values in --config 'a={b: 1}' as text.
     """
     if isinstance(value, Mapping):
         return {key: _numbers(item) for key, item in value.items()}
@@ -212,7 +252,7 @@ def _number(text: str) -> int | float:
 
 
 class _Places:
-    """Which file sets a key; '--config' where none does, or where it has another value in the end."""
+    """The file that sets a key; '--config' if no file does, or if the merged value is not that of the files."""
 
     def __init__(self, files: Sequence[str | Path], merged: Mapping[str, Any]) -> None:
         self._trees = [(str(file), _numbers(read_yaml(file))) for file in files]
@@ -222,7 +262,7 @@ class _Places:
             self._files = merge(self._files, tree)
 
     def of(self, loc: Sequence[int | str]) -> str:
-        """Return the last file that sets this key, or else its nearest parent."""
+        """Return the last file that sets this key, or else the last that sets its nearest parent."""
         for depth in range(len(loc), 0, -1):
             final = _at(self._merged, loc[:depth])
             if final is _NOTHING:

@@ -1,4 +1,4 @@
-"""The static search space: a type and a range for every hyper-parameter, and overlays that narrow them."""
+"""The search space: a type and a range for every hyper-parameter, and constraints that narrow them."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ class FloatRange(StrictModel):
 
     @property
     def bounds(self) -> tuple[Value, ...]:
-        """The least and the greatest value."""
+        """The lowest and the highest value."""
         return self.low, self.high
 
     @property
@@ -40,14 +40,14 @@ class FloatRange(StrictModel):
         return self.low < self.high
 
     def quantile(self, u: float) -> float:
-        """Return the quantile u, in [0, 1), of the distribution that a random search draws from."""
+        """Return the quantile `u`, in [0, 1), of the distribution from which a random search draws."""
         if self.step is not None:
             count = int((self.high - self.low) / self.step + 1e-9) + 1
             return self.low + self.step * int(u * count)
         return min(self.high, max(self.low, _interpolate(self.low, self.high, u, self.log)))
 
     def fixed(self) -> Self:
-        """Return the range with its least value only."""
+        """Return the range with its lowest value only."""
         return self.model_copy(update={"high": self.low})
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class IntRange(StrictModel):
 
     @property
     def bounds(self) -> tuple[Value, ...]:
-        """The least and the greatest value."""
+        """The lowest and the highest value."""
         return self.low, self.high
 
     @property
@@ -79,7 +79,7 @@ class IntRange(StrictModel):
         return self.low < self.high
 
     def quantile(self, u: float) -> int:
-        """Return the quantile u, in [0, 1), of the distribution that a random search draws from."""
+        """Return the quantile `u`, in [0, 1), of the distribution from which a random search draws."""
         if self.log:
             value = round(_interpolate(self.low - 0.5, self.high + 0.5, u, log=True))
             return min(self.high, max(self.low, value))
@@ -87,7 +87,7 @@ class IntRange(StrictModel):
         return self.low + self.step * int(u * count)
 
     def fixed(self) -> Self:
-        """Return the range with its least value only."""
+        """Return the range with its lowest value only."""
         return self.model_copy(update={"high": self.low})
 
     def __str__(self) -> str:
@@ -108,7 +108,7 @@ class Choices(StrictModel):
 
     @property
     def bounds(self) -> tuple[Value, ...]:
-        """All values: any of them may be the least or the greatest."""
+        """All values, because choices have no order."""
         return self.choices
 
     @property
@@ -117,7 +117,7 @@ class Choices(StrictModel):
         return len(self.choices) > 1
 
     def quantile(self, u: float) -> Value:
-        """Return the quantile u, in [0, 1), of the distribution that a random search draws from."""
+        """Return the quantile `u`, in [0, 1), of the distribution from which a random search draws."""
         return self.choices[int(u * len(self.choices))]
 
     def fixed(self) -> Self:
@@ -149,11 +149,11 @@ def _check_range(parameter: "FloatRange | IntRange") -> None:
     if parameter.log and parameter.low <= 0:
         raise ValueError(f"low {parameter.low:g} must be above 0 on a log scale")
     if parameter.log and parameter.step not in (None, 1):
-        raise ValueError("log and step exclude each other")
+        raise ValueError("log and step cannot be combined")
 
 
 def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn the file's groups into dotted names: {'optim': {'lr': …}} becomes {'optim.lr': …}."""
+    """Replace the groups of a space's file with dotted names: {'optim': {'lr': …}} becomes {'optim.lr': …}."""
     flat: dict[str, Any] = {}
     for group, members in tree.items():
         if isinstance(members, Mapping) and "type" not in members:
@@ -164,13 +164,21 @@ def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_space(flat: Mapping[str, Any], backbones: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (name, problem) for everything wrong with a flat, untyped space."""
+    """Yield the problems of a search space that was read from a file.
+
+    Args:
+        flat: The space as `flatten` returns it, each parameter still a plain mapping.
+        backbones: The declared backbones, by name.
+
+    Returns:
+        (parameter name, problem) pairs; none if the space is valid.
+    """
     for name in flat:
         if name not in NAMES:
             yield name, f"unknown parameter{did_you_mean(name, NAMES)}"
     for name in NAMES:
         if name not in flat:
-            yield name, "is missing; every parameter is declared (fix one with a single choice)"
+            yield name, "is missing; declare every parameter (a single choice fixes one)"
     adapter: TypeAdapter[FloatRange | IntRange | Choices] = TypeAdapter(Parameter)
     for name in (n for n in flat if n in NAMES):
         try:
@@ -179,11 +187,11 @@ def check_space(flat: Mapping[str, Any], backbones: Mapping[str, Any]) -> Iterat
             for problem in error.errors():
                 yield ".".join([name, *map(str, problem["loc"][1:])]), describe(problem)
             continue
-        yield from ((name, problem) for problem in _outside(name, parameter, backbones))
+        yield from ((name, problem) for problem in _range_problems(name, parameter, backbones))
 
 
 def describe(problem: Mapping[str, Any]) -> str:
-    """Say one pydantic error in a few words, with the value that was found."""
+    """Return the message of a pydantic error, with the value that was found."""
     message = str(problem["msg"]).removeprefix("Value error, ")
     found = problem.get("input")
     if problem["type"] in {"missing", "value_error"} or isinstance(found, Mapping | list | tuple):
@@ -197,8 +205,10 @@ def _tuples(value: Any) -> Any:
     return value
 
 
-def _outside(name: str, parameter: FloatRange | IntRange | Choices, backbones: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what the engine could not accept from this range: a wrong type, a value out of its limits."""
+def _range_problems(
+    name: str, parameter: FloatRange | IntRange | Choices, backbones: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield the problems of a range: a wrong type, a value out of its limits, an unknown backbone."""
     values = parameter.bounds
     if isinstance(parameter, FloatRange) and is_whole(name):
         yield "must be of type int or categorical"
@@ -206,7 +216,7 @@ def _outside(name: str, parameter: FloatRange | IntRange | Choices, backbones: M
         for value in values:
             yield from problems(name, value)
     if name in ("aug.enabled", "aug.max_replace") and not isinstance(parameter, Choices):
-        yield "must be of type categorical: augmented texts are made ahead for each value"
+        yield "must be of type categorical, because augmented texts are made in advance for each value"
     if name in BACKBONES:
         for value in values:
             if value not in backbones:
@@ -214,7 +224,7 @@ def _outside(name: str, parameter: FloatRange | IntRange | Choices, backbones: M
 
 
 class Space(FrozenModel):
-    """A checked search space."""
+    """A checked search space, which has a parameter for each hyper-parameter."""
 
     parameters: dict[str, Parameter]
 
@@ -230,19 +240,19 @@ class Space(FrozenModel):
 
     @property
     def shortest_length(self) -> int:
-        """Smallest max_length that can be suggested."""
+        """The smallest max_length, in tokens, that can be suggested."""
         parameter = self.parameters["data.max_length"]
         return min(map(int, parameter.bounds))
 
     @property
     def longest_length(self) -> int:
-        """Greatest max_length that can be suggested."""
+        """The greatest max_length, in tokens, that can be suggested."""
         parameter = self.parameters["data.max_length"]
         return max(map(int, parameter.bounds))
 
     @property
     def augments(self) -> bool:
-        """Whether a training may augment its texts."""
+        """Whether a trial may augment its training texts."""
         return True in self._choices("aug.enabled")
 
     @property
@@ -261,7 +271,7 @@ class Space(FrozenModel):
         return parameter.choices
 
     def differences(self, other: "Space") -> list[str]:
-        """Name the parameters that differ from another space, and how."""
+        """Return a line for each parameter that differs from that of another, earlier space."""
         lines = []
         for name in sorted(self.parameters.keys() | other.parameters.keys()):
             mine, theirs = self.parameters.get(name), other.parameters.get(name)
@@ -271,7 +281,15 @@ class Space(FrozenModel):
 
 
 def narrow(space: Space, constraints: Mapping[str, Constraint]) -> tuple[Space, list[tuple[str, str]]]:
-    """Apply constraints. Returns the narrowed space and (name, problem) for each that cannot be applied."""
+    """Apply constraints to a search space.
+
+    Args:
+        space: The space to narrow. It is not changed.
+        constraints: A narrower range for each named parameter.
+
+    Returns:
+        The narrowed space, and a (parameter name, problem) pair for each constraint that cannot be applied.
+    """
     parameters, problems = dict(space.parameters), []
     for name, constraint in constraints.items():
         if name not in parameters:
@@ -285,7 +303,10 @@ def narrow(space: Space, constraints: Mapping[str, Constraint]) -> tuple[Space, 
 
 
 def settle(space: Space) -> Space:
-    """Fix what cannot matter: without augmentation, everything else about it. No sampler searches it in vain."""
+    """Return the space with the parameters of augmentation fixed if no trial can augment.
+
+    Samplers then do not vary parameters that have no effect.
+    """
     if space.augments:
         return space
     fixed = {name: parameter.fixed() for name, parameter in space.parameters.items() if name.startswith("aug.")}
@@ -295,14 +316,14 @@ def settle(space: Space) -> Space:
 def _narrowed(parameter: FloatRange | IntRange | Choices, constraint: Constraint) -> FloatRange | IntRange | Choices:
     if isinstance(parameter, Choices):
         if constraint.choices is None or constraint.low is not None or constraint.high is not None:
-            raise ValueError("is categorical; a constraint gives 'choices'")
+            raise ValueError("is categorical; its constraint must give 'choices' only")
         for value in constraint.choices:
             if value not in parameter.choices:
                 near = did_you_mean(str(value), map(str, parameter.choices))
                 raise ValueError(f"{value!r} is not in the space{near}")
         return parameter.model_copy(update={"choices": constraint.choices})
     if constraint.choices is not None:
-        raise ValueError("is a range; a constraint gives 'low' and 'high'")
+        raise ValueError("is a range; its constraint must give 'low', 'high' or both")
     low = parameter.low if constraint.low is None else constraint.low
     high = parameter.high if constraint.high is None else constraint.high
     if low < parameter.low or high > parameter.high:

@@ -1,1 +1,1 @@
-"""What was searched and found, in MLflow: read from the result files, never in a training's way."""
+"""Tracking with MLflow, which reads the result files and never interferes with a training."""

@@ -1,4 +1,4 @@
-"""The final model as MLflow's pyfunc: a DataFrame of posts in, a DataFrame of predictions out."""
+"""The final model as an MLflow pyfunc, which maps a DataFrame of posts to a DataFrame of predictions."""
 
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,22 @@ from lib.settings.config import TrainingSettings
 
 
 class FinalModel(PythonModel):  # type: ignore[misc]
-    """Input: columns post_id and text. Output: lib.final.predicting's columns."""
+    """A pyfunc whose input has the columns post_id and text; its output is that of `predict_posts`."""
 
     def load_context(self, context: Any) -> None:
-        """Read the model's folder."""
+        """Load the model from the artifact 'model', its folder."""
         self._model = SavedModel.load(Path(context.artifacts["model"]), choose_device(TrainingSettings()))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Predict for every post and criterion."""
+        """Predict every criterion for every post.
+
+        Args:
+            context: MLflow's context, which is not used.
+            model_input: Posts with the columns post_id and text.
+            params: MLflow's parameters, which are not used.
+
+        Returns:
+            The predictions, with the columns of `predict_posts`.
+        """
         posts = list(zip(model_input["post_id"].astype(str), model_input["text"].astype(str), strict=True))
         return predict_posts(self._model, posts, list(self._model.manifest.criteria))

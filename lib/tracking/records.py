@@ -1,7 +1,7 @@
-"""What MLflow is told, read from the results folder: a run for each trial, fold and final model of an agent.
+"""The records for MLflow, a run for each trial, fold and final model of an agent, read from the results folder.
 
-The results folder is the buffer: nothing is lost while a server is away, and whatever was told before is told by its
-key, so that a second time changes nothing.
+The results folder is the buffer, so nothing is lost while a server is away. Each record has a key, so that a second
+upload changes nothing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,18 @@ Point = tuple[str, float, int]
 
 @dataclass(frozen=True)
 class Record:
-    """A run of MLflow. key: names it for good. points: (metric, value, step). start, end: ms since 1970, if known."""
+    """A run of MLflow.
+
+    Attributes:
+        key: The name by which a later upload recognises the run.
+        name: The name that MLflow shows.
+        failed: Whether the run failed.
+        params: Its parameters.
+        points: Its metrics as (name, value, step).
+        tags: Its tags.
+        start: When it started, in ms since 1970; None if unknown.
+        end: When it ended, in ms since 1970; None if unknown.
+    """
 
     key: str
     name: str
@@ -38,7 +49,14 @@ class Record:
 
 @dataclass(frozen=True)
 class Group:
-    """A stage of an agent: an experiment of MLflow, a parent run, its children, and files."""
+    """The records of a stage of an agent.
+
+    Attributes:
+        experiment: Name of MLflow's experiment.
+        parent: The run of the stage.
+        children: The runs of its trials or folds.
+        files: Files to attach to the run of the stage.
+    """
 
     experiment: str
     parent: Record
@@ -47,7 +65,19 @@ class Group:
 
 
 def groups(settings: Settings, results: Path, agent: str) -> Iterator[Group]:
-    """Yield what there is by now of an agent's stages, in order."""
+    """Yield the records of an agent's stages, in order, as far as there are results.
+
+    Args:
+        settings: The settings of the run.
+        results: The results folder.
+        agent: Name of the agent.
+
+    Returns:
+        A group for each stage that has any result.
+
+    Raises:
+        UserError: A result file is broken.
+    """
     runs = {path.stem: path for path in (results / agent / "runs").glob("*.json")}
     for stage, kind, file in (("stage_a", StageA, "stage_a_top50"), ("stage_b", StageB, "stage_b_pareto")):
         yield from _search(settings, results, agent, stage, kind, file, runs)
@@ -74,7 +104,7 @@ def _search(
         return
     path = results / agent / f"{file}.json"
     made = kind.read(path).provenance if path.exists() else None
-    # A study that was begun anew has other trials under the same numbers.
+    # A study that was started again has other trials with the same numbers.
     begun = min(t.datetime_start for t in trials if t.datetime_start is not None).isoformat()
     head = f"{agent}/{stage}/{begun}"
     limits = getattr(settings.config, stage)
@@ -101,7 +131,7 @@ def _trial(key: str, trial: FrozenTrial, runs: Mapping[str, Path]) -> Record:
             points += [(f"perf/{name}", value, seed["seed"]) for name, value in run.performance.items()]
             for method, n in run.augmented.items():
                 augmented[method] = augmented.get(method, 0) + n
-    if not seeds or not seeds[0]["key"]:  # pruned in its first seed: no run was kept
+    if not seeds or not seeds[0]["key"]:  # it was pruned in its first seed, so no run was kept
         points += [("seed0/f1_macro", value, epoch) for epoch, value in trial.intermediate_values.items()]
     points += [(f"augmented/{method}", float(n), 0) for method, n in augmented.items()]
     tags = {"state": trial.state.name, "number": str(trial.number)}

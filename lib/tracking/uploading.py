@@ -1,4 +1,4 @@
-"""Tell MLflow what it does not know yet."""
+"""Upload to MLflow what it does not have yet."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -9,10 +9,10 @@ from typing import Any
 from lib.errors import UserError
 from lib.tracking.records import Group, Record
 
-# Of one request; MLflow takes no more.
+# The most that MLflow accepts in one request.
 _METRICS, _PARAMS = 1000, 100
 _KEY = "key"
-# One attempt and a short patience: a dead server is found dead at once.
+# One attempt with a short timeout, so that a server that is down is noticed at once.
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -27,7 +27,15 @@ class Tracker:
     """A tracking server, or a local database."""
 
     def __init__(self, uri: str, results: Path) -> None:
-        """Raises UserError if it cannot be reached."""
+        """Connect to a server or database.
+
+        Args:
+            uri: The tracking URI. A local database is created if it does not exist.
+            results: The results folder, which holds the artifacts of a local database.
+
+        Raises:
+            UserError: The server or database cannot be reached.
+        """
         os.environ.update(_ENVIRONMENT)
         import logging
 
@@ -53,14 +61,14 @@ class Tracker:
             ) from None
 
     def tell(self, group: Group) -> int:
-        """Upload what is not there yet of a stage. Returns how many runs were new."""
+        """Upload the records of a stage that are not there yet, and return the number of new runs."""
         experiment = self._experiment(group.experiment)
-        there = self._there(experiment)
+        there = self._complete_runs(experiment)
         parent = there.get(group.parent.key) or self._begin(experiment, group.parent, None)
         fresh = [child for child in group.children if child.key not in there]
         for child in fresh:
             self._end(self._begin(experiment, child, parent), child)
-        # A study grows: its counts and files are told anew.
+        # A study grows, so its counts and files are uploaded each time.
         self._log(parent, group.parent.points, {})
         for file in group.files:
             self._client.log_artifact(parent, str(file))
@@ -68,17 +76,26 @@ class Tracker:
         return len(fresh) + (group.parent.key not in there)
 
     def register(self, model: Path, agent: str, key: str) -> str | None:
-        """Put a final model into the registry, as a pyfunc. Returns its version; None if it is there already."""
+        """Add a final model to the registry as a pyfunc.
+
+        Args:
+            model: The model's folder.
+            agent: Name of the agent.
+            key: Key of the record of its final run, which must have been uploaded.
+
+        Returns:
+            The version in the registry; None if the model is there already.
+        """
         import mlflow
 
         from lib.tracking.pyfunc import FinalModel
 
         name = f"clinical-{agent}"
         experiment = self._experiment(f"{agent}/final")
-        run = self._there(experiment)[key]
+        run = self._complete_runs(experiment)[key]
         if any(v.tags.get(_KEY) == key for v in self._versions(name)):
             return None
-        # All of the package travels with the model: it predicts where this repository is not.
+        # The whole package is stored with the model, so that it can predict where this repository is not installed.
         with mlflow.start_run(run_id=run, log_system_metrics=False):
             logged = mlflow.pyfunc.log_model(
                 name="model",
@@ -102,8 +119,8 @@ class Tracker:
             return str(known.experiment_id)
         return str(self._client.create_experiment(name, artifact_location=self._artifacts))
 
-    def _there(self, experiment: str) -> dict[str, str]:
-        """Return the ids of runs that are whole, by key; a run that an upload left half is removed."""
+    def _complete_runs(self, experiment: str) -> dict[str, str]:
+        """Return the ids of complete runs, by key, and remove runs that an interrupted upload left incomplete."""
         found, token = {}, None
         while True:
             page = self._client.search_runs([experiment], max_results=1000, page_token=token)
@@ -138,7 +155,7 @@ class Tracker:
 
 
 def _name(name: str) -> str:
-    """Return a name with nothing that MLflow does not take."""
+    """Return a name without the characters that MLflow refuses."""
     return "".join(c if c.isalnum() or c in "_-./ " else "_" for c in name)
 
 

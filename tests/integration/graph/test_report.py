@@ -29,12 +29,16 @@ def test_a_model_that_gives_one_answer_is_named(reported: str) -> None:
     path = Path("results/criteria/test.json")
     told = json.loads(path.read_text())
     confusion = told["models"][0]["scores"]["confusion"]
-    for yes, no, said in ((0, 3, "It answers no to every"), (4, 0, "It answers yes to every"), (1, 3, "")):
+    for yes, no, said in (
+        (0, 3, "It predicts negative for every"),
+        (4, 0, "It predicts positive for every"),
+        (1, 3, ""),
+    ):
         confusion |= {"true_positive": yes, "false_positive": 0, "false_negative": no, "true_negative": no}
         path.write_text(json.dumps(told))
         assert main(["report", "criteria"]) == 0
         page_ = Path("results/criteria/report.html").read_text()
-        assert said in page_ and ("It answers" in page_) == bool(said)
+        assert said in page_ and ("It predicts" in page_) == bool(said)
 
 
 def test_it_tells_of_everything_and_holds_no_text(reported: str, capsys) -> None:

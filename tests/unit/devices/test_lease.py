@@ -68,5 +68,5 @@ def test_devices_are_those_of_the_outer_variable_else_of_nvidia_smi(tmp_path: Pa
     smi.write_text("#!/bin/sh\nexit 9\n")
     with pytest.raises(UserError, match="nvidia-smi does not list the GPUs"):
         devices({})
-    with pytest.raises(UserError, match="no GPU may be used here"):
+    with pytest.raises(UserError, match="no GPU can be used"):
         lease([])

@@ -35,7 +35,7 @@ def test_documents_are_checked_when_read(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=expected):
             Note.read(path)
     path.write_text('{"kind":')
-    with pytest.raises(UserError, match="no valid JSON"):
+    with pytest.raises(UserError, match="not valid JSON"):
         Note.read(path)
     path.write_text("[]")
     with pytest.raises(UserError, match="expected a JSON object"):

@@ -101,7 +101,7 @@ def test_problems_of_the_configuration_and_of_the_files_it_names_are_said_togeth
             "optim",
             "lr",
             {"type": "float", "low": 1e-5, "high": 1e-3, "log": True, "step": 1e-5},
-            "exclude each other",
+            "cannot be combined",
         ),
     ],
 )
@@ -120,7 +120,7 @@ def test_a_missing_parameter_and_broken_files_are_named(project: Path) -> None:
     Path("space.yaml").write_text(yaml.safe_dump(space))
     assert any("optim.lr: is missing" in line for line in lines(changed(search_space="space.yaml")))
     Path("broken.yaml").write_text("a: [1,\nb: 2")
-    assert lines(changed(search_space="broken.yaml"))[0].startswith("broken.yaml, line 2: no valid YAML")
+    assert lines(changed(search_space="broken.yaml"))[0].startswith("broken.yaml, line 2: not valid YAML")
     assert lines(changed(backbones="none.yaml")) == ["none.yaml: no such file"]
     Path("list.yaml").write_text("- 1")
     assert "expected a mapping" in lines(changed(backbones="list.yaml"))[0]
@@ -162,7 +162,7 @@ def test_settings_survive_the_file(project: Path) -> None:
     body = json.loads(Path("settings.json").read_text())
     for change, expected in (
         ({"schema_version": 99}, "schema_version 99 is unknown"),
-        ({"kind": "x"}, "is no settings file"),
+        ({"kind": "x"}, "is not a settings file"),
         ({"space": 3}, "settings.json: space"),
     ):
         Path("settings.json").write_text(json.dumps(body | change))

@@ -1,7 +1,7 @@
-"""Run Snakemake's jobs on Kubernetes: submit one, say how it stands, cancel some.
+"""Submit Snakemake's jobs to Kubernetes, print their state, and cancel them.
 
-For the executor cluster-generic, which assumes, as this pipeline does, that all jobs see the same files. (Snakemake's
-own Kubernetes executor copies declared files to and fro; studies, runs and locks are shared by what is not declared.)
+This is for the executor cluster-generic, which assumes, as this pipeline does, that all jobs see the same files.
+Snakemake's own Kubernetes executor copies only declared files, but studies, runs and locks are not declared.
 """
 
 import argparse
@@ -14,10 +14,10 @@ from typing import Any
 
 
 def manifest(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the Job: one pod, with the shared volume at the same path as here."""
+    """Return the manifest of a Job with one pod, which mounts the shared volume at the same path as here."""
     folder = Path.cwd()
     if not folder.is_relative_to(options.mount):
-        sys.exit(f"{folder} is not on the shared volume: the profile says that this is mounted at {options.mount}")
+        sys.exit(f"{folder} is not on the shared volume, which the profile says is mounted at {options.mount}")
     limits: dict[str, Any] = {"cpu": str(options.cpus), "memory": f"{options.memory_mb}Mi"}
     if options.gpus:
         limits["nvidia.com/gpu"] = str(options.gpus)
@@ -26,13 +26,13 @@ def manifest(options: argparse.Namespace) -> dict[str, Any]:
         "image": options.image,
         "command": ["bash", str(Path(options.script).resolve())],
         "workingDir": str(folder),
-        "env": [{"name": "HOME", "value": "/tmp"}],  # that user has none in the image
+        "env": [{"name": "HOME", "value": "/tmp"}],  # this user has no home in the image
         "resources": {"limits": limits},
         "volumeMounts": [{"name": "shared", "mountPath": options.mount}],
     }
     pod = {
         "restartPolicy": "Never",
-        # Results may be read by their owner only: pods write as who submits them.
+        # Only the owner may read results, so pods run as the user who submits them.
         "securityContext": {"runAsUser": os.getuid(), "runAsGroup": os.getgid()},
         "containers": [container],
         "volumes": [{"name": "shared", "persistentVolumeClaim": {"claimName": options.claim}}],
@@ -51,18 +51,28 @@ def manifest(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def kubectl(*words: str, stdin: str | None = None) -> str:
-    """Run kubectl. Ends this program with its message if that fails."""
+    """Run kubectl, and exit with its message if it fails.
+
+    Args:
+        words: Its arguments.
+        stdin: Text for its standard input.
+
+    Returns:
+        Its standard output.
+    """
     try:
         done = subprocess.run(["kubectl", *words], input=stdin, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        sys.exit("kubectl is not installed, and jobs are submitted with it: https://kubernetes.io/docs/tasks/tools")
+        sys.exit(
+            "kubectl is not installed, but jobs are submitted with it; see https://kubernetes.io/docs/tasks/tools"
+        )
     if done.returncode:
         sys.exit(done.stderr.strip())
     return done.stdout.strip()
 
 
 def state(job: dict[str, Any]) -> str:
-    """Return success, failed or running, the words the executor expects."""
+    """Return the state of a Job as the executor expects it: success, failed or running."""
     for condition in job.get("status", {}).get("conditions", []):
         if condition["status"] == "True" and condition["type"] in ("Complete", "Failed"):
             return "success" if condition["type"] == "Complete" else "failed"
@@ -70,13 +80,13 @@ def state(job: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the command of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     subs = parser.add_subparsers(dest="command", required=True)
     submit = subs.add_parser("submit", help="prints the job's name")
     submit.add_argument("--image", required=True)
     submit.add_argument("--claim", required=True, help="the PersistentVolumeClaim of the shared volume")
-    submit.add_argument("--mount", required=True, help="where that is mounted, here and in the pods")
+    submit.add_argument("--mount", required=True, help="where it is mounted, here and in the pods")
     for name in ("cpus", "gpus", "memory-mb", "minutes"):
         submit.add_argument(f"--{name}", type=int, required=True)
     submit.add_argument("script")
