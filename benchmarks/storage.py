@@ -30,8 +30,8 @@ def open_study(folder: Path, url: str | None) -> Study:
     return Study(StudyLocation("bench/storage", folder, url), directions=["maximize"], pruner=pruner, identity={})
 
 
-def serve(folder: Path, url: str | None, trials: int, objective: float, space: Space, results: Any) -> None:
-    """Do trials until the budget is reached, and put the seconds of each (ask, suggest, tell) on the queue."""
+def run_trials(folder: Path, url: str | None, trials: int, objective: float, space: Space, results: Any) -> None:
+    """Run trials until the budget is reached, and put the seconds of each (ask, suggest, tell) on the queue."""
     study, registry = open_study(folder, url), WorkerRegistry(folder / "processes")
     seconds = []
     begun = time.perf_counter()
@@ -52,14 +52,14 @@ def serve(folder: Path, url: str | None, trials: int, objective: float, space: S
 def measure(
     name: str, url: str | None, workers: int, options: argparse.Namespace, space: Space, folder: Path
 ) -> None:
-    """Serve a study with so many processes, and print what a trial took."""
+    """Run trials in so many processes, and print what the storage took of each."""
     open_study(folder, url)
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
     # Alone nobody waits for anybody.
     objective = options.objective if workers > 1 else 0.0
     trials, words = options.trials, (folder, url, options.trials, objective, space, results)
-    processes = [context.Process(target=serve, args=words) for _ in range(workers)]
+    processes = [context.Process(target=run_trials, args=words) for _ in range(workers)]
     for process in processes:
         process.start()
     seconds = [each for _ in processes for each in results.get()]
@@ -71,10 +71,12 @@ def measure(
     milliseconds = 1000 * np.array(seconds)
     ask, suggest, tell = np.median(milliseconds, axis=0)
     both = milliseconds[:, 0] + milliseconds[:, 2]
+    share = milliseconds.sum(axis=1).mean() / (milliseconds.sum(axis=1).mean() + 1000 * objective)
     print(
         f"{name}, {workers} process(es): ask + tell median {np.median(both):.1f} ms,"
         f" p95 {np.percentile(both, 95):.1f} ms (ask {ask:.1f}, tell {tell:.1f});"
-        f" {len(space.parameters)} parameters {suggest:.1f} ms; {len(over)} of {trials} trials, none twice",
+        f" {len(space.parameters)} parameters {suggest:.1f} ms; storage is {share:.2%} of a trial of {objective} s;"
+        f" {len(over)} of {trials} trials, none twice",
         flush=True,
     )
 
