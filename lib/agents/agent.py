@@ -257,7 +257,7 @@ class Agent(ABC):
         return {task.name: task.from_log_odds(scored) for task in self.tasks}
 
     def collapsed(self, predictions: Predictions) -> bool:
-        """Whether every task puts all examples on the same side of probability 0.5, whatever the null policy."""
+        """Return whether every task puts all examples on the same side of probability 0.5, before any null policy."""
         yes = [predictions[task.name].yes_probability > 0.5 for task in self.tasks]
         return all(bool((each == each[0]).all()) for each in yes)
 

@@ -81,7 +81,7 @@ class Bank:
     """The variants of one method, read from the file that `compute_variants` wrote."""
 
     def __init__(self, file: Path, levels: Sequence[float], number: int) -> None:
-        """Use a file; it is read when variants are asked for.
+        """Use a file, which is read on first use.
 
         Args:
             file: As `variants_path` names it.

@@ -166,7 +166,7 @@ def _variant(
 
 
 def _only_spaced(text: str, edit: Edit, method: str) -> bool:
-    """Whether an edit only adds space around punctuation, as the libraries do when they join words."""
+    """Return whether an edit only adds space around punctuation, as the libraries do when they join words."""
     old = text[edit.start : edit.end]
     same = "".join(old.split()) == "".join(edit.text.split())
     return same and not (method == "split" and old.isalnum())

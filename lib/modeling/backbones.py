@@ -29,7 +29,7 @@ _HUB_FILES = ["*.json", "*.txt", "*.model", _WEIGHTS]
 
 
 class BackboneManifest(Document):
-    """What a backbone folder holds and where it came from."""
+    """The contents of a backbone folder, and their source."""
 
     KIND: ClassVar[str] = "backbone"
 

@@ -306,9 +306,8 @@ def _encode(
     cut: dict[str, Any] = {"truncation": "only_second", "max_length": max_length}
     with _TOKENIZER_LOCK:
         if stride is None:
-            tokenizer(
-                "", "", **cut
-            )  # sets the truncation for encode_batch_fast, which computes no characters and is much faster
+            # This call only sets the truncation for encode_batch_fast, which is much faster without characters.
+            tokenizer("", "", **cut)
             encodings = tokenizer.backend_tokenizer.encode_batch_fast(list(zip(first, second, strict=True)))
             pair = np.arange(len(encodings))
         else:

@@ -24,7 +24,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 
 def is_intact(path: Path) -> bool:
-    """Whether a checkpoint is complete and undamaged, by the checksums in the ZIP archives that torch.save writes."""
+    """Return whether a checkpoint is complete and undamaged, by the checksums of the ZIP archive of torch.save."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None

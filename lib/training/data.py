@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # augmentation needs packages that the engine does not
 
 
 class TrainingFailure(Exception):
-    """A training cannot give a result; the message is the reason, and the search continues with other trials."""
+    """A training that cannot give a result, with the reason as message; the search continues with other trials."""
 
 
 @dataclass(frozen=True)

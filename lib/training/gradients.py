@@ -88,7 +88,7 @@ class Gradients:
         Args:
             batches: The batches of one optimizer step, as numbers of windows that ascend in length.
             seed: Seed of dropout on a CPU.
-            following: The batches of the next step, which are made meanwhile; None after the last step.
+            following: The batches of the next step, which are prepared in the background; None after the last step.
 
         Returns:
             The loss summed over windows, a scalar without gradient.

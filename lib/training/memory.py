@@ -14,7 +14,7 @@ from lib.files.json_files import read_json
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out; on a CPU only the message of torch's RuntimeError says so."""
+    """Return whether an error says that memory ran out; on a CPU only the message of torch's RuntimeError says so."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
