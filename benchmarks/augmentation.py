@@ -1,8 +1,9 @@
-"""What does augmentation cost a training? All methods, three for each of three in ten examples, against none.
+"""Measure the cost of augmentation in a training.
 
-The bank is made first, as the graph does, and its time and size are printed. Then MiniLM and a tiny backbone are
-trained with and without augmentation in turn: seconds of data per second of steps, in the first epoch and in the
-later ones, and the loss of throughput.
+Three in ten examples get three methods each, drawn from all methods. The bank is computed first, as in the graph, and
+its time and size are printed. Then MiniLM and a tiny backbone are trained with and without augmentation in turn. The
+results are the seconds for data per second for steps, in the first epoch and in later ones, and the change of
+throughput.
 """
 
 import argparse
@@ -35,7 +36,12 @@ ON: dict[str, Any] = {
 
 
 def make_bank(agent: str, processes: int) -> None:
-    """Make the bank and print what it cost."""
+    """Compute the bank, and print its seconds and size.
+
+    Args:
+        agent: The agent's name.
+        processes: Number of processes.
+    """
     began = time.perf_counter()
     for command in ("lexicon", f"tfidf {agent}", f"augmentation-bank {agent} --processes {processes}"):
         assert main(command.split()) == 0, command
@@ -44,7 +50,16 @@ def make_bank(agent: str, processes: int) -> None:
 
 
 def trained(experiment: Experiment, hyper: Hyperparameters, ratios: list[float]) -> TrainingResult:
-    """Train and return the outcome; ratios: of data to steps, an epoch each."""
+    """Train one configuration.
+
+    Args:
+        experiment: Of the agent.
+        hyper: The configuration.
+        ratios: Is cleared, and then filled by the log handler with the data/step ratio after each epoch.
+
+    Returns:
+        The result of the training.
+    """
     torch.manual_seed(0)
     features, split = experiment.builder.features(hyper), experiment.splits.development(0)
     augmentation = experiment.builder.augmentation(hyper, features, split.train, 0) if hyper.augment else None
@@ -62,19 +77,19 @@ class _Ratios(logging.Handler):
         self.found: list[float] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the ratio an epoch says."""
+        """Keep the ratio that the engine logs after an epoch."""
         if (match := re.search(r"perf/data_step_ratio ([\d.]+)", record.getMessage())) is not None:
             self.found.append(float(match[1]))
 
 
 def run() -> None:
-    """Measure and print."""
+    """Measure, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpus", help="folder of a corpus; none: a generated one")
-    parser.add_argument("--posts", type=int, default=300, help="of the generated corpus")
+    parser.add_argument("--corpus", help="folder of a corpus (default: generate one)")
+    parser.add_argument("--posts", type=int, default=300, help="number of posts of the generated corpus")
     parser.add_argument("--agent", choices=["criteria", "evidence"], default="criteria")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=3, help="number of measured repetitions")
+    parser.add_argument("--processes", type=int, default=2, help="number of processes that compute the bank")
     options = parser.parse_args()
     config = Path("config").resolve()
     corpus = str(Path(options.corpus).resolve()) if options.corpus else None
@@ -100,19 +115,26 @@ def run() -> None:
 
 
 def report(experiment: Experiment, backbone: str, runs: int, ratios: list[float]) -> None:
-    """Train with and without augmentation in turn, and print medians."""
+    """Train with and without augmentation in turn, and print medians.
+
+    Args:
+        experiment: Of the agent.
+        backbone: The backbone's name.
+        runs: Number of measured repetitions; one more comes first and warms up the caches.
+        ratios: The list that the log handler fills.
+    """
     speeds: dict[bool, list[float]] = {False: [], True: []}
     first, later = [], []
     for run in range(runs + 1):
         for augment in (False, True):
             hyper = Hyperparameters.of(FIXED | {"model.backbone": backbone} | (ON if augment else {}))
             performance = trained(experiment, hyper, ratios).performance
-            if run == 0:  # warms caches of tokens and weights
+            if run == 0:  # warms up the caches of tokens and weights
                 continue
             speeds[augment].append(performance["tokens_per_second"])
             if augment:
                 first.append(ratios[0])
-                # The moving average of so few epochs is their mean.
+                # With at most five epochs the moving average is the mean of all ratios.
                 later.append((EPOCHS * ratios[-1] - ratios[0]) / (EPOCHS - 1))
     off, on = (statistics.median(speeds[augment]) for augment in (False, True))
     print(

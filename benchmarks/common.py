@@ -1,4 +1,4 @@
-"""What the benchmarks share: fixed hyper-parameters, and a project with a corpus and MiniLM."""
+"""Fixed hyper-parameters and the preparation of a project, for all benchmarks."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -11,10 +11,10 @@ from lib.devices.process import keep_freed_memory, training_process
 from lib.experiment.experiment import Experiment
 from lib.settings.load import Settings, load_settings, merge, read_settings, read_yaml, save_settings
 
-# What the rest of the process trains in.
+# Contexts that stay open until the process ends.
 _CONTEXTS = ExitStack()
 
-# A point of the search space: MiniLM with a head as transformers' own classifiers have.
+# A point of the search space: MiniLM with the kind of head that transformers' own classifiers have.
 FIXED: dict[str, Any] = {
     "model.backbone": "minilm",
     "model.pooling": "cls",
@@ -57,7 +57,13 @@ FIXED: dict[str, Any] = {
 
 
 def prepare(corpus: str | None, backbones: Sequence[str] = ("minilm",), **more: Any) -> None:
-    """Make corpus and backbones in the working directory, which holds config/. more: of the configuration."""
+    """Create settings, corpus and backbones in the working directory, which must contain config/.
+
+    Args:
+        corpus: Folder of a corpus, or None to generate one.
+        backbones: Names of backbones.
+        **more: Entries of the configuration that replace or complete the defaults.
+    """
     raw = merge(read_yaml("config/config.yaml"), {"generator": {"posts": 600, "words": 150}} | more)
     if corpus:
         raw = merge(raw, {"corpus": {"dir": corpus}})
@@ -68,7 +74,15 @@ def prepare(corpus: str | None, backbones: Sequence[str] = ("minilm",), **more: 
 
 
 def training_experiment(agent: str, settings: Settings | None = None) -> Experiment:
-    """Prepare this process for trainings, and return an agent's experiment in the working directory."""
+    """Prepare this process for trainings, and return an agent's experiment in the working directory.
+
+    Args:
+        agent: The agent's name.
+        settings: By default those of results/settings.json.
+
+    Returns:
+        The experiment.
+    """
     settings = settings or read_settings("results/settings.json")
     keep_freed_memory()
     _CONTEXTS.enter_context(training_process(settings.config.training.threads))

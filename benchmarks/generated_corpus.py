@@ -1,7 +1,8 @@
-"""Is the generated corpus hard for a bag of words and learnable for an encoder? Prints the scores of both.
+"""Compare a bag of words with an encoder on the generated corpus, which should be hard only for the former.
 
-As many posts as ReDSM5 has; TF-IDF with logistic regression against MiniLM at fixed hyper-parameters, on one third of
-the posts. Sentences (criteria) come from posts of ReDSM5's length, spans (evidence) from posts of a fifth of it.
+The corpus has as many posts as ReDSM5. TF-IDF with logistic regression and MiniLM at fixed hyper-parameters are
+scored on a held-out third of the posts. For the criteria agent posts are as long as those of ReDSM5, and for the
+evidence agent a fifth as long.
 """
 
 import tempfile
@@ -26,7 +27,14 @@ FOLDS = 3
 
 
 def compare(agent: str, *, words: int, length: int, epochs: int) -> None:
-    """Train on posts of so many words on average, and print."""
+    """Train both models on a new corpus, and print their scores.
+
+    Args:
+        agent: The agent's name.
+        words: Average number of words of a post.
+        length: Maximum length of an example in tokens.
+        epochs: Epochs of MiniLM.
+    """
     config = Path("config").resolve()
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         Path("config").symlink_to(config)

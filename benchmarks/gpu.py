@@ -1,8 +1,8 @@
-"""How well does the engine use a GPU? Full-size encoders with random weights, on made-up tokens.
+"""Measure how well the engine uses a GPU, with full-size encoders of random weights on random tokens.
 
-Prints steps/s, tokens/s, utilisation, share of the measured matrix rate, and peak memory for each architecture, batch
-and length; then trials/hour at the production budget of Stage A on a corpus of ReDSM5's size, without any pruning.
-Needs only torch, transformers, numpy and scikit-learn, so that it runs on a machine with nothing else.
+The first table has steps/s, tokens/s, utilisation, the share of the measured matrix rate, and peak memory for each
+architecture, batch size and length. Then trials/hour follow for the production budget of Stage A on a corpus of
+ReDSM5's size, without pruning. The benchmark needs only torch, transformers, numpy and scikit-learn.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from lib.training.engine import TrainingOptions, train
 
 ARCHITECTURES = ("bert", "deberta-v2", "xlnet")
 VOCABULARY = 15_000
-# ReDSM5: sentence pairs to train on in Stage A, and the tokens of one (mean; criterion and sentence).
+# Of ReDSM5: the sentence pairs that Stage A trains on, and the mean tokens of a pair of criterion and sentence.
 PAIRS, MEAN_LENGTH = 2_900, 60
 EPOCHS, SEEDS = 20, 3  # config/supermax.yaml, stage_a
 FIXED: dict[str, Any] = dict.fromkeys(NAMES, 0.0) | {
@@ -58,7 +58,16 @@ FIXED: dict[str, Any] = dict.fromkeys(NAMES, 0.0) | {
 
 
 def training_data(lengths: np.ndarray, hyper: Hyperparameters, device: Device) -> TrainingData:
-    """Return a training_data of pairs with these numbers of tokens, one half of them positive."""
+    """Return the training data of pairs with random tokens, half of them positive.
+
+    Args:
+        lengths: (n,) the tokens of each pair.
+        hyper: The hyper-parameters.
+        device: Where the features are placed.
+
+    Returns:
+        All pairs for training, and the first eight for validation.
+    """
     rng, n = np.random.default_rng(0), len(lengths)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     ids = rng.integers(3, VOCABULARY, offsets[-1])
@@ -85,7 +94,19 @@ def training_data(lengths: np.ndarray, hyper: Hyperparameters, device: Device) -
 
 
 def measure(architecture: str, size: Any, lengths: np.ndarray, batch: int, device: Device) -> dict[str, Any]:
-    """Train three epochs and return the figures of the second and third."""
+    """Train an encoder for three epochs, and return the figures of the second and third.
+
+    Args:
+        architecture: transformers' model type.
+        size: 'tiny' or 'base'.
+        lengths: (n,) the tokens of each pair.
+        batch: The batch size.
+        device: The device and precision.
+
+    Returns:
+        `steps` and `tokens` per second, `flops` in FLOP/s, `utilisation` as text, peak `memory` in MiB, `seconds` per
+        epoch, and the `losses` of the three epochs.
+    """
     hyper = Hyperparameters.of(FIXED | {"optim.batch_size": batch})
     about = training_data(lengths, hyper, device)
     encoder = random_encoder(architecture, size, VOCABULARY, (0, 1, 2), 0)  # type: ignore[arg-type]
@@ -124,22 +145,22 @@ def matrix_rate(device: Device) -> float:
     for _ in range(5):
         began = time.perf_counter()
         product = left @ left
-        float(product[0, 0])  # waits for it
+        float(product[0, 0])  # waits for the product
         best = min(best, time.perf_counter() - began)
     return 2 * n**3 / best
 
 
 def run() -> None:
-    """Measure and print a table in Markdown."""
+    """Measure, and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--size", choices=["base", "tiny"], default="base")
-    parser.add_argument("--steps", type=int, default=40, help="steps that are timed")
-    parser.add_argument("--lengths", type=int, nargs="+", default=[128, 512])
+    parser.add_argument("--steps", type=int, default=40, help="steps per epoch")
+    parser.add_argument("--lengths", type=int, nargs="+", default=[128, 512], help="tokens of a pair")
     parser.add_argument("--compile", action="store_true", help="with training.compile")
     options = parser.parse_args()
     if options.device == "cuda" and not torch.cuda.is_available():
-        raise SystemExit("no CUDA device is here; --device cpu --size tiny tries the script without one")
+        raise SystemExit("torch sees no CUDA device; try the script without one by --device cpu --size tiny")
     cuda = options.device == "cuda"
     device = Device(torch.device(options.device), bf16=cuda, compile=options.compile)
     rate = matrix_rate(device)

@@ -1,7 +1,8 @@
-"""What does a search cost beside its trainings? Snakemake, start-up, sampler, storage, results: the real Stage A.
+"""Measure the cost of Stage A apart from its trainings: Snakemake, start-up, sampler, storage and results.
 
-First with trainings that take no time, over the production space, for the cost of a trial; then the embedded default
-as it is, for the share of its time that is no training. Corpus and backbones are made before the clock starts.
+The first measurement replaces trainings by a function that takes no time, over the production space, and gives the
+cost of a trial. The second one runs the embedded default and gives the share of time outside of trainings. Corpus and
+backbones are prepared before the time is taken.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from support.checkouts import ROOT, copy_repository
 from lib.settings.load import merge, read_yaml
 
 TARGET = "results/criteria/stage_a_top50.json"
-# Python runs a module of this name at its start.
+# Programs for sitecustomize.py, which Python imports at its start.
 INSTANT = """
 import sys
 if "stage-a-worker" in sys.orig_argv:
@@ -61,7 +62,16 @@ if "stage-a-worker" in sys.orig_argv:
 
 
 def search(folder: Path, config: dict[str, Any], program: str) -> float:
-    """Prepare a copy of the repository, run Stage A in it, and return its seconds."""
+    """Prepare a copy of the repository, and run Stage A in it.
+
+    Args:
+        folder: An empty folder for the copy.
+        config: The overlay of the configuration.
+        program: The text of sitecustomize.py.
+
+    Returns:
+        The seconds of Stage A.
+    """
     copy_repository(folder, overlay=config)
     (folder / "sitecustomize.py").write_text(program)
     environment = os.environ | {"PYTHONPATH": str(folder)}
@@ -78,7 +88,12 @@ def search(folder: Path, config: dict[str, Any], program: str) -> float:
 
 
 def instant(trials: int, workers: int) -> None:
-    """Measure trials that take no time, over the production space."""
+    """Measure trials without trainings over the production space, and print the seconds per trial and worker.
+
+    Args:
+        trials: Number of trials.
+        workers: Number of workers, which share them.
+    """
     space = read_yaml(ROOT / "config/supermax.yaml")["constraints"]
     tiny = {"choices": ["tiny-bert", "tiny-roberta"]}
     more = {"model.backbone": tiny, "joint.backbone": tiny, "aug.enabled": {"choices": [False]}}
@@ -101,7 +116,7 @@ def instant(trials: int, workers: int) -> None:
 
 
 def embedded() -> None:
-    """Measure the embedded default."""
+    """Measure the embedded default, and print the share of its time that is not spent on training."""
     config = {"constraints": read_yaml(ROOT / "config/config.yaml")["constraints"]}
     with tempfile.TemporaryDirectory() as folder:
         seconds = search(Path(folder), config, TIMED)
@@ -113,12 +128,12 @@ def embedded() -> None:
 
 
 def run() -> None:
-    """Measure and print."""
+    """Measure, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=1000)
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--skip-embedded", action="store_true", help="only the trials without training")
-    parser.add_argument("--verbose", action="store_true", help="show what Snakemake says")
+    parser.add_argument("--trials", type=int, default=1000, help="number of trials without training")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="numbers of workers to measure")
+    parser.add_argument("--skip-embedded", action="store_true", help="measure only trials without training")
+    parser.add_argument("--verbose", action="store_true", help="show the output of Snakemake")
     options = parser.parse_args()
     for workers in options.workers:
         instant(options.trials, workers)

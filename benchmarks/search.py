@@ -1,9 +1,9 @@
-"""Which search finds better models for the same training tokens?
+"""Compare how good the models are that different searches find with the same number of training tokens.
 
-Stage A as it is, against (a) TPE without pruning that trains all seeds, as most scripts do, (b) random search, (c)
-TPE with ASHA on epochs only; then Stage A with one lever changed; then ways to do Stage B. Every search is the real
-one (lib.search.worker), but its trainings are looked up in a table of real trainings (search_table.py), so that
-repetitions cost seconds. Tokens are those that the trainings would have read.
+Stage A is compared with (a) TPE without pruning that trains all seeds, as most scripts do, (b) random search and (c)
+TPE with ASHA on epochs only. Then one part of Stage A at a time is changed, and variants of Stage B are compared.
+Each search runs the real code (lib.search.worker), but looks its trainings up in a table of real trainings
+(search_table.py), so that a repetition takes seconds. Tokens are those that the trainings would have read.
 """
 
 import argparse
@@ -42,32 +42,54 @@ from lib.studies.location import load_trials
 from lib.studies.pruners import AshaPruner, is_dominated, min_trials_at_rung, rung_steps
 from lib.training.engine import replay
 
-# So many trials of (a) set the tokens that every search has.
+# Every search gets the tokens that this number of trials of (a) needs.
 TRIALS = 40
-# (tokens so far, development F1, test F1), whenever a completed trial is the best so far.
+# (tokens so far, development F1, test F1) of each completed trial that was the best so far.
 Course = Sequence[tuple[int, float, float]]
-# Of the hypervolume: a model of F1 0.35 (one answer for all) and ECE 0.3 is worth nothing.
+# The reference point of the hypervolume: the F1 of a model that predicts one class for all, and an ECE of 0.3.
 REFERENCE = (0.35, 0.30)
 COLOURS = {"a": "#E69F00", "b": "#999999", "c": "#009E73", "stage A": "#0072B2"}
 
 
 class SpentError(Exception):
-    """All tokens are spent."""
+    """Raised when all tokens of a search are spent."""
 
 
 class Replayed(Experiment):
-    """An experiment whose trainings are looked up."""
+    """An experiment that looks its trainings up in a table."""
 
     def __init__(self, settings: Settings, folder: Path, table: Table, tokens: float) -> None:
+        """Prepare an experiment for one search.
+
+        Args:
+            settings: The settings of the repetition.
+            folder: Of the study.
+            table: The trainings.
+            tokens: The budget; the attribute `left` holds the rest of it.
+        """
         super().__init__(settings, AGENT, Path("results"))
         self.results, self.table, self.left = folder, table, tokens
 
     def development_split(self, number: int) -> Any:
-        """Return the seed: the table knows its split."""
+        """Return the number of the seed, since the table knows its split."""
         return number
 
     def run(self, params: dict[str, Any], split: Any, *, epochs: int, on_epoch: Any = None) -> Any:
-        """Return a training of the table, or as much of it as is not pruned."""
+        """Return a training of the table, and take its tokens from the budget.
+
+        Args:
+            params: Hyper-parameters, under the names of the search space.
+            split: The number of the seed, as `development_split` returns it.
+            epochs: Not used, since the table has a fixed number of epochs.
+            on_epoch: As in `TrainingOptions`.
+
+        Returns:
+            The attributes of a run that a worker reads.
+
+        Raises:
+            SpentError: The budget does not suffice for the training.
+            PrunedError: on_epoch stopped it.
+        """
         found = entry(self.table, params, split)
         pruned = replay(found["history"], on_epoch) if on_epoch is not None else None
         self.left -= found["tokens"] * len(found["history"] if pruned is None else pruned.history)
@@ -81,7 +103,15 @@ class Replayed(Experiment):
 
 
 def settings_of(repetition: int, **stage_a: Any) -> Settings:
-    """Return the settings of a repetition; stage_a: what differs from them."""
+    """Return the settings of a repetition.
+
+    Args:
+        repetition: Serves as the seed.
+        **stage_a: Settings of Stage A that differ from the saved ones.
+
+    Returns:
+        The settings.
+    """
     settings = read_settings("results/settings.json")
     limits = settings.config.stage_a.model_copy(update=stage_a)
     return settings.model_copy(
@@ -90,7 +120,17 @@ def settings_of(repetition: int, **stage_a: Any) -> Settings:
 
 
 def search(strategy: SearchStrategy, repetition: int, table: Table, tokens: float) -> list[FrozenTrial]:
-    """Search until the tokens are spent. Returns the trials that are over, in order."""
+    """Search until the tokens are spent.
+
+    Args:
+        strategy: The search.
+        repetition: Determines the settings.
+        table: The trainings.
+        tokens: The budget.
+
+    Returns:
+        The completed and pruned trials, in order.
+    """
     settings = settings_of(repetition)
     with tempfile.TemporaryDirectory() as folder:
         experiment = Replayed(settings, Path(folder), table, tokens)
@@ -101,19 +141,43 @@ def search(strategy: SearchStrategy, repetition: int, table: Table, tokens: floa
 
 
 def spent(table: Table, trial: FrozenTrial) -> int:
-    """Return the tokens that a trial's trainings read."""
+    """Return the tokens that the trainings of a trial read.
+
+    Args:
+        table: The trainings.
+        trial: A finished trial.
+
+    Returns:
+        The non-padding tokens of all epochs of all seeds.
+    """
     each = [seed["tokens"] for seed in next(iter(table.trainings.values()))]
     return sum(each[s["seed"]] * s["epochs_run"] for s in trial.user_attrs["seeds"])
 
 
 def on_test(table: Table, trial: FrozenTrial) -> tuple[float, float]:
-    """Return F1 and ECE on posts that no search saw, as means over the seeds."""
+    """Return the scores of a trial on the test posts, which no search sees.
+
+    Args:
+        table: The trainings.
+        trial: A completed trial.
+
+    Returns:
+        F1-macro and ECE, each as the mean over the seeds.
+    """
     found = [entry(table, trial.params, seed)["test"] for seed in range(SEEDS)]
     return float(np.mean([e["f1_macro"] for e in found])), float(np.mean([e["ece"] for e in found]))
 
 
 def course(table: Table, trials: Sequence[FrozenTrial]) -> Course:
-    """Return how the best of these trials grew with the tokens."""
+    """Return the best trial so far as a function of the tokens.
+
+    Args:
+        table: The trainings.
+        trials: The completed and pruned trials of a search, in order.
+
+    Returns:
+        One point for each completed trial that was the best so far.
+    """
     total, best, points = 0, -1.0, []
     for trial in trials:
         total += spent(table, trial)
@@ -123,7 +187,7 @@ def course(table: Table, trials: Sequence[FrozenTrial]) -> Course:
     return points
 
 
-# Ways to do Stage A.
+# The variants of Stage A.
 
 
 def _never(*_: Any) -> bool:
@@ -136,7 +200,16 @@ def _report(trial: Trial, epoch: int, best: float) -> bool:
 
 
 def plain(repetition: int, sampler: Callable[[int], BaseSampler], *, asha: bool = False) -> SearchStrategy:
-    """Return a search as scripts have it: a trial trains all seeds; asha: unless its first seed's epochs are bad."""
+    """Return a search as most scripts do it, in which a trial trains all seeds.
+
+    Args:
+        repetition: Determines settings and seeds.
+        sampler: Returns a sampler for a seed.
+        asha: Whether ASHA may stop a trial in the epochs of its first seed.
+
+    Returns:
+        The strategy.
+    """
     pruner = SuccessiveHalvingPruner(min_resource=2, reduction_factor=3) if asha else NopPruner()
     return replace(
         stage_a_strategy(settings_of(repetition), AGENT),
@@ -149,19 +222,37 @@ def plain(repetition: int, sampler: Callable[[int], BaseSampler], *, asha: bool 
 
 
 def tpe(seed: int) -> BaseSampler:
-    """Return Optuna's default."""
+    """Return Optuna's default sampler."""
     return TPESampler(seed=seed)
 
 
 def racing(trial: Trial, seeds: list[SeedResult]) -> bool:
-    """Return whether a completed trial is better beyond doubt."""
+    """Stop a trial that a completed trial beats by more than its noise, as Stage B does.
+
+    Args:
+        trial: The running trial.
+        seeds: The results of its seeds so far.
+
+    Returns:
+        Whether to stop the trial.
+    """
     done = trial.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
     finished = [[[-s["f1_macro"]] for s in t.user_attrs["seeds"]] for t in done]
     return bool(done) and is_dominated(np.array([[-s.f1_macro] for s in seeds]), np.array(finished))
 
 
 def wilcoxon(trial: Trial, seeds: list[SeedResult]) -> bool:
-    """Return whether the best trial beats this one in every seed: p of k pairs is no less than 2^-k."""
+    """Stop a trial by a one-sided Wilcoxon test against the best trial, with p of at most 0.25.
+
+    The p of k pairs is at least 2^-k, so with two seeds the best trial must be better in both.
+
+    Args:
+        trial: The running trial.
+        seeds: The results of its seeds so far.
+
+    Returns:
+        Whether to stop the trial.
+    """
     done = trial.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
     if not done or len(seeds) < 2:
         return False
@@ -171,7 +262,17 @@ def wilcoxon(trial: Trial, seeds: list[SeedResult]) -> bool:
 
 
 def warm(repetition: int, table: Table, *, good: bool) -> SearchStrategy:
-    """Try first what another agent's study found: the five best of the table or, to see the harm, the worst."""
+    """Return Stage A with a warm start, as from the study of another agent.
+
+    Args:
+        repetition: Determines the settings.
+        table: The trainings.
+        good: Whether the first trials are the five best points of the table, by test F1, or the five worst to see
+            the harm.
+
+    Returns:
+        The strategy.
+    """
     strategy = stage_a_strategy(settings_of(repetition), AGENT)
     trained = table.trainings
     order = sorted(trained, key=lambda point: -np.mean([seed["test"]["f1_macro"] for seed in trained[point]]))
@@ -183,7 +284,7 @@ def warm(repetition: int, table: Table, *, good: bool) -> SearchStrategy:
 
 
 def against_all(repetition: int) -> SearchStrategy:
-    """Return Stage A with rungs that compare a trial with all that came as far."""
+    """Return Stage A with rungs that compare a trial with all earlier trials that reached the rung."""
     settings = settings_of(repetition)
     limits = settings.config.stage_a
     steps = rung_steps(limits.first_rung, limits.epochs, limits.seeds, limits.reduction)
@@ -191,7 +292,15 @@ def against_all(repetition: int) -> SearchStrategy:
 
 
 def knowing(repetition: int, table: Table) -> SearchStrategy:
-    """Return Stage A with rungs that know each trial's end: how far better pruning could come at all."""
+    """Return Stage A with rungs that know the final score of each trial, as an upper bound for pruning.
+
+    Args:
+        repetition: Determines the settings.
+        table: The trainings.
+
+    Returns:
+        The strategy.
+    """
 
     def judge(trial: Trial, step: int) -> bool:
         ends = [entry(table, trial.params, seed)["scores"]["f1_macro"] for seed in range(SEEDS)]
@@ -208,7 +317,16 @@ def knowing(repetition: int, table: Table) -> SearchStrategy:
 
 
 def way_a(name: str, repetition: int, table: Table) -> SearchStrategy:
-    """Return a way to do Stage A by its name."""
+    """Return a variant of Stage A.
+
+    Args:
+        name: A key of `WAYS_A`.
+        repetition: Determines the settings.
+        table: The trainings.
+
+    Returns:
+        The strategy.
+    """
     ours = stage_a_strategy(settings_of(repetition), AGENT)
     epochs = ours.limits.epochs
     ways: dict[str, Callable[[], SearchStrategy]] = {
@@ -262,7 +380,14 @@ WAYS_B = {
 
 @dataclass(frozen=True)
 class Job:
-    """A search: where, a stage, a way and a repetition."""
+    """One search.
+
+    Attributes:
+        landscape: The name of the table.
+        stage: 'a' or 'b'.
+        way: A key of `WAYS_A` or `WAYS_B`.
+        repetition: Serves as the seed.
+    """
 
     landscape: str
     stage: str
@@ -271,14 +396,14 @@ class Job:
 
 
 def run_job(job: Job) -> dict[str, Any]:
-    """Search, and return what is reported of it."""
+    """Run a search in the folder of its table, and return its figures."""
     table = read(LANDSCAPES[job.landscape])
     budget = tokens_of(table)
     if job.stage == "a":
         trials = search(way_a(job.way, job.repetition, table), job.repetition, table, budget)
         complete = sum(trial.state == TrialState.COMPLETE for trial in trials)
         return {"course": course(table, trials), "trials": len(trials), "complete": complete}
-    # Stage B follows a Stage A that had a third of its tokens.
+    # Stage B starts from a Stage A that had a third of the budget.
     best = search(way_a("stage A", job.repetition, table), job.repetition, table, budget / 3)
     settings = settings_of(job.repetition)
     limits = settings.config.stage_b.model_copy(update={"sampler": job.way.split()[0], "racing": "racing" in job.way})
@@ -289,7 +414,16 @@ def run_job(job: Job) -> dict[str, Any]:
 
 
 def growth(table: Table, trials: Sequence[FrozenTrial], budget: float) -> list[tuple[float, float]]:
-    """Return the hypervolume on development and test posts at each tenth of the tokens."""
+    """Return the hypervolume at each tenth of the budget.
+
+    Args:
+        table: The trainings.
+        trials: The completed and pruned trials of a search, in order.
+        budget: The tokens of the search.
+
+    Returns:
+        Ten pairs of hypervolumes, on development and on test posts.
+    """
     marks, total, found, tested = [], 0, [(0.0, 1.0)], [(0.0, 1.0)]
     for trial in trials:
         total += spent(table, trial)
@@ -303,39 +437,64 @@ def growth(table: Table, trials: Sequence[FrozenTrial], budget: float) -> list[t
 
 
 def share_dominated(points: Sequence[tuple[float, float]]) -> float:
-    """Return the area that (F1, ECE) points dominate beyond the reference, as a share of the whole."""
+    """Return the hypervolume of (F1, ECE) points, as a share of that of a perfect model."""
     return hypervolume(points, REFERENCE) / ((1 - REFERENCE[0]) * REFERENCE[1])
 
 
 def tokens_of(table: Table) -> float:
-    """Return what TRIALS trials cost that train all seeds to their end, on the mean."""
+    """Return the mean tokens of TRIALS trials that train all seeds to their end."""
     each = [sum(seed["tokens"] * len(seed["history"]) for seed in entries) for entries in table.trainings.values()]
     return TRIALS * float(np.mean(each))
 
 
-# What is said of them.
+# The figures.
 
 
 def value_at(points: Course, tokens: float, which: int) -> float:
-    """Return development (1) or test (2) F1 of the best trial after so many tokens."""
+    """Return the F1 of the best trial after a number of tokens.
+
+    Args:
+        points: The course of a search.
+        tokens: The number of tokens.
+        which: 1 for development F1, 2 for test F1.
+
+    Returns:
+        The F1, or NaN if no trial was complete by then.
+    """
     return next((p[which] for p in reversed(points) if p[0] <= tokens), float("nan"))
 
 
 def reached(points: Course, f1: float, which: int) -> float:
-    """Return the tokens after which the best trial has this F1; infinite if never."""
+    """Return the number of tokens after which the best trial has an F1.
+
+    Args:
+        points: The course of a search.
+        f1: The F1 to reach.
+        which: 1 for development F1, 2 for test F1.
+
+    Returns:
+        The tokens, or infinity if the F1 is not reached.
+    """
     return next((float(p[0]) for p in points if p[which] >= f1), float("inf"))
 
 
 def interval(values: Sequence[float]) -> str:
-    """Return mean and half of its 95 % interval (Student's t)."""
+    """Return the mean and the half width of its 95 % interval by Student's t, as text."""
     half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
     return f"{np.mean(values):.4f} ± {half:.4f}"
 
 
 def share_said(courses: Sequence[Course], those_of_a: Sequence[Course], which: int, budget: float) -> str:
-    """Return the median share of the budget after which a search has (a)'s mean F1 at its end, and its 95 % interval.
+    """Return the median share of the budget after which a search reaches the mean final F1 of (a), as text.
 
-    The interval is a bootstrap's over the repetitions of both.
+    Args:
+        courses: The repetitions of the search.
+        those_of_a: The repetitions of (a).
+        which: 1 for development F1, 2 for test F1.
+        budget: The tokens of a search.
+
+    Returns:
+        The share with its 95 % interval, a bootstrap over the repetitions of both searches. '–' means never.
     """
     ends = np.array([value_at(points, budget, which) for points in those_of_a])
     generator = np.random.default_rng(0)
@@ -352,12 +511,27 @@ def share_said(courses: Sequence[Course], those_of_a: Sequence[Course], which: i
 
 
 def done_in(found: dict[Job, dict[str, Any]], stage: str) -> list[str]:
-    """Return the ways of a stage that were tried, in order."""
+    """Return the variants of a stage that were run.
+
+    Args:
+        found: The figures of each search.
+        stage: 'a' or 'b'.
+
+    Returns:
+        Keys of `WAYS_A` or `WAYS_B`, in order.
+    """
     return list(dict.fromkeys(job.way for job in found if job.stage == stage))
 
 
 def say_a(found: dict[Job, dict[str, Any]], landscape: str, repetitions: int, budget: float) -> None:
-    """Print the table of Stage A."""
+    """Print the table of Stage A.
+
+    Args:
+        found: The figures of each search.
+        landscape: The name of the table of trainings.
+        repetitions: The number of repetitions.
+        budget: The tokens of a search.
+    """
     runs = {way: [found[Job(landscape, "a", way, r)] for r in range(repetitions)] for way in done_in(found, "a")}
     courses = {way: [run["course"] for run in runs[way]] for way in runs}
     print(f"\n{landscape}: {budget / 1e6:.1f} M tokens each, {repetitions} repetitions")
@@ -371,7 +545,13 @@ def say_a(found: dict[Job, dict[str, Any]], landscape: str, repetitions: int, bu
 
 
 def say_b(found: dict[Job, dict[str, Any]], landscape: str, repetitions: int) -> None:
-    """Print the table of Stage B."""
+    """Print the table of Stage B.
+
+    Args:
+        found: The figures of each search.
+        landscape: The name of the table of trainings.
+        repetitions: The number of repetitions.
+    """
     print(
         "\n| Stage B | trials | hypervolume at 30 % of the tokens | at the end | on test posts |"
         "\n|---|---|---|---|---|"
@@ -385,7 +565,14 @@ def say_b(found: dict[Job, dict[str, Any]], landscape: str, repetitions: int) ->
 
 
 def draw(found: dict[Job, dict[str, Any]], repetitions: int, budgets: dict[str, float], path: Path) -> None:
-    """Draw F1 against tokens, as means with 95 % bands."""
+    """Draw F1 against tokens, as means over repetitions with 95 % bands.
+
+    Args:
+        found: The figures of each search.
+        repetitions: The number of repetitions.
+        budgets: The tokens of a search on each landscape, by its name.
+        path: The SVG file.
+    """
     matplotlib.rcParams["svg.hashsalt"] = "bench"
     figure = Figure(figsize=(9, 3.6 * len(budgets)), layout="constrained")
     panels = figure.subplots(len(budgets), 2, squeeze=False)
@@ -409,7 +596,18 @@ def draw(found: dict[Job, dict[str, Any]], repetitions: int, budgets: dict[str, 
 def searched(
     landscape: str, corpus: str | None, folder: Path, repetitions: int, ways: Sequence[str]
 ) -> tuple[float, dict[Job, Any]]:
-    """Make a landscape's table where it is not made, and search. Returns the budget and what was found."""
+    """Compute a landscape's table if it is missing, and run all searches on it.
+
+    Args:
+        landscape: The name of the table.
+        corpus: Folder of a corpus, or None to generate one.
+        folder: Keeps corpus, backbones and table.
+        repetitions: The number of repetitions.
+        ways: Keys of `WAYS_A` and `WAYS_B`.
+
+    Returns:
+        The tokens of a search, and the figures of each search.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "config").exists():
         (folder / "config").symlink_to(Path("config").resolve())
@@ -424,14 +622,16 @@ def searched(
 
 
 def run() -> None:
-    """Search, and print."""
+    """Run the searches, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpus", help="folder of a corpus; none: a generated one")
-    parser.add_argument("--folder", type=Path, default=Path(".bench/search"), help="keeps the tables of trainings")
-    parser.add_argument("--landscape", nargs="+", choices=list(LANDSCAPES), default=list(LANDSCAPES))
-    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--corpus", help="folder of a corpus (default: generate one)")
+    parser.add_argument(
+        "--folder", type=Path, default=Path(".bench/search"), help="folder that keeps the tables of trainings"
+    )
+    parser.add_argument("--landscape", nargs="+", choices=list(LANDSCAPES), default=list(LANDSCAPES), help="tables")
+    parser.add_argument("--repetitions", type=int, default=5, help="number of repetitions of each search")
     every = [*WAYS_A, *WAYS_B]
-    parser.add_argument("--ways", nargs="+", choices=every, default=every, help="(a) is always one of them")
+    parser.add_argument("--ways", nargs="+", choices=every, default=every, help="searches to run; (a) always runs")
     parser.add_argument("--picture", type=Path, help="SVG file to draw F1 against tokens")
     options = parser.parse_args()
     corpus = None if options.corpus is None else str(Path(options.corpus).resolve())

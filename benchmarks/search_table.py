@@ -1,7 +1,7 @@
-"""A table of real trainings: every point of a small grid, every seed, every epoch, so that searches can be replayed.
+"""Compute a table of real trainings for every point and seed of a small grid, on which searches can be replayed.
 
-A search then costs milliseconds, and five repetitions of many ways to search are the same trainings, looked up. The
-corpus is real (CORPUS) or generated, the encoders are tiny; each training also scores posts that no search sees.
+All repetitions of all searches look up the same trainings, so a trial takes milliseconds. The corpus is a real one or
+generated, and the encoders are tiny. Each training also scores test posts that no search sees.
 """
 
 import itertools
@@ -26,17 +26,21 @@ from lib.schemas.run import Run
 from lib.settings.hyperparameters import Hyperparameters
 
 AGENT, SEEDS = "criteria", 3
-# Of the posts: one in four is the untouched test, which all trainings score. The others are in three parts: one
-# validates, one of the other two trains, and one is left out, so that a table takes an hour.
+# A quarter of the posts is the test part, which all trainings score. The other posts are split into three parts. One
+# is for validation, one of the other two is for training, and one is left out so that a table takes an hour.
 TEST, PARTS, VALIDATION = 0.25, [0.45, 0.25, 0.30], 1
 
 
 @dataclass(frozen=True)
 class Landscape:
-    """What is trained.
+    """A grid of configurations and the way they are trained.
 
-    grid: values by parameter. ranges: the parameters that a sampler may draw between the grid's values. rest: what
-    differs from FIXED. train: the place in PARTS of the posts that train.
+    Attributes:
+        grid: The values of each searched parameter.
+        ranges: The parameters for which a sampler may draw values between those of the grid.
+        rest: The other parameters that differ from `FIXED`.
+        epochs: The number of epochs.
+        train: The place in `PARTS` of the posts to train on.
     """
 
     grid: dict[str, list[Any]]
@@ -46,7 +50,7 @@ class Landscape:
     train: int
 
     def points(self) -> list[dict[str, Any]]:
-        """Return the grid."""
+        """Return all points of the grid."""
         return [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
 
 
@@ -65,7 +69,7 @@ LANDSCAPES = {
         epochs=6,
         train=0,
     ),
-    # Other encoders, parameters, posts and number of epochs: what is chosen on the first is checked here.
+    # Choices made on the first table are checked on this one, with other encoders, parameters, posts and epochs.
     "second": Landscape(
         grid={
             "model.backbone": ["tiny-roberta", "tiny-distilbert"],
@@ -84,14 +88,19 @@ LANDSCAPES = {
 
 @dataclass(frozen=True)
 class Table:
-    """The trainings of a landscape: a list over seeds, by point of the grid."""
+    """The trainings of a landscape.
+
+    Attributes:
+        landscape: The landscape.
+        trainings: For each point of the grid, as a tuple of values, one training per seed.
+    """
 
     landscape: Landscape
     trainings: dict[tuple[Any, ...], list[dict[str, Any]]]
 
 
 def constraints(landscape: Landscape) -> dict[str, dict[str, Any]]:
-    """Return the constraints that leave of the search space what the grid has."""
+    """Return the constraints that restrict the search space to the grid and its ranges."""
     fixed = {
         name: {"low": value, "high": value} if isinstance(value, float) else {"choices": [value]}
         for name, value in _rest(landscape).items()
@@ -111,7 +120,12 @@ def _rest(landscape: Landscape) -> dict[str, Any]:
 
 
 def setup(landscape: Landscape, corpus: str | None) -> None:
-    """Make corpus and backbones in the working directory, which holds config/."""
+    """Create settings, corpus and backbones in the working directory, which must contain config/.
+
+    Args:
+        landscape: Determines the search space and the budget of a trial.
+        corpus: Folder of a corpus, or None to generate one.
+    """
     budget = {"trials": 10**6, "epochs": landscape.epochs, "seeds": SEEDS}
     prepare(
         corpus,
@@ -124,12 +138,20 @@ def setup(landscape: Landscape, corpus: str | None) -> None:
 
 
 def entry(table: Table, params: dict[str, Any], seed: int) -> dict[str, Any]:
-    """Return the training of a seed at hyper-parameters.
+    """Return a training for any hyper-parameters within the ranges of the grid.
 
-    Between the grid's values of a range it is the training of one of the points around, drawn by the weights of
-    linear interpolation (in logarithms where the space has them). So a sampler that tries two points of a cell does
-    not see the same numbers twice, the mean is the interpolation's, and luck has the size that it has in trainings:
-    their interpolation would have less of it within a cell than at its corners, and lead searches to these.
+    Between the values of the grid it is the training of one of the surrounding points. The point is drawn with the
+    weights of linear interpolation, on a log scale where the search space has one. So two points of a cell need not
+    give the same training, the mean is that of interpolation, and the noise is that of real trainings. Interpolated
+    scores would be less noisy within a cell than at its corners, which would lead searches to the corners.
+
+    Args:
+        table: The trainings.
+        params: Hyper-parameters, under the names of the search space.
+        seed: The number of the seed.
+
+    Returns:
+        The training, as `make` stores it. The same arguments always give the same one.
     """
     draw = random.Random(json.dumps([seed, *(params[name] for name in table.landscape.grid)]))
     sides = [_side(table.landscape, name, params[name], draw.random()) for name in table.landscape.grid]
@@ -137,7 +159,10 @@ def entry(table: Table, params: dict[str, Any], seed: int) -> dict[str, Any]:
 
 
 def _side(landscape: Landscape, name: str, value: Any, drawn: float) -> Any:
-    """Return the grid's value for a parameter: of its two neighbours the upper one as often as it is near."""
+    """Return one of the two values of the grid around a value, the nearer one with the higher probability.
+
+    drawn: A uniform random number in [0, 1).
+    """
     if name not in landscape.ranges:
         return value
     values = landscape.grid[name]
@@ -149,7 +174,16 @@ def _side(landscape: Landscape, name: str, value: Any, drawn: float) -> Any:
 
 
 def split(experiment: Experiment, landscape: Landscape, seed: int) -> Split:
-    """Return what a seed trains on, stops on, and the test, which all seeds share."""
+    """Return the split of a seed.
+
+    Args:
+        experiment: Gives corpus and examples.
+        landscape: Determines the posts to train on.
+        seed: The number of the seed.
+
+    Returns:
+        Examples to train on and to validate on, and the test part, which all seeds share, as the held-out one.
+    """
     rows, texts = experiment.development.annotations, experiment.development.texts
     test = split_posts(rows, texts, [1 - TEST, TEST], 0)
     rest = {post_id: text for post_id, text in texts.items() if test[post_id] == 0}
@@ -190,7 +224,12 @@ def _seed(run: Run, tokens: int) -> dict[str, Any]:
 
 
 def make(landscape: Landscape, processes: int) -> None:
-    """Train the whole grid into table.json, unless it is there."""
+    """Train the whole grid and write table.json, unless the file exists.
+
+    Args:
+        landscape: The grid.
+        processes: Number of processes.
+    """
     if Path("table.json").exists():
         return
     grid, table = landscape.points(), []
@@ -205,6 +244,6 @@ def make(landscape: Landscape, processes: int) -> None:
 
 
 def read(landscape: Landscape) -> Table:
-    """Return the table of the working directory."""
+    """Read the table in the working directory."""
     trainings = {tuple(point): entries for point, entries in json.loads(Path("table.json").read_text())}
     return Table(landscape, trainings)

@@ -1,8 +1,9 @@
-"""What does a study's storage cost? Ask, suggest every parameter of the production space, and tell, many times.
+"""Measure the time that a study's storage takes to begin a trial, suggest its parameters and end it.
 
-Parameters are drawn at random, so that the storage is measured and not the sampler. The objective sleeps: real ones
-take seconds to minutes, and without any the waiting of processes for each other would be all there is to see. Journal
-and PostgreSQL are used by several processes at once, SQLite by one. Every trial must be there at the end, once.
+Parameters of the production space are drawn at random, so that the storage is measured and not the sampler. The
+objective sleeps, since real ones take seconds to minutes; without it, processes would mostly wait for each other.
+Several processes use the journal and PostgreSQL at once, and one uses SQLite. At the end the benchmark checks that
+every trial is stored exactly once.
 """
 
 import argparse
@@ -25,13 +26,30 @@ from lib.studies.worker_registry import WorkerRegistry
 
 
 def open_study(folder: Path, url: str | None) -> Study:
-    """Open the study."""
+    """Open the study of the benchmark, or create it.
+
+    Args:
+        folder: Of the journal and its locks.
+        url: URL of a database, or None for the journal.
+
+    Returns:
+        The study.
+    """
     pruner = optuna.pruners.NopPruner()
     return Study(StudyLocation("bench/storage", folder, url), directions=["maximize"], pruner=pruner, identity={})
 
 
 def run_trials(folder: Path, url: str | None, trials: int, objective: float, space: Space, results: Any) -> None:
-    """Run trials until the budget is reached, and put the seconds of each (ask, suggest, tell) on the queue."""
+    """Run trials until the study has enough of them.
+
+    Args:
+        folder: As in `open_study`.
+        url: As in `open_study`.
+        trials: Number of trials of the study, shared by all processes.
+        objective: Seconds that a trial sleeps.
+        space: The parameters that are suggested.
+        results: Queue that gets the list of (ask, suggest, tell) seconds of this process's trials.
+    """
     study, registry = open_study(folder, url), WorkerRegistry(folder / "processes")
     seconds = []
     begun = time.perf_counter()
@@ -42,9 +60,9 @@ def run_trials(folder: Path, url: str | None, trials: int, objective: float, spa
         time.sleep(objective)
         tell = time.perf_counter()
         study.end_trial(trial, {"seeds": [0.5]}, TrialState.COMPLETE, [params["optim.lr"]])
-        told = time.perf_counter()
-        seconds.append((asked - begun, suggested - asked, told - tell))
-        begun = told
+        ended = time.perf_counter()
+        seconds.append((asked - begun, suggested - asked, ended - tell))
+        begun = ended
     registry.close()
     results.put(seconds)
 
@@ -52,11 +70,19 @@ def run_trials(folder: Path, url: str | None, trials: int, objective: float, spa
 def measure(
     name: str, url: str | None, workers: int, options: argparse.Namespace, space: Space, folder: Path
 ) -> None:
-    """Run trials in so many processes, and print what the storage took of each."""
+    """Run a study in several processes, and print the times of a trial.
+
+    Args:
+        name: The storage's name, for the output.
+        url: As in `open_study`.
+        workers: Number of processes. A single one does not sleep, since it waits for no other.
+        options: Give the number of trials and the seconds that a trial sleeps.
+        space: The parameters that are suggested.
+        folder: As in `open_study`.
+    """
     open_study(folder, url)
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    # Alone nobody waits for anybody.
     objective = options.objective if workers > 1 else 0.0
     trials, words = options.trials, (folder, url, options.trials, objective, space, results)
     processes = [context.Process(target=run_trials, args=words) for _ in range(workers)]
@@ -65,9 +91,9 @@ def measure(
     seconds = [each for _ in processes for each in results.get()]
     for process in processes:
         process.join()
-    over = open_study(folder, url).finished_trials()
-    assert [trial.number for trial in over] == list(range(trials)), f"{len(over)} of {trials}"
-    assert all(trial.state == TrialState.COMPLETE for trial in over)
+    finished = open_study(folder, url).finished_trials()
+    assert [trial.number for trial in finished] == list(range(trials)), f"{len(finished)} of {trials}"
+    assert all(trial.state == TrialState.COMPLETE for trial in finished)
     milliseconds = 1000 * np.array(seconds)
     ask, suggest, tell = np.median(milliseconds, axis=0)
     both = milliseconds[:, 0] + milliseconds[:, 2]
@@ -82,11 +108,11 @@ def measure(
 
 
 def run() -> None:
-    """Measure journal, SQLite and, where it is installed, PostgreSQL."""
+    """Measure the journal, SQLite and PostgreSQL, if that is installed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=2400)
-    parser.add_argument("--workers", type=int, default=8)
-    parser.add_argument("--objective", type=float, default=0.25, help="seconds that the objective sleeps")
+    parser.add_argument("--trials", type=int, default=2400, help="number of trials of each study")
+    parser.add_argument("--workers", type=int, default=8, help="number of processes, except for SQLite")
+    parser.add_argument("--objective", type=float, default=0.25, help="seconds that a trial sleeps")
     options = parser.parse_args()
     raw = merge(read_yaml(Path("config/config.yaml")), read_yaml(Path("config/supermax.yaml")))
     space = load_settings(raw).space

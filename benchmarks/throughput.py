@@ -1,11 +1,11 @@
-"""How fast is the engine? The same pairs, model and epochs through four ways to train, side by side.
+"""Compare the speed of the engine with other ways to train the same model on the same pairs.
 
-(a) every pair padded to the maximum length, fp32, a plain AdamW loop; (b) the Hugging Face Trainer with its defaults;
-(c) the Trainer with bf16 and group_by_length; (d) this engine; and a lean loop, thirty lines by one who knows how:
-bf16, batches of similar length, fused AdamW. Each way runs in a process of its own. Tokenising is not timed.
+The ways are (a) a plain AdamW loop in fp32 with every pair padded to the maximum length, (b) the Hugging Face Trainer
+with its defaults, (c) the Trainer with bf16 and group_by_length, (d) this engine, and a lean loop of an expert with
+bf16, batches of similar length and fused AdamW. Each way runs in a process of its own. Tokenising is not timed.
 
---f1 asks instead whether speed costs quality: the engine against a textbook loop on the same model from the same
-weights, in fp32, with random batches and torch's own dropout.
+--f1 compares F1 instead, to show whether speed costs quality. The engine and a textbook loop train the same model
+from the same weights; the textbook loop uses fp32, random batches and torch's own dropout.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from lib.training.engine import TrainingOptions, train
 from lib.training.inference import predict_logits
 
 BATCH, LENGTH, RATE = 32, 256, 2e-4
-# Where a training of few steps is stable: else the seeds differ more than the ways.
+# A short training is stable at these values. Without them seeds differ more than ways.
 F1_RATE, F1_WARMUP = 1e-4, 0.1
 WAYS = {
     "a": "padded to the maximum, fp32, plain loop",
@@ -48,9 +48,17 @@ PARAMS = FIXED | {"data.max_length": LENGTH, "optim.lr": RATE, "optim.batch_size
 
 
 class Task:
-    """One agent's pairs (or windows), and what each way needs of them."""
+    """The pairs of an agent, with the models and inputs that each way needs."""
 
     def __init__(self, agent: str, n: int, threads: int, more: dict[str, Any]) -> None:
+        """Draw the pairs.
+
+        Args:
+            agent: The agent's name.
+            n: Number of pairs to train on; up to 1,000 others are for the test.
+            threads: Threads of this process.
+            more: Hyper-parameters that differ from `PARAMS`.
+        """
         settings = read_settings("results/settings.json")
         training = settings.config.training.model_copy(update={"threads": threads})
         config = settings.config.model_copy(update={"training": training})
@@ -63,12 +71,12 @@ class Task:
         torch.set_num_threads(threads)
 
     def features(self, seed: int) -> tuple[Any, Any]:
-        """Return the engine's model and features."""
+        """Return the engine's model, with a head of this seed, and its features."""
         torch.manual_seed(seed)
         return self.experiment.builder.model(self.hyper)
 
     def rows(self, index: np.ndarray) -> list[dict[str, Any]]:
-        """Return tokenised rows as the Trainer takes them, with the tokenizer's own numbers."""
+        """Return the windows of pairs as rows for the Trainer, with the ids of the whole vocabulary."""
         _, features = self.features(0)
         tokens, targets = features.tokens[0], features.targets
         rows = []
@@ -88,7 +96,7 @@ class Task:
         return rows
 
     def model(self, seed: int) -> Any:
-        """Return transformers' own model with a fresh head."""
+        """Return transformers' own model, with a head of this seed."""
         from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification
 
         torch.manual_seed(seed)
@@ -97,7 +105,16 @@ class Task:
 
 
 def plain_loop(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
-    """Train as textbooks do, every pair padded to the maximum length. Returns seconds and the model."""
+    """Train transformers' model in fp32 with a plain loop and every pair padded to the maximum length.
+
+    Args:
+        task: The pairs.
+        epochs: Number of epochs.
+        seed: Seed of the model's head, of dropout and of the order of pairs.
+
+    Returns:
+        The seconds of the epochs, and the model.
+    """
     from torch.utils.data import DataLoader
     from transformers import DataCollatorWithPadding
 
@@ -122,7 +139,16 @@ def plain_loop(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
 
 
 def textbook_loop(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
-    """Train the engine's model as textbooks do. Returns seconds, and model and training_data."""
+    """Train the engine's model in fp32 with a plain loop and random batches.
+
+    Args:
+        task: The pairs.
+        epochs: Number of epochs.
+        seed: Seed of the model's head, of dropout and of the order of pairs.
+
+    Returns:
+        The seconds of the epochs, and the model with its training data.
+    """
     model, features = task.features(seed)
     agent, hyper = task.experiment.agent, task.hyper
     windows, rng = features.windows(task.train), np.random.default_rng(seed)
@@ -149,7 +175,16 @@ def textbook_loop(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
 
 
 def lean_loop(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
-    """Train as one who knows how does it in thirty lines. Returns seconds and the model."""
+    """Train transformers' model with a loop that an expert writes in thirty lines.
+
+    Args:
+        task: The pairs.
+        epochs: Number of epochs.
+        seed: Seed of the model's head, of dropout and of the order of batches.
+
+    Returns:
+        The seconds of the epochs, and the model.
+    """
     from transformers import DataCollatorWithPadding
 
     rows, model = sorted(task.rows(task.train), key=lambda row: len(row["input_ids"])), task.model(seed)
@@ -174,7 +209,17 @@ def lean_loop(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
 
 
 def trainer(task: Task, epochs: int, seed: int, **options: Any) -> tuple[float, Any]:
-    """Train with the Hugging Face Trainer. Returns seconds and the model."""
+    """Train transformers' model with the Hugging Face Trainer.
+
+    Args:
+        task: The pairs.
+        epochs: Number of epochs.
+        seed: Seed of the model's head and of the Trainer.
+        **options: Further `TrainingArguments`.
+
+    Returns:
+        The seconds of the training, and the model.
+    """
     from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
 
     rows, model = task.rows(task.train), task.model(seed)
@@ -199,11 +244,20 @@ def trainer(task: Task, epochs: int, seed: int, **options: Any) -> tuple[float, 
 
 
 def engine(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
-    """Train with this engine. Returns seconds, and model and training_data."""
+    """Train with this engine.
+
+    Args:
+        task: The pairs.
+        epochs: Number of epochs.
+        seed: Seed of the model's head and of the training.
+
+    Returns:
+        The seconds of the epochs, and the model with its training data.
+    """
     model, features = task.features(seed)
     experiment = task.experiment
     keep_freed_memory()
-    # Two examples to watch: the other ways evaluate nothing between epochs.
+    # Only two examples are for validation, since the other ways evaluate nothing between epochs.
     training_data = TrainingData(
         experiment.agent, experiment.examples, features, task.hyper, task.train, task.test[:2]
     )
@@ -214,7 +268,17 @@ def engine(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
 
 
 def run_way(task: Task, way: str, epochs: int, seed: int) -> tuple[float, Any]:
-    """Train one way. Returns seconds and what was trained."""
+    """Train in one way.
+
+    Args:
+        task: The pairs.
+        way: A key of `WAYS` or `TEXTBOOK`.
+        epochs: Number of epochs.
+        seed: The seed.
+
+    Returns:
+        The seconds of the training, and the model; for 'd' and 'textbook' with its training data.
+    """
     if way == "d":
         return engine(task, epochs, seed)
     if way == "lean":
@@ -227,7 +291,16 @@ def run_way(task: Task, way: str, epochs: int, seed: int) -> tuple[float, Any]:
 
 
 def f1(task: Task, way: str, trained: Any) -> float:
-    """Return F1-macro on the test pairs."""
+    """Score a model on the test pairs.
+
+    Args:
+        task: The pairs.
+        way: 'd' or 'textbook'.
+        trained: The model and its training data, as `run_way` returns them.
+
+    Returns:
+        F1-macro.
+    """
     model, training_data = trained
     device = task.experiment.device if way == "d" else Device(torch.device("cpu"), bf16=False)
     reading = predict_logits(
@@ -238,7 +311,7 @@ def f1(task: Task, way: str, trained: Any) -> float:
 
 
 def matrix_rate(threads: int) -> float:
-    """Return the machine's bf16 matrix products in FLOP/s, at the encoder's feed-forward shape."""
+    """Return the machine's rate of bf16 matrix products of the encoder's feed-forward shape, in FLOP/s."""
     torch.set_num_threads(threads)
     rows, width, inner = 4096, 384, 1536
     left, right = torch.randn(rows, width).bfloat16(), torch.randn(width, inner).bfloat16()
@@ -251,7 +324,7 @@ def matrix_rate(threads: int) -> float:
 
 
 def child(options: argparse.Namespace) -> None:
-    """Run one way once and print what it took as JSON."""
+    """Train once in this process, and print the result as JSON."""
     more = {"optim.lr": F1_RATE, "schedule.warmup": F1_WARMUP} if options.f1 else {}
     task = Task(options.agent, options.pairs, options.threads, more)
     seconds, trained = run_way(task, options.child, options.epochs, options.seed)
@@ -271,7 +344,17 @@ def child(options: argparse.Namespace) -> None:
 
 
 def measure(way: str, options: argparse.Namespace, seed: int) -> dict[str, float]:
-    """Run one way in its own process."""
+    """Train in one way in a process of its own.
+
+    Args:
+        way: A key of `WAYS` or `TEXTBOOK`.
+        options: The options of the command line.
+        seed: The seed.
+
+    Returns:
+        `seconds`; `f1` where asked for; for 'd' also `tokens`, `windows`, `flop` per epoch, and the matrix `rate` in
+        FLOP/s.
+    """
     command = [sys.executable, str(Path(__file__).resolve()), "--child", way, "--seed", str(seed)]
     for name in ("agent", "pairs", "epochs", "threads"):
         command += [f"--{name}", str(getattr(options, name))]
@@ -286,7 +369,7 @@ def measure(way: str, options: argparse.Namespace, seed: int) -> dict[str, float
 
 
 def report(options: argparse.Namespace) -> None:
-    """Measure all ways in turn, `runs` times, and print medians, ratios and the share of the machine's rate."""
+    """Measure all ways in turn in each run, and print medians, ratios and the share of the machine's rate."""
     print(
         f"{options.agent}, {options.pairs} pairs, batch {BATCH}, at most {LENGTH} tokens, {options.epochs} epoch(s)"
     )
@@ -316,17 +399,19 @@ def report(options: argparse.Namespace) -> None:
 
 
 def parse() -> argparse.Namespace:
-    """Return the options."""
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpus", help="folder of a corpus; none: a generated one")
+    parser.add_argument("--corpus", help="folder of a corpus (default: generate one)")
     parser.add_argument("--agent", choices=["criteria", "evidence"], default="criteria")
-    parser.add_argument("--pairs", type=int, default=480)
-    parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
+    parser.add_argument("--pairs", type=int, default=480, help="number of pairs to train on")
+    parser.add_argument("--epochs", type=int, default=1, help="number of epochs")
+    parser.add_argument("--runs", type=int, default=3, help="number of runs, each with its own seed")
+    parser.add_argument("--threads", type=int, default=2, help="number of threads of a training")
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS), help="ways to measure")
     parser.add_argument(
-        "--f1", action="store_true", help="compare F1 on 1,000 other pairs, a seed a run, and nothing else"
+        "--f1",
+        action="store_true",
+        help="compare only the F1 of the engine and of a textbook loop, on 1,000 other pairs",
     )
     parser.add_argument("--child", choices=[*WAYS, *TEXTBOOK], help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
@@ -337,7 +422,7 @@ def parse() -> argparse.Namespace:
 
 
 def run() -> None:
-    """Prepare once, then measure."""
+    """Prepare a project once, and measure in it."""
     options = parse()
     if options.child:
         child(options)

@@ -1,7 +1,7 @@
-"""What a trial costs beside its steps: importing, building a model, and memory that is not given back.
+"""Measure the cost of a trial apart from its steps: imports, building a model, and memory that is not freed.
 
-Prints the seconds to import the training path, those from the start of a trial to its first step, and the resident
-memory in the course of thirty trials in one process.
+The results are the seconds to import the modules of a training and of a search, the seconds from the start of a trial
+to its first step, and the resident memory during thirty trials in one process.
 """
 
 import argparse
@@ -31,7 +31,7 @@ HEAVY = ("mlflow", "nlpaug", "textattack", "bitsandbytes", "pytorch_optimizer", 
 
 
 def import_time(modules: str) -> tuple[float, list[str]]:
-    """Return the seconds a new process takes to import modules, and heavy packages they brought."""
+    """Return the seconds that a new process takes to import modules, and the heavy packages imported with them."""
     code = (
         f"import time; t = time.perf_counter(); import {modules}; s = time.perf_counter() - t;"
         f"import sys; print(s, *[name for name in {HEAVY!r} if name in sys.modules])"
@@ -49,7 +49,15 @@ def resident() -> float:
 
 
 def trials(experiment: Experiment, number: int) -> list[tuple[float, float]]:
-    """Run trials of one short epoch. Returns for each the seconds before its first step, and memory after it."""
+    """Run trials of one short epoch in this process.
+
+    Args:
+        experiment: Of the agent.
+        number: Number of trials.
+
+    Returns:
+        For each trial the seconds before its first step, and the resident memory after it in MiB.
+    """
     rng, results = np.random.default_rng(0), []
     chosen = rng.permutation(len(experiment.examples))[:64]
     for trial in range(number):
@@ -71,9 +79,9 @@ def trials(experiment: Experiment, number: int) -> list[tuple[float, float]]:
 
 
 def run() -> None:
-    """Measure and print."""
+    """Measure, and print the results."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--corpus", help="folder of a corpus; none: a generated one")
+    options.add_argument("--corpus", help="folder of a corpus (default: generate one)")
     corpus = options.parse_args().corpus
     corpus = str(Path(corpus).resolve()) if corpus else None
     for what, modules in IMPORTS.items():

@@ -1,4 +1,4 @@
-"""The agents: what each reads, predicts and is scored by, behind one interface (lib.agents.agent.Agent)."""
+"""The agents, which all implement `lib.agents.agent.Agent`, and their names."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ from lib.errors import UserError, unknown_name
 if TYPE_CHECKING:
     from lib.agents.agent import Agent
 
-# A new agent is one module with an AGENT and one entry here. Names are known without importing torch.
+# A new agent needs a module with an AGENT and an entry here. The list gives the names without importing torch.
 AGENTS = ("criteria", "evidence", "share", "joint")
 
 

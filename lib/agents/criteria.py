@@ -1,4 +1,4 @@
-"""The criteria agent: does a sentence meet a criterion?"""
+"""The criteria agent, which decides whether a sentence meets a criterion."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,19 +12,28 @@ from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples
 from lib.tasks.label import LabelTask
 
-if TYPE_CHECKING:  # pandas takes a second, and the engine does without
+if TYPE_CHECKING:  # importing pandas takes a second, and the engine does not need it
     from lib.corpus.store import Part
 
 
 class CriteriaAgent(Agent):
-    """Labels (criterion text, sentence): an encoder, a pooling, a head."""
+    """Labels (criterion text, sentence) pairs with one encoder, a pooling and a label head."""
 
     name = "criteria"
     tasks = (LabelTask(),)
     reads_posts = False
 
     def examples(self, part: "Part", *, unannotated: float, seed: int) -> Examples:
-        """Return one example per annotation."""
+        """Return one example per annotation.
+
+        Args:
+            part: The development set or the test set.
+            unannotated: Not used, since the examples are the annotated sentences.
+            seed: Not used.
+
+        Returns:
+            The examples.
+        """
         rows = part.annotations
         return Examples(
             first=[part.criteria[criterion] for criterion in rows["criterion"]],
@@ -37,11 +46,20 @@ class CriteriaAgent(Agent):
         )
 
     def backbones(self, hyper: Hyperparameters) -> tuple[str, ...]:
-        """One encoder."""
+        """Return the name of the only backbone."""
         return (hyper.backbone,)
 
     def model(self, encoders: Sequence[nn.Module], cls_token_ids: Sequence[int], hyper: Hyperparameters) -> nn.Module:
-        """Return a labeller."""
+        """Return a model with a label head.
+
+        Args:
+            encoders: One encoder.
+            cls_token_ids: The id of its cls token.
+            hyper: Gives pooling and head.
+
+        Returns:
+            The model.
+        """
         return PairModel(encoders[0], hyper, cls_token_ids[0], label=True, span=False)
 
 

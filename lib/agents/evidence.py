@@ -1,4 +1,4 @@
-"""The evidence agent: which characters of a post show a criterion, if any?"""
+"""The evidence agent, which finds the characters of a post that show a criterion, if any."""
 
 from collections.abc import Sequence
 
@@ -11,17 +11,26 @@ from lib.tasks.span import SpanTask
 
 
 class EvidenceAgent(PostAgent):
-    """Finds spans: an encoder and a span head."""
+    """Finds spans with one encoder and a span head."""
 
     name = "evidence"
     tasks = (SpanTask(),)
 
     def backbones(self, hyper: Hyperparameters) -> tuple[str, ...]:
-        """One encoder."""
+        """Return the name of the only backbone."""
         return (hyper.backbone,)
 
     def model(self, encoders: Sequence[nn.Module], cls_token_ids: Sequence[int], hyper: Hyperparameters) -> nn.Module:
-        """Return a span finder."""
+        """Return a model with a span head.
+
+        Args:
+            encoders: One encoder.
+            cls_token_ids: The id of its cls token.
+            hyper: Gives the head.
+
+        Returns:
+            The model.
+        """
         return PairModel(encoders[0], hyper, cls_token_ids[0], label=False, span=True)
 
 

@@ -1,4 +1,4 @@
-"""The joint agent: is a criterion met in a post, and where? Two encoders, the label's fused into the evidence's."""
+"""The joint agent, which labels posts with one encoder and fuses it into a second one that finds evidence."""
 
 from collections.abc import Sequence
 
@@ -12,17 +12,26 @@ from lib.tasks.span import SpanTask
 
 
 class JointAgent(PostAgent):
-    """Labels posts and finds spans: both encoders read the same windows of (criterion, post)."""
+    """Labels posts and finds spans with two encoders, which read the same windows of (criterion, post) pairs."""
 
     name = "joint"
     tasks = (LabelTask(), SpanTask())
 
     def backbones(self, hyper: Hyperparameters) -> tuple[str, ...]:
-        """The evidence encoder, and the criteria encoder."""
+        """Return the names of the evidence encoder's and of the criteria encoder's backbone."""
         return hyper.backbone, hyper.joint_backbone
 
     def model(self, encoders: Sequence[nn.Module], cls_token_ids: Sequence[int], hyper: Hyperparameters) -> nn.Module:
-        """Return the two encoders with their fusion and heads."""
+        """Return the two encoders with their fusion and heads.
+
+        Args:
+            encoders: The evidence encoder and the criteria encoder.
+            cls_token_ids: The id of the cls token of each.
+            hyper: Gives pooling, fusion and heads.
+
+        Returns:
+            The model.
+        """
         evidence, criteria = encoders
         return JointModel(evidence, criteria, hyper, cls_token_ids[1])
 

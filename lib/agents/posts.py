@@ -1,4 +1,4 @@
-"""Agents that read whole posts in windows: their examples are (criterion, post) pairs."""
+"""The base of agents that read whole posts in windows, with (criterion, post) pairs as examples."""
 
 from collections import defaultdict
 from typing import TYPE_CHECKING
@@ -9,20 +9,28 @@ from lib.agents.agent import Agent
 from lib.files.hashing import derive_seed
 from lib.tasks.examples import Characters, Examples
 
-if TYPE_CHECKING:  # pandas takes a second, and the engine does without
+if TYPE_CHECKING:  # importing pandas takes a second, and the engine does not need it
     from lib.corpus.store import Part
 
 
 class PostAgent(Agent):
-    """Reads (criterion text, post)."""
+    """Reads (criterion text, post) pairs."""
 
     reads_posts = True
 
     def examples(self, part: "Part", *, unannotated: float, seed: int) -> Examples:
-        """Return a pair for each annotated (post, criterion), and unannotated ones as examples without evidence.
+        """Return one example per annotated (post, criterion) pair, and some unannotated pairs without evidence.
 
-        All sentences of status 1 are answers. A pair with a sentence of status 1 that was not found in its post is
-        left out: its evidence is there, but not known where.
+        All sentences of status 1 are answers. A pair is left out if one of its sentences of status 1 was not found
+        in the post, since the place of that evidence is unknown.
+
+        Args:
+            part: The development set or the test set.
+            unannotated: Number of unannotated pairs to draw, as a share of the number of annotated pairs.
+            seed: Seed of that draw.
+
+        Returns:
+            The examples, by post and then by criterion in the order of the corpus.
         """
         answers: dict[tuple[str, str], set[Characters]] = defaultdict(set)
         lost: set[tuple[str, str]] = set()
@@ -50,7 +58,7 @@ class PostAgent(Agent):
 
 
 def _unannotated(part: "Part", annotated: set[tuple[str, str]], n: int, seed: int) -> set[tuple[str, str]]:
-    """Draw n (post, criterion) pairs without an annotation, or all there are."""
+    """Draw n unannotated pairs, or all if there are fewer, of criteria that are annotated in some post."""
     criteria = [name for name in part.criteria if any(name == criterion for _, criterion in annotated)]
     others = [(post, name) for post in part.texts for name in criteria if (post, name) not in annotated]
     rng = np.random.default_rng(derive_seed(seed, "unannotated pairs"))

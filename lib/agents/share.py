@@ -1,4 +1,4 @@
-"""The share agent: is a criterion met in a post, and where? One encoder for both."""
+"""The share agent, which labels posts and finds their evidence with one encoder for both."""
 
 from collections.abc import Sequence
 
@@ -12,17 +12,26 @@ from lib.tasks.span import SpanTask
 
 
 class ShareAgent(PostAgent):
-    """Labels posts and finds spans: an encoder and two heads."""
+    """Labels posts and finds spans with one encoder, a label head and a span head."""
 
     name = "share"
     tasks = (LabelTask(), SpanTask())
 
     def backbones(self, hyper: Hyperparameters) -> tuple[str, ...]:
-        """One encoder."""
+        """Return the name of the only backbone."""
         return (hyper.backbone,)
 
     def model(self, encoders: Sequence[nn.Module], cls_token_ids: Sequence[int], hyper: Hyperparameters) -> nn.Module:
-        """Return a labeller and span finder."""
+        """Return a model with a label head and a span head.
+
+        Args:
+            encoders: One encoder.
+            cls_token_ids: The id of its cls token.
+            hyper: Gives pooling and heads.
+
+        Returns:
+            The model.
+        """
         return PairModel(encoders[0], hyper, cls_token_ids[0], label=True, span=True)
 
 

@@ -1,1 +1,1 @@
-"""Text augmentation: the libraries' methods, run ahead of training and kept as edits in a bank."""
+"""Text augmentation by methods of libraries, which run before training and are kept as edits in a bank."""

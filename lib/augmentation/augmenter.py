@@ -1,4 +1,4 @@
-"""Which examples are augmented in an epoch, how, and where their answers are afterwards."""
+"""Draw the examples that an epoch augments, apply the edits of the bank, and move the answers accordingly."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -22,9 +22,10 @@ def cut_pieces(text: str, answers: Sequence[Characters], *, whole: bool) -> list
     """Cut a text into the pieces that are augmented one by one.
 
     Args:
-        text: Of an example.
-        answers: Where its answers are; an answer is made of whole pieces.
-        whole: Take the text in one piece, not sentence by sentence.
+        text: The text of an example.
+        answers: The characters [start, end) of its answers. The text is also cut there, so that an answer consists of
+            whole pieces.
+        whole: Whether the text is one piece instead of one per sentence.
 
     Returns:
         The characters [start, end) of each piece, in order, without white space at the ends.
@@ -36,14 +37,22 @@ def cut_pieces(text: str, answers: Sequence[Characters], *, whole: bool) -> list
 
 
 class AugmentableTexts:
-    """What of an agent's examples may be augmented.
+    """The pieces of an agent's examples that may be augmented.
 
-    unique: every such text, once each, in a fixed order. pieces, rows: of each example, where its pieces are in its
-    text, and which of the unique texts they are.
+    Attributes:
+        examples: The examples.
+        pieces: The characters [start, end) of each example's pieces in its text.
+        unique: The distinct texts of all pieces, sorted.
+        rows: The places of each example's pieces in `unique`.
     """
 
     def __init__(self, examples: Examples, *, whole: bool) -> None:
-        """whole: examples are augmented in one piece, not sentence by sentence."""
+        """Cut the second texts of all examples.
+
+        Args:
+            examples: The examples.
+            whole: Whether a text is one piece instead of one per sentence.
+        """
         self.examples = examples
         self.pieces = [
             cut_pieces(second, answers, whole=whole)
@@ -57,7 +66,13 @@ class AugmentableTexts:
 
 @dataclass(frozen=True)
 class AugmentedExamples:
-    """Examples with other texts. index: which examples they are. applied: how often each method changed one."""
+    """Augmented examples.
+
+    Attributes:
+        index: (n,) the examples that they are variants of.
+        examples: The n variants.
+        applied: How often each method changed an example.
+    """
 
     index: NDArray[np.int64]
     examples: Examples
@@ -65,12 +80,19 @@ class AugmentedExamples:
 
 
 class Augmenter:
-    """Draws an epoch's augmented examples from the bank. The same seed and epoch give the same texts."""
+    """Draws the augmented examples of an epoch from the bank. The same seed and epoch give the same texts."""
 
     def __init__(
         self, banks: Mapping[str, Bank], texts: AugmentableTexts, hyper: Hyperparameters, *, seed: int
     ) -> None:
-        """banks: by method."""
+        """Prepare to draw.
+
+        Args:
+            banks: The variants of each method, by its name.
+            texts: The pieces of all examples.
+            hyper: Gives the methods, their weights and how often and how strongly they are applied.
+            seed: Seed of the draws of all epochs.
+        """
         self._banks, self._texts, self._hyper, self._seed = banks, texts, hyper, seed
         names = strategy_methods(hyper.strategy)
         weight = np.array([hyper.weight(name) if hyper.strategy == "custom" else 1.0 for name in names])
@@ -78,30 +100,38 @@ class Augmenter:
         self._log_weights = np.log(weight[weight > 0])
 
     def epoch(self, train: NDArray[np.int64], epoch: int) -> AugmentedExamples:
-        """Draw among the examples to train on."""
+        """Draw the augmented examples of an epoch.
+
+        Args:
+            train: (n_train,) the examples to train on.
+            epoch: Counted from 1.
+
+        Returns:
+            The drawn examples that some method changed.
+        """
         hyper, rng = self._hyper, np.random.default_rng(derive_seed(self._seed, "augmentation", epoch))
         drawn = train[rng.random(len(train)) < hyper.augment_share] if self._names else train[:0]
-        # Weighted draws without replacement, all at once: the largest of log weight plus Gumbel noise (Vieira, 2014).
+        # The largest sums of log weight and Gumbel noise are weighted draws without replacement (Vieira, 2014).
         keys = self._log_weights + rng.gumbel(size=(len(drawn), len(self._names)))
         methods = np.argsort(-keys, axis=1)[:, : hyper.augment_methods]
         edits = self._variants(drawn, methods, rng)
         index, texts, answers, applied = [], [], [], Counter[str]()
         for example, row in zip(drawn.tolist(), methods.tolist(), strict=True):
-            text, moved, used = self._put_together(example, edits)
+            text, moved, used = self._augment(example, edits)
             if used:
                 applied.update(self._names[row[place]] for place in used)
                 index.append(example)
                 texts.append(text)
                 answers.append(moved)
         chosen = np.array(index, dtype=np.int64)
-        return AugmentedExamples(chosen, self._with(chosen, texts, answers), applied)
+        return AugmentedExamples(chosen, self._replace_texts(chosen, texts, answers), applied)
 
     def _variants(
         self, drawn: NDArray[np.int64], methods: NDArray[np.int64], rng: np.random.Generator
     ) -> Iterator[list[list[Edit]]]:
-        """Yield, for each piece of each drawn example in order, a variant's edits by each of its methods.
+        """Return an iterator over the pieces of the drawn examples, with the edits of each of the example's methods.
 
-        methods: (drawn, methods of an example).
+        methods: (drawn, methods of an example) places in `self._names`.
         """
         rows = [self._texts.rows[example] for example in drawn.tolist()]
         text = np.fromiter(chain.from_iterable(rows), dtype=np.int64)
@@ -119,16 +149,14 @@ class Augmenter:
                 found[i][j] = edits
         return iter(found)
 
-    def _put_together(
-        self, example: int, edits: Iterator[list[list[Edit]]]
-    ) -> tuple[str, list[Characters], set[int]]:
-        """Return an example's new text, where its answers are in it, and which of its methods changed something.
+    def _augment(self, example: int, edits: Iterator[list[list[Edit]]]) -> tuple[str, list[Characters], set[int]]:
+        """Return an example's new text, the characters of its answers in it, and the methods that changed something.
 
-        edits: its pieces' are the next ones.
+        edits: The next items are those of the example's pieces.
         """
         second, found = self._texts.examples.second[example], self._texts.pieces[example]
         parts, at, used = [], 0, set[int]()
-        moved = [0]  # how far what stands before piece 0, 1, 2, … has moved
+        moved = [0]  # the growth of the text before piece 0, 1, 2, …
         for (start, end), variants in zip(found, edits, strict=False):
             taken, counts = merge_edits(variants)
             used.update(place for place, count in enumerate(counts) if count)
@@ -137,14 +165,14 @@ class Augmenter:
             moved.append(moved[-1] + len(new) - (end - start))
             at = end
         ends = [end for _, end in found]
-        # Where an answer begins or ends, no piece goes on.
+        # Answers begin and end at the boundaries of pieces.
         answers = [
             (a + moved[bisect_right(ends, a)], b + moved[bisect_right(ends, b)])
             for a, b in self._texts.examples.answers[example]
         ]
         return "".join([*parts, second[at:]]), answers, used
 
-    def _with(self, index: NDArray[np.int64], texts: list[str], answers: list[list[Characters]]) -> Examples:
+    def _replace_texts(self, index: NDArray[np.int64], texts: list[str], answers: list[list[Characters]]) -> Examples:
         old = self._texts.examples
         return replace(
             old,

@@ -1,4 +1,4 @@
-"""The bank: what each method does to each text, kept as edits; lib.augmentation.making makes it."""
+"""The bank, which holds the edits of each method on each text; `lib.augmentation.build_bank` computes it."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -15,10 +15,17 @@ from lib.validation import FrozenModel
 
 
 class BankEntry(FrozenModel):
-    """What a method did to the texts. Every count is over (text, strength, variant).
+    """What a method did to the texts, with counts over all (text, strength, variant).
 
-    key: of the file in the cache. changed, unchanged: the result. refused: edits left out because they touched a
-    reserved term. errors: of the library, by kind. examples: (text, variant), of a generated corpus only.
+    Attributes:
+        key: Name of the file in the cache.
+        changed: Variants that differ from their text.
+        unchanged: Variants that equal their text, also because of an error.
+        refused: Groups of edits that were dropped because they touched a reserved term.
+        errors: Errors of the library, by the type of exception.
+        note: What a user should know about the method's result, or None.
+        examples: Some (text, variant) pairs, for a generated corpus only.
+        performance: Milliseconds per variant and bytes of the file.
     """
 
     key: str
@@ -32,7 +39,7 @@ class BankEntry(FrozenModel):
 
 
 class BankManifest(Document):
-    """The variants of an agent's texts, by method."""
+    """The variants of an agent's texts by method."""
 
     KIND: ClassVar[str] = "augmentation_bank"
 
@@ -45,20 +52,42 @@ class BankManifest(Document):
 
 
 def variants_path(cache: Path, key: str) -> Path:
-    """Return where variants are kept."""
+    """Return the file of a method's variants.
+
+    Args:
+        cache: Folder of the bank's files.
+        key: As `bank_key` returns it.
+
+    Returns:
+        The path; the file may be missing.
+    """
     return cache / f"{key}.npz"
 
 
 def counts_path(cache: Path, key: str) -> Path:
-    """Return where their counts are kept; written last, so that it says the variants are whole."""
+    """Return the file of a method's counts, which is written after the variants and so shows that they are complete.
+
+    Args:
+        cache: Folder of the bank's files.
+        key: As `bank_key` returns it.
+
+    Returns:
+        The path; the file may be missing.
+    """
     return cache / f"{key}.json"
 
 
 class Bank:
-    """The variants of one method, read from the file that `build` wrote."""
+    """The variants of one method, read from the file that `compute_variants` wrote."""
 
     def __init__(self, file: Path, levels: Sequence[float], number: int) -> None:
-        """number: of variants for each text and level."""
+        """Use a file, which is read on first use.
+
+        Args:
+            file: As `variants_path` names it.
+            levels: The strengths in the file, in its order.
+            number: The number of variants of each text and strength.
+        """
         self._file, self._levels, self.number = file, list(levels), number
 
     @cached_property
@@ -67,29 +96,38 @@ class Bank:
             return dict(kept)
 
     @cached_property
-    def _brought(self) -> bytes:
+    def _inserted_text(self) -> bytes:
         return self._arrays["text"].tobytes()
 
     def variants(
         self, texts: NDArray[np.int64], level: float, numbers: NDArray[np.int64], *, only_low: bool
     ) -> list[list[Edit]]:
-        """Return the edits of variant `numbers[i]` of text `texts[i]`. only_low: those that change words of low
-        weight only."""
+        """Return the edits of one variant of each of n texts.
+
+        Args:
+            texts: (n,) places of texts in the bank.
+            level: The strength, which must be one of the bank's.
+            numbers: (n,) the number of the variant, in 0…number-1.
+            only_low: Whether to leave out edits of words that are not of low weight, see `TfidfWeights`.
+
+        Returns:
+            The edits of each text, in order of their places; none where the variant is the text itself.
+        """
         kept = self._arrays
         rows = (texts * len(self._levels) + self._levels.index(level)) * self.number + numbers
         first, count = kept["rows"][rows], kept["rows"][rows + 1] - kept["rows"][rows]
         until = np.cumsum(count)
-        # All edits of all rows, one after the other: each row's first, and as many more as it has.
+        # The places of all edits of all rows, concatenated.
         at = np.repeat(first - until + count, count) + np.arange(count.sum())
         columns = [kept[name][at].tolist() for name in ("group", "start", "end", "low")]
         begin, end = kept["offsets"][at].tolist(), kept["offsets"][at + 1].tolist()
         edits = [
-            Edit(group, start, stop, self._brought[a:b].decode()) if low or not only_low else None
+            Edit(group, start, stop, self._inserted_text[a:b].decode()) if low or not only_low else None
             for group, start, stop, low, a, b in zip(*columns, begin, end, strict=True)
         ]
         parts = pairwise([0, *until.tolist()])
         return [[edit for edit in edits[a:b] if edit is not None] for a, b in parts]
 
     def words(self) -> set[str]:
-        """Return every word that an edit puts in."""
+        """Return every word that some edit inserts."""
         return set(self._arrays["words"].tobytes().decode().split())

@@ -1,7 +1,7 @@
-"""Makes the bank: runs each method on each text, once, ahead of training.
+"""Compute the bank by running each method on each text before any training.
 
-Keyed by (text, method, strength, variant). A variant's seed is derived from these, so that it does not matter how
-many processes compute them, or in which order.
+The seed of a variant is derived from its text, method, strength and number. So the number of processes that compute
+variants and their order have no effect.
 """
 
 import multiprocessing
@@ -45,7 +45,15 @@ _CHUNK = 64
 
 @dataclass(frozen=True)
 class MethodConfig:
-    """How a method's variants are made."""
+    """How the variants of a method are computed.
+
+    Attributes:
+        method: The method's name.
+        levels: The strengths, as shares of words that may be altered.
+        variants: The number of variants of each text and strength.
+        terms: The reserved terms.
+        resources: The files that methods read.
+    """
 
     method: str
     levels: tuple[float, ...]
@@ -56,7 +64,13 @@ class MethodConfig:
 
 @dataclass(frozen=True)
 class AugmentationTools:
-    """What a recipe needs; some of the libraries' classes read long word lists when they are made."""
+    """The loaded objects that a recipe needs; some classes of the libraries read long word lists.
+
+    Attributes:
+        reserved: Finds the reserved terms.
+        weights: The TF-IDF weights of words; empty where the recipe has no TF-IDF cache.
+        augmenters: Each strength with the method at that strength.
+    """
 
     reserved: ReservedTerms
     weights: TfidfWeights
@@ -64,7 +78,7 @@ class AugmentationTools:
 
     @classmethod
     def of(cls, recipe: MethodConfig) -> "AugmentationTools":
-        """Make them."""
+        """Load the tools of a recipe."""
         weights = (
             TfidfWeights.read(recipe.resources.tfidf) if recipe.resources.tfidf is not None else TfidfWeights({})
         )
@@ -72,13 +86,20 @@ class AugmentationTools:
         return cls(ReservedTerms(recipe.terms), weights, augmenters)
 
 
-# Of the method that a process works at: its texts come in many chunks.
-_kept = lru_cache(maxsize=1)(AugmentationTools.of)
+# A process computes many chunks of texts with the same method, so it keeps the tools of the last one.
+_cached_tools = lru_cache(maxsize=1)(AugmentationTools.of)
 
 
 @dataclass
 class Variant:
-    """The edits of one variant; low: whether each changes words of low weight only."""
+    """One variant of a text.
+
+    Attributes:
+        edits: Its differences from the text.
+        low: Whether each edit changes only words of low weight.
+        refused: Groups of edits that were dropped because they touched a reserved term.
+        error: The type of the library's exception, or None.
+    """
 
     edits: list[Edit]
     low: list[bool]
@@ -87,7 +108,15 @@ class Variant:
 
 
 def make_variants(texts: Sequence[str], recipe: MethodConfig) -> Iterator[Variant]:
-    """Return the variants of each text: for each level, each number. They are made as they are asked for."""
+    """Return an iterator that computes the variants of texts.
+
+    Args:
+        texts: The texts.
+        recipe: The method and its parameters.
+
+    Returns:
+        The variants in the order of texts, then strengths, then numbers.
+    """
     return _variants(texts, recipe, AugmentationTools.of(recipe))
 
 
@@ -111,13 +140,13 @@ def _variants(texts: Sequence[str], recipe: MethodConfig, tools: AugmentationToo
 def _variant(
     text: str, method: str, level: float, seed: int, augment: Any, spans: list[tuple[int, int]], weights: TfidfWeights
 ) -> Variant:
-    """Try a few seeds until something changes; many texts have no word that a method could change."""
+    """Return the first variant of a few seeds that differs from the text; many texts have no word to change."""
     variant = Variant([], [])
     for attempt in range(_ATTEMPTS):
         try:
             new = seeded(augment, text, derive_seed(seed, attempt))
-        except Exception as error:  # of any kind: it is the library's, and counted
-            # Not the message: it may hold the text.
+        except Exception as error:  # the libraries raise errors of many types, and all are counted
+            # The message is not kept, since it may hold the text.
             return Variant([], [], variant.refused, type(error).__name__)
         edits = [edit for edit in diff_edits(text, new, FINE) if not _only_spaced(text, edit, method)]
         touching = {edit.group for edit in edits if touches(edit, spans)}
@@ -129,7 +158,7 @@ def _variant(
             and words(result := apply_edits(text, edits))
             and count_altered_words(text, result) <= max_altered_words(text, level)
         ):
-            # Kept by whole words: then every word of a text that several methods changed is of one edit or of none.
+            # Edits of whole words, so that merged edits of several methods never split a word.
             variant.edits = diff_edits(text, result, WHOLE)
             variant.low = weights.low(text, variant.edits)
             break
@@ -137,7 +166,7 @@ def _variant(
 
 
 def _only_spaced(text: str, edit: Edit, method: str) -> bool:
-    """Whether an edit only sets punctuation apart, as the libraries do when they put words together again."""
+    """Return whether an edit only adds space around punctuation, as the libraries do when they join words."""
     old = text[edit.start : edit.end]
     same = "".join(old.split()) == "".join(edit.text.split())
     return same and not (method == "split" and old.isalnum())
@@ -145,14 +174,14 @@ def _only_spaced(text: str, edit: Edit, method: str) -> bool:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Some texts for a method, and how many seconds their variants took, without loading the library."""
+    """Some texts for a method, as the work of one call in a process."""
 
     texts: Sequence[str]
     recipe: MethodConfig
 
     def run(self) -> tuple[list[Variant], float]:
-        """Return the variants of the texts."""
-        made = _variants(self.texts, self.recipe, _kept(self.recipe))
+        """Return the variants of the texts, and the seconds that they took without loading the library."""
+        made = _variants(self.texts, self.recipe, _cached_tools(self.recipe))
         began = time.perf_counter()
         return list(made), time.perf_counter() - began
 
@@ -164,16 +193,21 @@ def compute_variants(
     processes: int,
     done: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Compute the variants that are not in the cache yet.
+    """Compute the variants that are not in the cache yet, and write their files.
 
-    recipes: by key, see `path` and `facts` for the files. done: called with the key of each that is finished.
+    Args:
+        texts: The texts of an agent.
+        recipes: The methods, by the keys of their files.
+        cache: Folder of the bank's files.
+        processes: Number of processes.
+        done: Called with the key of each recipe that is finished.
     """
     chunks = [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
     missing = {key: recipe for key, recipe in recipes.items() if not counts_path(cache, key).exists()}
-    # The libraries choose from sets of words, whose order depends on the hash seed of the process.
+    # The libraries draw from sets of words, whose order depends on the hash seed of the process.
     os.environ["PYTHONHASHSEED"] = "0"
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        # All methods at once: loading a library takes a process many seconds.
+        # One pool for all methods, since loading a library takes a process many seconds.
         running = {
             key: [pool.submit(_Chunk.run, _Chunk(chunk, recipe)) for chunk in chunks]
             for key, recipe in missing.items()
@@ -185,7 +219,17 @@ def compute_variants(
 
 
 def bank_key(recipe: MethodConfig, texts: Sequence[str], *, tfidf: str, lexicon: str) -> str:
-    """Return the hash of all that a method's variants depend on. tfidf, lexicon: what identifies these two."""
+    """Return the hash of everything that a method's variants depend on.
+
+    Args:
+        recipe: The method and its parameters.
+        texts: The texts.
+        tfidf: The key of the TF-IDF cache.
+        lexicon: The fingerprint of the lexical data.
+
+    Returns:
+        24 hexadecimal digits.
+    """
     parts = [
         FORMAT,
         recipe.method,
@@ -203,7 +247,18 @@ def bank_key(recipe: MethodConfig, texts: Sequence[str], *, tfidf: str, lexicon:
 
 
 def bank_entry(recipe: MethodConfig, key: str, texts: Sequence[str], cache: Path, *, show: bool) -> BankEntry:
-    """Return what a bank's manifest says of a method. show: with examples, which hold text."""
+    """Return the entry of a method in the bank's manifest, from the files of `compute_variants`.
+
+    Args:
+        recipe: The method and its parameters.
+        key: The key of its files.
+        texts: The texts that the variants were computed for.
+        cache: Folder of the bank's files.
+        show: Whether to include up to three examples, which contain text of the corpus.
+
+    Returns:
+        The entry.
+    """
     examples: list[tuple[str, str]] = []
     if show:
         bank = Bank(variants_path(cache, key), recipe.levels, recipe.variants)

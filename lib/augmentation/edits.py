@@ -1,7 +1,8 @@
-"""What a method did to a text, as edits: they can be counted, refused one by one, and put together.
+"""Edits, which describe what a method changed in a text.
 
-A method is run on the original text only. Several methods on one text are their edits put together where they do not
-touch each other; so a bank of single methods serves every combination, and places in the text are carried exactly.
+Edits can be counted, dropped one by one, and merged. Every method runs on the original text. Where several methods
+change one text, their edits are merged unless they touch. A bank of single methods therefore serves every
+combination, and the new places of answers are known exactly.
 """
 
 import math
@@ -13,13 +14,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Words and punctuation apart; and what white space sets apart.
+# FINE separates words and punctuation, and WHOLE separates only at white space.
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 FINE, WHOLE = re.compile(rf"{_WORD.pattern}|[^\w\s]"), re.compile(r"\S+")
 
 
 class Edit(NamedTuple):
-    """text[start:end] becomes `text`. Edits of one group belong together: the two ends of a swap."""
+    """A replacement of characters.
+
+    Attributes:
+        group: Edits of one group belong together, such as the two places of a swap.
+        start: The first character that is replaced.
+        end: The end (exclusive) of these characters; equal to `start` for an insertion.
+        text: The new characters.
+    """
 
     group: int
     start: int
@@ -28,20 +36,32 @@ class Edit(NamedTuple):
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text."""
+    """Return the words of a text, without punctuation."""
     return _WORD.findall(text)
 
 
 def diff_edits(old: str, new: str, token: re.Pattern[str]) -> list[Edit]:
-    """Return the edits that turn `old` into `new`, token by token; changes of white space alone are none."""
+    """Return the edits that turn one text into another, token by token.
+
+    Changes of white space alone are no edits. If tokens only moved, consecutive edits form a group until as many
+    tokens were added as removed. Otherwise each edit is a group of its own.
+
+    Args:
+        old: The original text.
+        new: The changed text.
+        token: Matches a token, `FINE` or `WHOLE`.
+
+    Returns:
+        The edits in order of their places in `old`.
+    """
     before, after = list(token.finditer(old)), list(token.finditer(new))
     matcher = SequenceMatcher(None, [t.group() for t in before], [t.group() for t in after], autojunk=False)
     edits, removed, added = [], Counter[str](), Counter[str]()
-    balance: list[int] = []  # after each edit: words that are missing or too many so far
+    balance: list[int] = []  # after each edit, the number of tokens that are missing or surplus so far
     for kind, i, j, k, m in matcher.get_opcodes():
         if kind == "equal":
             continue
-        # From the end of the token before to the start of the one after, with the white space that `new` has there.
+        # The edit reaches from the token before to the token after, so it includes the new text's white space there.
         start, end = _between(before, i, j, len(old))
         text = new[slice(*_between(after, k, m, len(new)))]
         removed.update(t.group().lower() for t in before[i:j])
@@ -50,22 +70,21 @@ def diff_edits(old: str, new: str, token: re.Pattern[str]) -> list[Edit]:
         edits.append(_trimmed(old, Edit(0, start, end, text)))
     moved = bool(balance) and balance[-1] == 0
     group, numbered = 0, []
-    for edit, left in zip(edits, balance, strict=True):
+    for edit, unmatched in zip(edits, balance, strict=True):
         numbered.append(edit._replace(group=group))
-        # Words that moved: edits belong together until as many were added as removed. Else each stands alone.
-        group += int(not moved or left == 0)
+        group += int(not moved or unmatched == 0)
     return numbered
 
 
 def _between(tokens: Sequence[re.Match[str]], first: int, last: int, length: int) -> tuple[int, int]:
-    """Return where the tokens [first, last) are, with the space around them; at the ends of a text without it."""
+    """Return the characters of the tokens [first, last) and the space around them, except at the text's ends."""
     start = tokens[first - 1].end() if first else tokens[0].start() if tokens else 0
     end = tokens[last].start() if last < len(tokens) else tokens[-1].end() if tokens else length
     return start, end
 
 
 def _trimmed(old: str, edit: Edit) -> Edit:
-    """Leave white space that stays as it is out of an edit."""
+    """Shrink an edit by the white space at its ends that stays the same."""
     group, start, end, text = edit
     while start < end and text and old[start] == text[0] and old[start].isspace():
         start, text = start + 1, text[1:]
@@ -75,23 +94,48 @@ def _trimmed(old: str, edit: Edit) -> Edit:
 
 
 def touches(edit: Edit, spans: Iterable[tuple[int, int]]) -> bool:
-    """Whether an edit changes, or is put into the middle of, one of the spans [start, end)."""
+    """Return whether an edit changes a character of a span or inserts something within it.
+
+    Args:
+        edit: The edit.
+        spans: Characters [start, end) of the original text.
+
+    Returns:
+        True if that holds for any of the spans.
+    """
     return any(edit.start < end and edit.end > start for start, end in spans)
 
 
 def keep_groups(edits: Sequence[Edit], groups: Iterable[int]) -> list[Edit]:
-    """Return the edits of these groups."""
+    """Return the edits of some groups.
+
+    Args:
+        edits: All edits.
+        groups: The groups to keep.
+
+    Returns:
+        The edits that are kept, in their order.
+    """
     wanted = set(groups)
     return [edit for edit in edits if edit.group in wanted]
 
 
 def _size(text: str, edit: Edit) -> int:
-    """Count the words an edit changes; one that only puts something in counts as one."""
+    """Count the words that an edit changes; an insertion counts as one."""
     return max(1, len(words(text[edit.start : edit.end])))
 
 
 def count_altered_words(text: str, new: str) -> int:
-    """Count the words that are not as they were: in their places, or, where places shift, by edits."""
+    """Count the words of a text that another text alters.
+
+    Args:
+        text: The original text.
+        new: The changed text.
+
+    Returns:
+        The words that the edits change. With equal numbers of words it is at most the number of places at which the
+        words differ.
+    """
     before, after = words(text), words(new)
     by_edits = sum(_size(text, edit) for edit in diff_edits(text, new, FINE))
     in_place = sum(a != b for a, b in zip(before, after, strict=False))
@@ -99,14 +143,29 @@ def count_altered_words(text: str, new: str) -> int:
 
 
 def max_altered_words(text: str, share: float) -> int:
-    """Return how many words a method may alter at a strength: this share, but always the two of a swap."""
+    """Return the number of words that a method may alter.
+
+    Args:
+        text: The original text.
+        share: The strength, as a share of the text's words.
+
+    Returns:
+        The share of the words, rounded up, but at least two, since a swap alters two.
+    """
     return max(2, math.ceil(share * len(words(text)) - 1e-9))
 
 
 def limit_edits(edits: list[Edit], text: str, share: float, rng: np.random.Generator) -> list[Edit]:
-    """Keep a random part of the groups: those that change at most this share of the words, and at least one group.
+    """Keep random groups of edits that change at most a share of the words, but at least one group.
 
-    A share of less than one word is one word.
+    Args:
+        edits: All edits.
+        text: The original text.
+        share: The strength, as a share of the text's words; the number of words is rounded up.
+        rng: Draws the order in which groups are tried.
+
+    Returns:
+        The edits of the kept groups, in their order.
     """
     room = max(1, math.ceil(share * len(words(text)) - 1e-9))
     sizes: Counter[int] = Counter()
@@ -122,10 +181,13 @@ def limit_edits(edits: list[Edit], text: str, share: float, rng: np.random.Gener
 
 
 def merge_edits(variants: Iterable[Sequence[Edit]]) -> tuple[list[Edit], list[int]]:
-    """Put the edits of several methods together, first come, first served.
+    """Merge the edits of several methods. A group that touches an edit of an earlier method is left out.
 
-    A group that touches an edit that is already there is left out. Returns the edits in order, and how many edits of
-    each method were taken.
+    Args:
+        variants: The edits of each method on the same text.
+
+    Returns:
+        The merged edits in order of their places, and the number of edits taken from each method.
     """
     taken: list[Edit] = []
     counts: list[int] = []
@@ -141,7 +203,15 @@ def merge_edits(variants: Iterable[Sequence[Edit]]) -> tuple[list[Edit], list[in
 
 
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:
-    """Apply edits, in order of their places and without overlap."""
+    """Return a text with edits applied.
+
+    Args:
+        text: The original text.
+        edits: Edits without overlap, in order of their places.
+
+    Returns:
+        The new text.
+    """
     parts, at = [], 0
     for edit in edits:
         parts += [text[at : edit.start], edit.text]

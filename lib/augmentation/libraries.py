@@ -1,4 +1,7 @@
-"""The libraries' own classes. Importing this module is slow, and so are they: only the bank's processes do."""
+"""Create the augmenters of nlpaug and TextAttack.
+
+The libraries are imported on first use, which takes seconds. Only processes that compute variants do so.
+"""
 
 import os
 import random
@@ -18,9 +21,13 @@ Augment = Callable[[str], str]
 
 @dataclass(frozen=True)
 class Resources:
-    """What methods read. equivalents: groups of phrases for `reserved`. tfidf: the folder of the TF-IDF cache.
+    """The data that methods read.
 
-    ner: a tagger for names and places, as flair saves it; without one CheckList changes neither.
+    Attributes:
+        lexicon: Folder of lexical data in the layout of NLTK.
+        tfidf: Folder of an agent's TF-IDF cache, for `tfidf`.
+        equivalents: Groups of phrases that may replace each other, for `reserved`.
+        ner: flair tagger of names and places, for `checklist`, which changes neither without one.
     """
 
     lexicon: Path
@@ -30,10 +37,20 @@ class Resources:
 
 
 def make(method: str, strength: float, resources: Resources) -> Augment:
-    """Return a function that augments a text with a library's class.
+    """Return a function that augments a text with the class of a library.
 
-    strength: the share of words that may be altered. The classes draw from the global generators of `random` and
-    numpy: seed both before a call, see `seeded`.
+    The classes draw from the global generators of `random` and numpy; call the function through `seeded`.
+
+    Args:
+        method: The name of a known method.
+        strength: The share of words that may be altered, in (0, 1].
+        resources: The data that methods read.
+
+    Returns:
+        A function that maps a text to its variant.
+
+    Raises:
+        UserError: The method is `tfidf`, and there is no TF-IDF cache.
     """
     _stay_at_home(resources.lexicon)
     if METHODS[method].library == "nlpaug":
@@ -44,19 +61,28 @@ def make(method: str, strength: float, resources: Resources) -> Augment:
 
 
 def seeded(augment: Augment, text: str, seed: int) -> str:
-    """Augment with all generators set by `seed`."""
+    """Augment a text after seeding the global generators of `random` and numpy.
+
+    Args:
+        augment: As `make` returns it.
+        text: The text.
+        seed: The seed; numpy gets it modulo 2^32.
+
+    Returns:
+        The variant.
+    """
     random.seed(seed)
     np.random.seed(seed % 2**32)
     return augment(text)
 
 
 def _stay_at_home(lexicon: Path) -> None:
-    """Let NLTK read the lexicon only and never ask the network, and keep TextAttack and flair out of $HOME."""
+    """Restrict NLTK to the lexicon, prevent its downloads, and keep TextAttack and flair out of $HOME."""
     cache = lexicon.resolve() / "textattack"
     os.environ["TA_CACHE_DIR"] = str(cache)
     os.environ["FLAIR_CACHE_ROOT"] = str(cache / "flair")
     cache.mkdir(parents=True, exist_ok=True)
-    (cache / "post_install_check_3").touch()  # else importing it downloads
+    (cache / "post_install_check_3").touch()  # without it, importing TextAttack downloads data
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     import nltk
 
@@ -75,7 +101,7 @@ def _nlpaug(method: str, strength: float, resources: Resources) -> Any:
         "keyboard": lambda: nac.KeyboardAug(**characters),
         "ocr": lambda: nac.OcrAug(**characters),
         "random_char": lambda: nac.RandomCharAug(action="substitute", **characters),
-        # Each swap moves two words.
+        # A swap alters two words.
         "random_word": lambda: naw.RandomWordAug(action="swap", aug_p=strength / 2, aug_max=None),
         "reserved": lambda: naw.ReservedAug(reserved_tokens=groups, case_sensitive=False, **some),
         "spelling": lambda: naw.SpellingAug(**some),
@@ -85,7 +111,7 @@ def _nlpaug(method: str, strength: float, resources: Resources) -> Any:
         "tfidf": lambda: naw.TfIdfAug(model_path=str(resources.tfidf), **some),
     }
     if method == "tfidf" and resources.tfidf is None:
-        raise UserError("method 'tfidf' reads an agent's TF-IDF cache; name one with --agent")
+        raise UserError("method 'tfidf' reads the TF-IDF cache of an agent; give its name with --agent")
     return makers[method]()
 
 

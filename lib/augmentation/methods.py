@@ -1,4 +1,4 @@
-"""The seventeen methods by name, what each needs, and those that are refused."""
+"""The seventeen methods with the lexical data that they need, and the methods that are refused."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,13 @@ Resource = Literal["wordnet", "stopwords", "tagger"]
 
 @dataclass(frozen=True)
 class Method:
-    """A method of a library. needs: the lexical data it reads."""
+    """A method of a library.
+
+    Attributes:
+        library: The library.
+        what: What the method does, and the name of its class.
+        needs: The lexical data that it reads.
+    """
 
     library: Library
     what: str
@@ -44,7 +50,7 @@ METHODS: dict[str, Method] = {
     "wordnet": Method("textattack", "WordNet synonyms (WordNetAugmenter)", ("stopwords", "wordnet")),
 }
 
-_MODEL = "runs a language model for every text: a search would wait for it, and its weights are not pinned here"
+_MODEL = "runs a language model for every text, which is too slow for a search, and its weights are not pinned here"
 REFUSED = {
     "contextual_word_embs": _MODEL,
     "back_translation": _MODEL,
@@ -52,13 +58,13 @@ REFUSED = {
     "clare": _MODEL,
     "abstractive_summary": _MODEL,
     "lambada": _MODEL,
-    "embedding": "downloads 500 MB of word vectors at first use",
-    "word_embs": "downloads gigabytes of word vectors at first use",
+    "embedding": "downloads 500 MB of word vectors on first use",
+    "word_embs": "downloads gigabytes of word vectors on first use",
 }
 
 
 def check_method(name: str) -> None:
-    """Raise UserError if a method is refused, with the reason, or unknown, with the nearest known name."""
+    """Raise UserError with the reason if a method is refused, or with the nearest name if it is unknown."""
     if name in REFUSED:
         raise UserError(f"method '{name}' is refused: {REFUSED[name]} (known: {', '.join(METHODS)})")
     if name not in METHODS:
@@ -66,19 +72,26 @@ def check_method(name: str) -> None:
 
 
 def strategy_methods(strategy: Strategy) -> tuple[str, ...]:
-    """Name the methods a strategy draws from."""
+    """Return the names of the methods that a strategy draws from."""
     return tuple(n for n, method in METHODS.items() if strategy in {"all", "custom", method.library})
 
 
 def strategies_methods(strategies: Iterable[Strategy]) -> list[str]:
-    """Name the methods that any of the strategies draws from, once each."""
+    """Return the names of the methods that any of the strategies draws from, without duplicates."""
     return list(dict.fromkeys(name for strategy in strategies for name in strategy_methods(strategy)))
 
 
 def exposure(hyper: Mapping[str, float | str | bool | int]) -> dict[str, float]:
-    """Return how often an epoch gives a training example to each method, by the parameters of a trial.
+    """Return the expected share of training examples that each method is drawn for in an epoch.
 
-    With several methods of unequal weight for an example, drawn without replacement, this is approximate.
+    The share is approximate if an example gets several methods of unequal weight, since they are drawn without
+    replacement.
+
+    Args:
+        hyper: The parameters of a trial under the names of the search space.
+
+    Returns:
+        A share in [0, 1] for each of the seventeen methods.
     """
     if not hyper["aug.enabled"]:
         return dict.fromkeys(METHODS, 0.0)

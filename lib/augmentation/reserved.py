@@ -1,4 +1,4 @@
-"""Terms that are never altered, and the words of low weight that the antonym guard lets through."""
+"""Reserved terms, which are never altered, and TF-IDF weights, by which the antonym guard allows edits."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ from lib.corpus.tfidf import WORD_TO_IDF
 
 
 class ReservedTerms:
-    """Finds reserved terms in a text: whole words or phrases, whatever their case."""
+    """Finds reserved terms in a text, as whole words or phrases in any case."""
 
     def __init__(self, terms: Iterable[str]) -> None:
         longest_first = sorted({term.strip() for term in terms if term.strip()}, key=lambda term: (-len(term), term))
@@ -20,12 +20,12 @@ class ReservedTerms:
         self._pattern = re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)", re.IGNORECASE) if alternatives else None
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Return where they are, [start, end) each."""
+        """Return the characters [start, end) of the reserved terms in a text."""
         return [match.span() for match in self._pattern.finditer(text)] if self._pattern else []
 
 
 class TfidfWeights:
-    """TF-IDF weights of the words of a text: how often a word is in it, times its IDF in the agent's cache."""
+    """TF-IDF weights of words. A weight is the word's count in the text times its IDF in the agent's cache."""
 
     def __init__(self, idf: Mapping[str, float]) -> None:
         self._idf = idf
@@ -37,10 +37,17 @@ class TfidfWeights:
         return cls({word: float(idf) for word, idf in (line.rsplit(" ", 1) for line in lines)})
 
     def low(self, text: str, edits: Iterable[Edit]) -> list[bool]:
-        """Whether each edit changes words of low weight only.
+        """Return whether each edit changes only words of low weight.
 
-        A word's weight is low if it is at most the median weight of the text's distinct words that the cache knows. A
-        word it does not know may be anything and is not low.
+        A weight is low if it is at most the median weight of the text's distinct words that the cache knows. A word
+        that the cache does not know is not low.
+
+        Args:
+            text: The original text.
+            edits: Edits of that text.
+
+        Returns:
+            One value for each edit. Insertions change no word, so their value is True.
         """
         counts = Counter(word.lower() for word in words(text))
         weight = {word: n * self._idf[word] for word, n in counts.items() if word in self._idf}

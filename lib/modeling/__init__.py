@@ -1,1 +1,1 @@
-"""Backbones as files, pooling and heads: everything with weights."""
+"""Everything with weights: backbones as files, pooling, heads and models, with their tokens."""

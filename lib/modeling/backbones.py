@@ -1,4 +1,7 @@
-"""Backbones as files: fetched once from the hub, a folder or a package, or made at random; loaded offline after."""
+"""Bring backbones into a folder once, and load them from there without network.
+
+A backbone comes from the Hugging Face hub, a folder or an installed package, or gets random weights.
+"""
 
 import copy
 import importlib.util
@@ -20,13 +23,13 @@ from lib.schemas.document import Document
 from lib.settings.config import BackboneSource, FolderBackbone, HubBackbone, PackageBackbone, TinyBackbone
 
 MANIFEST = "backbone.json"
-# The older weights are fetched only where there are no others, and nothing for other frameworks.
+# The pickled weights are fetched only where a repository has no safetensors. Weights of other frameworks never are.
 _WEIGHTS, _OLD_WEIGHTS = "model.safetensors", "pytorch_model.bin"
 _HUB_FILES = ["*.json", "*.txt", "*.model", _WEIGHTS]
 
 
 class BackboneManifest(Document):
-    """What a backbone folder holds and where it came from."""
+    """The contents of a backbone folder, and their source."""
 
     KIND: ClassVar[str] = "backbone"
 
@@ -39,10 +42,21 @@ class BackboneManifest(Document):
 
 
 def fetch(name: str, source: BackboneSource, folder: Path, *, texts: list[str], seed: int) -> dict[str, Any]:
-    """Bring a backbone into `folder`. Returns the manifest's fields but for the provenance.
+    """Bring a backbone's weights, configuration and tokenizer into `folder`.
 
-    texts: what a random backbone's tokenizer is trained on (development text only). Raises UserError naming what was
-    looked for where, and how to bring it.
+    Args:
+        name: The backbone's name in the backbones file.
+        source: Where it comes from.
+        folder: Receives the files as `save_pretrained` writes them; it is created if it is missing.
+        texts: Development texts that train the tokenizer of a tiny or random backbone; unused for other sources.
+        seed: Seed of random weights; unused for other sources.
+
+    Returns:
+        The fields of `BackboneManifest` except for the provenance.
+
+    Raises:
+        UserError: The source is missing or cannot be loaded. The message says where it was looked for and how to
+            provide it.
     """
     with tempfile.TemporaryDirectory() as temporary:
         staged = Path(temporary) / name
@@ -88,11 +102,11 @@ def _from_hub(name: str, source: HubBackbone) -> tuple[Path, str]:
             snapshot_download(source.repo, revision=path.name, allow_patterns=[_OLD_WEIGHTS])
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise UserError(
-            f"backbone '{name}': {source.repo} at {source.revision} cannot be had from the hub"
+            f"backbone '{name}': {source.repo} at {source.revision} cannot be fetched from the hub"
             f" ({type(error).__name__}); looked in the cache {constants.HF_HUB_CACHE} for"
             f" {', '.join(_HUB_FILES)} or {_OLD_WEIGHTS}."
             f" On a machine with network run 'hf download {source.repo} --revision {source.revision}"
-            " --local-dir DIR', bring DIR here, and declare"
+            " --local-dir DIR', copy DIR here, and declare"
             f" '{name}: {{source: folder, path: DIR}}' in the backbones file"
         ) from None
     return path, f"{source.repo}@{path.name}"
@@ -125,7 +139,7 @@ def _load(name: str, folder: Path) -> tuple[Any, PreTrainedTokenizerBase]:
 
 
 def without_pooler(model: Any) -> nn.Module:
-    """Drop the pooler that some architectures bring: pooling is a hyper-parameter here."""
+    """Remove the pooler that some architectures have, since pooling is a hyper-parameter here."""
     if getattr(model, "pooler", None) is not None:
         model.pooler = None
     encoder: nn.Module = model
@@ -133,9 +147,10 @@ def without_pooler(model: Any) -> nn.Module:
 
 
 class Backbones:
-    """Loaded backbones: weights are read once a process and copied for each training."""
+    """Loads backbones. The weights are read once per process and copied for each training."""
 
     def __init__(self, root: Path) -> None:
+        """Use the backbones in `root`, with one folder for each name."""
         self._root = root
         self._models: dict[str, nn.Module] = {}
         self._tokenizers: dict[str, PreTrainedTokenizerBase] = {}
@@ -148,21 +163,37 @@ class Backbones:
         return self._models[name]
 
     def config(self, name: str) -> Any:
-        """Return the configuration of the untrimmed encoder."""
+        """Return the transformers configuration of the encoder with its whole vocabulary."""
         return self._model(name).config
 
     def untrimmed(self, name: str, weight: Tensor, vocabulary: NDArray[np.int64]) -> Tensor:
-        """Return the backbone's token vectors, (tokens, width), with `weight` for those in the vocabulary."""
+        """Return the embeddings of all tokens of a backbone, with trained ones for a trimmed vocabulary.
+
+        Args:
+            name: The backbone's name.
+            weight: (size, width) embeddings of the trimmed encoder.
+            vocabulary: (size,) their token ids, ascending.
+
+        Returns:
+            (tokens, width) embeddings. Tokens outside of `vocabulary` keep their pretrained ones.
+        """
         model: Any = self._model(name)
         whole: Tensor = model.get_input_embeddings().weight.detach().clone()
         whole[torch.from_numpy(vocabulary)] = weight
         return whole
 
     def encoder(self, name: str, vocabulary: NDArray[np.int64]) -> nn.Module:
-        """Return a fresh copy of the pretrained encoder that knows only the tokens with these ids, ascending.
+        """Return a copy of the pretrained encoder that has embeddings only for the tokens of a vocabulary.
 
-        A token's number is then its place in `vocabulary`. Predictions for these tokens stay exactly the same, and no
-        optimizer steps through the rows of tokens that never occur: half of MiniLM's parameters.
+        Predictions for these tokens stay exactly the same. The optimizer no longer steps through the rows of tokens
+        that never occur, which are half of MiniLM's parameters.
+
+        Args:
+            name: The backbone's name.
+            vocabulary: (size,) token ids, ascending. The copy's token ids are places in it.
+
+        Returns:
+            The encoder without its pooler, on the CPU in fp32.
         """
         encoder = copy.deepcopy(self._model(name))
         _trim(encoder, vocabulary)
@@ -175,7 +206,7 @@ class Backbones:
         return self._tokenizers[name]
 
     def fingerprint(self, name: str) -> str:
-        """Return the content hash of weights, configuration and tokenizer."""
+        """Return the hash of the contents of weights, configuration and tokenizer."""
         return BackboneManifest.read(self._root / name / MANIFEST).fingerprint
 
 

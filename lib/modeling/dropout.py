@@ -1,7 +1,7 @@
-"""Dropout on the CPU, several times faster than torch's: the same distribution, other random numbers.
+"""Dropout on the CPU that is several times faster than torch's, with the same distribution but other random numbers.
 
-torch draws a number for each element of a mask; here four elements share a 64-bit number of a faster generator. And
-torch's attention with dropout makes six passes over its matrix, among them one over a mask of the matrix's own type.
+torch draws one number for each element of a mask. Here four elements share a 64-bit number of a faster generator.
+torch's attention with dropout makes six passes over its matrix, one of them over a mask of the matrix's own type.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -19,11 +19,12 @@ _STEPS = 2**16
 
 
 class FastDropout(TorchFunctionMode):
-    """Inside of it, dropout of CPU tensors, in attention too, is drawn from `rng`, for this thread."""
+    """Context in which this thread's dropout of CPU tensors, also within attention, is drawn from `rng`."""
 
     _active: ContextVar["FastDropout | None"] = ContextVar("active", default=None)
 
     def __init__(self, rng: np.random.Generator) -> None:
+        """Draw from the raw 64-bit numbers of `rng`."""
         super().__init__()
         self.rng = rng
 
@@ -43,7 +44,7 @@ class FastDropout(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Replace the two functions that draw."""
+        """Replace the two functions that draw random numbers."""
         if func is F.dropout:
             return self._dropout(*args, **kwargs or {})
         if func is F.scaled_dot_product_attention:
@@ -51,7 +52,15 @@ class FastDropout(TorchFunctionMode):
         return func(*args, **kwargs or {})
 
     def keep(self, shape: torch.Size, p: float) -> tuple[Tensor, float]:
-        """Draw which elements are kept, and the factor for them. p is rounded to a multiple of 2^-16."""
+        """Draw a dropout mask.
+
+        Args:
+            shape: Of the mask.
+            p: Probability that an element is dropped, in [0, 1]; it is rounded to a multiple of 2^-16.
+
+        Returns:
+            The mask, True for kept elements, and the factor 1 / (1 - p) for them.
+        """
         count = shape.numel()
         drawn = np.asarray(self.rng.bit_generator.random_raw(-(-count // 4))).view(np.int16)[:count]
         lost = round(p * _STEPS)
@@ -87,7 +96,10 @@ class FastDropout(TorchFunctionMode):
 
 
 def replay_dropout() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
-    """Return contexts in which to compute something, and to compute it again later with the same masks."""
+    """Return two contexts, for a first computation and for its repetition with the same dropout masks.
+
+    Made for `torch.utils.checkpoint`. Both contexts do nothing where no `FastDropout` is active.
+    """
     active = FastDropout._active.get()
     if active is None:
         return nullcontext(), nullcontext()
@@ -110,7 +122,7 @@ class _Dropped(torch.autograd.Function):
 
 
 class _Attention(torch.autograd.Function):
-    """softmax(query keyᵀ scale + mask), dropped out, times value; (batch, heads, tokens, width) each."""
+    """dropout(softmax(scale query keyᵀ + mask)) value; query, key and value are (batch, heads, tokens, width)."""
 
     @staticmethod
     def forward(

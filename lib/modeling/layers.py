@@ -1,4 +1,4 @@
-"""The layers of an encoder: for layer-wise learning rates, gradient checkpointing and less work in the last one."""
+"""Access to an encoder's layers, for layer-wise learning rates, gradient checkpointing and a cheaper last layer."""
 
 from typing import Any
 
@@ -11,19 +11,23 @@ from lib.modeling.dropout import replay_dropout
 
 
 def named_encoders(model: nn.Module) -> dict[str, nn.Module]:
-    """Return a model's encoders by name; its other children are heads and their like."""
+    """Return a model's encoders by name; its other children are poolers, heads and fusion layers."""
     return {name: child for name, child in model.named_children() if name.endswith("encoder")}
 
 
 def layer_stack(encoder: nn.Module) -> tuple[str, nn.ModuleList]:
-    """Return the encoder's stack of layers and its name: the outermost list of modules (ALBERT's has one, shared)."""
+    """Return the name of the encoder's outermost list of modules, and that list.
+
+    It holds the layers. ALBERT's layers share their weights, so its list has one element.
+    """
     return next((name, module) for name, module in encoder.named_modules() if isinstance(module, nn.ModuleList))
 
 
 def parameter_depths(encoder: nn.Module) -> tuple[dict[str, int], int]:
-    """Return each parameter's depth, and the greatest: 0 for embeddings, 1 for the lowest layer, and so on.
+    """Return the depth of each parameter by its name, and the greatest depth.
 
-    What comes after the layers (a last norm, DeBERTa's relative positions) counts as the highest.
+    Embeddings have depth 0, the lowest layer has 1, and so on. Parameters after the layers (a last norm, DeBERTa's
+    relative positions) have the depth of the highest layer.
     """
     stack, modules = layer_stack(encoder)
     found: dict[str, int] = {}
@@ -38,10 +42,13 @@ def parameter_depths(encoder: nn.Module) -> tuple[dict[str, int], int]:
 
 
 def only_first_token(encoder: Any) -> bool:
-    """Make the last layer compute the first token's vector only, for a model that reads no other. Returns whether.
+    """Let the last layer compute only the first token's vector, for a model that reads no other token.
 
-    The other tokens are still attended to, so that the vector and its gradient stay the same; of the layer's matrix
-    products all but those of keys and values fall away. For architectures built like BERT; any other is left alone.
+    The first token still attends to all tokens, so its vector and the gradient stay the same. Of the layer's matrix
+    products only those of keys and values remain.
+
+    Returns:
+        Whether the encoder was changed. Only BERT, RoBERTa and ELECTRA with absolute positions are.
     """
     if encoder.config.model_type not in {"bert", "roberta", "electra"}:
         return False
@@ -53,7 +60,7 @@ def only_first_token(encoder: Any) -> bool:
 
 
 class _FirstToken:
-    """Self-attention of BERT with the first token as its only query."""
+    """Self-attention of BERT with the first token as the only query."""
 
     def __init__(self, attention: Any) -> None:
         self.attention = attention
@@ -74,10 +81,10 @@ class _FirstToken:
 
 
 def checkpoint_gradients(encoder: nn.Module) -> None:
-    """Make every layer compute its activations again in the backward pass instead of keeping them.
+    """Let every layer compute its activations again in the backward pass instead of storing them (Chen et al., 2016).
 
-    The layers' random numbers are drawn again too, so that gradients stay the same (Chen et al., 2016). Done here and
-    not by transformers, which has it for some architectures only.
+    Dropout masks are repeated, so the gradients stay the same. transformers supports this only for some
+    architectures.
     """
     for layer in layer_stack(encoder)[1]:
         layer.forward = _Recomputed(layer.forward)

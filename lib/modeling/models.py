@@ -1,4 +1,4 @@
-"""Models of pairs: one encoder with a label head, a span head or both, or two encoders fused."""
+"""Models that read (criterion, text) pairs with one encoder or with two fused encoders."""
 
 from typing import Any
 
@@ -15,9 +15,18 @@ Outputs = dict[str, Tensor]
 
 
 class PairModel(nn.Module):
-    """One encoder. Outputs logits, as far as asked for: 'label', (batch, 2); 'start' and 'end', (batch, tokens)."""
+    """One encoder with a label head, a span head or both."""
 
     def __init__(self, encoder: Any, hyper: Hyperparameters, cls_token_id: int, *, label: bool, span: bool) -> None:
+        """Put new heads on an encoder.
+
+        Args:
+            encoder: A transformers model without pooler. Its last layer may be changed, see `only_first_token`.
+            hyper: Gives pooling and heads.
+            cls_token_id: The id of the cls token in the encoder's vocabulary.
+            label: Whether the model has a label head.
+            span: Whether the model has a span head.
+        """
         super().__init__()
         width = int(encoder.config.hidden_size)
         self.encoder = encoder
@@ -28,7 +37,14 @@ class PairModel(nn.Module):
             only_first_token(encoder)
 
     def forward(self, inputs: Inputs) -> Outputs:
-        """Inputs are (batch, tokens) each."""
+        """Return the logits of each head.
+
+        Args:
+            inputs: The encoder's arguments, (batch, tokens) each.
+
+        Returns:
+            'label', (batch, 2), of a label head; 'start' and 'end', (batch, tokens) each, of a span head.
+        """
         hidden = self.encoder(**inputs).last_hidden_state
         outputs: Outputs = {}
         if self.pool is not None and self.label_head is not None:
@@ -39,12 +55,22 @@ class PairModel(nn.Module):
 
 
 class JointModel(nn.Module):
-    """Two encoders of the same pairs; the pooled vector of the second is fused into the tokens of the first.
+    """Two encoders that read the same pairs.
 
-    Outputs as PairModel's: 'label' from the second encoder, 'start' and 'end' from the fused tokens of the first.
+    The pooled vector of the criteria encoder gives the label and is fused into the tokens of the evidence encoder,
+    which give the span.
     """
 
     def __init__(self, evidence: Any, criteria: Any, hyper: Hyperparameters, cls_token_id: int) -> None:
+        """Put new heads and a fusion on two encoders.
+
+        Args:
+            evidence: A transformers model without pooler, which reads for spans.
+            criteria: A transformers model without pooler, which reads for the label. Its last layer may be changed,
+                see `only_first_token`.
+            hyper: Gives pooling, heads and fusion.
+            cls_token_id: The id of the cls token in the vocabulary of the criteria encoder.
+        """
         super().__init__()
         width, own = int(evidence.config.hidden_size), int(criteria.config.hidden_size)
         self.encoder = evidence
@@ -58,7 +84,15 @@ class JointModel(nn.Module):
         self.span_head = make_head(width, 2, hyper)
 
     def forward(self, inputs: Inputs, criteria: Inputs) -> Outputs:
-        """Both inputs are (batch, tokens) each; their numbers of tokens may differ."""
+        """Return the logits of both heads.
+
+        Args:
+            inputs: The arguments of the evidence encoder, (batch, tokens) each.
+            criteria: The arguments of the criteria encoder, (batch, tokens) each; its number of tokens may differ.
+
+        Returns:
+            'label', (batch, 2), and 'start' and 'end', (batch, tokens of the evidence encoder) each.
+        """
         vector = self.pool(
             self.criteria_encoder(**criteria).last_hidden_state, criteria["input_ids"], criteria["attention_mask"]
         )
@@ -68,19 +102,34 @@ class JointModel(nn.Module):
 
 
 class Fuse(nn.Module):
-    """Fuse one vector, (batch, width), into token vectors, (batch, tokens, width), of the same shape after.
+    """Fuse one vector per pair into the token vectors of that pair, followed by a layer norm.
 
-    add: the sum. gate: the vector weighted by a sigmoid of both. concat: a linear map of both.
+    `add` adds the vector to each token. `gate` adds it weighted by a sigmoid of a linear map of both. `concat` is a
+    linear map of both.
     """
 
     def __init__(self, kind: Fusion, width: int) -> None:
+        """Create the layers.
+
+        Args:
+            kind: 'add', 'gate' or 'concat'.
+            width: Size of the vector and of the token vectors.
+        """
         super().__init__()
         self.kind = kind
         self.mix = None if kind == "add" else make_linear(2 * width, width)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, tokens: Tensor, vector: Tensor) -> Tensor:
-        """Return the fused tokens."""
+        """Return the fused token vectors.
+
+        Args:
+            tokens: (batch, tokens, width).
+            vector: (batch, width).
+
+        Returns:
+            (batch, tokens, width).
+        """
         spread = vector.unsqueeze(1).expand_as(tokens)
         if self.mix is None:
             fused = tokens + spread

@@ -1,4 +1,4 @@
-"""Randomly initialised models of the eight architectures, tiny or in base size, with tokenizers of a corpus."""
+"""Models of the eight architectures with random weights, tiny or of base size, and tokenizers trained on a corpus."""
 
 import math
 from collections import Counter
@@ -23,7 +23,7 @@ _COMMON: dict[str, Any] = {
     "intermediate_size": 2 * _WIDTH,
     "max_position_embeddings": _POSITIONS,
 }
-# What an architecture calls the sizes, where it differs from BERT.
+# Some architectures name the sizes differently from BERT.
 _TINY: dict["Architecture", dict[str, Any]] = {
     "bert": _COMMON,
     "roberta": {**_COMMON, "max_position_embeddings": _POSITIONS + 2, "type_vocab_size": 1},
@@ -56,7 +56,7 @@ _BASE_COMMON: dict[str, Any] = {
     "intermediate_size": 3072,
     "max_position_embeddings": 512,
 }
-# As the published base models' configurations have them.
+# The values are those of the published base models.
 _BASE: dict["Architecture", dict[str, Any]] = {
     "bert": _BASE_COMMON,
     "roberta": {**_BASE_COMMON, "max_position_embeddings": 514, "type_vocab_size": 1},
@@ -82,7 +82,15 @@ _WITHOUT_TYPES = ("roberta", "distilbert")
 
 
 def build(architecture: "Architecture", size: Size, texts: list[str], folder: Path, seed: int) -> None:
-    """Train a tokenizer on the texts, initialise a model by seed, and save both into `folder`."""
+    """Train a tokenizer, initialise a model, and save both as `save_pretrained` writes them.
+
+    Args:
+        architecture: transformers' model type.
+        size: 'tiny' (2 layers, width 64, at most 2,000 tokens) or 'base' (at most 30,000 tokens).
+        texts: The training texts of the tokenizer.
+        folder: Receives the files.
+        seed: Seed of the weights.
+    """
     tokenizer = _tokenizer(architecture, texts, _VOCABULARY[size])
     special = tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id
     model = random_encoder(architecture, size, len(tokenizer), special, seed)
@@ -93,7 +101,18 @@ def build(architecture: "Architecture", size: Size, texts: list[str], folder: Pa
 def random_encoder(
     architecture: "Architecture", size: Size, vocabulary: int, special: tuple[int, int, int], seed: int
 ) -> Any:
-    """Return an encoder with random weights. special: the ids of padding, cls and sep."""
+    """Return an encoder with random weights; torch's global CPU generator is left as it was.
+
+    Args:
+        architecture: transformers' model type.
+        size: 'tiny' or 'base'.
+        vocabulary: Number of tokens.
+        special: The ids of the padding, cls and sep tokens.
+        seed: Seed of the weights.
+
+    Returns:
+        The transformers model, on the CPU in fp32.
+    """
     config = AutoConfig.for_model(
         architecture,
         vocab_size=vocabulary,
@@ -132,10 +151,10 @@ def _tokenizer(architecture: "Architecture", texts: list[str], size: int) -> Pre
 
 
 def _wordpiece(texts: list[str], special: list[str], size: int) -> Tokenizer:
-    """Characters, and the most frequent words whole.
+    """Build a WordPiece vocabulary of all characters and the most frequent words.
 
-    The library's WordPiece and Unigram trainers depend on the order of a hash table and give another vocabulary in
-    each process, hence these two: frequencies with ties in alphabetical order.
+    The library's WordPiece and Unigram trainers depend on the order of a hash table, so each process would get a
+    different vocabulary. This function and `_unigram` sort words by frequency, and ties alphabetically.
     """
     tokenizer = Tokenizer(models.WordPiece())
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
@@ -151,7 +170,7 @@ def _wordpiece(texts: list[str], special: list[str], size: int) -> Tokenizer:
 
 
 def _unigram(texts: list[str], special: list[str], size: int) -> Tokenizer:
-    """Words by their log frequency, characters as a last resort."""
+    """Score words by their log frequency, and characters below every word."""
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -166,7 +185,7 @@ def _unigram(texts: list[str], special: list[str], size: int) -> Tokenizer:
 
 
 def _bpe(texts: list[str], special: list[str], size: int) -> Tokenizer:
-    """Byte-level BPE; the library's trainer is deterministic on a fixed alphabet."""
+    """Train byte-level BPE, for which the library's trainer is deterministic if the alphabet is fixed."""
     tokenizer = Tokenizer(models.BPE(unk_token=special[1]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

@@ -1,4 +1,4 @@
-"""Tokens of text pairs: made once per (backbone, texts, max length, overlap), kept on disk, padded per batch."""
+"""Tokenise text pairs once per (backbone, texts, max length, overlap), cache the tokens on disk, and pad batches."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,18 +18,48 @@ from lib.errors import UserError
 from lib.files.atomic import replacing
 from lib.files.hashing import hash_value
 
-_LEAST_ROOM = 4
-# A tokenizer's truncation is a state of it: two threads that set it disturb each other.
-_ONE_AT_A_TIME = Lock()
-_FORMAT = 5  # of the files in the cache
+_MIN_TEXT_TOKENS = 4
+# Truncation is part of a tokenizer's state, so two threads that set it would disturb each other.
+_TOKENIZER_LOCK = Lock()
+_FORMAT = 5  # version of the files in the cache
+
+
+@dataclass(frozen=True)
+class WindowLayout:
+    """How a pair of texts that is longer than a window is cut.
+
+    Attributes:
+        max_length: The most tokens of a window, including special tokens.
+        overlap: None cuts the second text off at `max_length`. A share in [0, 1) covers it with windows instead.
+            Neighbours overlap by this share of the tokens that the longest first text leaves free.
+    """
+
+    max_length: int
+    overlap: float | None
+
+
+@dataclass(frozen=True)
+class TokenCache:
+    """Where tokens are kept between processes.
+
+    Attributes:
+        folder: The folder of the cached files.
+        fingerprint: The hash of the backbone's files, which is part of the name of a cached file.
+    """
+
+    folder: Path
+    fingerprint: str
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows padded to the longest among them.
+    """Windows, padded to the longest one.
 
-    windows: (batch,) which. inputs: the encoder's, (batch, tokens) each. place: (batch, tokens) where each token
-    stands in the flat arrays, meaningless at padding. mask: (batch, tokens), False at padding.
+    Attributes:
+        windows: (batch,) the numbers of the windows.
+        inputs: The encoder's arguments, (batch, tokens) each.
+        place: (batch, tokens) the place of each token in the flat arrays of `Tokens`; meaningless at padding.
+        mask: (batch, tokens), False at padding.
     """
 
     windows: Tensor
@@ -38,18 +68,36 @@ class Batch:
     mask: Tensor
 
     def pad(self, flat: Tensor, fill: Any) -> Tensor:
-        """Lay a flat array, (total,), out as this batch, (batch, tokens), with `fill` at padding."""
+        """Arrange the values of all tokens as this batch.
+
+        Args:
+            flat: (total,) one value per token, on the device of `place`.
+            fill: The value at padding.
+
+        Returns:
+            (batch, tokens).
+        """
         return flat[self.place].masked_fill(~self.mask, fill)
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Windows of tokenised pairs, one after the other. A pair that is cut, not windowed, has one window.
+    """The windows of tokenised pairs, concatenated in flat arrays of `total` tokens.
 
-    ids, types: (total,). offsets: (windows + 1,) where each window starts. pair: (windows,) whose window it is.
-    start, end: (total,) the characters of the pair's second text that a token stands for; -1 for any other token. Of
-    pairs that are cut nobody asks for characters: there both are 0 for a token of the second text.
-    Ids are places in `vocabulary`, (size,), the tokenizer's ids that occur, ascending; the encoder is trimmed to it.
+    A pair whose second text is cut off instead of windowed has one window.
+
+    Attributes:
+        ids: (total,) places in `vocabulary`.
+        types: (total,) token types, or None for an encoder without.
+        offsets: (windows + 1,) the place where each window starts, and `total`.
+        pair: (windows,) the number of the pair that a window belongs to.
+        start: (total,) the first of the second text's characters that a token covers; -1 for any other token. In
+            pairs that are cut off no characters are needed, so it is 0 for every token of the second text.
+        end: (total,) the end (exclusive) of these characters, with -1 and 0 as in `start`.
+        vocabulary: (size,) the tokenizer's ids that may occur, ascending. The encoder is trimmed to them.
+        pad_token_id: The place of the padding token in `vocabulary`.
+        cls_token_id: The place of the cls token in `vocabulary`.
+        pad_left: Whether padding comes before the tokens.
     """
 
     ids: Tensor
@@ -65,32 +113,40 @@ class Tokens:
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
-        """Tokens per window."""
+        """Number of tokens of each window, (windows,)."""
         return np.diff(self.offsets)
 
     @cached_property
     def cls(self) -> NDArray[np.int64]:
-        """Where each window's cls token stands in the flat arrays, (windows,)."""
+        """The place of each window's cls token in the flat arrays, (windows,)."""
         return np.flatnonzero((self.ids.numpy() == self.cls_token_id) & (self.start < 0))
 
     def windows(self, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the windows of the named pairs, ascending."""
+        """Return the numbers of the windows of these pairs, ascending."""
         return np.flatnonzero(np.isin(self.pair, pairs))
 
     @cached_property
     def _places(self) -> tuple[Tensor, Tensor]:
-        """Where each window starts, and 0, 1, 2, …, on the device of the ids."""
+        """The places where windows start, and 0, 1, 2, … up to the longest window, on the device of the ids."""
         device = self.ids.device
         columns = torch.arange(int(self.lengths.max()), device=device)
         return torch.from_numpy(self.offsets).to(device), columns
 
     def to(self, device: torch.device) -> "Tokens":
-        """Bring ids and types to a device; what is used on the host stays there."""
+        """Return a copy with ids and types on a device; the arrays that only the host uses stay there."""
         types = None if self.types is None else self.types.to(device)
         return replace(self, ids=self.ids.to(device), types=types)
 
     def followed_by(self, more: "Tokens", pairs: NDArray[np.int64]) -> "Tokens":
-        """Append windows of the same vocabulary; pairs: what more's pairs are called here."""
+        """Append windows of other texts in the same vocabulary.
+
+        Args:
+            more: The other windows, on the same device.
+            pairs: (pairs of `more`,) the number that each of its pairs gets here.
+
+        Returns:
+            All windows, with the others at the end.
+        """
         types = None if self.types is None or more.types is None else torch.cat([self.types, more.types])
         return replace(
             self,
@@ -103,7 +159,7 @@ class Tokens:
         )
 
     def batch(self, windows: NDArray[np.int64]) -> Batch:
-        """Pad the named windows, where the ids are."""
+        """Return the windows of these numbers as a batch, on the device of the ids."""
         offsets, columns = self._places
         width = int(self.lengths[windows].max())
         which = torch.from_numpy(windows).to(offsets.device, non_blocking=True)
@@ -122,10 +178,20 @@ class Tokens:
 def check_criteria_fit(
     tokenizer: PreTrainedTokenizerBase, criteria: Mapping[str, str], max_length: int, name: str
 ) -> None:
-    """Raise UserError if a criterion leaves no room for text: it is the query and is never truncated."""
+    """Check that every criterion leaves room for text; a criterion is the query and is never truncated.
+
+    Args:
+        tokenizer: Of the backbone.
+        criteria: The text of each criterion by name.
+        max_length: The smallest maximum length of the search space, in tokens with special tokens.
+        name: The backbone's name, for the message.
+
+    Raises:
+        UserError: A criterion leaves fewer than four tokens for text. All such criteria are listed.
+    """
     problems = []
     for criterion, text in criteria.items():
-        needed = len(tokenizer(text, "")["input_ids"]) + _LEAST_ROOM
+        needed = len(tokenizer(text, "")["input_ids"]) + _MIN_TEXT_TOKENS
         if needed > max_length:
             problems.append(
                 f"criterion '{criterion}' needs {needed} tokens of backbone '{name}' and room for text, but"
@@ -140,22 +206,27 @@ def tokenize(
     first: Sequence[str],
     second: Sequence[str],
     *,
-    max_length: int,
-    overlap: float | None,
-    fingerprint: str,
-    cache: Path,
+    layout: WindowLayout,
+    cache: TokenCache,
     words: Sequence[str] = (),
 ) -> Tokens:
-    """Return the tokens of all pairs, from `cache` if they were made before.
+    """Return the tokens of all pairs, from the cache if they were computed before.
 
-    `first` is never truncated. overlap: None cuts `second` off at max_length; a share in [0, 1) lays windows over all
-    of it, the neighbours sharing that share of the room beside the longest `first`. fingerprint: of the backbone.
-    words: their tokens join the vocabulary too.
+    Args:
+        tokenizer: Of the backbone.
+        first: n first texts (the criteria); they are never truncated.
+        second: n second texts.
+        layout: How long pairs are cut.
+        cache: Where the tokens are kept.
+        words: Words whose tokens are added to the vocabulary, because texts that are tokenised later may hold them.
+
+    Returns:
+        The windows, on the CPU, with the vocabulary of all tokens that occur in the pairs or in `words`.
     """
-    parts = [fingerprint, max_length, overlap, list(first), list(second), list(words), _FORMAT]
-    path = cache / f"{hash_value(parts)}.npz"
+    texts = [list(first), list(second), list(words)]
+    path = cache.folder / f"{hash_value([cache.fingerprint, layout.max_length, layout.overlap, *texts, _FORMAT])}.npz"
     if not path.exists():
-        arrays = _encode(tokenizer, first, second, max_length, _stride(tokenizer, first, max_length, overlap))
+        arrays = _encode(tokenizer, first, second, layout.max_length, _stride(tokenizer, first, layout))
         arrays |= _trim(arrays["ids"], _ids_of_words(tokenizer, words), tokenizer)
         with replacing(path) as temporary:
             np.savez(temporary, allow_pickle=False, **arrays)
@@ -169,17 +240,27 @@ def tokenize_more(
     first: Sequence[str],
     second: Sequence[str],
     *,
-    max_length: int,
-    overlap: float | None,
+    layout: WindowLayout,
     among: Sequence[str],
     vocabulary: NDArray[np.int64],
 ) -> Tokens:
-    """Return the tokens of other pairs in a vocabulary that has all of them, cut as `tokenize` cut the first ones.
+    """Return the tokens of further pairs in an existing vocabulary, with windows as `tokenize` would lay them.
 
-    among: the `first` of all pairs, whose longest decides on the stride of windows. Raises ValueError for a token
-    that is not in the vocabulary.
+    Args:
+        tokenizer: Of the backbone.
+        first: n first texts (the criteria); they are never truncated.
+        second: n second texts.
+        layout: As in `tokenize`.
+        among: The first texts of the original pairs; the longest of them determines the overlap of windows.
+        vocabulary: (size,) token ids, ascending.
+
+    Returns:
+        The windows, on the CPU.
+
+    Raises:
+        ValueError: A token is not in the vocabulary.
     """
-    arrays = _encode(tokenizer, first, second, max_length, _stride(tokenizer, among, max_length, overlap))
+    arrays = _encode(tokenizer, first, second, layout.max_length, _stride(tokenizer, among, layout))
     places = np.searchsorted(vocabulary, arrays["ids"])
     if not np.array_equal(vocabulary[np.minimum(places, len(vocabulary) - 1)], arrays["ids"]):
         raise ValueError("a token is not in the vocabulary")
@@ -202,22 +283,23 @@ def _tokens(arrays: Mapping[str, NDArray[Any]], tokenizer: PreTrainedTokenizerBa
     )
 
 
-def _stride(
-    tokenizer: PreTrainedTokenizerBase, first: Sequence[str], max_length: int, overlap: float | None
-) -> int | None:
-    if overlap is None:
+def _stride(tokenizer: PreTrainedTokenizerBase, first: Sequence[str], layout: WindowLayout) -> int | None:
+    if layout.overlap is None:
         return None
-    with _ONE_AT_A_TIME:
+    with _TOKENIZER_LOCK:
         longest = max(len(tokenizer(text, "")["input_ids"]) for text in set(first))
-    return int(overlap * (max_length - longest))
+    return int(layout.overlap * (layout.max_length - longest))
 
 
 def _ids_of_words(tokenizer: PreTrainedTokenizerBase, words: Sequence[str]) -> list[int]:
-    """Return the ids of words, at the beginning of a text and within: no tokenizer here looks beyond white space."""
+    """Return the ids of words at the beginning of a text and within it.
+
+    That covers all texts, since the supported tokenizers split at white space first.
+    """
     if not words:
         return []
     texts = [*words, *(f"a {word}" for word in words)]
-    with _ONE_AT_A_TIME:
+    with _TOKENIZER_LOCK:
         encoded = tokenizer(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"]
     return sorted({number for ids in encoded for number in ids})
 
@@ -225,8 +307,8 @@ def _ids_of_words(tokenizer: PreTrainedTokenizerBase, words: Sequence[str]) -> l
 def _trim(
     ids: NDArray[np.int64], others: Sequence[int], tokenizer: PreTrainedTokenizerBase
 ) -> dict[str, NDArray[Any]]:
-    """Return the ids that occur, ascending, and each id's place among them."""
-    # With all ids up to padding's, padding keeps its number: RoBERTa counts positions from it.
+    """Return the ids that occur as an ascending vocabulary, and the place of each id in it."""
+    # All ids up to padding's are included, so that padding keeps its number: RoBERTa counts positions from it.
     always = [*range(tokenizer.pad_token_id + 1), tokenizer.cls_token_id, *others]
     vocabulary, places = np.unique(np.concatenate([always, ids]), return_inverse=True)
     return {"ids": places[len(always) :].astype(np.int32), "vocabulary": vocabulary}
@@ -240,9 +322,10 @@ def _encode(
     stride: int | None,
 ) -> dict[str, NDArray[Any]]:
     cut: dict[str, Any] = {"truncation": "only_second", "max_length": max_length}
-    with _ONE_AT_A_TIME:
+    with _TOKENIZER_LOCK:
         if stride is None:
-            tokenizer("", "", **cut)  # sets the truncation; without characters it is then much faster by itself
+            # This call only sets the truncation for encode_batch_fast, which is much faster without characters.
+            tokenizer("", "", **cut)
             encodings = tokenizer.backend_tokenizer.encode_batch_fast(list(zip(first, second, strict=True)))
             pair = np.arange(len(encodings))
         else:
@@ -275,8 +358,11 @@ def _encode(
 def _characters(
     encodings: Sequence[Any], of_second: NDArray[np.bool_], pair: NDArray[np.int64], second: Sequence[str]
 ) -> NDArray[np.int64]:
-    """Return (total, 2): each token's characters of the second text without white space at its ends, else -1."""
-    # All texts in one, with a solid character after each, so that no search for one leaves its text.
+    """Return the characters [start, end) of the second text that each token covers, (total, 2).
+
+    White space at the ends of a token is left out. Tokens of the first text, special tokens and white space get -1.
+    """
+    # All texts are searched at once. The character after each is not white space, so no search leaves its text.
     whole = "".join(f"{text}|" for text in second)
     base = np.cumsum([0, *(len(text) + 1 for text in second)])[pair]
     shift = np.repeat(base, [len(encoding) for encoding in encodings])
@@ -285,7 +371,7 @@ def _characters(
     spans = np.where(of_second[:, None], spans, 0) + shift[:, None]
     spaces = [ord(character) for character in set(whole) if character.isspace()]
     solid = ~np.isin(np.frombuffer(whole.encode("utf-32-le", "surrogatepass"), dtype=np.uint32), spaces)
-    # The next character that is no white space, and the end of the last one before.
+    # For each place, the next character that is not white space, and the end of the last such character before it.
     places = np.arange(len(whole))
     following = np.minimum.accumulate(np.where(solid, places, len(whole))[::-1])[::-1]
     before = np.maximum.accumulate(np.insert(np.where(solid, places + 1, 0), 0, 0))

@@ -1,1 +1,1 @@
-"""What can be asked of a pair: a label, a span. Each with its targets, loss, decoding and scores."""
+"""The tasks, label and span, each with its targets, loss, decoding and scores."""

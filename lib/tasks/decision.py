@@ -1,4 +1,4 @@
-"""When to say "no": the null policies, and the temperature that calibrates."""
+"""The null policies, which decide when to predict negative, and the temperature of calibration."""
 
 from collections.abc import Callable
 
@@ -8,12 +8,16 @@ from scipy.optimize import minimize_scalar
 
 from lib.settings.hyperparameters import Hyperparameters
 
-_COLDEST, _HOTTEST = 0.05, 20.0
+_MIN_TEMPERATURE, _MAX_TEMPERATURE = 0.05, 20.0
 
 
 def fit_temperature(loss: Callable[[float], float]) -> float:
-    """Return the temperature in [0.05, 20] with the least loss (a negative log likelihood; Guo et al., 2017)."""
-    bounds = (np.log(_COLDEST), np.log(_HOTTEST))
+    """Return the temperature in [0.05, 20] that minimises a loss (Guo et al., 2017).
+
+    Args:
+        loss: Maps a temperature to a negative log likelihood.
+    """
+    bounds = (np.log(_MIN_TEMPERATURE), np.log(_MAX_TEMPERATURE))
     found = minimize_scalar(lambda log: loss(float(np.exp(log))), bounds=bounds, method="bounded")
     return float(np.exp(found.x))
 
@@ -26,11 +30,24 @@ def apply_null_policy(
     *,
     without_policy: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Decide for each example, (n,), by the null policy.
+    """Decide for each example whether it has an answer.
 
-    yes, no: probabilities of any answer and of none. best: of the best answer. none: as `without_policy` says.
-    threshold: yes reaches null_policy.threshold. ratio: the best answer is null_policy.ratio times as probable as
-    none. calibrated: yes is the more probable, at the fitted temperature.
+    The policies predict positive in these cases:
+
+    * `none`: where `without_policy` does.
+    * `threshold`: where the probability of any answer reaches `null_policy.threshold`.
+    * `ratio`: where the best answer is at least `null_policy.ratio` times as probable as no answer.
+    * `calibrated`: where the probability of any answer is at least 0.5 at the fitted temperature.
+
+    Args:
+        hyper: Gives the policy and its parameter.
+        yes: (n,) probability of any answer.
+        best: (n,) probability of the best answer.
+        no: (n,) probability of no answer.
+        without_policy: (n,) the decisions of the policy `none`.
+
+    Returns:
+        (n,) True for a positive prediction.
     """
     if hyper.null_policy == "none":
         return without_policy
@@ -42,6 +59,14 @@ def apply_null_policy(
 
 
 def negative_log_likelihood(yes: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
-    """Mean over (n,) probabilities of a yes and what was true."""
+    """Return the mean negative log likelihood of binary labels.
+
+    Args:
+        yes: (n,) probability of class 1; the probability of the true class is clipped at 1e-12 from below.
+        truth: (n,) labels in {0, 1}.
+
+    Returns:
+        The mean in nats.
+    """
     right = np.where(truth == 1, yes, 1 - yes)
     return float(-np.log(np.clip(right, 1e-12, 1)).mean())

@@ -1,4 +1,4 @@
-"""The examples an agent makes of a corpus, and what is to be predicted in each window of them."""
+"""The examples that an agent builds from a corpus, and the targets of each of their windows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -15,10 +15,17 @@ Characters = tuple[int, int]
 
 @dataclass(frozen=True)
 class Examples:
-    """What an agent trains on, all of length n. `first` (the criterion) is never truncated, `second` may be.
+    """The n examples of an agent.
 
-    label: (n,) whether the criterion is met. answers: the characters [start, end) of `second` that show it; none
-    where there is no evidence, or where an agent is not after spans. ids: names of the examples in result files.
+    Attributes:
+        first: The criterion's text; it is never truncated.
+        second: The sentence or post; it may be truncated or cut into windows.
+        label: (n,) 1 where the criterion is met, else 0.
+        answers: The characters [start, end) of `second` that show the criterion. The list is empty where there is
+            no evidence, and for an agent that does not predict spans.
+        criterion: The criterion's name.
+        post_id: The post that the text is from.
+        ids: The names of the examples in result files.
     """
 
     first: list[str]
@@ -33,18 +40,25 @@ class Examples:
         return len(self.first)
 
     def places(self, ids: Sequence[str]) -> NDArray[np.int64]:
-        """Return where the examples of these names stand."""
+        """Return the indices of the examples with these names."""
         position = {name: i for i, name in enumerate(self.ids)}
         return np.array([position[name] for name in ids])
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What to learn from each window. label, weight: (windows,). start, end, allowed: (total,) flat over tokens.
+    """The targets of each window, with `total` tokens in flat arrays as in `Tokens`.
 
-    A window that holds an answer has label 1 and the answer's first and last token in start and end (several answers:
-    several tokens). Any other has label 0 and its cls token as both. One that cuts an answer is neither: weight 0.
-    allowed: the tokens that may be answered. cls: the one token a window that stands for "none".
+    A window that holds answers has their first tokens in `start` and their last tokens in `end`. Any other window has
+    its cls token in both. A window that holds only small parts of answers teaches nothing and has weight 0.
+
+    Attributes:
+        label: (windows,) 1 where the window holds an answer, else 0. Without answers it is the pair's label.
+        weight: (windows,) the weight of the window's loss, 0 or 1.
+        start: (total,) bool, the tokens at which an answer starts.
+        end: (total,) bool, the last tokens of answers.
+        allowed: (total,) bool, the tokens that an answer may consist of.
+        cls: (total,) bool, the one token of each window that stands for no answer.
     """
 
     label: Tensor
@@ -55,24 +69,33 @@ class Targets:
     cls: Tensor
 
     def batch(self, batch: Batch) -> "Targets":
-        """Return the targets of a batch: (batch,) and (batch, tokens)."""
+        """Return the targets of a batch, with arrays of shape (batch,) and (batch, tokens)."""
         flat = (batch.pad(value, False) for value in (self.start, self.end, self.allowed, self.cls))
         return Targets(self.label[batch.windows], self.weight[batch.windows], *flat)
 
     @classmethod
     def concatenated(cls, *parts: "Targets") -> "Targets":
-        """Return the targets of the parts' windows one after the other."""
+        """Concatenate the targets of several sets of windows, in their order."""
         return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
     def to(self, device: torch.device) -> "Targets":
-        """Move to a device."""
+        """Return a copy on a device."""
         return Targets(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def make_targets(tokens: Tokens, label: NDArray[np.int64], answers: Sequence[Sequence[Characters]]) -> Targets:
-    """Lay labels and answers of the pairs out over their windows.
+    """Build the targets of windows from the labels and answers of their pairs.
 
-    An answer counts in a window that holds at least half of it, or whose text it half fills (a long answer).
+    A window holds an answer if it covers at least half of the answer's characters, or if a long answer fills at least
+    half of the window's text.
+
+    Args:
+        tokens: The windows of all pairs.
+        label: (pairs,) 0 or 1.
+        answers: The characters [start, end) of each pair's answers in its second text.
+
+    Returns:
+        The targets, on the CPU.
     """
     start, end = (np.zeros(len(tokens.ids), dtype=bool) for _ in range(2))
     labels, weight = label[tokens.pair], np.ones(len(tokens.pair), dtype=np.float32)
@@ -94,7 +117,11 @@ def make_targets(tokens: Tokens, label: NDArray[np.int64], answers: Sequence[Seq
 
 
 def _held(starts: NDArray[np.int32], ends: NDArray[np.int32], answer: Characters) -> tuple[int, int] | str:
-    """Return the first and last token of an answer in a window, 'cut' if it holds too little of it, else 'none'."""
+    """Find an answer in a window.
+
+    Returns:
+        The answer's first and last token, 'cut' if the window holds too little of it, or 'none' if it holds nothing.
+    """
     inside = np.flatnonzero((starts >= 0) & (starts < answer[1]) & (ends > answer[0]))
     if not len(inside):
         return "none"

@@ -1,7 +1,8 @@
-"""Where is the evidence? A span of the text, or none; windows of a post compete with each other and with "none".
+"""The span task: which characters of a text are the evidence, if any.
 
-A window's logits weigh each span against the window's own "none", at its cls token: score = start + end - none. The
-normalisation of the window cancels out, so scores of different windows compare, and "none" scores 0 for all of them.
+The score of a span is its start logit plus its end logit, minus both logits of the window's cls token, which stands
+for no evidence. A window's normalisation cancels out in this difference. So the spans of all windows of a post can be
+compared, and no evidence has score 0 in each of them.
 """
 
 from collections import defaultdict
@@ -24,7 +25,7 @@ from lib.tasks.decision import apply_null_policy, fit_temperature, negative_log_
 from lib.tasks.examples import Characters, Examples, Targets
 from lib.tasks.task import Index, Task, TaskPredictions
 
-# Starts and ends that are combined in a window, and spans that are kept of a window and of an example.
+# The number of starts and of ends that are combined in a window, and of spans kept per window and per example.
 _ENDS, _BEST = 20, 10
 Candidate = tuple[int, int, float]
 Candidates = list[list[Candidate]]
@@ -32,8 +33,13 @@ Candidates = list[list[Candidate]]
 
 @dataclass(frozen=True)
 class Spans(TaskPredictions):
-    """For n examples: none, (n,), the probability of no evidence; the best spans (start, end, probability), most
-    probable first, in characters; yes, (n,) bool, whether the first of them is the answer, or "none" is."""
+    """Spans of n examples.
+
+    Attributes:
+        none: (n,) probability that there is no evidence.
+        candidates: The best spans (start, end, probability) of each example, in characters, most probable first.
+        yes: (n,) True where the first candidate is the answer, False where the answer is "no evidence".
+    """
 
     none: NDArray[np.float64]
     candidates: Candidates
@@ -41,11 +47,11 @@ class Spans(TaskPredictions):
 
     @property
     def yes_probability(self) -> NDArray[np.float64]:
-        """The probability that there is evidence."""
+        """The probability that there is evidence, (n,)."""
         return 1 - self.none
 
     def to_logits(self, temperature: float) -> Candidates:
-        """Return the scores; a probability that a float rounds to 0 counts as the least one."""
+        """Return the scores at a temperature; probabilities of 0 count as the smallest normal float."""
         tiny = np.finfo(np.float64).tiny
         return [
             [(s, e, float(temperature * np.log(max(p, tiny) / max(none, tiny)))) for s, e, p in spans]
@@ -54,7 +60,10 @@ class Spans(TaskPredictions):
 
     @classmethod
     def average(cls, members: Sequence[Self]) -> Self:
-        """Average the probabilities of equal spans and of none."""
+        """Average the probabilities of equal spans and of no evidence.
+
+        The best span is the answer where the mean probability of no evidence is below 0.5.
+        """
         candidates: Candidates = []
         for lists in zip(*(member.candidates for member in members), strict=True):
             total: dict[tuple[int, int], float] = defaultdict(float)
@@ -66,25 +75,37 @@ class Spans(TaskPredictions):
         return cls(none, candidates, np.array([bool(c) for c in candidates]) & (none < 0.5))
 
     def dump(self) -> dict[str, Any]:
-        """Return lists; nothing of the text."""
+        """Return offsets, probabilities and decisions as lists, without any text."""
         candidates = [[list(candidate) for candidate in spans] for spans in self.candidates]
         return {"none": self.none.tolist(), "candidates": candidates, "yes": self.yes.tolist()}
 
     @classmethod
     def load(cls, dumped: Mapping[str, Any]) -> Self:
-        """Return arrays and tuples."""
+        """Return the predictions of a dump."""
         candidates = [[(int(s), int(e), float(p)) for s, e, p in spans] for spans in dumped["candidates"]]
         return cls(np.array(dumped["none"], dtype=np.float64), candidates, np.array(dumped["yes"], dtype=bool))
 
 
 class SpanTask(Task[Candidates, Spans]):
-    """The logits are, per example, its best spans (start, end, score), in characters."""
+    """Predicts spans. The logits are each example's best spans (start, end, score), in characters."""
 
     name = "span"
     predictions = Spans
 
     def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:
-        """Marginal cross entropy of start and end over all gold tokens (Clark & Gardner, 2018), smoothed."""
+        """Return the marginal cross entropy of start and end over all gold tokens (Clark & Gardner, 2018).
+
+        The mean of the losses of start and end is summed over windows. Label smoothing spreads its share evenly over
+        the tokens that are possible.
+
+        Args:
+            outputs: 'start' and 'end', (batch, tokens) each.
+            targets: Of the batch.
+            hyper: Gives the label smoothing.
+
+        Returns:
+            A scalar.
+        """
         total = outputs["start"].new_zeros(len(targets.weight), dtype=targets.weight.dtype)
         possible = targets.allowed | targets.cls
         for name, gold in (("start", targets.start), ("end", targets.end)):
@@ -97,7 +118,18 @@ class SpanTask(Task[Candidates, Spans]):
     def window_logits(
         self, outputs: Outputs, targets: Targets, batch: Batch, hyper: Hyperparameters
     ) -> dict[str, Tensor]:
-        """Return each window's best spans, (batch, 10): 'score', 'start' and 'end', places in the flat arrays."""
+        """Return the ten best spans of each window.
+
+        Args:
+            outputs: 'start' and 'end', (batch, tokens) each.
+            targets: Its `allowed` and `cls` say which tokens may be answered and which one means no evidence.
+            batch: Gives the places of tokens in the flat arrays.
+            hyper: Gives the greatest number of tokens of an answer.
+
+        Returns:
+            'score', 'start' and 'end', (batch, 10) each. Start and end are the places of a span's first and last
+            token in the flat arrays. Missing spans have score -inf.
+        """
         start, end = outputs["start"].float(), outputs["end"].float()
         none = ((start + end) * targets.cls).sum(dim=-1)
         ends = min(_ENDS, start.shape[1])
@@ -117,7 +149,17 @@ class SpanTask(Task[Candidates, Spans]):
         return {n: F.pad(v, missing, value=float("-inf") if n == "score" else 0) for n, v in found.items()}
 
     def gather(self, rows: Mapping[str, NDArray[Any]], tokens: Tokens, windows: Index, index: Index) -> Candidates:
-        """Keep each example's best spans; one that two windows share counts once, by its higher score."""
+        """Keep the ten best spans of each example.
+
+        Args:
+            rows: 'score', 'start' and 'end', (n_windows, 10) each, as `window_logits` returns them.
+            tokens: All windows of all examples.
+            windows: (n_windows,) the windows that the rows belong to.
+            index: (n,) the examples.
+
+        Returns:
+            The spans of n examples, best first. A span of two overlapping windows counts once, with its higher score.
+        """
         of: dict[int, dict[tuple[int, int], float]] = defaultdict(dict)
         starts, ends = tokens.start[rows["start"]], tokens.end[rows["end"]]
         for row, column in np.argwhere(np.isfinite(rows["score"])):
@@ -128,35 +170,76 @@ class SpanTask(Task[Candidates, Spans]):
         return [[(*span, value) for span, value in ordered.get(int(pair), [])[:_BEST]] for pair in index]
 
     def select(self, logits: Candidates, chosen: Index) -> Candidates:
-        """Return the spans of some examples."""
+        """Return the spans of some examples.
+
+        Args:
+            logits: The spans of n examples.
+            chosen: (m,) places in `logits`.
+
+        Returns:
+            The spans of m examples.
+        """
         return [logits[place] for place in chosen]
 
     def fit_temperature(self, logits: Candidates, examples: Examples, index: Index) -> float:
-        """Fit by the negative log likelihood of whether there is evidence."""
+        """Fit the temperature by the negative log likelihood of whether there is evidence.
+
+        Args:
+            logits: The spans of n examples.
+            examples: All examples.
+            index: (n,) the examples that the spans belong to.
+
+        Returns:
+            The temperature.
+        """
         truth = np.array([bool(examples.answers[i]) for i in index], dtype=np.int64)
         scores = _padded(logits)
         return fit_temperature(lambda t: negative_log_likelihood(1 - softmax(scores / t, axis=1)[:, 0], truth))
 
     def decide(self, logits: Candidates, temperature: NDArray[np.float64], hyper: Hyperparameters) -> Spans:
-        """Without a null policy there always is an answer."""
+        """Decide by the null policy; without one, every example that has a span gets an answer.
+
+        Args:
+            logits: The spans of n examples.
+            temperature: (n,) the scores are divided by it.
+            hyper: Gives the null policy.
+
+        Returns:
+            The spans with their probabilities. They and no evidence sum to 1 for each example.
+        """
         none, candidates = _chances(logits, temperature)
         best = np.array([spans[0][2] if spans else 0.0 for spans in candidates])
         found = np.array([bool(spans) for spans in candidates])
         return Spans(none, candidates, found & apply_null_policy(hyper, 1 - none, best, none, without_policy=found))
 
     def concatenate(self, all_logits: Sequence[Candidates]) -> Candidates:
-        """Return the spans of all."""
+        """Concatenate lists of spans."""
         return [spans for logits in all_logits for spans in logits]
 
     def from_log_odds(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Spans:
-        """Take each example's best parts as its spans."""
+        """Take the ten best parts of each example as its spans.
+
+        The best one is the answer where the probability of no evidence is below 0.5.
+
+        Args:
+            scored: For each example, the characters [start, end) of its parts and their log odds.
+        """
         ranked = [sorted(parts, key=lambda part: (-part[1], part[0]))[:_BEST] for parts in scored]
         logits = [[(*span, odds) for span, odds in parts] for parts in ranked]
         none, candidates = _chances(logits, np.ones(len(logits)))
         return Spans(none, candidates, np.array([bool(spans) for spans in candidates]) & (none < 0.5))
 
     def score(self, predictions: Spans, examples: Examples, index: Index) -> dict[str, Any]:
-        """Score the answers' texts."""
+        """Score the texts of the answers as SQuAD 2.0 does.
+
+        Args:
+            predictions: Of n examples.
+            examples: All examples.
+            index: (n,) the examples that the predictions belong to.
+
+        Returns:
+            The scores of `lib.metrics.spans.score`.
+        """
         texts, golds = _texts(predictions, examples, index)
         criterion = [examples.criterion[i] for i in index]
         return score(texts, golds, confidence(predictions), predictions.yes_probability, criterion)
@@ -164,18 +247,43 @@ class SpanTask(Task[Candidates, Spans]):
     def reliability(
         self, predictions: Spans, examples: Examples, index: Index
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return the answer's confidence, and whether its token F1 is at least a half."""
+        """Return the confidence of each answer and whether it is right.
+
+        Args:
+            predictions: Of n examples.
+            examples: All examples.
+            index: (n,) the examples that the predictions belong to.
+
+        Returns:
+            (n,) the confidence, and (n,) whether the answer's token F1 is at least 0.5.
+        """
         return confidence(predictions), _token_f1(predictions, examples, index) >= RIGHT
 
     def sufficient_statistics(self, predictions: Spans, examples: Examples, index: Index) -> NDArray[np.float64]:
-        """Return token F1 and a count in the columns of the example's criterion, and its gap of confidence."""
+        """Return each example's token F1 by criterion and its calibration gap.
+
+        Args:
+            predictions: Of n examples.
+            examples: All examples.
+            index: (n,) the examples that the predictions belong to.
+
+        Returns:
+            (n, 2 criteria + bins): the token F1 in the column of the example's criterion, the one-hot criterion, and
+            the gaps of `calibration_gaps`. The criteria are those of these examples, in alphabetical order.
+        """
         f1 = _token_f1(predictions, examples, index)
         names = [examples.criterion[i] for i in index]
         criterion = np.eye(len(set(names)))[np.unique(names, return_inverse=True)[1]]
         return np.hstack([criterion * f1[:, None], criterion, calibration_gaps(confidence(predictions), f1 >= RIGHT)])
 
     def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return token F1, averaged within each criterion that is there and then over these, and the ECE."""
+        """Return F1-macro and ECE, (samples, 2).
+
+        F1-macro averages token F1 within each criterion that occurs in the sample, and then over these criteria.
+
+        Args:
+            sums: (samples, 2 criteria + bins) the summed terms of `sufficient_statistics`.
+        """
         criteria = (sums.shape[1] - BINS) // 2
         total, count = sums[:, :criteria], sums[:, criteria : 2 * criteria]
         means = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
@@ -188,7 +296,7 @@ def _token_f1(predictions: Spans, examples: Examples, index: Index) -> NDArray[n
 
 
 def _texts(predictions: Spans, examples: Examples, index: Index) -> tuple[list[str], list[list[str]]]:
-    """Return the answers' texts, '' for none, and the gold answers'."""
+    """Return the text of each answer, '' for "no evidence", and the texts of its gold answers."""
     texts = [
         examples.second[i][slice(*spans[0][:2])] if yes else ""
         for i, spans, yes in zip(index, predictions.candidates, predictions.yes, strict=True)
@@ -197,9 +305,10 @@ def _texts(predictions: Spans, examples: Examples, index: Index) -> tuple[list[s
 
 
 def confidence(predictions: Spans) -> NDArray[np.float64]:
-    """Return the model's own probability, (n,), that the given answer counts as right.
+    """Return the model's own probability that its answer counts as right, (n,).
 
-    That is the probability of none, or of all spans that share at least half with the answer (F1 of characters).
+    For "no evidence" that is its probability. For a span it is the summed probability of all spans whose overlap with
+    it, as F1 of characters, is at least 0.5.
     """
     values = [
         sum(p for start, end, p in spans if _overlap((start, end), spans[0]) >= RIGHT) if yes else none
@@ -214,7 +323,7 @@ def _overlap(span: tuple[int, int], other: Candidate) -> float:
 
 
 def _chances(logits: Candidates, temperature: NDArray[np.float64]) -> tuple[NDArray[np.float64], Candidates]:
-    """Turn scores into probabilities of none, (n,), and of each span. temperature: (n,)."""
+    """Return the probabilities of no evidence, (n,), and of each span, from scores divided by `temperature`, (n,)."""
     chances = softmax(_padded(logits) / temperature[:, None], axis=1)
     candidates = [
         [(start, end, float(chance)) for (start, end, _), chance in zip(spans, row[1:], strict=False)]
@@ -225,7 +334,7 @@ def _chances(logits: Candidates, temperature: NDArray[np.float64]) -> tuple[NDAr
 
 
 def _padded(logits: Candidates) -> NDArray[np.float64]:
-    """Return (n, 11) scores: none's 0 first, -inf where there are fewer spans."""
+    """Return scores, (n, 11): 0 for no evidence first, then those of the spans, and -inf for missing spans."""
     scores = np.full((len(logits), 1 + _BEST), -np.inf)
     scores[:, 0] = 0
     for row, spans in enumerate(logits):

@@ -1,4 +1,4 @@
-"""What every task provides. An agent is made of tasks; the engine and the search never ask which."""
+"""The interface of tasks. An agent consists of tasks, and the engine and the search use only this interface."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ Logits = TypeVar("Logits")
 
 
 class TaskPredictions(ABC):
-    """What a task decides about n examples."""
+    """The decisions of a task about n examples, with probabilities."""
 
     @property
     @abstractmethod
     def yes_probability(self) -> NDArray[np.float64]:
-        """The probability of a yes, (n,)."""
+        """The probability of a positive answer, (n,)."""
 
     @abstractmethod
     def to_logits(self, temperature: float) -> Any:
@@ -32,25 +32,25 @@ class TaskPredictions(ABC):
     @classmethod
     @abstractmethod
     def average(cls, members: Sequence[Self]) -> Self:
-        """Average several models' predictions for the same examples; a yes is what is the more probable then."""
+        """Average several models' probabilities for the same examples, and decide for the more probable answer."""
 
     @abstractmethod
     def dump(self) -> dict[str, Any]:
-        """Return the predictions as JSON can hold them."""
+        """Return the predictions as values that JSON can hold."""
 
     @classmethod
     @abstractmethod
     def load(cls, dumped: Mapping[str, Any]) -> Self:
-        """Return what `dump` was called on."""
+        """Return the predictions that `dump` was called on."""
 
 
 Predictions = TypeVar("Predictions", bound=TaskPredictions)
 
 
 class Task(ABC, Generic[Logits, Predictions]):
-    """One question to a model: how to learn it, read the answer, decide, and score.
+    """How to learn one kind of prediction, read it from a model's outputs, decide, and score.
 
-    Logits are what the model's outputs say of n examples before anything is decided; Predictions are what is decided.
+    `Logits` are a task's reduced outputs for n examples before any decision. `Predictions` are the decisions.
     """
 
     name: str
@@ -58,57 +58,150 @@ class Task(ABC, Generic[Logits, Predictions]):
 
     @abstractmethod
     def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:
-        """Return the sum of the windows' weighted losses."""
+        """Return the sum of the windows' weighted losses.
+
+        Args:
+            outputs: The model's outputs for a batch.
+            targets: Of the batch.
+            hyper: The hyper-parameters.
+
+        Returns:
+            A scalar with gradient.
+        """
 
     @abstractmethod
     def window_logits(
         self, outputs: Outputs, targets: Targets, batch: Batch, hyper: Hyperparameters
     ) -> dict[str, Tensor]:
-        """Reduce a batch's outputs to small arrays, a row a window. `targets` only says what may be answered."""
+        """Reduce a batch's outputs to small arrays with one row per window.
+
+        Args:
+            outputs: The model's outputs for the batch.
+            targets: Of the batch. Only `allowed` and `cls` may be read: they depend on the text, not on the answers.
+            batch: The batch.
+            hyper: The hyper-parameters.
+
+        Returns:
+            Arrays by name, (batch, …) each.
+        """
 
     @abstractmethod
     def gather(self, rows: Mapping[str, NDArray[Any]], tokens: Tokens, windows: Index, index: Index) -> Logits:
-        """Put the windows' rows together to the logits of the examples in `index`."""
+        """Combine the rows of windows into the logits of examples.
+
+        Args:
+            rows: Arrays by name, (n_windows, …) each, as `window_logits` returns them.
+            tokens: All windows of all examples.
+            windows: (n_windows,) the windows that the rows belong to.
+            index: (n,) the examples.
+
+        Returns:
+            The logits of the n examples.
+        """
 
     @abstractmethod
     def select(self, logits: Logits, chosen: Index) -> Logits:
-        """Return the logits of some of the examples, by place."""
+        """Return the logits of some of n examples.
+
+        Args:
+            logits: Of n examples.
+            chosen: (m,) places in 0…n-1.
+
+        Returns:
+            The logits of m examples.
+        """
 
     @abstractmethod
     def fit_temperature(self, logits: Logits, examples: Examples, index: Index) -> float:
-        """Fit a temperature to what is true of examples[index]."""
+        """Fit the temperature that calibrates the logits to the true labels or answers.
+
+        Args:
+            logits: Of n examples.
+            examples: All examples.
+            index: (n,) the examples that the logits belong to.
+
+        Returns:
+            The temperature.
+        """
 
     @abstractmethod
     def decide(self, logits: Logits, temperature: NDArray[np.float64], hyper: Hyperparameters) -> Predictions:
-        """Decide by the null policy. temperature: (n,)."""
+        """Decide by the null policy.
+
+        Args:
+            logits: Of n examples.
+            temperature: (n,) the logits are divided by it.
+            hyper: Gives the null policy.
+
+        Returns:
+            The predictions for the n examples.
+        """
 
     @abstractmethod
     def concatenate(self, all_logits: Sequence[Logits]) -> Logits:
-        """Return all logits one after the other."""
+        """Concatenate logits, in their order."""
 
     @abstractmethod
     def from_log_odds(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Predictions:
-        """Return answers from scored parts of each example's text (log odds); a yes is what is the more probable."""
+        """Return predictions from the log odds that parts of each example's text show the criterion.
+
+        The more probable answer is predicted, without a null policy.
+
+        Args:
+            scored: For each example, the characters [start, end) of its parts and their log odds.
+        """
 
     @abstractmethod
     def score(self, predictions: Predictions, examples: Examples, index: Index) -> dict[str, Any]:
-        """Score answers for examples[index]; f1_macro, ece and per_criterion are always among the scores."""
+        """Score the predictions.
+
+        Args:
+            predictions: Of n examples.
+            examples: All examples.
+            index: (n,) the examples that the predictions belong to.
+
+        Returns:
+            Scores by name. `f1_macro`, `ece` and `per_criterion` are always among them.
+        """
 
     @abstractmethod
     def reliability(
         self, predictions: Predictions, examples: Examples, index: Index
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return the confidence of each answer, (n,), and whether it is right: what the ECE is of."""
+        """Return the confidences and outcomes that the ECE is computed from.
+
+        Args:
+            predictions: Of n examples.
+            examples: All examples.
+            index: (n,) the examples that the predictions belong to.
+
+        Returns:
+            (n,) the confidence of each answer in [0, 1], and (n,) whether it is right.
+        """
 
     @abstractmethod
     def sufficient_statistics(
         self, predictions: Predictions, examples: Examples, index: Index
     ) -> NDArray[np.float64]:
-        """Return what each example adds to the sums that F1-macro and ECE are computed from, (n, terms)."""
+        """Return the terms of each example, whose sums determine F1-macro and ECE.
+
+        Args:
+            predictions: Of n examples.
+            examples: All examples.
+            index: (n,) the examples that the predictions belong to.
+
+        Returns:
+            (n, terms).
+        """
 
     @abstractmethod
     def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return F1-macro and ECE, (samples, 2), of sums of terms, (samples, terms): as `score` says for one sample.
+        """Return F1-macro and ECE, as `score` computes them, of samples of examples.
 
-        A sample may hold an example many times or not at all.
+        Args:
+            sums: (samples, terms) the terms of `sufficient_statistics`, summed over the examples of each sample. A
+                sample may hold an example many times or not at all.
+
+        Returns:
+            (samples, 2).
         """

@@ -1,20 +1,27 @@
-"""Batches of similar length: little padding, still shuffled."""
+"""Batches of windows of similar length, which need little padding and are still shuffled."""
 
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Lengths are blurred by this share before sorting, so that the same examples do not always meet.
+# Before sorting, lengths grow by a random share up to this one, so that batches differ between epochs.
 _BLUR = 0.1
 
 
 def training_batches(
     index: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, rng: np.random.Generator
 ) -> list[NDArray[np.int64]]:
-    """Cut examples into batches of similar length, in random order; within a batch they ascend in length.
+    """Divide windows into batches of similar length, in random order.
 
-    index: which examples. lengths: of those examples, (n,). Every example is in exactly one batch.
+    Args:
+        index: (n,) the numbers of the windows.
+        lengths: (n,) their numbers of tokens.
+        batch_size: Windows of a batch; one batch may be smaller.
+        rng: Draws the noise of the lengths and the order of the batches.
+
+    Returns:
+        The batches. Every window is in exactly one of them, and within a batch the lengths ascend.
     """
     blurred = lengths * (1 + _BLUR * rng.random(len(index)))
     order = np.argsort(blurred, kind="stable")
@@ -24,10 +31,16 @@ def training_batches(
 
 
 def evaluation_batches(lengths: NDArray[np.int64], token_budget: int) -> Iterator[NDArray[np.int64]]:
-    """Yield positions (0…n-1) in batches of equal lengths, longest first, within a budget of tokens.
+    """Divide windows into batches without padding, so that a window's logits do not depend on the rest of its batch.
 
-    lengths: (n, encoders). Without padding nothing depends on what else is in a batch: transformers' ConvBERT
-    convolves over padding.
+    With padding they would: transformers' ConvBERT convolves over it.
+
+    Args:
+        lengths: (n, encoders) the numbers of tokens of the windows.
+        token_budget: The most tokens of a batch, summed over encoders. A longer window gets a batch of its own.
+
+    Yields:
+        Positions in 0…n-1 of windows with equal lengths; longer windows come first.
     """
     _, shape_of = np.unique(lengths, axis=0, return_inverse=True)
     order = np.argsort(-shape_of.ravel(), kind="stable")

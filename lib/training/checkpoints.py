@@ -1,4 +1,4 @@
-"""What a killed training needs to go on as if nothing had been."""
+"""Checkpoints, from which a killed training continues with the same results."""
 
 import zipfile
 from pathlib import Path
@@ -10,14 +10,21 @@ from lib.files.atomic import replacing
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Write the state after an epoch, with the GPU's random numbers; on a CPU every step has its own seed."""
+    """Write the state after an epoch atomically.
+
+    The state of the GPU's generator is saved too. A CPU needs none, since there every step has its own seed.
+
+    Args:
+        path: The file.
+        state: Tensors and plain values by name, as `torch.load` reads them with `weights_only`.
+    """
     generator = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
     with replacing(path) as temporary:
         torch.save({**state, "generator": generator}, temporary)
 
 
 def is_intact(path: Path) -> bool:
-    """Whether a checkpoint is whole and every byte as it was written: torch.save makes archives with checksums."""
+    """Return whether a checkpoint is complete and undamaged, by the checksums of the ZIP archive of torch.save."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
@@ -26,7 +33,15 @@ def is_intact(path: Path) -> bool:
 
 
 def load(path: Path, device: torch.device) -> dict[str, Any]:
-    """Return what was saved and set the GPU's random numbers to where they were."""
+    """Read a checkpoint, and set the GPU's generator to its saved state.
+
+    Args:
+        path: The file.
+        device: Where tensors are placed.
+
+    Returns:
+        The state that `save` was given.
+    """
     state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     generator = state.pop("generator")
     if generator is not None and torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""The data of one training, and the error of a training without a result."""
+"""The data of one training, and the exception for a training that gives no result."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -8,20 +8,26 @@ from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples
 from lib.tasks.task import Index
 
-if TYPE_CHECKING:  # the bank needs packages that the engine does without
+if TYPE_CHECKING:  # augmentation needs packages that the engine does not
     from lib.training.epoch_data import EpochAugmentation
 
 
 class TrainingFailure(Exception):
-    """A training that cannot give a result, with the reason; the search goes on without it."""
+    """A training that cannot give a result, with the reason as message; the search continues with other trials."""
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What to train on, and what to validate on.
+    """The examples to train on and to validate on.
 
-    features: of all examples, on the device. train, validation: indices into the examples. augmentation: of the
-    training part's texts, where the hyper-parameters ask for it.
+    Attributes:
+        agent: Whose model is trained.
+        examples: All examples.
+        features: Of all examples, on the device.
+        hyper: The hyper-parameters.
+        train: (n_train,) indices of the examples to train on.
+        validation: (n_validation,) indices of the examples to validate on; they may be none.
+        augmentation: Augments the training examples of each epoch; None without augmentation.
     """
 
     agent: Agent

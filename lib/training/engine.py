@@ -1,4 +1,4 @@
-"""The training loop: one model, one split, one seed."""
+"""The training loop for one model, one split and one seed."""
 
 import logging
 import math
@@ -32,9 +32,15 @@ OnEpoch = Callable[[int, float], bool]
 
 @dataclass
 class TrainingResult:
-    """What a training gave. scores: on the validation part, at the best epoch. history: per epoch.
+    """The result of a training.
 
-    augmented: how often each augmentation method changed an example.
+    Attributes:
+        scores: Of the validation part at the best epoch; empty without a validation part.
+        best_epoch: The epoch with the highest F1-macro, counted from 1.
+        history: `epoch`, `loss`, `f1_macro` and `ece` of each epoch; without a validation part only the first two.
+        stopped: Why the training ended: after all epochs, by lack of patience, collapsed or pruned.
+        augmented: How often each augmentation method changed an example.
+        performance: Seconds, tokens per second, memory and utilisation.
     """
 
     scores: dict[str, Any] = field(default_factory=dict)
@@ -47,9 +53,13 @@ class TrainingResult:
 
 @dataclass
 class _Clock:
-    """Seconds, and non-padding tokens, summed over resumes.
+    """Seconds and non-padding tokens, summed over resumes.
 
-    learning: seconds of epochs without their evaluation. data: how many of these were spent on making batches.
+    Attributes:
+        total: Seconds of the training.
+        learning: Seconds of its epochs without their evaluation.
+        data: Seconds of `learning` that were spent on waiting for batches or making them.
+        tokens: Non-padding tokens of all steps.
     """
 
     total: float = 0.0
@@ -59,6 +69,7 @@ class _Clock:
 
 
 _LOG = logging.getLogger(__name__)
+# The moving average of the data/step ratio covers about this number of epochs.
 _RECENT = 5
 
 
@@ -66,11 +77,15 @@ _RECENT = 5
 class TrainingOptions:
     """How long to train, and what to do after each epoch.
 
-    epochs: what the schedule is laid out for, and the most there may be. patience: epochs without a better F1 after
-    which training stops. on_epoch: called with (epoch, best F1 so far); True stops the training as pruned. keep_best:
-    leave the model with the weights of its best epoch. checkpoint: written after each epoch; a training that finds it
-    is resumed. until: end after this epoch of the schedule; with an empty validation part nothing else ends the
-    training, and nothing is scored.
+    Attributes:
+        epochs: The length of the learning-rate schedule, and the greatest number of epochs.
+        patience: The training stops after this number of epochs without a better F1-macro.
+        on_epoch: Called after each epoch with its number and the best F1-macro so far. True stops the training as
+            pruned.
+        keep_best: Whether the model gets the weights of its best epoch at the end.
+        checkpoint: File that is written after each epoch. If it exists at the start, the training is resumed.
+        until: The training ends after this epoch, although the schedule is longer. With an empty validation part
+            nothing is scored and nothing else ends the training.
     """
 
     epochs: int
@@ -82,7 +97,7 @@ class TrainingOptions:
 
     @property
     def last(self) -> int:
-        """The epoch after which training ends at the latest."""
+        """The last epoch, unless the training stops before."""
         return self.until or self.epochs
 
 
@@ -95,21 +110,25 @@ def train(
     seed: int,
     memory: MicroBatches | None = None,
 ) -> TrainingResult:
-    """Fine-tune a model in place with early stopping on F1-macro of the validation part.
+    """Fine-tune a model in place with early stopping on the F1-macro of the validation part.
 
-    It stops after `patience` epochs without a better F1. While it gives every example the same answer (collapsed) it
-    has twice as long: small encoders on small corpora leave that state late, with the loss falling from the start.
+    The training stops after `patience` epochs without a better F1-macro. A collapsed model, which predicts the same
+    for every example, gets twice as many epochs. Small encoders on small corpora leave that state late, although
+    their loss falls from the start.
 
     Args:
-        model: Trained on the device.
-        training_data: What to learn from, and what to validate on.
-        device: Where to train, and in which precision.
-        options: How long, and what to do after each epoch.
-        seed: Of the order of batches and of dropout.
-        memory: The batch sizes that are known to fit.
+        model: The model; it is moved to the device.
+        training_data: The examples to train on and to validate on.
+        device: The device and precision.
+        options: How long to train, and what to do after each epoch.
+        seed: Seed of the order of batches and of dropout on a CPU. On a GPU dropout uses torch's global generator.
+        memory: The batch sizes that fit; by default they are found again.
+
+    Returns:
+        Scores, history and performance.
 
     Raises:
-        TrainingFailure: The loss is not finite, or a single window does not fit into memory.
+        TrainingFailure: The loss is not finite, or the model or a single window does not fit into memory.
     """
     try:
         with utilisation(device) as used:
@@ -132,14 +151,14 @@ def train(
 
 
 def replay(history: list[dict[str, float]], on_epoch: OnEpoch) -> TrainingResult | None:
-    """Report the epochs of an earlier training again.
+    """Report the epochs of an earlier training again, since it may be pruned now.
 
     Args:
-        history: Of each epoch.
-        on_epoch: As of `TrainingOptions`.
+        history: The entry of each epoch, as in `TrainingResult`.
+        on_epoch: As in `TrainingOptions`.
 
     Returns:
-        The result as it was at the epoch that is pruned now; None if none is.
+        The result up to the epoch at which it is pruned, or None if it is not.
     """
     for epochs in range(1, len(history) + 1):
         best = max(history[:epochs], key=lambda entry: entry["f1_macro"])
@@ -162,7 +181,7 @@ def _stop_reason(training: "_Training", options: TrainingOptions) -> Stopped:
 
 
 class _Training:
-    """A model, its optimizer and all else that changes while it learns."""
+    """A model, its optimizer and everything else that changes during a training."""
 
     def __init__(
         self,
@@ -191,13 +210,13 @@ class _Training:
         self.result, self.clock = TrainingResult(), _Clock()
         self.best: dict[str, Tensor] = {}
         self.collapsed = 0
-        # Seconds of data to seconds of steps, a moving average over epochs.
+        # Seconds for data divided by seconds for steps, as a moving average over epochs.
         self.ratio = 0.0
         self._started = time.perf_counter()
 
     @property
     def evaluated(self) -> nn.Module:
-        """The model that is evaluated: the average of the weights where there is one."""
+        """The model that is evaluated, which is the moving average of the weights if there is one."""
         return self.model if self.average is None else self.average.module
 
     def epoch(self) -> None:
@@ -222,7 +241,7 @@ class _Training:
         self.collapsed = self.collapsed + 1 if agent.collapsed(predictions) else 0
 
     def finish(self) -> None:
-        """Leave the model with the weights it is judged by, and say what the training cost."""
+        """Load the weights that were evaluated into the model, and record the performance."""
         if self.options.keep_best:
             self.model.load_state_dict(self.best)
         elif self.average is not None:
@@ -236,7 +255,7 @@ class _Training:
         }
 
     def save(self) -> None:
-        """Write a checkpoint, if there is to be one."""
+        """Write the checkpoint, if one is asked for."""
         if self.options.checkpoint is None:
             return
         now = time.perf_counter()
@@ -248,7 +267,10 @@ class _Training:
         checkpoints.save(self.options.checkpoint, state)
 
     def resume(self) -> None:
-        """Continue from a checkpoint, if there is an intact one, as far as `on_epoch` would have let it come."""
+        """Continue from an intact checkpoint, if there is one; a damaged one is deleted.
+
+        Its epochs are reported to `on_epoch` again, which may prune the training now.
+        """
         path, on_epoch = self.options.checkpoint, self.options.on_epoch
         if path is None or not path.exists():
             return
@@ -274,7 +296,7 @@ class _Training:
         return parts if self.average is None else {**parts, "average": self.average}
 
     def _learn(self, epoch: int) -> float:
-        """Train one epoch. Returns the mean loss of a window; raises TrainingFailure if it is not finite."""
+        """Train one epoch, and return the mean loss per window. Raises TrainingFailure if it is not finite."""
         self.model.train()
         hyper, began = self.training_data.hyper, time.perf_counter()
         windows, lengths = self._material(epoch)
@@ -290,12 +312,12 @@ class _Training:
             nn.utils.clip_grad_norm_(self.gradients.weights.parameters, hyper.clip_norm)
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
-            if self.steps < self.planned:  # windows of augmented texts may be more
+            if self.steps < self.planned:  # augmented texts may have more windows, and so more steps
                 self.scheduler.step()
             self.steps += 1
             if self.average is not None:
                 self.average.update_parameters(self.model)
-        # One look at the loss an epoch: looking at every step would stall the device.
+        # The loss is read once per epoch, since reading it at every step would stall the device.
         mean = float(total) / len(windows)
         if not math.isfinite(mean):
             raise TrainingFailure("the loss is not finite")
@@ -310,7 +332,7 @@ class _Training:
         return mean
 
     def _material(self, epoch: int) -> tuple[Index, Index]:
-        """Return the windows to learn in an epoch, and the lengths of all windows."""
+        """Return the windows to train on in an epoch, and the lengths of all windows."""
         training_data = self.training_data
         if training_data.augmentation is None:
             return self.windows, training_data.features.lengths

@@ -1,4 +1,4 @@
-"""An epoch's features with augmented texts in place of some: made while the epoch before is learnt."""
+"""Features of an epoch with augmented texts, computed during the previous epoch."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -16,7 +16,13 @@ from lib.tasks.task import Index
 
 @dataclass(frozen=True)
 class EpochData:
-    """What an epoch learns from: features, the windows to learn, how often each augmentation method changed one."""
+    """What the model trains on in an epoch.
+
+    Attributes:
+        features: Of all examples, and after them of the augmented ones.
+        windows: The windows to train on. Those of augmented examples replace those of the originals.
+        applied: How often each augmentation method changed an example.
+    """
 
     features: Features
     windows: Index
@@ -24,25 +30,40 @@ class EpochData:
 
 
 class EpochAugmentation:
-    """Makes the material of each epoch, ahead, in a thread of its own."""
+    """Augments the training examples of each epoch in a thread of its own, one epoch ahead."""
 
     def __init__(
         self, augmenter: Augmenter, base: Features, train: Index, tokenize: Callable[[Examples], Features]
     ) -> None:
-        """base: of all examples, on its device. train: the examples to learn. tokenize: for augmented ones."""
+        """Start with the first epoch.
+
+        Args:
+            augmenter: Draws the augmented examples of an epoch.
+            base: Features of all examples, on the device of the training.
+            train: (n,) the examples to train on.
+            tokenize: Returns the features of augmented examples, in the vocabularies of `base`.
+        """
         self._augmenter, self._base, self._train, self._tokenize = augmenter, base, train, tokenize
         self._windows = base.windows(train)
         self._ahead = {1: self._submit(1)}
 
     def material(self, epoch: int, *, last: bool) -> EpochData:
-        """Return an epoch's material and begin with the next one's."""
+        """Return the data of an epoch, and start to compute those of the next one.
+
+        Args:
+            epoch: Counted from 1.
+            last: Whether no epoch follows.
+
+        Returns:
+            The features and windows of the epoch.
+        """
         future = self._ahead.pop(epoch, None) or self._submit(epoch)
         if not last:
             self._ahead[epoch + 1] = self._submit(epoch + 1)
         return future.result()
 
     def close(self) -> None:
-        """Give up what was begun."""
+        """Cancel the epochs whose computation has not started."""
         for future in self._ahead.values():
             future.cancel()
 
@@ -57,11 +78,11 @@ class EpochAugmentation:
         kept = self._windows[~np.isin(base.tokens[0].pair[self._windows], drawn.index)]
         first = len(base.tokens[0].pair)
         added = np.arange(first, first + len(more.tokens[0].pair))
-        return EpochData(_joined(base, more, drawn.index), np.concatenate([kept, added]), drawn.applied)
+        return EpochData(_append_features(base, more, drawn.index), np.concatenate([kept, added]), drawn.applied)
 
 
-def _joined(base: Features, more: Features, index: Index) -> Features:
-    """Append the windows of more examples, which are variants of examples `index`."""
+def _append_features(base: Features, more: Features, index: Index) -> Features:
+    """Append the windows of augmented examples, which are variants of the examples `index`."""
     device = base.tokens[0].ids.device
     more = more.to(device)
     joined = {id(old): old.followed_by(new, index) for old, new in zip(base.tokens, more.tokens, strict=True)}

@@ -1,4 +1,4 @@
-"""An agent's examples as windows of tokens for each of its encoders."""
+"""Tokenise an agent's examples into windows for each of its encoders."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from lib.agents.agent import Agent, Features
 from lib.modeling.backbones import Backbones
-from lib.modeling.tokens import Tokens, tokenize, tokenize_more
+from lib.modeling.tokens import TokenCache, Tokens, WindowLayout, tokenize, tokenize_more
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, make_targets
 
@@ -24,9 +24,20 @@ def make_features(
     cache: Path,
     words: Sequence[str] = (),
 ) -> Features:
-    """Tokenise for the agent's first encoder; any other encoder reads the texts of the same windows.
+    """Tokenise examples for all encoders of an agent.
 
-    words: that other texts, told later, may hold beside those of the examples.
+    The first encoder's tokenizer determines the windows. Any other encoder reads the texts of the same windows.
+
+    Args:
+        agent: Whose examples they are.
+        examples: The examples.
+        hyper: Gives maximum length, overlap and backbones.
+        backbones: Loads the tokenizers.
+        cache: Folder of cached tokens.
+        words: Words that are added to the vocabularies, since later texts of `more_features` may contain them.
+
+    Returns:
+        The features, on the CPU.
     """
 
     def encode(name: str, first: list[str], second: list[str], overlap: float | None) -> Tokens:
@@ -34,10 +45,8 @@ def make_features(
             backbones.tokenizer(name),
             first,
             second,
-            max_length=hyper.max_length,
-            overlap=overlap,
-            fingerprint=backbones.fingerprint(name),
-            cache=cache,
+            layout=WindowLayout(hyper.max_length, overlap),
+            cache=TokenCache(cache, backbones.fingerprint(name)),
             words=words,
         )
 
@@ -52,7 +61,22 @@ def more_features(
     base: Features,
     among: Sequence[str],
 ) -> Features:
-    """Tokenise other examples as those of `base` were. among: the `first` texts of base's examples."""
+    """Tokenise further examples in the vocabularies of existing features.
+
+    Args:
+        agent: Whose examples they are.
+        examples: The examples.
+        hyper: Gives maximum length, overlap and backbones.
+        backbones: Loads the tokenizers.
+        base: The existing features.
+        among: The first texts (criteria) of the examples of `base`; the longest determines the overlap of windows.
+
+    Returns:
+        The features, on the CPU.
+
+    Raises:
+        ValueError: A token is not in a vocabulary of `base`.
+    """
     vocabularies = {name: tokens.vocabulary for name, tokens in zip(agent.backbones(hyper), base.tokens, strict=True)}
     tokenizers = {name: backbones.tokenizer(name) for name in vocabularies}
     return _in_vocabularies(agent, examples, hyper, tokenizers, vocabularies, among)
@@ -65,7 +89,18 @@ def features_in(
     tokenizers: Mapping[str, PreTrainedTokenizerBase],
     among: Sequence[str],
 ) -> Features:
-    """Tokenise examples for encoders that know all of their tokenizer's tokens. among: as in `more_features`."""
+    """Tokenise examples for encoders whose vocabulary is not trimmed.
+
+    Args:
+        agent: Whose examples they are.
+        examples: The examples.
+        hyper: Gives maximum length, overlap and backbones.
+        tokenizers: One for each backbone of the agent, by name.
+        among: As in `more_features`.
+
+    Returns:
+        The features, on the CPU.
+    """
     vocabularies = {name: np.arange(len(tokenizer)) for name, tokenizer in tokenizers.items()}
     return _in_vocabularies(agent, examples, hyper, tokenizers, vocabularies, among)
 
@@ -83,8 +118,7 @@ def _in_vocabularies(
             tokenizers[name],
             first,
             second,
-            max_length=hyper.max_length,
-            overlap=overlap,
+            layout=WindowLayout(hyper.max_length, overlap),
             among=among,
             vocabulary=vocabularies[name],
         )
@@ -106,7 +140,7 @@ def _features(agent: Agent, examples: Examples, hyper: Hyperparameters, encode: 
 
 
 def _text(tokens: Tokens, window: int, whole: str) -> str:
-    """Return the text a window covers."""
+    """Return the part of a text that a window covers."""
     part = slice(tokens.offsets[window], tokens.offsets[window + 1])
     starts, ends = tokens.start[part], tokens.end[part]
     return whole[int(np.min(starts[starts >= 0], initial=len(whole))) : int(ends.max())]

@@ -1,4 +1,4 @@
-"""The gradient of an effective batch: in two parts side by side on a CPU, and in smaller ones where memory ends."""
+"""Compute the gradient of an effective batch, on a CPU in two parallel parts, and in pieces that fit into memory."""
 
 import time
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from lib.training.precision import TrainableParameters
 
 
 class Prepared(NamedTuple):
-    """A batch that was made ahead: its windows, and what the model and the loss take."""
+    """A batch that is ready for the model: the numbers of its windows, the encoders' inputs and the targets."""
 
     windows: Index
     inputs: list[Inputs]
@@ -30,31 +30,44 @@ class Prepared(NamedTuple):
 
 
 class Gradients:
-    """Computes gradients of one model. features: of the epoch; augmentation makes other ones for each."""
+    """Computes the gradients of one model.
+
+    Attributes:
+        features: Of the current epoch. The engine replaces them where texts are augmented.
+        weights: The trainable parameters, whose gradients are set.
+        data_seconds: Seconds that steps spent on waiting for batches or on making them.
+    """
 
     def __init__(self, model: nn.Module, training_data: TrainingData, device: Device, memory: MicroBatches) -> None:
+        """Prepare to train a model.
+
+        Args:
+            model: On the device.
+            training_data: Gives features, agent and hyper-parameters.
+            device: The device and precision.
+            memory: Cuts batches into pieces that fit into memory.
+        """
         self.model, self.training_data, self.device, self.memory = model, training_data, device, memory
         self.features = training_data.features
         self.weights = TrainableParameters(model, bf16=device.bf16)
-        # Seconds spent on waiting for batches, and on those that had to be made in between.
         self.data_seconds = 0.0
         self._ahead: Future[list[list[Prepared]]] | None = None
 
     def prepare(self, batches: list[Index]) -> None:
-        """Begin to make batches, in a thread of their own, while another step is computed."""
+        """Start to make the batches of the next step in a background thread."""
         self._ahead = background_thread("batches").submit(self._prepare, self._shares(batches))
 
     def _prepare(self, shares: list[list[Index]]) -> list[list[Prepared]]:
-        """Return each share's batches, in the order in which it will need them."""
+        """Return the batches of each share in the order in which it needs them."""
         return [[self.batch(windows) for windows in self.pieces(share)] for share in shares]
 
     def batch(self, windows: Index) -> Prepared:
-        """Return the batch of some windows."""
+        """Make the batch of some windows."""
         inputs, targets, _ = self.features.batch(windows)
         return Prepared(windows, inputs, targets)
 
     def pieces(self, batches: list[Index]) -> Iterator[Index]:
-        """Yield batches in pieces that fit into memory."""
+        """Yield the windows of batches in pieces that fit into memory."""
         for batch in batches:
             if len(batch):
                 yield from self.memory.parts(batch, self.features.lengths)
@@ -62,18 +75,26 @@ class Gradients:
     def _shares(self, batches: list[Index]) -> list[list[Index]]:
         if self.device.torch.type != "cpu":
             return [batches]
-        # Shorter and longer windows apart: less padding than in the whole batch.
+        # A batch ascends in length, so its halves need less padding than the whole.
         halves = [np.array_split(batch, PARTS) for batch in batches]
         return [[half[part] for half in halves] for part in range(PARTS)]
 
     def compute(self, batches: list[Index], seed: int, following: list[Index] | None = None) -> Tensor:
-        """Set the gradient of the batches' mean loss of a window. Returns the summed loss.
+        """Set the parameters' gradients to those of the mean loss per window.
 
-        following: the next batches, to be made ready meanwhile.
+        The gradients do not depend on the number of threads, since each part has its own seed and parts are added in
+        a fixed order. If a piece does not fit into memory, everything is computed again in smaller pieces.
 
-        The numbers do not depend on the number of threads: each part has its own noise, and parts are added in order.
-        If something does not fit into memory, all is computed again in smaller pieces. Raises TrainingFailure if a
-        single window does not fit.
+        Args:
+            batches: The batches of one optimizer step, as numbers of windows that ascend in length.
+            seed: Seed of dropout on a CPU.
+            following: The batches of the next step, which are prepared in the background; None after the last step.
+
+        Returns:
+            The loss summed over windows, a scalar without gradient.
+
+        Raises:
+            TrainingFailure: A single window does not fit into memory.
         """
         shares = self._shares(batches)
         began = time.perf_counter()
@@ -95,15 +116,18 @@ class Gradients:
                 except RuntimeError as error:
                     if not out_of_memory(error):
                         raise
-                # Outside of the handler: the error holds on to the tensors that did not fit.
+                # This is outside of the handler, since the error keeps the tensors alive that did not fit.
                 self._halve([part.failed for part in parts if part.failed is not None])
         self.data_seconds += max(part.data_seconds for part in parts)
         for parameter, *gradients in zip(self.weights.parameters, *(found for _, found in results), strict=True):
-            parameter.grad = _add(gradients)
+            parameter.grad = _sum_gradients(gradients)
         return torch.stack([loss for loss, _ in results]).sum()
 
     def _halve(self, failed: list[tuple[int, int]]) -> None:
-        """Remember what did not fit: windows and tokens of each. Raises TrainingFailure if it was a single window."""
+        """Halve the size of pieces after some did not fit. Raises TrainingFailure if one was a single window.
+
+        failed: The number of windows and the tokens of the longest one, of each piece.
+        """
         if self.device.torch.type == "cuda":
             torch.cuda.empty_cache()
         for rows, tokens in failed:
@@ -113,7 +137,7 @@ class Gradients:
 
 
 class _Part:
-    """A share of an effective batch of `size` windows, for gradients with regard to `used`."""
+    """One share of an effective batch of `size` windows; gradients are with regard to the tensors `used`."""
 
     def __init__(
         self,
@@ -127,45 +151,46 @@ class _Part:
         self.gradients, self.used, self.batches, self.size, self.noise = gradients, used, batches, size, noise
         self.ready = ready
         self.data_seconds = 0.0
-        # Windows and tokens of what did not fit.
+        # The number of windows and the tokens of the longest one in a piece that did not fit.
         self.failed: tuple[int, int] | None = None
 
     def gradient(self) -> tuple[Tensor, list[Tensor | None]]:
-        """Return the summed loss and the gradient."""
-        of = self.gradients
-        total = torch.zeros((), device=of.device.torch)
+        """Return the summed loss, and the gradient for each tensor of `used`."""
+        device = self.gradients.device
+        total = torch.zeros((), device=device.torch)
         found: list[Tensor | None] = [None] * len(self.used)
-        with self._noise(), torch.autocast(of.device.torch.type, dtype=torch.bfloat16, enabled=of.device.bf16):
-            for position, windows in enumerate(of.pieces(self.batches)):
+        with self._dropout_context(), torch.autocast(device.torch.type, dtype=torch.bfloat16, enabled=device.bf16):
+            for position, windows in enumerate(self.gradients.pieces(self.batches)):
                 try:
                     loss, more = self._piece(position, windows)
                 except RuntimeError:
-                    self.failed = len(windows), int(of.features.lengths[windows].max())
+                    self.failed = len(windows), int(self.gradients.features.lengths[windows].max())
                     raise
-                found = [_add([old, new]) for old, new in zip(found, more, strict=True)]
+                found = [_sum_gradients([old, new]) for old, new in zip(found, more, strict=True)]
                 total += loss
         return total, found
 
-    def _noise(self) -> AbstractContextManager[Any]:
+    def _dropout_context(self) -> AbstractContextManager[Any]:
         device = self.gradients.device
         if device.torch.type != "cpu" or device.compile:
-            return nullcontext()  # torch's own generator
+            return nullcontext()  # torch draws from its own generator
         return FastDropout(np.random.Generator(np.random.SFC64(self.noise)))
 
     def _piece(self, position: int, windows: Index) -> tuple[Tensor, tuple[Tensor | None, ...]]:
-        of, begin = self.gradients, time.perf_counter()
+        gradients, begin = self.gradients, time.perf_counter()
         ahead = self.ready[position] if position < len(self.ready) else None
-        # Where memory ran out meanwhile, batches are cut into other pieces than those made ahead.
+        # If memory ran out after this piece was made ahead, the batch is now cut into other pieces.
         fits = ahead is not None and np.array_equal(ahead.windows, windows)
-        _, inputs, targets = ahead if ahead is not None and fits else of.batch(windows)
+        _, inputs, targets = ahead if ahead is not None and fits else gradients.batch(windows)
         self.data_seconds += time.perf_counter() - begin
-        outputs = of.model(*inputs)
-        with torch.autocast(of.device.torch.type, enabled=False):
-            loss = of.training_data.agent.loss(outputs, targets, of.training_data.hyper)
+        outputs = gradients.model(*inputs)
+        with torch.autocast(gradients.device.torch.type, enabled=False):
+            training_data = gradients.training_data
+            loss = training_data.agent.loss(outputs, targets, training_data.hyper)
             return loss.detach(), torch.autograd.grad(loss / self.size, self.used, allow_unused=True)
 
 
-def _add(gradients: list[Tensor | None]) -> Tensor | None:
+def _sum_gradients(gradients: list[Tensor | None]) -> Tensor | None:
     known = [gradient for gradient in gradients if gradient is not None]
     if not known:
         return None

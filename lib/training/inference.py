@@ -1,4 +1,4 @@
-"""A model's logits for examples."""
+"""Compute a model's logits for examples."""
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from lib.training.batches import evaluation_batches
 from lib.training.data import TrainingFailure
 from lib.training.memory import out_of_memory
 
+# The tokens of a batch, until one does not fit.
 _TOKENS = 8_192
 
 
@@ -21,16 +22,19 @@ def predict_logits(
 ) -> Logits:
     """Return the logits of some examples.
 
-    Windows are reduced to a few rows batch by batch: memory does not grow with the length of a text. Batches that do
-    not fit are halved.
+    Each batch of windows is reduced to a few rows at once, so memory does not grow with the length of a text. If a
+    batch does not fit into memory, all batches are halved.
 
     Args:
-        model: On the device; it is left in evaluation mode.
-        agent: Whose tasks the model is for.
-        features: On the device.
-        index: (n,) which examples.
-        hyper: How spans are searched for.
-        device: Where to compute, and in which precision.
+        model: On the device; it stays in evaluation mode afterwards.
+        agent: Whose tasks the model is trained for.
+        features: Of all examples, on the device.
+        index: (n,) the examples.
+        hyper: Gives the greatest number of tokens of an answer.
+        device: The device and precision.
+
+    Returns:
+        The logits of the n examples by task.
 
     Raises:
         TrainingFailure: A single window does not fit into memory.

@@ -1,4 +1,4 @@
-"""What fits into memory: found by failing once, remembered for each (device, backbones, length)."""
+"""Find the batch sizes that fit into memory by failing once, and remember them by device, backbones and length."""
 
 import json
 from collections.abc import Iterator
@@ -14,30 +14,43 @@ from lib.files.json_files import read_json
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out; on the CPU torch says so by text only."""
+    """Return whether an error says that memory ran out; on a CPU only the message of torch's RuntimeError says so."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 class MicroBatches:
-    """Cuts batches into parts that fit. A limit is in padded tokens; there is none until a batch has failed."""
+    """Cuts batches into parts that fit. The limit is in padded tokens, and there is none until a part has failed."""
 
     def __init__(self, path: Path | None, *key: Any) -> None:
-        """path: a JSON file of the limits of all keys; None remembers for this object only."""
+        """Read the limit that is known for a key.
+
+        Args:
+            path: JSON file with the limits of all keys, or None to remember the limit in this object only.
+            *key: Everything that memory depends on (device, backbones, maximum length), as JSON can hold it.
+        """
         self._path = path
         self._key = json.dumps(key)
-        self._limit: int | None = self._known().get(self._key)
+        self._limit: int | None = self._read_limits().get(self._key)
 
     def parts(self, batch: NDArray[np.int64], lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """Yield the batch in parts within the limit. lengths: of all windows."""
+        """Cut a batch into parts within the limit.
+
+        Args:
+            batch: (n,) numbers of windows.
+            lengths: The numbers of tokens of all windows.
+
+        Yields:
+            Parts of the batch, in order; each has at least one window.
+        """
         rows = len(batch) if self._limit is None else max(1, self._limit // int(lengths[batch].max()))
         for start in range(0, len(batch), rows):
             yield batch[start : start + rows]
 
     def halve(self, tokens: int) -> None:
-        """Remember that a part of so many padded tokens did not fit."""
+        """Set the limit to half of the padded tokens of a part that did not fit."""
         self._limit = tokens // 2
         if self._path is not None:
-            write_json(self._path, {**self._known(), self._key: self._limit})
+            write_json(self._path, {**self._read_limits(), self._key: self._limit})
 
-    def _known(self) -> dict[str, int]:
+    def _read_limits(self) -> dict[str, int]:
         return read_json(self._path) if self._path is not None and self._path.exists() else {}

@@ -1,4 +1,4 @@
-"""Optimizers, learning-rate schedules and the average of weights."""
+"""Optimizers, learning-rate schedules and the moving average of weights."""
 
 import logging
 import math
@@ -17,12 +17,12 @@ from lib.settings.hyperparameters import Hyperparameters, Optimizer, Schedule
 _RESTARTS, _POWER = 3, 2.0
 
 
-def _class(name: Optimizer) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
-    """Return the optimizer's class and the options that make it fast. Packages are imported when they are asked for.
+def _optimizer_class(name: Optimizer) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
+    """Return an optimizer's class and the options that make it fast. Its package is imported only here.
 
-    Adam's weight decay is L2 regularisation of the gradient, all others' is decoupled (Loshchilov & Hutter, 2019).
-    Adafactor (Shazeer & Stern, 2018) and LAMB (You et al., 2020) scale each tensor's step by the size of its weights.
-    Lion: Chen et al., 2023; 8-bit AdamW: Dettmers et al., 2022.
+    Adam adds weight decay to the gradient (L2 regularisation). All others decouple it (Loshchilov & Hutter, 2019).
+    Adafactor (Shazeer & Stern, 2018) and LAMB (You et al., 2020) scale the step of each tensor by the size of its
+    weights. Lion is by Chen et al. (2023), and 8-bit AdamW by Dettmers et al. (2022).
     """
     if name == "adamw":
         return torch.optim.AdamW, {"fused": True}
@@ -38,7 +38,7 @@ def _class(name: Optimizer) -> tuple[type[torch.optim.Optimizer], dict[str, Any]
         from pytorch_optimizer import Lamb
 
         return Lamb, {"foreach": True}
-    # It says at every import that 4-bit products would need another package; there are none here.
+    # bitsandbytes warns at every import that 4-bit products need another package; none are used here.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     from bitsandbytes.optim import AdamW8bit
 
@@ -46,11 +46,11 @@ def _class(name: Optimizer) -> tuple[type[torch.optim.Optimizer], dict[str, Any]
 
 
 def check_optimizers(names: Sequence[Optimizer]) -> None:
-    """Raise UserError for optimizers whose packages cannot be used on this machine."""
+    """Raise UserError if the package of an optimizer cannot be used on this machine; all such are listed."""
     problems = []
     for name in names:
         try:
-            _class(name)
+            _optimizer_class(name)
         except (ImportError, OSError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             problems.append(
@@ -62,24 +62,32 @@ def check_optimizers(names: Sequence[Optimizer]) -> None:
 
 
 def make_optimizer(model: nn.Module, hyper: Hyperparameters) -> torch.optim.Optimizer:
-    """Build the optimizer. Norms and biases do not decay.
+    """Build the optimizer, with one learning rate per layer (Howard & Ruder, 2018).
 
-    The head learns `head_lr_factor` times faster than the encoder's highest layer, each lower layer `layer_decay`
-    times as fast as the one above it (Howard & Ruder, 2018).
+    The highest layer of an encoder has the learning rate `lr`. Each lower layer has `layer_decay` times the rate of
+    the layer above it, and everything outside of the encoders has `head_lr_factor` times `lr`. Weight decay applies
+    to matrices only, not to norms and biases.
+
+    Args:
+        model: Its trainable parameters are optimized.
+        hyper: Gives the optimizer, the rates and the weight decay.
+
+    Returns:
+        The optimizer.
     """
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
-    for parameter, factor in _factors(model, hyper):
+    for parameter, factor in _learning_rate_factors(model, hyper):
         groups.setdefault((factor, parameter.ndim > 1), []).append(parameter)
     options = [
         {"params": members, "lr": hyper.lr * factor, "weight_decay": hyper.weight_decay if matrix else 0.0}
         for (factor, matrix), members in groups.items()
     ]
-    kind, fast = _class(hyper.optimizer)
+    kind, fast = _optimizer_class(hyper.optimizer)
     return kind(options, lr=hyper.lr, **fast)  # type: ignore[call-arg]
 
 
-def _factors(model: nn.Module, hyper: Hyperparameters) -> Iterator[tuple[nn.Parameter, float]]:
-    """Yield the parameters that learn and their factors on the learning rate."""
+def _learning_rate_factors(model: nn.Module, hyper: Hyperparameters) -> Iterator[tuple[nn.Parameter, float]]:
+    """Yield each trainable parameter with the factor on its learning rate."""
     known = named_encoders(model)
     for name, child in model.named_children():
         depth, top = parameter_depths(child) if name in known else ({}, 0)
@@ -89,9 +97,19 @@ def _factors(model: nn.Module, hyper: Hyperparameters) -> Iterator[tuple[nn.Para
 
 
 def schedule_factor(schedule: Schedule, step: int, steps: int, warmup: float) -> float:
-    """Return the factor on the learning rate at a step in 0…steps: a linear warm-up, then a decay to 0.
+    """Return the factor on the learning rate at a step, which rises linearly in the warm-up and then decays to 0.
 
-    cosine_with_restarts falls from 1 to 0 three times (Loshchilov & Hutter, 2017), polynomial with the square.
+    `cosine_with_restarts` falls from 1 to 0 three times (Loshchilov & Hutter, 2017). `polynomial` decays as the
+    square of the remaining share of steps.
+
+    Args:
+        schedule: The kind of decay; `one_cycle` is built by `make_scheduler`.
+        step: The optimizer step, in 0…steps.
+        steps: The number of steps of the schedule.
+        warmup: The share of steps with a rising rate, in [0, 1).
+
+    Returns:
+        The factor in [0, 1].
     """
     warm = round(warmup * steps)
     if step < warm:
@@ -107,9 +125,18 @@ def schedule_factor(schedule: Schedule, step: int, steps: int, warmup: float) ->
 
 
 def make_scheduler(optimizer: torch.optim.Optimizer, hyper: Hyperparameters, steps: int) -> LRScheduler:
-    """Build the schedule over `steps` optimizer steps.
+    """Build the learning-rate schedule.
 
-    one_cycle (Smith & Topin, 2018) has its own warm-up, of 30 % of the steps, and moves momentum against the rate.
+    `one_cycle` (Smith & Topin, 2018) has its own warm-up over 30 % of the steps. It lowers momentum while the rate
+    rises and raises it while the rate falls, for optimizers that have betas.
+
+    Args:
+        optimizer: The optimizer.
+        hyper: Gives the schedule and the warm-up.
+        steps: The number of optimizer steps.
+
+    Returns:
+        The scheduler, to be stepped after each optimizer step.
     """
     if hyper.schedule == "one_cycle":
         return OneCycleLR(
@@ -122,9 +149,14 @@ def make_scheduler(optimizer: torch.optim.Optimizer, hyper: Hyperparameters, ste
 
 
 def make_ema(model: nn.Module, hyper: Hyperparameters) -> AveragedModel | None:
-    """Return the exponential moving average of the weights, if one is asked for: updated after each step.
+    """Build the exponential moving average of the weights (Polyak & Juditsky, 1992; Izmailov et al., 2018).
 
-    Its first update copies the weights (Polyak & Juditsky, 1992; Izmailov et al., 2018).
+    Args:
+        model: The model, on its device.
+        hyper: Gives the decay per step.
+
+    Returns:
+        The average, to be updated after each step; its first update copies the weights. None if the decay is 0.
     """
     if hyper.ema_decay == 0:
         return None

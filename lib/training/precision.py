@@ -1,4 +1,4 @@
-"""The weights of a step in bf16: cast once, not for each of its parts."""
+"""Cast weights to bf16 once per step, and not again for each part of its batch."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +7,18 @@ from torch import Tensor, nn
 
 
 class TrainableParameters:
-    """A model's trainable parameters, and what stands for them within a step."""
+    """A model's trainable parameters, and their bf16 copies within a step."""
 
     def __init__(self, model: nn.Module, *, bf16: bool) -> None:
+        """Find the trainable parameters.
+
+        Args:
+            model: The model.
+            bf16: Whether linear layers use bf16 copies within a step.
+        """
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         place = {parameter: i for i, parameter in enumerate(self.parameters)}
-        # What autocast casts anew in each part; embeddings and norms are used as they are.
+        # Autocast would cast these again in each part. It uses embeddings and norms as they are.
         self._cast = [
             (module, name, place[parameter])
             for module in model.modules()
@@ -23,9 +29,10 @@ class TrainableParameters:
 
     @contextmanager
     def bf16_copies(self) -> Iterator[list[Tensor]]:
-        """Put bf16 copies into the linear layers. Yields what the model now uses in place of each parameter.
+        """Replace the weights of linear layers by bf16 copies within the block; the results are those of autocast.
 
-        Gradients are taken with regard to these; the numbers are autocast's.
+        Yields:
+            The tensor that the model uses for each parameter, with regard to which gradients are taken.
         """
         used: list[Tensor] = list(self.parameters)
         for module, name, place in self._cast:

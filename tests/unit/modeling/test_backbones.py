@@ -9,7 +9,7 @@ from transformers import AutoModel
 
 from lib.errors import UserError
 from lib.modeling.backbones import MANIFEST, BackboneManifest, Backbones, fetch
-from lib.modeling.tokens import tokenize
+from lib.modeling.tokens import TokenCache, WindowLayout, tokenize
 from lib.settings.config import Architecture, FolderBackbone, HubBackbone, PackageBackbone, TinyBackbone
 
 TEXTS = ["The writer is tired nearly every day.", "I could not sleep at all last night, again."] * 20
@@ -28,7 +28,7 @@ def tiny_backbone(project: Path, architecture: Architecture) -> Backbones:
 def test_a_trimmed_vocabulary_gives_equal_vectors(project: Path, architecture: Architecture) -> None:
     backbones = tiny_backbone(project, architecture)
     second = ["I slept badly", "I could not sleep at all", "Zebras?"]
-    options = {"max_length": 64, "overlap": None, "fingerprint": "f", "cache": project / "cache"}
+    options = {"layout": WindowLayout(64, overlap=None), "cache": TokenCache(project / "cache", "f")}
     tokens = tokenize(backbones.tokenizer("x"), [TEXTS[0]] * 3, second, **options)
     batch = tokens.batch(np.arange(3)).inputs
     whole = AutoModel.from_pretrained(project / "backbones/x").eval()

@@ -10,7 +10,7 @@ from support.tiny import empty_provenance
 from lib.modeling.backbones import MANIFEST, BackboneManifest, Backbones, fetch
 from lib.modeling.dropout import FastDropout
 from lib.modeling.layers import checkpoint_gradients, layer_stack, only_first_token, parameter_depths
-from lib.modeling.tokens import tokenize
+from lib.modeling.tokens import TokenCache, WindowLayout, tokenize
 from lib.settings.config import Architecture, TinyBackbone
 
 TEXTS = ["The writer is tired nearly every day.", "I could not sleep at all last night, again."] * 20
@@ -37,7 +37,7 @@ def test_layers_are_found_and_recomputed_ones_give_the_same_gradients(
     project: Path, architecture: Architecture, quick: bool
 ) -> None:
     backbones = tiny_backbone(project, architecture)
-    options = {"max_length": 64, "overlap": None, "fingerprint": "f", "cache": project / "cache"}
+    options = {"layout": WindowLayout(64, overlap=None), "cache": TokenCache(project / "cache", "f")}
     tokens = tokenize(backbones.tokenizer("x"), TEXTS[:4], TEXTS[1:5], **options)
     gradients, counts = [], []
     for recompute in (False, True):
@@ -62,7 +62,7 @@ def test_a_last_layer_for_the_first_token_only_gives_its_vector_and_gradient(
     project: Path, architecture: Architecture, quick: bool
 ) -> None:
     backbones = tiny_backbone(project, architecture)
-    options = {"max_length": 64, "overlap": None, "fingerprint": "f", "cache": project / "cache"}
+    options = {"layout": WindowLayout(64, overlap=None), "cache": TokenCache(project / "cache", "f")}
     tokens = tokenize(backbones.tokenizer("x"), TEXTS[:4], [*TEXTS[1:4], "No."], **options)
     batch = tokens.batch(np.arange(4)).inputs
     vectors, gradients = [], []

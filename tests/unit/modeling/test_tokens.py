@@ -9,7 +9,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from lib.errors import UserError
 from lib.modeling.random_init import build
-from lib.modeling.tokens import Tokens, check_criteria_fit, tokenize
+from lib.modeling.tokens import TokenCache, Tokens, WindowLayout, check_criteria_fit, tokenize
 from lib.settings.config import Architecture
 from lib.tasks.examples import make_targets
 
@@ -44,8 +44,8 @@ def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, folder: Path, texts: list[str], overlap: float | None) -> Tokens:
-    options = {"max_length": 48, "overlap": overlap, "fingerprint": str(type(tokenizer)) + str(tokenizer.sep_token)}
-    return tokenize(tokenizer, [QUESTION] * len(texts), texts, cache=folder, **options)
+    cache = TokenCache(folder, str(type(tokenizer)) + str(tokenizer.sep_token))
+    return tokenize(tokenizer, [QUESTION] * len(texts), texts, layout=WindowLayout(48, overlap), cache=cache)
 
 
 @given(text=TEXT, places=st.tuples(st.floats(0, 1), st.floats(0, 1)))
@@ -127,8 +127,8 @@ def test_the_criterion_is_never_truncated(experiment) -> None:
     tokenizer = experiment.builder.backbones.tokenizer("tiny-bert")
     examples = experiment.examples
     limit = 24
-    options = {"max_length": limit, "overlap": None, "fingerprint": "f", "cache": Path("cache")}
-    tokens = tokenize(tokenizer, examples.first, examples.second, **options)
+    layout, cache = WindowLayout(limit, overlap=None), TokenCache(Path("cache"), "f")
+    tokens = tokenize(tokenizer, examples.first, examples.second, layout=layout, cache=cache)
     assert tokens.lengths.max() == limit
     for i in range(0, len(examples), 7):
         ids = tokens.vocabulary[tokens.ids[tokens.offsets[i] : tokens.offsets[i + 1]]].tolist()
