@@ -102,7 +102,7 @@ def measure(
         f"{name}, {workers} process(es): ask + tell median {np.median(both):.1f} ms,"
         f" p95 {np.percentile(both, 95):.1f} ms (ask {ask:.1f}, tell {tell:.1f});"
         f" {len(space.parameters)} parameters {suggest:.1f} ms; storage is {share:.2%} of a trial of {objective} s;"
-        f" {len(over)} of {trials} trials, none twice",
+        f" {len(finished)} of {trials} trials, none twice",
         flush=True,
     )
 
