@@ -53,5 +53,5 @@ def test_what_cannot_be_scored_is_refused() -> None:
         score(np.array([np.nan]), np.array([True]), np.array([1]), ["A"])
     with pytest.raises(ValueError, match="no predictions"):
         expected_calibration_error(np.array([]), np.array([], dtype=bool))
-    with pytest.raises(ValueError, match="alike"):
+    with pytest.raises(ValueError, match="must both be"):
         expected_calibration_error(np.array([0.5]), np.array([True, False]))
