@@ -25,31 +25,31 @@ class Progress:
         self._head, self._total, self._before = f"{stage} {agent}", total, before
         self._started = time.monotonic()
 
-    def add(self, number: int, over: Sequence[FrozenTrial]) -> None:
+    def add(self, number: int, finished: Sequence[FrozenTrial]) -> None:
         """Print how a trial of this process ended.
 
         Args:
             number: Number of the trial.
-            over: All trials that have ended, this one included.
+            finished: All trials that have ended, this one included.
         """
-        trial = next(t for t in over if t.number == number)
-        result, states = trial_result(trial), Counter(t.state for t in over)
+        trial = next(t for t in finished if t.number == number)
+        result, states = trial_result(trial), Counter(t.state for t in finished)
         # The ETA uses the trials of all processes since this one began.
-        each = (time.monotonic() - self._started) / max(1, len(over) - self._before)
+        each = (time.monotonic() - self._started) / max(1, len(finished) - self._before)
         scores = "" if result.f1_macro is None else f" F1 {result.f1_macro:.3f} ECE {result.ece:.3f}"
         print(
-            f"{self._head}  {len(over)}/{self._total}  trial {number} {result.state.lower()}{scores}"
-            f" {result.params['model.backbone']}  {format_best_trial(over)}"
+            f"{self._head}  {len(finished)}/{self._total}  trial {number} {result.state.lower()}{scores}"
+            f" {result.params['model.backbone']}  {format_best_trial(finished)}"
             f"  pruned {states[TrialState.PRUNED]}  failed {states[TrialState.FAIL]}"
-            f"  {each:.1f} s/trial  ETA {format_duration(each * max(0, self._total - len(over)))}",
+            f"  {each:.1f} s/trial  ETA {format_duration(each * max(0, self._total - len(finished)))}",
             file=sys.stderr,
             flush=True,
         )
 
 
-def format_best_trial(over: Sequence[FrozenTrial]) -> str:
+def format_best_trial(finished: Sequence[FrozenTrial]) -> str:
     """Return a phrase with the best F1 of the completed trials and the trial's number."""
-    complete = [(t.values[0], -t.number) for t in over if t.state == TrialState.COMPLETE]
+    complete = [(t.values[0], -t.number) for t in finished if t.state == TrialState.COMPLETE]
     return f"best F1 {max(complete)[0]:.3f} (trial {-max(complete)[1]})" if complete else "best none yet"
 
 

@@ -60,7 +60,7 @@ class Tracker:
                 " 'python -m lib sync' uploads it later"
             ) from None
 
-    def tell(self, group: Group) -> int:
+    def upload(self, group: Group) -> int:
         """Upload the records of a stage that are not there yet, and return the number of new runs."""
         experiment = self._experiment(group.experiment)
         there = self._complete_runs(experiment)

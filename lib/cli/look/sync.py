@@ -68,7 +68,7 @@ def _upload(settings: Settings, results: Path, agents: list[str]) -> dict[str, i
         tracker = Tracker(settings.config.tracking.uri, results)
         for agent in agents:
             for group in groups(settings, results, agent):
-                uploaded[group.experiment] = tracker.tell(group)
+                uploaded[group.experiment] = tracker.upload(group)
                 if group.experiment.endswith("/final") and (folder := results / agent / "model").exists():
                     tracker.register(folder, agent, group.parent.key)
     new, uri = sum(uploaded.values()), settings.config.tracking.uri

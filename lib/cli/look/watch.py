@@ -45,7 +45,7 @@ class Gpu:
 
 
 @dataclass(frozen=True)
-class Seen:
+class RunState:
     """The state of this machine and of all studies at one time.
 
     Attributes:
@@ -53,16 +53,16 @@ class Seen:
         processes: Number of running jobs of the pipeline.
         memory_gb: Memory of these jobs in GiB.
         disk_gb: Free disk space in GiB.
-        over: Number of trials that have ended, in all studies.
+        ended: Number of trials that have ended, in all studies.
         failed: Number of trials that failed.
-        rate: Trials per hour, over the last hour.
+        rate: Trials per hour, ended the last hour.
     """
 
     gpus: list[Gpu]
     processes: int
     memory_gb: float
     disk_gb: float
-    over: int
+    ended: int
     failed: int
     rate: float
 
@@ -72,9 +72,9 @@ def watch(options: Namespace) -> None:
     settings = read_settings(options.settings)
     limits = settings.config.watch
     while True:
-        seen = look(settings, options.results)
-        print(line(seen), flush=True)
-        for problem in warnings(seen, limits):
+        state = read_state(settings, options.results)
+        print(format_state(state), flush=True)
+        for problem in warnings(state, limits):
             _LOG.warning(problem)
             print(f"WARNING: {problem}", file=sys.stderr, flush=True)
         if options.once:
@@ -82,7 +82,7 @@ def watch(options: Namespace) -> None:
         time.sleep(limits.seconds)
 
 
-def look(settings: Settings, results: Path) -> Seen:
+def read_state(settings: Settings, results: Path) -> RunState:
     """Return the current state of this machine and of all studies.
 
     Args:
@@ -112,12 +112,12 @@ def look(settings: Settings, results: Path) -> Seen:
     ]
     begun = min((t.datetime_start for t in recent if t.datetime_start is not None), default=now)
     hours = max((now - begun).total_seconds() / 3600, 1e-9)
-    return Seen(
+    return RunState(
         gpus=gpus(),
         processes=len(jobs),
         memory_gb=sum(p.info["memory_info"].rss for p in jobs if p.info["memory_info"]) / 2**30,
         disk_gb=shutil.disk_usage(results).free / 2**30,
-        over=len(trials),
+        ended=len(trials),
         failed=sum(t.state == TrialState.FAIL for t in trials),
         rate=len(recent) / hours if recent else 0.0,
     )
@@ -141,45 +141,45 @@ def gpus() -> list[Gpu]:
     return [Gpu(int(index), float(percent), float(used), float(whole)) for index, percent, used, whole in rows]
 
 
-def line(seen: Seen) -> str:
+def format_state(state: RunState) -> str:
     """Return the state as one line."""
     each = "  ".join(
-        f"GPU {g.index} {g.percent:.0f} % {g.used_mb / 1024:.1f}/{g.total_mb / 1024:.0f} GB" for g in seen.gpus
+        f"GPU {g.index} {g.percent:.0f} % {g.used_mb / 1024:.1f}/{g.total_mb / 1024:.0f} GB" for g in state.gpus
     )
-    failed = f"{seen.failed / seen.over:.1%}" if seen.over else "–"
+    failed = f"{state.failed / state.ended:.1%}" if state.ended else "–"
     return (
-        f"{datetime.now():%H:%M:%S}  {each or 'no GPU'}  jobs {seen.processes}  memory {seen.memory_gb:.1f} GB"
-        f"  disk {seen.disk_gb:.0f} GB free  {seen.over} trials ended  {seen.rate:.0f} trials/h  failed {failed}"
+        f"{datetime.now():%H:%M:%S}  {each or 'no GPU'}  jobs {state.processes}  memory {state.memory_gb:.1f} GB"
+        f"  disk {state.disk_gb:.0f} GB free  {state.ended} trials ended  {state.rate:.0f} trials/h  failed {failed}"
     )
 
 
-def warnings(seen: Seen, limits: WatchSettings) -> list[str]:
+def warnings(state: RunState, limits: WatchSettings) -> list[str]:
     """Return a warning for each limit of the configuration that is exceeded.
 
     Args:
-        seen: The current state.
+        state: The current state.
         limits: Limits of utilisation, failures, disk and memory.
 
     Returns:
         One line per problem; low GPU utilisation counts only while jobs run.
     """
     found = []
-    if seen.processes:
+    if state.processes:
         found += [
             f"GPU {g.index} is used {g.percent:.0f} %, less than watch.gpu_percent = {limits.gpu_percent:g};"
             " raise trials_per_gpu, or look at the data/step ratio in the report"
-            for g in seen.gpus
+            for g in state.gpus
             if g.percent < limits.gpu_percent
         ]
-    if seen.over and 100 * seen.failed / seen.over > limits.failure_percent:
+    if state.ended and 100 * state.failed / state.ended > limits.failure_percent:
         found.append(
-            f"{seen.failed} of {seen.over} trials failed, more than watch.failure_percent ="
+            f"{state.failed} of {state.ended} trials failed, more than watch.failure_percent ="
             f" {limits.failure_percent:g} %; 'python -m lib status' and the report say why"
         )
-    if seen.disk_gb < limits.disk_gb:
-        found.append(f"{seen.disk_gb:.1f} GB of disk are free, less than watch.disk_gb = {limits.disk_gb:g}")
-    if seen.memory_gb > limits.memory_gb:
-        found.append(f"jobs use {seen.memory_gb:.1f} GB of memory, more than watch.memory_gb = {limits.memory_gb:g}")
+    if state.disk_gb < limits.disk_gb:
+        found.append(f"{state.disk_gb:.1f} GB of disk are free, less than watch.disk_gb = {limits.disk_gb:g}")
+    if state.memory_gb > limits.memory_gb:
+        found.append(f"jobs use {state.memory_gb:.1f} GB of memory, more than watch.memory_gb = {limits.memory_gb:g}")
     return found
 
 

@@ -58,7 +58,7 @@ def predict(options: Namespace) -> None:
             found.to_csv(temporary, index=False)
         print(f"{len(found)} predictions for {len(posts)} posts in {options.output}", file=sys.stderr)
     else:
-        print("\n".join(shown(found, posts[0][1], colour=sys.stdout.isatty())))
+        print("\n".join(format_predictions(found, posts[0][1], colour=sys.stdout.isatty())))
 
 
 def _posts(options: Namespace) -> list[tuple[str, str]]:
@@ -70,7 +70,7 @@ def _posts(options: Namespace) -> list[tuple[str, str]]:
     return [(fields["post_id"], fields["text"]) for _, fields in read_table(options.csv, ["post_id", "text"])]
 
 
-def shown(found: "pd.DataFrame", text: str, *, colour: bool) -> Iterable[str]:
+def format_predictions(found: "pd.DataFrame", text: str, *, colour: bool) -> Iterable[str]:
     """Format the predictions for one post.
 
     Args:
@@ -86,11 +86,11 @@ def shown(found: "pd.DataFrame", text: str, *, colour: bool) -> Iterable[str]:
         met = found[(found["criterion"] == name) & found["met"]]
         yield f"{'yes' if len(met) else 'no ':4s}{probability:6.3f}  {name}"
         if len(met):
-            yield "    " + marked(text, list(zip(met["start"], met["end"], strict=True)), colour=colour)
+            yield "    " + mark_spans(text, list(zip(met["start"], met["end"], strict=True)), colour=colour)
     yield "Research only: no diagnosis."
 
 
-def marked(text: str, spans: list[tuple[int, int]], *, colour: bool) -> str:
+def mark_spans(text: str, spans: list[tuple[int, int]], *, colour: bool) -> str:
     """Return a text with spans highlighted, on one line.
 
     Args:
