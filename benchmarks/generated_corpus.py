@@ -1,5 +1,6 @@
 """Compare a bag of words with an encoder on the generated corpus, which should be hard only for the former.
 
+import argparse
 The corpus has as many posts as ReDSM5. TF-IDF with logistic regression and MiniLM at fixed hyper-parameters are
 scored on a held-out third of the posts. For the criteria agent posts are as long as those of ReDSM5, and for the
 evidence agent a fifth as long.
@@ -62,5 +63,6 @@ def _line(scores: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     compare("criteria", words=295, length=64, epochs=4)
     compare("evidence", words=60, length=192, epochs=5)

@@ -25,8 +25,8 @@ INSTANT = """
 import sys
 if "stage-a-worker" in sys.orig_argv:
     from types import SimpleNamespace
-    from lib.search import experiment
-    from lib.training.engine import Outcome
+    from lib.experiment import experiment
+    from lib.training.engine import TrainingResult
 
     def run(self, params, split, *, epochs, on_epoch=None):
         best = 0.9 - abs(params["head.dropout"] - 0.2) - abs(params["schedule.warmup"] - 0.1)
@@ -35,7 +35,7 @@ if "stage-a-worker" in sys.orig_argv:
             f1 = best * (1 - 0.5**epoch)
             history.append({"epoch": epoch, "loss": 1.0, "f1_macro": f1, "ece": 0.1})
             if on_epoch is not None and on_epoch(epoch, f1):
-                raise experiment.PrunedError(Outcome({"f1_macro": f1, "ece": 0.1}, epoch, history, "pruned"))
+                raise experiment.PrunedError(TrainingResult({"f1_macro": f1, "ece": 0.1}, epoch, history, "pruned"))
         scores = {"f1_macro": f1, "ece": 0.1}
         return SimpleNamespace(key="", scores=scores, best_epoch=epochs, history=history, stopped="epochs")
 
@@ -45,7 +45,7 @@ TIMED = """
 import sys
 if "stage-a-worker" in sys.orig_argv:
     import time
-    from lib.search import experiment
+    from lib.experiment import experiment
 
     original = experiment.train
 
@@ -107,6 +107,7 @@ def instant(trials: int, workers: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         seconds = search(Path(folder), config, INSTANT)
         counts = json.loads((Path(folder) / TARGET).read_text())["counts"]
+        assert not list((Path(folder) / "results/criteria/runs").glob("*")), "trials trained"
     assert sum(counts.values()) == trials
     each = seconds * workers / trials
     print(

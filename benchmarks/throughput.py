@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from common import FIXED, prepare
+from support.checkouts import ROOT
 
 from lib.devices.device import Device
 from lib.devices.process import keep_freed_memory, training_process
@@ -358,7 +359,7 @@ def measure(way: str, options: argparse.Namespace, seed: int) -> dict[str, float
     command = [sys.executable, str(Path(__file__).resolve()), "--child", way, "--seed", str(seed)]
     for name in ("agent", "pairs", "epochs", "threads"):
         command += [f"--{name}", str(getattr(options, name))]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": str(options.threads)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(options.threads)}
     done = subprocess.run(
         command + (["--f1"] if options.f1 else []), env=environment, capture_output=True, text=True, check=False
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from common import FIXED, prepare, training_experiment
+from support.checkouts import ROOT
 
 from lib.experiment.experiment import Experiment
 from lib.settings.hyperparameters import Hyperparameters
@@ -36,7 +37,7 @@ def import_time(modules: str) -> tuple[float, list[str]]:
         f"import time; t = time.perf_counter(); import {modules}; s = time.perf_counter() - t;"
         f"import sys; print(s, *[name for name in {HEAVY!r} if name in sys.modules])"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     seconds, *found = done.stdout.split()
     return float(seconds), found
