@@ -6,6 +6,7 @@ scored on a held-out third of the posts. For the criteria agent posts are as lon
 evidence agent a fifth as long.
 """
 
+import argparse
 import tempfile
 from contextlib import chdir
 from pathlib import Path
