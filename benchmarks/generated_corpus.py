@@ -1,6 +1,5 @@
 """Compare a bag of words with an encoder on the generated corpus, which should be hard only for the former.
 
-import argparse
 The corpus has as many posts as ReDSM5. TF-IDF with logistic regression and MiniLM at fixed hyper-parameters are
 scored on a held-out third of the posts. For the criteria agent posts are as long as those of ReDSM5, and for the
 evidence agent a fifth as long.
