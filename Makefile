@@ -103,13 +103,13 @@ bench-augmentation: .venv/installed  ## measure the cost of augmentation in a tr
 bench-gpu: .venv/installed  ## measure the engine on a CUDA device: full-size encoders with random weights
 	$(BENCH)/gpu.py
 
-bench-trial: .venv/installed  ## measure the cost of a trial beside its steps: imports, start, memory
+bench-trial: .venv/installed  ## measure the cost of a trial apart from its steps: imports, start, memory
 	$(BENCH)/trial_cost.py $(if $(CORPUS),--corpus $(CORPUS))
 
 bench-storage: .venv/installed  ## measure ask and tell on journal, SQLite and PostgreSQL
 	$(BENCH)/storage.py
 
-bench-overhead: .venv/installed  ## measure the cost of Stage A beside its trainings
+bench-overhead: .venv/installed  ## measure the cost of Stage A apart from its trainings
 	$(BENCH)/overhead.py
 
 bench-search: .venv/installed  ## draw F1 against training tokens for Stages A, B and other searches (CORPUS=folder; two hours)

@@ -124,24 +124,28 @@ def _variants(texts: Sequence[str], recipe: MethodConfig, tools: AugmentationToo
     return (
         _variant(
             text,
-            recipe.method,
-            level,
-            derive_seed(0, text, recipe.method, level, number),
-            augment,
             spans,
+            recipe.method,
+            augmenter,
+            derive_seed(0, text, recipe.method, augmenter[0], number),
             tools.weights,
         )
         for text, spans in ((text, tools.reserved.spans(text)) for text in texts)
-        for level, augment in tools.augmenters
+        for augmenter in tools.augmenters
         for number in range(recipe.variants)
     )
 
 
 def _variant(
-    text: str, method: str, level: float, seed: int, augment: Any, spans: list[tuple[int, int]], weights: TfidfWeights
+    text: str,
+    spans: list[tuple[int, int]],
+    method: str,
+    augmenter: tuple[float, Augment],
+    seed: int,
+    weights: TfidfWeights,
 ) -> Variant:
     """Return the first variant of a few seeds that differs from the text; many texts have no word to change."""
-    variant = Variant([], [])
+    variant, (level, augment) = Variant([], []), augmenter
     for attempt in range(_ATTEMPTS):
         try:
             new = seeded(augment, text, derive_seed(seed, attempt))

@@ -4,7 +4,7 @@ The results folder is the buffer, so nothing is lost while a server is away. Eac
 upload changes nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,10 +78,12 @@ def groups(settings: Settings, results: Path, agent: str) -> Iterator[Group]:
     Raises:
         UserError: A result file is broken.
     """
-    runs = {path.stem: path for path in (results / agent / "runs").glob("*.json")}
-    for stage, kind, file in (("stage_a", StageA, "stage_a_top50"), ("stage_b", StageB, "stage_b_pareto")):
-        yield from _search(settings, results, agent, stage, kind, file, runs)
     folder = results / agent
+    for stage, kind, file in (("stage_a", StageA, "stage_a_top50"), ("stage_b", StageB, "stage_b_pareto")):
+        trials = load_trials(study_location(settings, results, agent, stage)) or []
+        if finished := [trial for trial in trials if trial.state in FINISHED_STATES]:
+            limits = getattr(settings.config, stage).model_dump()
+            yield _search(f"{agent}/{stage}", finished, limits, folder / f"{file}.json", kind)
     if (path := folder / "stage_c.json").exists():
         yield _folds(folder, StageC.read(path), agent)
     if (path := folder / "test.json").exists():
@@ -89,33 +91,21 @@ def groups(settings: Settings, results: Path, agent: str) -> Iterator[Group]:
 
 
 def _search(
-    settings: Settings,
-    results: Path,
-    agent: str,
-    stage: str,
-    kind: type[StageA] | type[StageB],
-    file: str,
-    runs: Mapping[str, Path],
-) -> Iterator[Group]:
-    trials = [
-        t for t in load_trials(study_location(settings, results, agent, stage)) or [] if t.state in FINISHED_STATES
-    ]
-    if not trials:
-        return
-    path = results / agent / f"{file}.json"
+    name: str, trials: Sequence[FrozenTrial], limits: dict[str, Any], path: Path, kind: type[StageA] | type[StageB]
+) -> Group:
     made = kind.read(path).provenance if path.exists() else None
     # A study that was started again has other trials with the same numbers.
     begun = min(t.datetime_start for t in trials if t.datetime_start is not None).isoformat()
-    head = f"{agent}/{stage}/{begun}"
-    limits = getattr(settings.config, stage)
+    head = f"{name}/{begun}"
     done = [t for t in trials if t.state == TrialState.COMPLETE]
     best = [("best_f1_macro", max(float(t.values[0]) for t in done), len(trials))] if done else []
     counts: list[Point] = [("trials", float(len(trials)), len(trials)), *best]
-    yield Group(
-        experiment=f"{agent}/{stage}",
-        parent=Record(head, f"study {begun}", params=limits.model_dump(), points=counts, tags=_tags(made)),
+    runs = {file.stem: file for file in (path.parent / "runs").glob("*.json")}
+    return Group(
+        experiment=name,
+        parent=Record(head, f"study {begun}", params=limits, points=counts, tags=_tags(made)),
         children=[_trial(f"{head}/{t.number}", t, runs) for t in trials],
-        files=[p for p in (path, results / agent / f"{stage}.svg") if p.exists()],
+        files=[p for p in (path, path.with_name(f"{name.split('/')[1]}.svg")) if p.exists()],
     )
 
 
