@@ -23,6 +23,7 @@ class Command:
         add_arguments: Adds the command's own arguments to its parser.
         agent: Whether the command takes the name of an agent.
         settings: Whether it reads the resolved settings and the results folder.
+        online: Whether it may use the network.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Command:
     add_arguments: Callable[[ArgumentParser], None] = _no_arguments
     agent: bool = False
     settings: bool = True
+    online: bool = False
 
 
 def add_results(parser: ArgumentParser) -> None:

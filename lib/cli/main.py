@@ -27,8 +27,6 @@ GROUPS: dict[str, Sequence[Command]] = {
     "data": DATA,
     "inside (called by the graph)": INSIDE,
 }
-# The commands that may use the network.
-_ONLINE = {"backbone", "lexicon", "reproduce"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = parser().parse_args(arguments)
     os.umask(0o077)  # only the user may read texts and results
-    _silence_dependencies(offline=options.command not in _ONLINE)
+    _silence_dependencies(offline=not options.online)
     _log_to(options.log)
     # A cluster's time limit, scancel and Snakemake send SIGTERM: end as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -85,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_command(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Command) -> None:
     sub = subparsers.add_parser(command.name, description=command.help)
-    sub.set_defaults(run=command.run)
+    sub.set_defaults(run=command.run, online=command.online)
     sub.add_argument("--log", type=Path, default=None, help="log file")
     if command.agent:
         sub.add_argument("agent", help="name of the agent, e.g. criteria")

@@ -63,4 +63,5 @@ COMMAND = Command(
     "Fetch or build a backbone in results/backbones.",
     fetch_backbone,
     add_arguments,
+    online=True,
 )

@@ -43,4 +43,5 @@ COMMAND = Command(
     "lexicon",
     "Copy lexical data for augmentation to results/lexicon.",
     fetch_lexicon,
+    online=True,
 )

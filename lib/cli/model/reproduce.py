@@ -106,4 +106,5 @@ COMMAND = Command(
     reproduce,
     add_arguments,
     settings=False,
+    online=True,
 )
