@@ -17,7 +17,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 import hypothesis
 import pytest
 import yaml
-from support import Once
+from support import MakeOnce
 from support.checkouts import ROOT
 from support.tiny import TINY, agent_commands, preparation
 
@@ -48,12 +48,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
     """Makes a folder once for all processes of a test run: the first that asks makes it, the others wait."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
-    def made(name: str, make: Callable[[Path], None]) -> Path:
+    def get_folder(name: str, make: Callable[[Path], None]) -> Path:
         folder, done = shared / f"once-{name}", shared / f"once-{name}.done"
         with (shared / f"once-{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -64,21 +64,21 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
                 done.touch()
         return folder
 
-    return made
+    return get_folder
 
 
 def run_commands(folder: Path, commands: list[str]) -> None:
-    before = Path.cwd()
+    previous = Path.cwd()
     os.chdir(folder)
     try:
         for command in commands:
             assert main(command.split()) == 0, command
     finally:
-        os.chdir(before)
+        os.chdir(previous)
 
 
 @pytest.fixture(scope="session")
-def prepared(once: Once) -> Path:
+def prepared(make_once: MakeOnce) -> Path:
     """A folder with settings, a corpus and a backbone: what a training needs. Copy it before changing it."""
 
     def make(folder: Path) -> None:
@@ -86,18 +86,18 @@ def prepared(once: Once) -> Path:
         (folder / "config/tiny.yaml").write_text(yaml.safe_dump(TINY))
         run_commands(folder, preparation())
 
-    return once("prepared", make)
+    return make_once("prepared", make)
 
 
 @pytest.fixture(scope="session")
-def finished(once: Once, prepared: Path) -> Path:
+def finished(make_once: MakeOnce, prepared: Path) -> Path:
     """A folder in which every command has run, in the order of the graph. Copy it before changing it."""
 
     def make(folder: Path) -> None:
         shutil.copytree(prepared, folder, dirs_exist_ok=True)
         run_commands(folder, agent_commands("criteria"))
 
-    return once("finished", make)
+    return make_once("finished", make)
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def experiment(copy_of_prepared: Path) -> "Experiment":
 
 
 @pytest.fixture
-def zebras(monkeypatch: pytest.MonkeyPatch, copy_of_prepared: Path) -> None:
+def zebra_augmentation(monkeypatch: pytest.MonkeyPatch, copy_of_prepared: Path) -> None:
     """Every augmentation method is one that costs nothing (see support.augmented)."""
     from support.augmented import zebra
 
@@ -140,7 +140,7 @@ FAULTS: list[tuple[str, str]] = []
 
 
 @pytest.fixture
-def fault() -> Callable[[str, str], None]:
+def record_fault() -> Callable[[str, str], None]:
     """Notes what a fault ended in, for the table after the tests."""
     return lambda what, ended: FAULTS.append((what, ended))
 

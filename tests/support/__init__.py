@@ -4,4 +4,4 @@ from collections.abc import Callable
 from pathlib import Path
 
 # The fixture `once`: makes a folder of a name by a function, once for all processes of a test run.
-Once = Callable[[str, Callable[[Path], None]], Path]
+MakeOnce = Callable[[str, Callable[[Path], None]], Path]

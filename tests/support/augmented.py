@@ -53,7 +53,7 @@ def zebra(method: str, level: float, resources: Resources):
     return augment
 
 
-def chosen(agent: str, **more: object) -> dict:
+def augmenting_params(agent: str, **more: object) -> dict:
     """A point of the space that augments."""
     return params(
         **{

@@ -16,7 +16,7 @@ from lib.training.data import TrainingData
 from lib.training.features import make_features
 from support.tiny import empty_provenance, params
 
-CHOSEN: dict[str, object] = {
+PLANTED_PARAMS: dict[str, object] = {
     "model.pooling": "mean",
     "data.max_length": 64,
     "data.overlap": 0.25,
@@ -40,16 +40,16 @@ def corpus(posts: int, seed: int = 0) -> Development:
     texts, rows = [], []
     for number in range(posts):
         sentences = [str(rng.choice(_FILLER)) for _ in range(5)]
-        places = rng.permutation(5)
+        positions = rng.permutation(5)
         met = {name: bool(rng.random() < 0.5) for name in CRITERIA}
-        for place, (name, yes) in zip(places, met.items(), strict=False):
-            sentences[place] = _EVIDENCE[name] if yes else sentences[place]
+        for position, (name, yes) in zip(positions, met.items(), strict=False):
+            sentences[position] = _EVIDENCE[name] if yes else sentences[position]
         starts = np.cumsum([0, *(len(s) + 1 for s in sentences)])
         post_id = f"p{number:04d}"
         texts.append((post_id, " ".join(sentences)))
-        for place, (name, yes) in zip(places, met.items(), strict=False):
-            start = int(starts[place])
-            rows.append((len(rows), post_id, sentences[place], name, int(yes), start, start + len(sentences[place])))
+        for position, (name, yes) in zip(positions, met.items(), strict=False):
+            start = int(starts[position])
+            rows.append((len(rows), post_id, sentences[position], name, int(yes), start, start + len(sentences[position])))
             other = _EVIDENCE[next(n for n in CRITERIA if n != name)]
             if other in sentences:  # what is evidence for the other criterion is none for this one
                 start = int(starts[sentences.index(other)])
@@ -63,7 +63,7 @@ def corpus(posts: int, seed: int = 0) -> Development:
     )
 
 
-def teach(
+def prepare_training(
     folder: Path,
     name: str,
     development: Development,
@@ -80,7 +80,7 @@ def teach(
     """
     for kind in {first, second}:
         _backbone(folder, kind)
-    hyper = Hyperparameters.of(params(**CHOSEN | {"model.backbone": first, "joint.backbone": second} | more))
+    hyper = Hyperparameters.of(params(**PLANTED_PARAMS | {"model.backbone": first, "joint.backbone": second} | more))
     agent = get_agent(name)
     examples = agent.examples(development, unannotated=unannotated, seed=0)
     backbones = Backbones(folder)

@@ -25,16 +25,16 @@ def postgres(folder: Path) -> Iterator[str]:
     programs = postgres_programs()
     assert programs is not None
     folder.mkdir(parents=True)
-    become: list[str] = []
+    as_postgres: list[str] = []
     if os.getuid() == 0:  # it refuses to run as root
-        become = ["runuser", "-u", "postgres", "--"]
+        as_postgres = ["runuser", "-u", "postgres", "--"]
         os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
         for parent in folder.parents:
             if parent != Path("/") and parent.owner() == "root":
                 parent.chmod(parent.stat().st_mode | 0o011)
 
     def run(program: str, *words: str) -> None:
-        command = [*become, str(programs / program), "-D", str(folder / "data"), *words]
+        command = [*as_postgres, str(programs / program), "-D", str(folder / "data"), *words]
         subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
     with socket.socket() as free:

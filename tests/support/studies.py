@@ -30,7 +30,7 @@ def sampler(number: int) -> optuna.samplers.BaseSampler:
     return optuna.samplers.TPESampler(seed=number, multivariate=True, n_startup_trials=3)
 
 
-def serve(
+def run_trials(
     study: Study, budget: int, space: Space, stop_after: int = 10**9, seconds: float = 0.0, **more: Any
 ) -> list[dict[str, Any]]:
     """Do trials of a study until it has its budget, or die after some. Returns their parameters."""
@@ -50,13 +50,13 @@ def serve(
 
 
 def _worker(folder: Path, budget: int, url: str | None = None) -> None:
-    serve(study_in(folder, url), budget, tiny_settings().space, seconds=0.02)
+    run_trials(study_in(folder, url), budget, tiny_settings().space, seconds=0.02)
 
 
-def processes(folder: Path, number: int, budget: int, url: str | None = None) -> list[Any]:
+def start_workers(folder: Path, number: int, budget: int, url: str | None = None) -> list[Any]:
     """Begin so many processes that do a study's trials."""
     context = multiprocessing.get_context("fork")
-    made = [context.Process(target=_worker, args=(folder, budget, url)) for _ in range(number)]
-    for process in made:
+    workers = [context.Process(target=_worker, args=(folder, budget, url)) for _ in range(number)]
+    for process in workers:
         process.start()
-    return made
+    return workers

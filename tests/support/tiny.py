@@ -41,7 +41,7 @@ def _lowest() -> dict[str, object]:
     return {name: getattr(p, "choices", [getattr(p, "low", None)])[0] for name, p in space.items()}
 
 
-def settings_with(**more: object) -> None:
+def change_settings(**more: object) -> None:
     """Change keys of the configuration in results/settings.json of the working directory."""
     settings = read_settings("results/settings.json")
     config = merge(settings.config.model_dump(mode="json"), more)
@@ -51,10 +51,10 @@ def settings_with(**more: object) -> None:
 
 def commands() -> list[str]:
     """The commands of the graph for the criteria agent, in order, at the tiny budget."""
-    return [*preparation(), *agent_commands("criteria")]
+    return [*preparation_commands(), *agent_commands("criteria")]
 
 
-def preparation() -> list[str]:
+def preparation_commands() -> list[str]:
     """The commands before those of an agent."""
     return [
         "settings --config config/config.yaml --config config/tiny.yaml",
@@ -69,9 +69,9 @@ def agent_commands(agent: str) -> list[str]:
     folds = [f"stage-c-fold {agent} --candidate {c} --fold {f}" for c in range(2) for f in range(2)]
     return [
         f"tfidf {agent}",
-        worker("a", agent) + f" --log results/{agent}/logs/stage_a.log",
+        worker_command("a", agent) + f" --log results/{agent}/logs/stage_a.log",
         f"stage-a {agent}",
-        worker("b", agent),
+        worker_command("b", agent),
         f"stage-b {agent}",
         f"stage-c-candidates {agent}",
         *folds,
@@ -83,7 +83,7 @@ def agent_commands(agent: str) -> list[str]:
     ]
 
 
-def worker(stage: str, agent: str = "criteria") -> str:
+def worker_command(stage: str, agent: str = "criteria") -> str:
     """The command that does a stage's trials."""
     return f"stage-{stage}-worker {agent} --output results/{agent}/stage_{stage}/worker-0.json"
 

@@ -19,7 +19,7 @@ def params(**more: object) -> dict[str, object]:
     return tiny.params(**{"optim.lr": 1e-3, "head.dropout": 0.0, "model.pooling": "mean"} | more)
 
 
-def parts(experiment: Experiment, hyper: Hyperparameters) -> tuple[nn.Module, TrainingData]:
+def model_and_data(experiment: Experiment, hyper: Hyperparameters) -> tuple[nn.Module, TrainingData]:
     """A model and its training_data on the first development split."""
     torch.manual_seed(0)
     model, features = experiment.builder.model(hyper)

@@ -96,7 +96,7 @@ def test_the_whole_graph_survives_kill_9_in_stages_a_and_c_and_a_rerun_does_noth
     assert len(page) > 10_000 and "results/criteria/report.html" in page and "results/summary.html" in page
 
 
-def test_a_search_that_augments_makes_its_bank_first_and_tells_each_methods_effect(checkout: Path) -> None:
+def test_a_search_that_augments_makes_its_bank_first_and_reports_each_methods_effect(checkout: Path) -> None:
     shutil.rmtree(checkout / "results", ignore_errors=True)
     overlay = {
         "constraints": {
@@ -151,7 +151,7 @@ def test_snakemakes_own_views_work(checkout: Path, words: list[str]) -> None:
         (["backbones=none.yaml"], "none.yaml: no such file"),
     ],
 )
-def test_a_wrong_configuration_is_a_line_before_anything_is_written(
+def test_a_wrong_configuration_is_refused_before_anything_is_written(
     checkout: Path, words: list[str], expected: str
 ) -> None:
     before = sorted(checkout.rglob("results/*"))
@@ -161,7 +161,7 @@ def test_a_wrong_configuration_is_a_line_before_anything_is_written(
     assert sorted(checkout.rglob("results/*")) == before
 
 
-def test_a_warm_start_waits_for_the_agents_before(checkout: Path) -> None:
+def test_a_warm_start_waits_for_earlier_agents(checkout: Path) -> None:
     target = "results/evidence/stage_a_top50.json"
     for warm, jobs in (("0", "1"), ("2", "2")):
         done = snakemake(checkout, "-n", "--config", f"stage_a={{warm_start: {warm}}}", "--", target)

@@ -4,7 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from support.tiny import agent_commands, commands, settings_with
+from support.tiny import agent_commands, commands, change_settings
 
 from lib.cli.main import main
 
@@ -23,7 +23,7 @@ def test_no_text_reaches_a_log_or_a_result(finished: Path) -> None:
 
 CANARY = "zqxcanary"
 # What a corpus is read into, and what cannot be without words: vocabularies and the bank of augmented texts.
-OF_WORDS = (
+MAY_HOLD_WORDS = (
     "corpus/posts.parquet",
     "corpus/annotations.parquet",
     "generated/",
@@ -57,10 +57,10 @@ def test_no_word_of_a_post_leaves_the_corpus(
     shutil.copy(finished / "config/tiny.yaml", project / "config/tiny.yaml")
     assert main(commands()[0].split()) == 0
     tiny = {"trials": 2, "epochs": 1, "seeds": 1}
-    settings_with(agents=["share"], corpus={"dir": "data"}, stage_a=tiny | {"min_epochs": 1}, stage_b=tiny)
+    change_settings(agents=["share"], corpus={"dir": "data"}, stage_a=tiny | {"min_epochs": 1}, stage_b=tiny)
     log = "results/share/logs/all.log"
-    every = ["corpus --input data", "backbone tiny-bert", *agent_commands("share"), "report share", "summary", "sync"]
-    for command in every:
+    all_commands = ["corpus --input data", "backbone tiny-bert", *agent_commands("share"), "report share", "summary", "sync"]
+    for command in all_commands:
         assert main([*command.split(), *([] if "--log" in command else ["--log", log])]) == 0, command
     # And what goes wrong says where, never what.
     with (project / "data/annotations.csv").open(newline="") as file:
@@ -72,13 +72,13 @@ def test_no_word_of_a_post_leaves_the_corpus(
         csv.writer(file).writerows(rows)
     assert main(["corpus", "--input", "data", "--log", log]) == 1
 
-    said = capfd.readouterr()
-    assert CANARY not in said.out + said.err and "contradict" in said.err
+    output = capfd.readouterr()
+    assert CANARY not in output.out + output.err and "contradict" in output.err
     assert (project / log).stat().st_size > 100
     seen = 0
     for path in sorted((project / "results").rglob("*")):
         name = str(path.relative_to(project))
-        if path.is_file() and not any(part in name for part in OF_WORDS):
+        if path.is_file() and not any(part in name for part in MAY_HOLD_WORDS):
             seen += 1
             assert CANARY.encode() not in path.read_bytes(), name
             assert not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO), f"{name} may be read by others"

@@ -17,7 +17,7 @@ from lib.schemas.evaluation import Baselines, FoldResult, TestEvaluation
 from lib.settings.load import read_settings, save_settings
 
 
-def test_it_compares_the_chosen_with_the_average_and_three_baselines(copy_of_finished: Path) -> None:
+def test_the_test_result_compares_the_chosen_model_with_an_ensemble_and_three_baselines(copy_of_finished: Path) -> None:
     test = TestEvaluation.read("results/criteria/test.json")
     assert [m.name for m in test.models] == ["chosen", "average of the best 2", DEFAULT, BAG_OF_WORDS, MAJORITY]
     splits = pd.read_parquet("results/corpus/splits.parquet")
@@ -65,7 +65,7 @@ def test_every_opening_is_counted_and_nothing_is_trained_after_it(copy_of_finish
     assert len(TestEvaluation.read("results/criteria/test.json").openings) == 3, "the ledger is nobody's output"
 
 
-def test_a_refit_decides_by_the_temperatures_it_was_given(copy_of_finished: Path) -> None:
+def test_a_refit_uses_the_given_temperatures(copy_of_finished: Path) -> None:
     experiment = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
     folds = [FoldResult.read(path) for path in sorted(Path("results/criteria/stage_c").glob("0-*.json"))]
     config = refit_config(experiment, folds)
@@ -102,7 +102,7 @@ def test_the_baseline_needs_no_bank_where_the_space_augments(copy_of_finished: P
     assert main(["baseline", "criteria"]) == 0
 
 
-def test_baselines_on_development_are_what_a_search_must_beat(copy_of_finished: Path) -> None:
+def test_baselines_are_scored_on_the_development_set(copy_of_finished: Path) -> None:
     found = Baselines.read("results/criteria/baseline.json")
     assert [entry.name for entry in found.entries] == [MAJORITY, BAG_OF_WORDS, DEFAULT]
     assert all(len(entry.seeds) == 2 for entry in found.entries)

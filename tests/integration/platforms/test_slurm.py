@@ -45,8 +45,8 @@ TARGET = "results/criteria/stage_c.json"
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
-    begun = subprocess.run([STARTER, "start"], capture_output=True, text=True, check=False)
-    if begun.returncode != 0:
+    started = subprocess.run([STARTER, "start"], capture_output=True, text=True, check=False)
+    if started.returncode != 0:
         pytest.skip(f"no SLURM: {STARTER} start failed: {(begun.stderr.strip() or '?').splitlines()[-1]}")
     yield
     subprocess.run(["scancel", "--user", "root"], check=False)
@@ -102,9 +102,9 @@ def wait_for_study(stage: str, folder: Path, process: "subprocess.Popen[str]") -
 
 
 def state(job: str) -> str:
-    told = subprocess.run(["scontrol", "-o", "show", "job", job], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"JobState=(\w+)", told)
-    return found[1] if found else told
+    shown = subprocess.run(["scontrol", "-o", "show", "job", job], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"JobState=(\w+)", shown)
+    return found[1] if found else shown
 
 
 def wait_for_end(job: str, process: "subprocess.Popen[str]") -> str:
@@ -117,7 +117,7 @@ def wait_for_end(job: str, process: "subprocess.Popen[str]") -> str:
     return now
 
 
-def test_two_workers_a_cancelled_job_one_over_its_limit_and_a_new_controller_cost_nothing(checkout: Path) -> None:
+def test_a_cancelled_job_a_timeout_and_a_restarted_controller_lose_no_trial(checkout: Path) -> None:
     # A minute is the shortest limit that SLURM has: Stage A takes longer.
     process = start(checkout, "stage_a_worker:runtime=1 if attempt == 1 else 60")
     first, second = wait_for_jobs("stage_a_worker", 2, process)

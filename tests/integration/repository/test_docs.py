@@ -124,7 +124,7 @@ def test_every_command_has_help_and_every_argument_is_explained() -> None:
             assert action.help, f"{name} {action.dest}"
 
 
-def test_the_shell_completes(tmp_path: Path) -> None:
+def test_shell_completion_works(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "lib", "completion", "bash"], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -148,7 +148,7 @@ def test_every_key_of_the_configuration_is_explained() -> None:
                 assert f"`{name}.{key}`" in text or (f"`{name}." in text and f"`.{key}`" in text), f"{name}.{key}"
 
 
-def test_links_between_pages_lead_somewhere() -> None:
+def test_links_between_pages_have_targets() -> None:
     everywhere = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.md"))]
     for page in [*(ROOT / page for page in PAGES), ROOT / "CONTRIBUTING.md", *everywhere]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
@@ -182,7 +182,7 @@ def texts_of_the_code() -> str:
     return "\n".join(found)
 
 
-def test_errors_of_the_troubleshooting_page_are_those_of_the_code() -> None:
+def test_the_troubleshooting_page_quotes_errors_of_the_code() -> None:
     texts = texts_of_the_code()
     rows = re.findall(r"^\| (`.+?`(?: / `.+?`)*) \|", (ROOT / "docs/troubleshooting.md").read_text(), re.MULTILINE)
     assert len(rows) > 20
@@ -190,6 +190,6 @@ def test_errors_of_the_troubleshooting_page_are_those_of_the_code() -> None:
     assert [piece for piece in pieces if piece not in texts] == []
 
 
-def test_the_examples_configuration_files_are_valid() -> None:
+def test_the_configuration_files_are_mappings() -> None:
     for path in (ROOT / "config").glob("*.yaml"):
         assert isinstance(yaml.safe_load(path.read_text()), dict), path

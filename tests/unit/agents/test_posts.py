@@ -7,7 +7,7 @@ from support.planted import corpus
 from lib.agents import get_agent
 
 
-def test_pairs_are_annotated_or_drawn_and_lost_evidence_is_left_out() -> None:
+def test_pairs_are_annotated_or_sampled_and_lost_evidence_is_left_out() -> None:
     development = corpus(30)
     rows = development.annotations.copy()
     rows = rows[~((rows["post_id"] == "p0003") & (rows["criterion"] == "FRUIT"))]

@@ -49,7 +49,7 @@ def hyper(**more: object) -> Hyperparameters:
 
 
 @given(posts())
-def test_an_answer_is_where_its_augmented_text_is(post: tuple[str, list[tuple[int, int]]]) -> None:
+def test_answer_offsets_follow_the_augmented_text(post: tuple[str, list[tuple[int, int]]]) -> None:
     text, answers = post
     old = examples(text, answers)
     texts = AugmentableTexts(old, whole=False)
@@ -68,7 +68,7 @@ def test_an_answer_is_where_its_augmented_text_is(post: tuple[str, list[tuple[in
 
 
 @given(posts())
-def test_pieces_are_all_of_the_text_but_white_space(post: tuple[str, list[tuple[int, int]]]) -> None:
+def test_pieces_cover_all_of_the_text_except_white_space(post: tuple[str, list[tuple[int, int]]]) -> None:
     text, answers = post
     found = cut_pieces(text, answers, whole=False)
     assert "".join("".join(text[a:b].split()) for a, b in found) == "".join(text.split())

@@ -40,7 +40,7 @@ def test_a_split_depends_on_nothing_but_its_arguments(corpus, seed: int) -> None
     assert split_posts(rows, posts, [0.8, 0.2], seed) == split_posts(rows, posts, [0.8, 0.2], seed)
 
 
-def test_strata_are_shared_out_as_asked() -> None:
+def test_strata_are_split_in_the_requested_proportions() -> None:
     rng = np.random.default_rng(0)
     counts = rng.poisson([0.5, 1.0, 0.05, 0.3], size=(1000, 4)).astype(float)
     parts = stratify_groups(counts, [0.85, 0.15], seed=1)

@@ -33,7 +33,7 @@ def count_calls(module: torch.nn.Module) -> list[None]:
 
 @pytest.mark.parametrize("quick", [False, True])
 @pytest.mark.parametrize("architecture", get_args(Architecture))
-def test_layers_are_found_and_recomputed_ones_give_the_same_gradients(
+def test_layers_are_found_and_recomputing_them_keeps_the_gradients(
     project: Path, architecture: Architecture, quick: bool
 ) -> None:
     backbones = tiny_backbone(project, architecture)

@@ -9,7 +9,7 @@ from lib.settings.config import StageASettings
 from lib.settings.load import read_settings
 
 
-def test_stage_as_work_by_hand() -> None:
+def test_the_work_of_stage_a_by_hand() -> None:
     one = StageASettings(trials=10, epochs=4, seeds=1, min_epochs=4)
     assert stage_a_work(one) == (10, 40)
     # Rungs: epoch 2, then the first seed's end. Of 11 trials 3 pass unjudged and half of the others: 7, then 5.

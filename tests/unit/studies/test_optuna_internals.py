@@ -17,7 +17,7 @@ from lib.studies.study import suggest_params
 from lib.studies.worker_registry import WorkerRegistry
 
 
-def test_each_private_name_is_there(tmp_path: Path) -> None:
+def test_each_private_name_exists(tmp_path: Path) -> None:
     storage = cached_database(f"sqlite:///{tmp_path / 'studies.db'}")
     study = optuna.create_study(storage=storage)
     trial = study.ask()

@@ -8,7 +8,7 @@ from lib.studies import worker_registry as owning
 from lib.studies.worker_registry import WorkerRegistry
 
 
-def test_a_trial_of_another_machine_is_taken_over_after_it_was_silent(tmp_path: Path, monkeypatch) -> None:
+def test_a_worker_of_another_machine_counts_as_dead_after_silence(tmp_path: Path, monkeypatch) -> None:
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(socket, "gethostname", lambda: "elsewhere")
         other = WorkerRegistry(tmp_path)

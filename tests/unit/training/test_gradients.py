@@ -3,7 +3,7 @@ from typing import get_args
 
 import pytest
 import torch
-from support.training import CPU, fetch_tiny, params, parts, without_dropout
+from support.training import CPU, fetch_tiny, params, model_and_data, without_dropout
 
 from lib.settings.config import Architecture
 from lib.settings.hyperparameters import Hyperparameters
@@ -15,7 +15,7 @@ def test_accumulated_batches_are_one_large_batch(experiment) -> None:
     results = []
     for size, accumulation in ((16, 1), (8, 2)):
         hyper = Hyperparameters.of(params(**{"optim.batch_size": size, "optim.accumulation": accumulation}))
-        model, training_data = parts(experiment, hyper)
+        model, training_data = model_and_data(experiment, hyper)
         without_dropout(model)
         train(
             model,
@@ -30,13 +30,13 @@ def test_accumulated_batches_are_one_large_batch(experiment) -> None:
 
 
 @pytest.mark.parametrize("architecture", get_args(Architecture))
-def test_two_threads_give_the_numbers_of_one(experiment, architecture: str) -> None:
+def test_two_threads_give_the_same_numbers_as_one(experiment, architecture: str) -> None:
     """With dropout: each part of a batch has its own noise, whichever thread works on it."""
     name = fetch_tiny(architecture)
     hyper = Hyperparameters.of(params(**{"model.backbone": name, "head.dropout": 0.3}))
     outcomes, weights = [], []
     for parallel in (False, True):
-        model, training_data = parts(experiment, hyper)
+        model, training_data = model_and_data(experiment, hyper)
         training_data, before = replace(training_data, train=training_data.train[:48]), torch.get_rng_state()
         outcomes.append(
             train(
