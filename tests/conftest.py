@@ -19,7 +19,7 @@ import pytest
 import yaml
 from support import MakeOnce
 from support.checkouts import ROOT
-from support.tiny import TINY, agent_commands, preparation
+from support.tiny import TINY, agent_commands, preparation_commands
 
 from lib.cli.main import main
 from lib.settings.load import read_settings
@@ -84,7 +84,7 @@ def prepared(make_once: MakeOnce) -> Path:
     def make(folder: Path) -> None:
         shutil.copytree(ROOT / "config", folder / "config")
         (folder / "config/tiny.yaml").write_text(yaml.safe_dump(TINY))
-        run_commands(folder, preparation())
+        run_commands(folder, preparation_commands())
 
     return make_once("prepared", make)
 

@@ -49,7 +49,9 @@ def corpus(posts: int, seed: int = 0) -> Development:
         texts.append((post_id, " ".join(sentences)))
         for position, (name, yes) in zip(positions, met.items(), strict=False):
             start = int(starts[position])
-            rows.append((len(rows), post_id, sentences[position], name, int(yes), start, start + len(sentences[position])))
+            rows.append(
+                (len(rows), post_id, sentences[position], name, int(yes), start, start + len(sentences[position]))
+            )
             other = _EVIDENCE[next(n for n in CRITERIA if n != name)]
             if other in sentences:  # what is evidence for the other criterion is none for this one
                 start = int(starts[sentences.index(other)])

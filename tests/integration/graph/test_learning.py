@@ -101,7 +101,9 @@ def test_shuffled_labels_give_chance_scores_on_new_posts(name: str, folder: Path
     known = (rows["post_id"] < f"p{int(0.75 * POSTS):04d}").to_numpy()
     status = rows["status"].to_numpy().copy()
     status[known] = np.random.default_rng(0).permutation(status[known])
-    model, training_data = prepare_training(folder, name, replace(development, annotations=rows.assign(status=status)))
+    model, training_data = prepare_training(
+        folder, name, replace(development, annotations=rows.assign(status=status))
+    )
     outcome = train(model, training_data, CPU, TrainingOptions(epochs=12, patience=12), seed=0)
     # Always "none" gets 0.55 of spans right.
     assert np.mean([entry["f1_macro"] for entry in outcome.history[-6:]]) < 0.62

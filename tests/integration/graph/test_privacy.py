@@ -4,7 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from support.tiny import agent_commands, commands, change_settings
+from support.tiny import agent_commands, change_settings, commands
 
 from lib.cli.main import main
 
@@ -59,7 +59,14 @@ def test_no_word_of_a_post_leaves_the_corpus(
     tiny = {"trials": 2, "epochs": 1, "seeds": 1}
     change_settings(agents=["share"], corpus={"dir": "data"}, stage_a=tiny | {"min_epochs": 1}, stage_b=tiny)
     log = "results/share/logs/all.log"
-    all_commands = ["corpus --input data", "backbone tiny-bert", *agent_commands("share"), "report share", "summary", "sync"]
+    all_commands = [
+        "corpus --input data",
+        "backbone tiny-bert",
+        *agent_commands("share"),
+        "report share",
+        "summary",
+        "sync",
+    ]
     for command in all_commands:
         assert main([*command.split(), *([] if "--log" in command else ["--log", log])]) == 0, command
     # And what goes wrong says where, never what.

@@ -17,7 +17,9 @@ from lib.schemas.evaluation import Baselines, FoldResult, TestEvaluation
 from lib.settings.load import read_settings, save_settings
 
 
-def test_the_test_result_compares_the_chosen_model_with_an_ensemble_and_three_baselines(copy_of_finished: Path) -> None:
+def test_the_test_result_compares_the_chosen_model_with_an_ensemble_and_three_baselines(
+    copy_of_finished: Path,
+) -> None:
     test = TestEvaluation.read("results/criteria/test.json")
     assert [m.name for m in test.models] == ["chosen", "average of the best 2", DEFAULT, BAG_OF_WORDS, MAJORITY]
     splits = pd.read_parquet("results/corpus/splits.parquet")

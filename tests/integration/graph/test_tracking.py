@@ -20,9 +20,7 @@ def runs(uri: str, experiment: str) -> list:
     return list(client.search_runs([found.experiment_id]))
 
 
-def test_everything_is_uploaded_once_and_the_model_is_registered(
-    copy_of_finished: Path, monkeypatch, capsys
-) -> None:
+def test_everything_is_uploaded_once_and_the_model_is_registered(copy_of_finished: Path, monkeypatch, capsys) -> None:
     import mlflow
 
     change_settings(agents=["criteria"])

@@ -19,8 +19,7 @@ import numpy as np
 import pytest
 import yaml
 from support.checkouts import ROOT, copy_repository
-from support.tiny import TINY, change_settings
-from support.tiny import run_worker as worker_command
+from support.tiny import TINY, change_settings, worker_command
 
 from lib.cli.main import main
 from lib.settings.load import merge

@@ -55,12 +55,12 @@ def test_a_hanging_trial_fails_and_its_process_continues(copy_of_finished: Path)
         "from pathlib import Path\n"
         "from lib.experiment import experiment\n"
         "train = experiment.train\n"
-        "def once(*words, **more):\n"
+        "def hang_once(*words, **more):\n"
         "    if not Path('hung').exists():\n"
         "        Path('hung').touch()\n"
         "        time.sleep(1000)\n"
         "    return train(*words, **more)\n"
-        "experiment.train = once\n"
+        "experiment.train = hang_once\n"
         "runpy.run_module('lib', run_name='__main__')\n"
     )
     Path("hang.py").write_text(hang)

@@ -47,7 +47,7 @@ TARGET = "results/criteria/stage_c.json"
 def cluster() -> Iterator[None]:
     started = subprocess.run([STARTER, "start"], capture_output=True, text=True, check=False)
     if started.returncode != 0:
-        pytest.skip(f"no SLURM: {STARTER} start failed: {(begun.stderr.strip() or '?').splitlines()[-1]}")
+        pytest.skip(f"no SLURM: {STARTER} start failed: {(started.stderr.strip() or '?').splitlines()[-1]}")
     yield
     subprocess.run(["scancel", "--user", "root"], check=False)
     subprocess.run([STARTER, "stop"], check=True)

@@ -23,7 +23,9 @@ def test_only_busy_cores_are_counted() -> None:
     assert "gpu_percent" not in busy
 
 
-def test_the_use_of_a_gpu_is_measured_by_its_uuid_until_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_use_of_a_gpu_is_measured_by_its_uuid_until_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = tmp_path / "asked"
     smi = tmp_path / "nvidia-smi"
     smi.write_text(

@@ -19,7 +19,9 @@ from lib.settings.hyperparameters import Hyperparameters, problems
         ("aug.weight_ocr", 1, None),
     ],
 )
-def test_a_value_that_the_engine_cannot_take_gives_one_problem(name: str, value: object, expected: str | None) -> None:
+def test_a_value_that_the_engine_cannot_take_gives_one_problem(
+    name: str, value: object, expected: str | None
+) -> None:
     assert list(problems(name, value)) == ([] if expected is None else [expected])
 
 

@@ -81,7 +81,9 @@ def test_in_any_order_the_first_few_and_the_best_continue(values: list[float], r
     assert promoted[:few] == values[:few] and max(values) in promoted
 
 
-def trial_scores(trials: int, rng: np.random.Generator, noise: float, levels: NDArray[np.float64]) -> NDArray[np.float64]:
+def trial_scores(
+    trials: int, rng: np.random.Generator, noise: float, levels: NDArray[np.float64]
+) -> NDArray[np.float64]:
     seeds = rng.normal(0, 0.1, (1, 4, 2))  # splits differ, for all trials alike
     return levels[:trials, None, :] + seeds + rng.normal(0, noise, (trials, 4, 2))
 

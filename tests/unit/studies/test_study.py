@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from optuna.trial import TrialState
-from support.studies import start_workers, sampler, run_trials, study_in
+from support.studies import run_trials, sampler, start_workers, study_in
 from support.tiny import tiny_settings
 
 from lib.errors import UserError

@@ -37,7 +37,9 @@ def test_an_epoch_learns_augmented_texts_of_the_training_part_only(agent: str) -
         assert material.applied.total() >= len(set(joined.pair[new]))
         assert [len(t.pair) for t in material.features.tokens] == [len(joined.pair)] * len(features.tokens)
         assert len(material.features.targets.label) == len(joined.pair)
-    zebra_augmentation = set(made.builder.backbones.tokenizer("tiny-bert")("zebra", add_special_tokens=False)["input_ids"])
+    zebra_augmentation = set(
+        made.builder.backbones.tokenizer("tiny-bert")("zebra", add_special_tokens=False)["input_ids"]
+    )
     assert zebra_augmentation <= set(tokens.vocabulary[joined.ids[tokens.offsets[-1] :].numpy()].tolist())
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.training import CPU, params, model_and_data
+from support.training import CPU, model_and_data, params
 
 from lib.settings.hyperparameters import Hyperparameters
 from lib.training.engine import TrainingOptions, train

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from support.training import CPU, params, model_and_data, without_dropout
+from support.training import CPU, model_and_data, params, without_dropout
 
 from lib.devices import device as devices
 from lib.settings.config import TrainingSettings

@@ -3,7 +3,7 @@ from typing import get_args
 
 import pytest
 import torch
-from support.training import CPU, fetch_tiny, params, model_and_data, without_dropout
+from support.training import CPU, fetch_tiny, model_and_data, params, without_dropout
 
 from lib.settings.config import Architecture
 from lib.settings.hyperparameters import Hyperparameters

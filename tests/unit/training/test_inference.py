@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from support.planted import corpus, prepare_training
-from support.training import CPU, fetch_tiny, params, model_and_data
+from support.training import CPU, fetch_tiny, model_and_data, params
 
 from lib.settings.hyperparameters import Hyperparameters
 from lib.training.inference import predict_logits

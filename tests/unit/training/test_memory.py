@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.training import CPU, params, model_and_data, without_dropout
+from support.training import CPU, model_and_data, params, without_dropout
 
 from lib.settings.hyperparameters import Hyperparameters
 from lib.training.engine import TrainingOptions, train

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from support.training import CPU, params, model_and_data
+from support.training import CPU, model_and_data, params
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from lib.errors import UserError

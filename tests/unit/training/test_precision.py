@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.training import fetch_tiny, params, model_and_data, without_dropout
+from support.training import fetch_tiny, model_and_data, params, without_dropout
 
 from lib.experiment.experiment import Experiment
 from lib.settings.hyperparameters import Hyperparameters
