@@ -1,4 +1,4 @@
-"""A corpus that only a reader of the criterion can solve, and lessons on it for every agent."""
+"""A corpus that no model can solve without the criterion, and training data from it for every agent."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ _FILLER = ["there was a cat .", "there was a house .", "we went home .", "the bu
 
 
 def corpus(posts: int, seed: int = 0) -> Development:
-    """Posts of five sentences; each criterion is met in about half of them, by one sentence."""
+    """Make posts of five sentences. One sentence meets a criterion in about half of the posts."""
     rng = np.random.default_rng(seed)
     texts, rows = [], []
     for number in range(posts):
@@ -53,7 +53,7 @@ def corpus(posts: int, seed: int = 0) -> Development:
                 (len(rows), post_id, sentences[position], name, int(yes), start, start + len(sentences[position]))
             )
             other = _EVIDENCE[next(n for n in CRITERIA if n != name)]
-            if other in sentences:  # what is evidence for the other criterion is none for this one
+            if other in sentences:  # evidence for the other criterion is a negative example for this one
                 start = int(starts[sentences.index(other)])
                 rows.append((len(rows), post_id, other, name, 0, start, start + len(other)))
     columns = ["row", "post_id", "sentence", "criterion", "status", "start", "end"]
@@ -75,10 +75,10 @@ def prepare_training(
     unannotated: float = 0.0,
     **more: object,
 ) -> tuple[nn.Module, TrainingData]:
-    """Make an agent's model and its training_data on three quarters of the posts, watched on the rest.
+    """Make an agent's model and training data, with a quarter of the posts for validation.
 
-    folder: for backbones, made where they are missing. first, second: architectures of the encoders. more:
-    hyper-parameters.
+    `folder` holds the backbones, and a missing one is made there. `first` and `second` are the architectures of the
+    encoders, and `more` holds hyper-parameters.
     """
     for kind in {first, second}:
         _backbone(folder, kind)
