@@ -1,4 +1,4 @@
-"""What no fake passes: agents learn what they claim to, from the texts they claim to read."""
+"""Agents learn the planted corpus from the criterion and the text, and learn nothing from shuffled labels."""
 
 import re
 from dataclasses import replace
@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=AGENTS)
 def trained(request: pytest.FixtureRequest, folder: Path) -> tuple[nn.Module, TrainingData, float]:
-    """An agent that has learnt the planted corpus, and its F1 on posts it has not seen."""
+    """An agent trained on the planted corpus, and its F1 on validation posts."""
     model, training_data = prepare_training(folder, request.param, corpus(POSTS))
     outcome = train(
         model,
@@ -61,7 +61,7 @@ def test_an_agent_learns_the_planted_corpus(trained: tuple[nn.Module, TrainingDa
 def test_swapping_the_criterion_changes_the_answer(
     trained: tuple[nn.Module, TrainingData, float], folder: Path
 ) -> None:
-    """The same texts under the other criterion: where just one criterion is met, the answer turns round."""
+    """Give each text the other criterion. If exactly one criterion is met, the answer must flip."""
     model, training_data, _ = trained
     examples, texts = training_data.examples, list(CRITERIA.values())
     other = replace(examples, first=[texts[1 - texts.index(text)] for text in examples.first])
@@ -105,7 +105,7 @@ def test_shuffled_labels_give_chance_scores_on_new_posts(name: str, folder: Path
         folder, name, replace(development, annotations=rows.assign(status=status))
     )
     outcome = train(model, training_data, CPU, TrainingOptions(epochs=12, patience=12), seed=0)
-    # Always "none" gets 0.55 of spans right.
+    # A model that always answers "none" is right for 0.55 of the spans.
     assert np.mean([entry["f1_macro"] for entry in outcome.history[-6:]]) < 0.62
 
 

@@ -22,7 +22,7 @@ def test_no_text_reaches_a_log_or_a_result(finished: Path) -> None:
 
 
 CANARY = "zqxcanary"
-# What a corpus is read into, and what cannot be without words: vocabularies and the bank of augmented texts.
+# Files that must hold words: the corpus, vocabularies, models and the bank of augmented texts.
 MAY_HOLD_WORDS = (
     "corpus/posts.parquet",
     "corpus/annotations.parquet",
@@ -36,7 +36,7 @@ MAY_HOLD_WORDS = (
 
 
 def write_corpus(folder: Path, source: Path) -> None:
-    """The generated corpus, with a word in every sentence that is nowhere else."""
+    """Write the generated corpus with the canary word inserted between all words."""
     folder.mkdir()
     for name, columns in (("posts", ["text"]), ("annotations", ["sentence_text"])):
         with (source / f"{name}.csv").open(newline="") as file:
@@ -69,7 +69,7 @@ def test_no_word_of_a_post_leaves_the_corpus(
     ]
     for command in all_commands:
         assert main([*command.split(), *([] if "--log" in command else ["--log", log])]) == 0, command
-    # And what goes wrong says where, never what.
+    # An error names the place of a problem but never quotes the text.
     with (project / "data/annotations.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     status, post = rows[0].index("status"), rows[0].index("post_id")
@@ -90,7 +90,7 @@ def test_no_word_of_a_post_leaves_the_corpus(
             assert CANARY.encode() not in path.read_bytes(), name
             assert not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO), f"{name} may be read by others"
     assert seen > 20 and (project / "results/mlflow.db").exists()
-    # The registered model holds the tokenizer's vocabulary, no text.
+    # The registered model holds the tokenizer's vocabulary but no text.
     for path in (project / "results/mlartifacts").rglob("*"):
         if path.is_file() and path.name not in {"tokenizer.json", "vocab.txt"}:
             assert CANARY.encode() not in path.read_bytes(), path

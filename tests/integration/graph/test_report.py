@@ -1,4 +1,4 @@
-"""The report: what it shows, and that a browser draws all of it."""
+"""The report shows every section, holds no text, and is drawn by a browser."""
 
 import json
 import re

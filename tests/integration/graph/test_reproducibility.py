@@ -15,7 +15,7 @@ from lib.schemas.document import without_times
 
 
 def test_two_clean_runs_give_the_same_results_except_for_times(finished: Path, tmp_path: Path) -> None:
-    """In a new process and another folder, one worker on the CPU."""
+    """The second run is in a new process and another folder, with one worker on the CPU."""
     shutil.copytree(finished / "config", tmp_path / "config")
     code = "import sys; from lib.cli.main import main; sys.exit(any(main(c.split()) for c in sys.argv[1:]))"
     subprocess.run(

@@ -29,7 +29,7 @@ def search(stage: str) -> int:
 
 
 def change_limits(stage: str, **limits: object) -> Settings:
-    """Change a stage's limits in the settings file."""
+    """Change the limits of a stage in the settings file."""
     settings = read_settings("results/settings.json")
     stage_limits = getattr(settings.config, stage).model_copy(update=limits)
     changed = settings.model_copy(update={"config": settings.config.model_copy(update={stage: stage_limits})})
@@ -89,7 +89,7 @@ def test_a_changed_space_is_refused_by_name(copy_of_finished: Path, capsys) -> N
 
 def test_asha_prunes_the_first_seed_and_only_survivors_run_the_others(copy_of_finished: Path, monkeypatch) -> None:
     def train(model, training_data, device, options, **_: object) -> TrainingResult:
-        """A training whose F1 depends on the learning rate and grows with the epochs."""
+        """Pretend to train, with an F1 that depends on the learning rate and grows with the epochs."""
         outcome = TrainingResult()
         for epoch in (1, 2, 3):
             f1 = training_data.hyper.lr * 500 + epoch / 100
@@ -116,7 +116,7 @@ def test_asha_prunes_the_first_seed_and_only_survivors_run_the_others(copy_of_fi
 
 
 def train_better_with_the_rate(model, training_data, device, options, *, seed=0, **_: object) -> TrainingResult:
-    """A training whose F1 rises and whose ECE falls with the learning rate; splits differ, the same for all."""
+    """Pretend to train. F1 rises and ECE falls with the learning rate, and each seed shifts all trials alike."""
     shift, noise = seed % 7 / 100, (seed + int(1e9 * training_data.hyper.lr)) % 11 / 1e4
     scores = {
         "f1_macro": training_data.hyper.lr * 500 + shift + noise,
@@ -198,7 +198,7 @@ def test_failed_trials_are_recorded_with_their_reason_and_the_study_goes_on(
 
 
 def test_kill_9_in_the_middle_of_stage_a_loses_nothing(copy_of_finished: Path) -> None:
-    """The interrupted study ends at the budget, with the trials of the unbroken one, its runs not trained again."""
+    """The resumed study has the trials of the unbroken one, and trains no finished run again."""
     unbroken = StageA.read("results/criteria/stage_a_top50.json")
     delete_study_and_runs()
     command = [sys.executable, "-m", "lib", *worker_command("a").split()]

@@ -1,4 +1,4 @@
-"""The test set: opened by one command, after everything is trained, and counted."""
+"""One command opens the test set, after all training, and each opening is counted."""
 
 import shutil
 from dataclasses import replace
@@ -99,7 +99,7 @@ def test_the_model_folder_is_complete_and_predicts(copy_of_finished: Path, capsy
 
 
 def test_the_baseline_needs_no_bank_where_the_space_augments(copy_of_finished: Path) -> None:
-    """It is a job that does not wait for the bank of augmented texts."""
+    """The rule of the baseline does not wait for the bank of augmented texts."""
     save_settings(tiny_settings(constraints={"aug.enabled": {"choices": [False, True]}}), "results/settings.json")
     assert main(["baseline", "criteria"]) == 0
 
@@ -109,5 +109,5 @@ def test_baselines_are_scored_on_the_development_set(copy_of_finished: Path) -> 
     assert [entry.name for entry in found.entries] == [MAJORITY, BAG_OF_WORDS, DEFAULT]
     assert all(len(entry.seeds) == 2 for entry in found.entries)
     assert found.params["optim.lr"] == 5e-5 and found.params["optim.batch_size"] == 8
-    for seed in found.entries[0].seeds:  # all alike: one class has no F1
+    for seed in found.entries[0].seeds:  # the majority model predicts one class, so the other has an F1 of 0
         assert seed["f1_macro"] <= 0.5 and (seed["auroc"] or 0.5) == 0.5

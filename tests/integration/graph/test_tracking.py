@@ -1,4 +1,4 @@
-"""MLflow is told everything once, whatever happened before; and a server that is away stops nothing."""
+"""Uploads to MLflow are complete and never duplicated, and a dead server stops nothing."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def test_everything_is_uploaded_once_and_the_model_is_registered(copy_of_finishe
 
     change_settings(agents=["criteria"])
     uri = "sqlite:///results/mlflow.db"
-    # An upload that is killed in the middle of a trial leaves it half; the next one tells it whole.
+    # An upload that is interrupted within a trial leaves the trial incomplete. The next upload completes it.
     real = Tracker._end
     with monkeypatch.context() as killed:
         killed.setattr(

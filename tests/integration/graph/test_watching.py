@@ -1,4 +1,4 @@
-"""Before and during a run: check, estimate, watch."""
+"""The commands `estimate` and `watch`."""
 
 import logging
 import os

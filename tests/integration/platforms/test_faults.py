@@ -1,6 +1,6 @@
-"""Everything that can go wrong, while the real graph runs: each ends with correct results or a clear refusal.
+"""Faults while the real graph runs end with correct results or with a clear error.
 
-`make test-faults` runs all of it and prints a table; CI runs the part that is not marked `long`.
+`make test-faults` runs all of these tests and prints a table. CI runs the tests that are not marked `long`.
 """
 
 import contextlib
@@ -26,14 +26,14 @@ from lib.settings.load import merge
 
 pytestmark = pytest.mark.workflow
 TARGET = "results/criteria/stage_c.json"
-# Long enough that a kill meets each stage.
+# The stages must be long enough to be killed.
 OVERLAY = {"workers": 2, "stage_a": {"trials": 16}, "stage_b": {"trials": 8}}
 RecordFault = Callable[[str, str], None]
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the repository with a tiny overlay, in which all that Stage A needs is made."""
+    """A copy of the repository with a tiny overlay and with everything that Stage A needs."""
     folder = copy_repository(tmp_path_factory.mktemp("prepared") / "repository", tiny=merge(TINY, OVERLAY))
     code, output = run(
         folder, "results/backbones/tiny-bert/backbone.json", target="results/criteria/tfidf/manifest.json"
@@ -44,7 +44,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def checkout(prepared: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
+    """A copy of `prepared` that a test may change."""
     return shutil.copytree(prepared, tmp_path / "copy")
 
 
@@ -83,7 +83,7 @@ def trials(folder: Path) -> dict[str, int]:
 
 
 def workers(folder: Path) -> list[int]:
-    """Process ids of the commands that train."""
+    """Return the process ids of the training commands of a folder."""
     found = []
     for entry in Path("/proc").iterdir():
         try:
@@ -97,14 +97,14 @@ def workers(folder: Path) -> list[int]:
 
 
 def stage(folder: Path) -> str:
-    """The stage that a pipeline is in."""
+    """Return the stage that a pipeline is in, as a letter."""
     results = folder / "results/criteria"
     done = [name for name in ("stage_a_top50", "stage_b_pareto") if (results / f"{name}.json").exists()]
     return "ABC"[len(done)]
 
 
 def set_budgets(folder: Path, budgets: dict[str, int]) -> None:
-    """Give the stages so many trials. What was made with fewer is removed, as a stage's results say where we are."""
+    """Set the trials of each stage. Remove older results, because `stage` takes a result as the end of its stage."""
     overlay = {stage: {"trials": trials} for stage, trials in budgets.items()} | {"stage_c": {"folds": 5}}
     (folder / "tiny.yaml").write_text(yaml.safe_dump(merge(merge(TINY, OVERLAY), overlay)))
     for name in ("stage_a_top50", "stage_b_pareto"):
@@ -112,15 +112,15 @@ def set_budgets(folder: Path, budgets: dict[str, int]) -> None:
 
 
 def kill_at_random(folder: Path, kills: int, budgets: dict[str, int], seed: int) -> Counter[str]:
-    """Start the pipeline again and again, and kill a part of it at a random moment. Returns kills by stage.
+    """Start the pipeline repeatedly, kill a part of it at random moments, and return the number of kills per stage.
 
-    A machine may be so fast that it ends before: then its studies get half as much again (budgets is changed).
+    If a pipeline ends before it is killed, `budgets` grows by half in place.
     """
     rng, moments = np.random.default_rng(seed), Counter[str]()
     process = pipeline(folder)
     while moments.total() < kills:
         time.sleep(rng.uniform(3.0, 14.0))
-        what = ["worker", "snakemake", "everything"][int(rng.integers(3))]
+        victim = ["worker", "snakemake", "everything"][int(rng.integers(3))]
         training = workers(folder)
         if process.poll() is not None:
             assert process.returncode == 0, process.communicate()[0]
@@ -128,16 +128,16 @@ def kill_at_random(folder: Path, kills: int, budgets: dict[str, int], seed: int)
             set_budgets(folder, budgets)
             process = pipeline(folder)
             continue
-        if what == "worker" and not training:
+        if victim == "worker" and not training:
             continue
         moments[stage(folder)] += 1
-        if what == "worker":
+        if victim == "worker":
             os.kill(training[int(rng.integers(len(training)))], signal.SIGKILL)
-        elif what == "snakemake":
+        elif victim == "snakemake":
             os.kill(process.pid, signal.SIGKILL)
         else:
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate() if what == "everything" else process.wait()
+        process.communicate() if victim == "everything" else process.wait()
         process = pipeline(folder)
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
@@ -192,7 +192,7 @@ def test_a_change_in_the_middle_of_a_study_is_refused(checkout: Path, record_fau
     code, output = run(checkout, "--config", "generator={posts: 70}")
     assert code != 0 and "corpus was" in output and "when the study began" in output
     record_fault("corpus changed", "refused: the corpus of the study is another")
-    # Moved away, as the line says, the study begins again.
+    # The error says to move the study away. After that it starts again.
     shutil.move(checkout / "results/criteria/studies", checkout / "old")
     code, output = run(checkout, "--config", "generator={posts: 70}", target="results/criteria/stage_a_top50.json")
     assert code == 0, output
@@ -235,7 +235,7 @@ def test_a_clock_that_goes_back(checkout: Path, record_fault: RecordFault) -> No
 
 @pytest.fixture
 def interrupted_study(copy_of_prepared: Path) -> Path:
-    """A folder in which the process that did Stage A's trials was killed."""
+    """A folder in which a worker of Stage A was killed."""
     change_settings(stage_a={"trials": 16})
     command = [sys.executable, "-m", "lib", *worker_command("a").split()]
     with subprocess.Popen(command, env=environment(ROOT), stderr=subprocess.DEVNULL) as process:
@@ -250,7 +250,7 @@ Captured = pytest.CaptureFixture[str]
 
 
 def continue_search(capfd: Captured) -> tuple[int, str]:
-    """Do the trials that are left, in this process. Returns its status and what it said."""
+    """Run the remaining trials in this process, and return the exit status and the standard error."""
     capfd.readouterr()
     code = main(worker_command("a").split())
     return code, capfd.readouterr().err
@@ -299,7 +299,7 @@ def test_a_full_disk(interrupted_study: Path, record_fault: RecordFault, capfd: 
 
 
 def run_disturbed_worker(folder: Path, body: str) -> "subprocess.CompletedProcess[str]":
-    """Run a worker whose trainings are disturbed by `body`, which may call `train`."""
+    """Run a worker that executes the code `body` before each training."""
     (folder / "disturbed.py").write_text(
         "import os, runpy, signal, torch\n"
         "from pathlib import Path\n"

@@ -1,4 +1,4 @@
-"""The profile for Kubernetes: its dry run, and its jobs on a stand-in for kubectl that runs their commands here."""
+"""The Kubernetes profile plans all jobs, and runs them with a fake kubectl on this machine."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from support.checkouts import copy_repository
 from support.tiny import TINY
 
 pytestmark = pytest.mark.workflow
-# Takes what kubectl takes of the profile, checks the manifest against Kubernetes' schemas, and runs its command.
+# A fake kubectl, which checks a manifest against the schemas of Kubernetes and runs its command.
 KUBECTL = """
 import json, os, pathlib, subprocess, sys
 import kubernetes_validate

@@ -1,4 +1,4 @@
-"""Studies on a real PostgreSQL server, where one is installed."""
+"""Several processes share a study on a real PostgreSQL server, if it is installed."""
 
 from pathlib import Path
 

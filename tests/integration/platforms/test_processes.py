@@ -1,4 +1,4 @@
-"""One GPU for each job, several processes on one GPU; with pretended devices."""
+"""Several processes share one pretended GPU, and a hanging trial ends."""
 
 import contextlib
 import json
