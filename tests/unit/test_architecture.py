@@ -1,4 +1,4 @@
-"""The structure that docs/architecture.md states is the structure of lib."""
+"""The structure of lib is as docs/architecture.md describes it."""
 
 import ast
 import re
@@ -14,7 +14,7 @@ MODULES = sorted(path for path in LIB.rglob("*.py") if path.parent != LIB or pat
 
 
 def layers() -> list[list[str]]:
-    """The folders of lib, lowest layer first."""
+    """Return the folders of each layer of lib, lowest layer first."""
     block = re.search(r"^## Layers$.*?^```text\n(.*?)^```$", architecture(), re.S | re.M)
     assert block is not None
     return [line.split(", ") for line in block[1].splitlines()]
@@ -25,7 +25,7 @@ def architecture() -> str:
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:
-    """The (module, name) pairs that a module imports, wherever in it."""
+    """Yield the (module, name) pairs that a module imports anywhere."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             yield from ((node.module, alias.name) for alias in node.names)

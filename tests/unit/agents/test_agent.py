@@ -1,4 +1,4 @@
-"""What no fake passes: agents learn what they claim to, from the texts they claim to read."""
+"""Agents run on every architecture, and fit calibration temperatures across posts."""
 
 from pathlib import Path
 from typing import get_args
@@ -51,7 +51,7 @@ def test_an_agent_runs_on_every_architecture_and_packing_changes_nothing(
 
 
 def test_a_temperature_is_fitted_on_other_posts() -> None:
-    """Overconfident on one half of the posts: that half's temperature comes from the other, and the reverse."""
+    """One half of the posts has overconfident log-odds. Each half uses the temperature fitted on the other half."""
     agent = get_agent("criteria")
     examples = agent.examples(corpus(40), unannotated=0.0, seed=0)
     index = np.arange(len(examples))

@@ -1,4 +1,4 @@
-"""What no fake passes: agents learn what they claim to, from the texts they claim to read."""
+"""The examples of the agents that read whole posts."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Augmented examples from a bank that needs no library: the variants are made here."""
+"""Augmented examples from a bank that computes its variants here, without a library."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ SENTENCES = ["I am so tired.", "Nothing helps!", "I sleep badly, most nights", "
 
 
 class Shouting:
-    """A bank whose only variant shouts every second word of a text, and says "oh" before the first."""
+    """A bank with one variant, which puts every second word in capitals and "oh" before the first word."""
 
     number = 1
 
@@ -57,7 +57,7 @@ def test_answer_offsets_follow_the_augmented_text(post: tuple[str, list[tuple[in
     augmenter = Augmenter(dict.fromkeys(METHODS, bank), texts, hyper(), seed=1)
     new = augmenter.epoch(np.array([0]), 1).examples
     for (a, b), (c, d) in zip(answers, new.answers[0], strict=True):
-        # What the answer becomes if it is augmented on its own, piece by piece.
+        # Augment the answer alone, piece by piece.
         inside = [(start, end) for start, end in cut_pieces(text, answers, whole=False) if a <= start and end <= b]
         expected, at = "", a
         for start, end in inside:

@@ -1,4 +1,4 @@
-"""Training on augmented texts, from a bank whose only method puts "zebra" in place of some words."""
+"""An incomplete bank of augmented texts is refused."""
 
 from pathlib import Path
 

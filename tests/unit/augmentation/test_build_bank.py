@@ -1,4 +1,4 @@
-"""The seventeen methods with the libraries themselves. Loading these takes long, so all is computed once."""
+"""The seventeen methods with the real libraries. Loading these takes long, so the bank is computed once."""
 
 import os
 import subprocess
@@ -37,7 +37,7 @@ LEVELS = (0.1, 0.4)
 @pytest.fixture(scope="session")
 def resources(make_once: MakeOnce) -> Resources:
     def make(folder: Path) -> None:
-        given = [Path(place) for place in os.environ.get("NLTK_DATA", "").split(os.pathsep) if place]
+        given = [Path(source) for source in os.environ.get("NLTK_DATA", "").split(os.pathsep) if source]
         _, missing, _ = prepare(folder / "lexicon", given)
         assert not missing
         build_tfidf(TEXTS, TfidfSettings(), cache=folder / "cache", folder=folder / "tfidf")

@@ -1,4 +1,4 @@
-"""The seventeen methods with the libraries themselves. Loading these takes long, so all is computed once."""
+"""The lexical resources that the methods need, and the error if one is missing."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ LEVELS = (0.1, 0.4)
 @pytest.fixture(scope="module")
 def resources(tmp_path_factory: pytest.TempPathFactory) -> Resources:
     folder = tmp_path_factory.mktemp("resources")
-    given = [Path(place) for place in os.environ.get("NLTK_DATA", "").split(os.pathsep) if place]
+    given = [Path(source) for source in os.environ.get("NLTK_DATA", "").split(os.pathsep) if source]
     _, missing, _ = prepare(folder / "lexicon", given)
     assert not missing
     build_tfidf(TEXTS, TfidfSettings(), cache=folder / "cache", folder=folder / "tfidf")

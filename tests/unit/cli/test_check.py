@@ -1,4 +1,4 @@
-"""Before and during a run: check, estimate, watch."""
+"""The command `check`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One GPU for each job, several processes on one GPU; with pretended devices."""
+"""Commands lease a pretended GPU."""
 
 import os
 from pathlib import Path

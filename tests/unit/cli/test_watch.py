@@ -1,4 +1,4 @@
-"""Before and during a run: check, estimate, watch."""
+"""The warnings of the command `watch`."""
 
 from lib.cli.look import watch
 from lib.settings.config import WatchSettings

@@ -1,4 +1,4 @@
-"""One GPU for each job, several processes on one GPU; with pretended devices."""
+"""Each job leases its own pretended GPU."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""How busy a training keeps its processors."""
+"""Measurements of the use of CPU cores and GPUs."""
 
 import time
 from pathlib import Path

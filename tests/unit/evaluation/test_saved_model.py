@@ -1,4 +1,4 @@
-"""A saved model is the trained one, and knows every word."""
+"""A saved model gives the numbers of the trained one, and has the full vocabulary."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def backbones(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def saved(folder: Path, at: Path, agent: str, epochs: int = 1, **more: object):
-    """A model that learnt for an epoch, in memory and read back from disk."""
+    """Train a model, save it, and return it in memory and as loaded from disk."""
     model, training_data = prepare_training(folder, agent, corpus(40), **more)
     train(model, training_data, CPU, TrainingOptions(epochs=epochs, patience=9), seed=0)
     manifest = ModelManifest(

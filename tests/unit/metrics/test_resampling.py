@@ -1,4 +1,4 @@
-"""Intervals and tests on few posts."""
+"""Bootstrap intervals and paired tests on small samples of posts."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def examples(n: int, rng: np.random.Generator) -> Examples:
 
 
 def random_answers(name: str, n: int, rng: np.random.Generator) -> dict:
-    """Any answers: a few parts of the text for each example, with log odds."""
+    """Make random answers, with a few spans of the text and their log-odds for each example."""
     spans = [(0, 13), (2, 7), (18, 41)]
     scored = [[(span, float(rng.normal())) for span in spans] for _ in range(n)]
     return get_agent(name).from_log_odds(scored)
@@ -46,7 +46,7 @@ def test_scores_follow_from_sums_of_terms(name: str, n: int, seed: int) -> None:
     terms, measure = agent.sufficient_statistics(given_answers, data, np.arange(n))
     again = agent.concatenate([agent.to_logits(given_answers, dict.fromkeys(("label", "span"), 1.0))])
     assert set(again) == set(given_answers)
-    # An example drawn twice counts twice, one that was not drawn not at all.
+    # An example that is drawn twice counts twice, and one that is not drawn does not count.
     picked = {
         task.name: task.predictions.load(
             {k: [v[i] for i in drawn] for k, v in given_answers[task.name].dump().items()}
@@ -78,7 +78,7 @@ def share_right(sums: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def random_posts(rng: np.random.Generator, rate: float, posts: int = 60) -> NDArray[np.float64]:
-    """Terms by post: rows right, rows. Rows of a post are alike: all right or all wrong."""
+    """Return the correct rows and all rows of each post. The rows of a post are all correct or all wrong."""
     rows = rng.integers(1, 6, posts)
     return np.stack([rows * (rng.random(posts) < rate), rows], axis=1).astype(float)
 
@@ -92,7 +92,7 @@ def test_the_interval_contains_the_truth_nineteen_times_in_twenty() -> None:
 
 
 def test_the_interval_of_the_ece_contains_the_ece() -> None:
-    """The ECE of drawn posts is larger than that of all posts: the interval must not be only above it."""
+    """The ECE of a resample is larger than that of all posts, but the interval must still contain the latter."""
     rng, task = np.random.default_rng(3), LabelTask()
     for seed in range(20):
         data = examples(60, rng)
@@ -121,7 +121,7 @@ def test_equal_models_differ_only_by_chance_and_a_better_one_is_detected() -> No
 
 
 def test_holm_matches_its_definition() -> None:
-    """Holm (1979): the least times n, the next times n - 1, never less than the one before."""
+    """Holm (1979) multiplies the smallest p by n, the next by n - 1 and so on, and keeps the results increasing."""
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.5, 0.9]) == [1.0, 1.0] and holm([]) == []
 

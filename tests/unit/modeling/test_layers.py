@@ -67,7 +67,7 @@ def test_a_last_layer_for_the_first_token_only_gives_its_vector_and_gradient(
     batch = tokens.batch(np.arange(4)).inputs
     vectors, gradients = [], []
     for only in (False, True):
-        # A normalised vector has a constant square, so in single precision its gradient is rounding error.
+        # The square of a normalised vector is constant, so its gradient in single precision is only rounding error.
         encoder = backbones.encoder("x", tokens.vocabulary).double().train()
         for module in encoder.modules():
             if isinstance(module, torch.nn.Dropout):

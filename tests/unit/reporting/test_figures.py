@@ -1,4 +1,4 @@
-"""The report: what it shows, and that a browser draws all of it."""
+"""The numbers behind the figures of the report."""
 
 import numpy as np
 import optuna

@@ -1,4 +1,4 @@
-"""The report: what it shows, and that a browser draws all of it."""
+"""The HTML pages of the report."""
 
 from lib.reporting.page import Section, Table, page
 

@@ -1,4 +1,4 @@
-"""Training on augmented texts, from a bank whose only method puts "zebra" in place of some words."""
+"""The effect of each augmentation method on the F1 of trials."""
 
 import pytest
 from support.augmented import augmenting_params, experiment

@@ -1,4 +1,4 @@
-"""Studies that several processes serve, and that lose none of them."""
+"""The line that `status` prints for a study."""
 
 from datetime import datetime, timedelta
 

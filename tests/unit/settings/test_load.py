@@ -27,7 +27,7 @@ def test_the_shipped_configurations_are_valid(project: Path) -> None:
     assert len(production.backbones) == 8
     declared = load_settings(changed(constraints=None) | {"constraints": {}}).space.parameters
     narrowed = {name for name, value in production.space.parameters.items() if value != declared[name]}
-    # Gradient checkpointing changes time and memory but no number.
+    # Gradient checkpointing changes time and memory but no result.
     indifferent = {"model.gradient_checkpointing"}
     assert narrowed == {"model.backbone", "joint.backbone"} | indifferent, "production searches the whole space"
     config = production.config

@@ -1,4 +1,4 @@
-"""Studies that several processes serve, and that lose none of them."""
+"""The journal file of a study survives interrupted writes and a full disk."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Studies that several processes serve, and that lose none of them."""
+"""Studies in a database and behind a gRPC proxy."""
 
 import socket
 from pathlib import Path

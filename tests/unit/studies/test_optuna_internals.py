@@ -1,4 +1,4 @@
-"""Optuna's private names still do what this package uses them for."""
+"""The private names of Optuna that this package uses exist and work."""
 
 from pathlib import Path
 

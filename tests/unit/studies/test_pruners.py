@@ -1,4 +1,4 @@
-"""AshaPruner and racing: which trials go on."""
+"""AshaPruner and racing continue promising trials and stop the others."""
 
 import numpy as np
 import optuna
@@ -49,7 +49,7 @@ def test_one_trial_in_so_many_continues_at_a_rung_and_all_continue_between_rungs
 
 
 def test_too_few_trials_at_a_rung_stop_nothing() -> None:
-    """Six trials: one with 0.69 in its first seed was given up for the only other one there, a lucky 0.74."""
+    """In a study of six trials, a trial with 0.69 was once stopped because the only other trial had a lucky 0.74."""
     pruner = AshaPruner([4], 2)
     assert continues(study_of([]), {4: 0.1}, pruner)
     assert continues(study_of([{4: 0.74}]), {4: 0.69}, pruner)
@@ -84,7 +84,7 @@ def test_in_any_order_the_first_few_and_the_best_continue(values: list[float], r
 def trial_scores(
     trials: int, rng: np.random.Generator, noise: float, levels: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    seeds = rng.normal(0, 0.1, (1, 4, 2))  # splits differ, for all trials alike
+    seeds = rng.normal(0, 0.1, (1, 4, 2))  # the splits differ in difficulty, equally for all trials
     return levels[:trials, None, :] + seeds + rng.normal(0, noise, (trials, 4, 2))
 
 
@@ -103,7 +103,7 @@ def test_a_trial_is_dominated_only_if_behind_by_more_than_the_noise() -> None:
 
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_racing_rarely_drops_a_trial_that_would_reach_the_front(k: int) -> None:
-    """Trials that are equal in truth: whichever is not dominated in the end must be seen to its end."""
+    """All trials are equally good. A trial that no other dominates after all seeds must rarely be stopped before."""
     rng, dropped, fronts = np.random.default_rng(1), 0, 0
     for _ in range(2000):
         *done, own = trial_scores(7, rng, 0.02, np.zeros((7, 2)))

@@ -1,4 +1,4 @@
-"""Studies that several processes serve, and that lose none of them."""
+"""The samplers of the stages."""
 
 import optuna
 import pytest

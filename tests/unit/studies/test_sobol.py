@@ -1,4 +1,4 @@
-"""Start-up trials spread over the space."""
+"""The Sobol design spreads start-up trials over the space."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Studies that several processes serve, and that lose none of them."""
+"""Several processes run the trials of a study and lose none of them."""
 
 import os
 import signal
@@ -41,7 +41,7 @@ def test_fixed_trials_come_first_and_once(tmp_path: Path) -> None:
 def test_processes_killed_and_started_at_any_time_reach_the_budget(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    # On a slow machine the kills may meet one trial three times.
+    # On a slow machine one trial may be killed three times.
     monkeypatch.setattr("lib.studies.study.MAX_DEATHS", 100)
     rng, budget = np.random.default_rng(seed), 120
     study_in(tmp_path)

@@ -1,4 +1,4 @@
-"""Studies that several processes serve, and that lose none of them."""
+"""The registry knows which workers are alive, have left or have died."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ def test_a_worker_of_another_machine_counts_as_dead_after_silence(tmp_path: Path
     mine = WorkerRegistry(tmp_path)
     assert mine.state(other.me) == "alive"
     assert other._lock is not None
-    other._lock.close()  # it died, or its lock is not seen here
+    other._lock.close()  # the other worker died, or its lock is not visible on this machine
     clock = 1000.0
     monkeypatch.setattr(owning.time, "monotonic", lambda: clock)
     assert mine.state(other.me) == "alive"

@@ -15,7 +15,7 @@ def hyper(**more: object) -> Hyperparameters:
 
 
 def tokens() -> Tokens:
-    """Two windows of one pair, by words: cls + question + words; the second starts at 'am'."""
+    """Make two windows of one pair, each of cls, question and words. The second starts at 'am'."""
     words = [(0, 6), (7, 8), (9, 11), (12, 18), (19, 23)]
     windows = [[(-1, -1), (-1, -1), *words], [(-1, -1), (-1, -1), *words[2:]]]
     flat = np.array([span for window in windows for span in window], dtype=np.int32)

@@ -1,4 +1,4 @@
-"""Training on augmented texts, from a bank whose only method puts "zebra" in place of some words."""
+"""Training on augmented texts, in which some words are replaced by "zebra"."""
 
 from pathlib import Path
 

@@ -76,7 +76,7 @@ def test_a_compiled_model_gives_the_losses_of_an_uncompiled_one(experiment) -> N
     for compiled in (False, True):
         model, training_data = model_and_data(experiment, Hyperparameters.of(params(**{"optim.batch_size": 64})))
         without_dropout(model)
-        del model.encoder.encoder.layer[1:]  # compiling takes long, and a layer is as good as two
+        del model.encoder.encoder.layer[1:]  # compiling takes long, and one layer is enough for the comparison
         device = replace(CPU, compile=compiled)
         history = train(model, training_data, device, TrainingOptions(epochs=2, patience=2), seed=0).history
         losses.append([epoch["loss"] for epoch in history])

@@ -11,7 +11,7 @@ from lib.training.engine import TrainingOptions, train
 
 
 def test_accumulated_batches_are_one_large_batch(experiment) -> None:
-    """Two batches of 8 give the weights that one of 16 gives, but for rounding."""
+    """Two batches of 8 give the same weights as one batch of 16, except for rounding."""
     results = []
     for size, accumulation in ((16, 1), (8, 2)):
         hyper = Hyperparameters.of(params(**{"optim.batch_size": size, "optim.accumulation": accumulation}))
@@ -25,13 +25,13 @@ def test_accumulated_batches_are_one_large_batch(experiment) -> None:
             seed=3,
         )
         results.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
-    # Adam turns rounding in near-zero gradients into steps, hence the mean and not the largest difference.
+    # Adam turns rounding errors of near-zero gradients into steps, so the test compares the mean difference.
     assert (results[0] - results[1]).abs().mean() < 1e-6
 
 
 @pytest.mark.parametrize("architecture", get_args(Architecture))
 def test_two_threads_give_the_same_numbers_as_one(experiment, architecture: str) -> None:
-    """With dropout: each part of a batch has its own noise, whichever thread works on it."""
+    """Dropout is on. Each part of a batch has its own noise, which does not depend on its thread."""
     name = fetch_tiny(architecture)
     hyper = Hyperparameters.of(params(**{"model.backbone": name, "head.dropout": 0.3}))
     outcomes, weights = [], []

@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_memory_for_a_post_does_not_grow_with_its_length(folder: Path) -> None:
-    """A post of 7,000 words: its windows leave ten spans each behind, and the example ten."""
+    """In a post of 7,000 words, each window keeps ten spans, and so does the post."""
     long = corpus(4)
     text = " ".join([*["we went home ."] * 1750, long.posts["text"][0]])
     posts = long.posts.assign(text=[text, *long.posts["text"][1:]])

@@ -44,7 +44,7 @@ def test_optimizers_have_the_named_class_and_the_right_groups(experiment, name: 
 
 
 def test_lamb_scales_the_step_by_the_size_of_the_weights() -> None:
-    """The trust ratio (You et al., 2020) is what AdamW has not: ten times the weights, ten times the step."""
+    """LAMB has a trust ratio (You et al., 2020), so ten times larger weights get a ten times larger step."""
     hyper = Hyperparameters.of(params(**{"optim.name": "lamb", "optim.weight_decay": 0.0}))
     steps = []
     for scale in (0.01, 0.1):
