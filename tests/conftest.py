@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-# Tests run side by side: a thread each is all there is. Of this process, before torch counts the cores.
+# Test processes run in parallel, so each gets one thread. torch reads this variable when it is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Many tests start processes: one that compiles all it imports anew takes ten seconds longer.
+# Many tests start processes. Without cached bytecode each start takes ten seconds longer.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import hypothesis
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lib.experiment.experiment import Experiment
 
 sys.dont_write_bytecode = False
-# Machines are slow at times; a test that times itself fails for no reason.
+# On a slow machine, hypothesis' deadlines would make tests fail without a reason.
 hypothesis.settings.register_profile(
     "steady", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
 )
@@ -49,7 +49,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
-    """Makes a folder once for all processes of a test run: the first that asks makes it, the others wait."""
+    """Return a function that fills a folder once for a test run. The first process fills it, and the others wait."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
@@ -79,7 +79,7 @@ def run_commands(folder: Path, commands: list[str]) -> None:
 
 @pytest.fixture(scope="session")
 def prepared(make_once: MakeOnce) -> Path:
-    """A folder with settings, a corpus and a backbone: what a training needs. Copy it before changing it."""
+    """A folder with the settings, corpus and backbone that a training needs. Copy it before changing it."""
 
     def make(folder: Path) -> None:
         shutil.copytree(ROOT / "config", folder / "config")
@@ -120,7 +120,7 @@ def copy_of_finished(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def experiment(copy_of_prepared: Path) -> "Experiment":
-    """The criteria agent's, before any search."""
+    """The experiment of the criteria agent, before any search."""
     from lib.experiment.experiment import Experiment
 
     return Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
@@ -128,7 +128,7 @@ def experiment(copy_of_prepared: Path) -> "Experiment":
 
 @pytest.fixture
 def zebra_augmentation(monkeypatch: pytest.MonkeyPatch, copy_of_prepared: Path) -> None:
-    """Every augmentation method is one that costs nothing (see support.augmented)."""
+    """Replace every augmentation method by a cheap one (see support.augmented)."""
     from support.augmented import zebra
 
     from lib.augmentation import build_bank
@@ -141,13 +141,13 @@ FAULTS: list[tuple[str, str]] = []
 
 @pytest.fixture
 def record_fault() -> Callable[[str, str], None]:
-    """Notes what a fault ended in, for the table after the tests."""
-    return lambda what, ended: FAULTS.append((what, ended))
+    """Return a function that records a fault and its outcome for the table after the tests."""
+    return lambda name, outcome: FAULTS.append((name, outcome))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if FAULTS:
         terminalreporter.section("faults")
-        width = max(len(what) for what, _ in FAULTS)
-        for what, ended in FAULTS:
-            terminalreporter.write_line(f"{what:{width}s}  {ended}")
+        width = max(len(name) for name, _ in FAULTS)
+        for name, outcome in FAULTS:
+            terminalreporter.write_line(f"{name:{width}s}  {outcome}")
