@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-# Tests run side by side: a thread each is all there is. Of this process, before torch counts the cores.
+# Test processes run in parallel, so each gets one thread. torch reads this variable when it is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Many tests start processes: one that compiles all it imports anew takes ten seconds longer.
+# Many tests start processes. Without cached bytecode each start takes ten seconds longer.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import hypothesis
 import pytest
 import yaml
-from support import Once
+from support import MakeOnce
 from support.checkouts import ROOT
-from support.tiny import TINY, agent_commands, preparation
+from support.tiny import TINY, agent_commands, preparation_commands
 
 from lib.cli.main import main
 from lib.settings.load import read_settings
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lib.experiment.experiment import Experiment
 
 sys.dont_write_bytecode = False
-# Machines are slow at times; a test that times itself fails for no reason.
+# On a slow machine, hypothesis' deadlines would make tests fail without a reason.
 hypothesis.settings.register_profile(
     "steady", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
 )
@@ -48,12 +48,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
-    """Makes a folder once for all processes of a test run: the first that asks makes it, the others wait."""
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
+    """Return a function that fills a folder once for a test run. The first process fills it, and the others wait."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
-    def made(name: str, make: Callable[[Path], None]) -> Path:
+    def get_folder(name: str, make: Callable[[Path], None]) -> Path:
         folder, done = shared / f"once-{name}", shared / f"once-{name}.done"
         with (shared / f"once-{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -64,40 +64,40 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
                 done.touch()
         return folder
 
-    return made
+    return get_folder
 
 
 def run_commands(folder: Path, commands: list[str]) -> None:
-    before = Path.cwd()
+    previous = Path.cwd()
     os.chdir(folder)
     try:
         for command in commands:
             assert main(command.split()) == 0, command
     finally:
-        os.chdir(before)
+        os.chdir(previous)
 
 
 @pytest.fixture(scope="session")
-def prepared(once: Once) -> Path:
-    """A folder with settings, a corpus and a backbone: what a training needs. Copy it before changing it."""
+def prepared(make_once: MakeOnce) -> Path:
+    """A folder with the settings, corpus and backbone that a training needs. Copy it before changing it."""
 
     def make(folder: Path) -> None:
         shutil.copytree(ROOT / "config", folder / "config")
         (folder / "config/tiny.yaml").write_text(yaml.safe_dump(TINY))
-        run_commands(folder, preparation())
+        run_commands(folder, preparation_commands())
 
-    return once("prepared", make)
+    return make_once("prepared", make)
 
 
 @pytest.fixture(scope="session")
-def finished(once: Once, prepared: Path) -> Path:
+def finished(make_once: MakeOnce, prepared: Path) -> Path:
     """A folder in which every command has run, in the order of the graph. Copy it before changing it."""
 
     def make(folder: Path) -> None:
         shutil.copytree(prepared, folder, dirs_exist_ok=True)
         run_commands(folder, agent_commands("criteria"))
 
-    return once("finished", make)
+    return make_once("finished", make)
 
 
 @pytest.fixture
@@ -120,15 +120,15 @@ def copy_of_finished(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def experiment(copy_of_prepared: Path) -> "Experiment":
-    """The criteria agent's, before any search."""
+    """The experiment of the criteria agent, before any search."""
     from lib.experiment.experiment import Experiment
 
     return Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
 
 
 @pytest.fixture
-def zebras(monkeypatch: pytest.MonkeyPatch, copy_of_prepared: Path) -> None:
-    """Every augmentation method is one that costs nothing (see support.augmented)."""
+def zebra_augmentation(monkeypatch: pytest.MonkeyPatch, copy_of_prepared: Path) -> None:
+    """Replace every augmentation method by a cheap one (see support.augmented)."""
     from support.augmented import zebra
 
     from lib.augmentation import build_bank
@@ -140,14 +140,14 @@ FAULTS: list[tuple[str, str]] = []
 
 
 @pytest.fixture
-def fault() -> Callable[[str, str], None]:
-    """Notes what a fault ended in, for the table after the tests."""
-    return lambda what, ended: FAULTS.append((what, ended))
+def record_fault() -> Callable[[str, str], None]:
+    """Return a function that records a fault and its outcome for the table after the tests."""
+    return lambda name, outcome: FAULTS.append((name, outcome))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if FAULTS:
         terminalreporter.section("faults")
-        width = max(len(what) for what, _ in FAULTS)
-        for what, ended in FAULTS:
-            terminalreporter.write_line(f"{what:{width}s}  {ended}")
+        width = max(len(name) for name, _ in FAULTS)
+        for name, outcome in FAULTS:
+            terminalreporter.write_line(f"{name:{width}s}  {outcome}")

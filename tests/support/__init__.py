@@ -1,7 +1,7 @@
-"""What several tests use, beside the fixtures of conftest.py."""
+"""Helpers that several tests use, next to the fixtures of conftest.py."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-# The fixture `once`: makes a folder of a name by a function, once for all processes of a test run.
-Once = Callable[[str, Callable[[Path], None]], Path]
+# The type of the fixture `make_once`: from a name and a function that fills a folder to that folder.
+MakeOnce = Callable[[str, Callable[[Path], None]], Path]

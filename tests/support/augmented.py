@@ -1,4 +1,4 @@
-"""Training on augmented texts, from a bank whose only method puts "zebra" in place of some words."""
+"""An experiment with augmented texts, in which every method replaces some words by "zebra"."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ LEVEL = 0.2
 
 
 def experiment(agent: str) -> Experiment:
-    """An experiment whose space may augment, with a bank; for tests that use the fixture `zebras`."""
+    """Make an experiment with a bank and augmentation in its space. Needs the fixture `zebra_augmentation`."""
     settings = tiny_settings(
         constraints={"aug.enabled": {"choices": [False, True]}, "aug.max_replace": {"choices": [LEVEL]}}
     )
@@ -45,7 +45,7 @@ def experiment(agent: str) -> Experiment:
 
 
 def zebra(method: str, level: float, resources: Resources):
-    """An augmentation method: zebras."""
+    """Return an augmentation method that replaces about a third of the words by "zebra"."""
 
     def augment(text: str) -> str:
         return " ".join("zebra" if np.random.random() < 0.3 else word for word in text.split())
@@ -53,8 +53,8 @@ def zebra(method: str, level: float, resources: Resources):
     return augment
 
 
-def chosen(agent: str, **more: object) -> dict:
-    """A point of the space that augments."""
+def augmenting_params(agent: str, **more: object) -> dict:
+    """Return a point of the space that has augmentation on."""
     return params(
         **{
             "aug.enabled": True,

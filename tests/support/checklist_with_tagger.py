@@ -14,7 +14,7 @@ from lib.augmentation.libraries import Resources, _stay_at_home
 
 lexicon, file = map(Path, sys.argv[1:])
 _stay_at_home(lexicon)
-from flair.data import Dictionary  # noqa: E402 (after it knows where to stay)
+from flair.data import Dictionary  # noqa: E402 (flair reads its folder when it is imported)
 from flair.embeddings import OneHotEmbeddings  # noqa: E402
 from flair.models import SequenceTagger  # noqa: E402
 

@@ -1,4 +1,4 @@
-"""Copies of the repository, for what runs the real graph."""
+"""Copies of the repository for tests and benchmarks that run the real graph."""
 
 import shutil
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def copy_repository(folder: Path, **overlays: Mapping[str, Any]) -> Path:
-    """Copy all that a pipeline needs into a folder, and write each overlay as {name}.yaml. Returns the folder."""
+    """Copy what a pipeline needs into a folder, write each overlay as {name}.yaml, and return the folder."""
     for name in ("config", "envs", "lib", "rules", "workflow"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name, overlay in overlays.items():

@@ -1,4 +1,4 @@
-"""A corpus that only a reader of the criterion can solve, and lessons on it for every agent."""
+"""A corpus that no model can solve without the criterion, and training data from it for every agent."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from lib.training.data import TrainingData
 from lib.training.features import make_features
 from support.tiny import empty_provenance, params
 
-CHOSEN: dict[str, object] = {
+PLANTED_PARAMS: dict[str, object] = {
     "model.pooling": "mean",
     "data.max_length": 64,
     "data.overlap": 0.25,
@@ -35,23 +35,25 @@ _FILLER = ["there was a cat .", "there was a house .", "we went home .", "the bu
 
 
 def corpus(posts: int, seed: int = 0) -> Development:
-    """Posts of five sentences; each criterion is met in about half of them, by one sentence."""
+    """Make posts of five sentences. One sentence meets a criterion in about half of the posts."""
     rng = np.random.default_rng(seed)
     texts, rows = [], []
     for number in range(posts):
         sentences = [str(rng.choice(_FILLER)) for _ in range(5)]
-        places = rng.permutation(5)
+        positions = rng.permutation(5)
         met = {name: bool(rng.random() < 0.5) for name in CRITERIA}
-        for place, (name, yes) in zip(places, met.items(), strict=False):
-            sentences[place] = _EVIDENCE[name] if yes else sentences[place]
+        for position, (name, yes) in zip(positions, met.items(), strict=False):
+            sentences[position] = _EVIDENCE[name] if yes else sentences[position]
         starts = np.cumsum([0, *(len(s) + 1 for s in sentences)])
         post_id = f"p{number:04d}"
         texts.append((post_id, " ".join(sentences)))
-        for place, (name, yes) in zip(places, met.items(), strict=False):
-            start = int(starts[place])
-            rows.append((len(rows), post_id, sentences[place], name, int(yes), start, start + len(sentences[place])))
+        for position, (name, yes) in zip(positions, met.items(), strict=False):
+            start = int(starts[position])
+            rows.append(
+                (len(rows), post_id, sentences[position], name, int(yes), start, start + len(sentences[position]))
+            )
             other = _EVIDENCE[next(n for n in CRITERIA if n != name)]
-            if other in sentences:  # what is evidence for the other criterion is none for this one
+            if other in sentences:  # evidence for the other criterion is a negative example for this one
                 start = int(starts[sentences.index(other)])
                 rows.append((len(rows), post_id, other, name, 0, start, start + len(other)))
     columns = ["row", "post_id", "sentence", "criterion", "status", "start", "end"]
@@ -63,7 +65,7 @@ def corpus(posts: int, seed: int = 0) -> Development:
     )
 
 
-def teach(
+def prepare_training(
     folder: Path,
     name: str,
     development: Development,
@@ -73,14 +75,14 @@ def teach(
     unannotated: float = 0.0,
     **more: object,
 ) -> tuple[nn.Module, TrainingData]:
-    """Make an agent's model and its training_data on three quarters of the posts, watched on the rest.
+    """Make an agent's model and training data, with a quarter of the posts for validation.
 
-    folder: for backbones, made where they are missing. first, second: architectures of the encoders. more:
-    hyper-parameters.
+    `folder` holds the backbones, and a missing one is made there. `first` and `second` are the architectures of the
+    encoders, and `more` holds hyper-parameters.
     """
     for kind in {first, second}:
         _backbone(folder, kind)
-    hyper = Hyperparameters.of(params(**CHOSEN | {"model.backbone": first, "joint.backbone": second} | more))
+    hyper = Hyperparameters.of(params(**PLANTED_PARAMS | {"model.backbone": first, "joint.backbone": second} | more))
     agent = get_agent(name)
     examples = agent.examples(development, unannotated=unannotated, seed=0)
     backbones = Backbones(folder)

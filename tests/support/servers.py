@@ -1,4 +1,4 @@
-"""Servers that tests and benchmarks start for themselves, where they are installed."""
+"""Database servers that tests and benchmarks start, if they are installed."""
 
 import os
 import pwd
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def postgres_programs() -> Path | None:
-    """Return the folder of PostgreSQL's programs; Debian keeps them out of PATH. None if it is not installed."""
+    """Return the folder of PostgreSQL's programs, which Debian keeps out of PATH, or None if it is not installed."""
     found = shutil.which("initdb")
     if found is not None:
         return Path(found).parent
@@ -21,20 +21,20 @@ def postgres_programs() -> Path | None:
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
-    """Run a PostgreSQL server in a new folder, as it is by default. Yields its URL."""
+    """Run a PostgreSQL server with its default settings in a new folder, and yield its URL."""
     programs = postgres_programs()
     assert programs is not None
     folder.mkdir(parents=True)
-    become: list[str] = []
-    if os.getuid() == 0:  # it refuses to run as root
-        become = ["runuser", "-u", "postgres", "--"]
+    as_postgres: list[str] = []
+    if os.getuid() == 0:  # PostgreSQL refuses to run as root
+        as_postgres = ["runuser", "-u", "postgres", "--"]
         os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
         for parent in folder.parents:
             if parent != Path("/") and parent.owner() == "root":
                 parent.chmod(parent.stat().st_mode | 0o011)
 
     def run(program: str, *words: str) -> None:
-        command = [*become, str(programs / program), "-D", str(folder / "data"), *words]
+        command = [*as_postgres, str(programs / program), "-D", str(folder / "data"), *words]
         subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
     with socket.socket() as free:

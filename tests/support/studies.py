@@ -1,4 +1,4 @@
-"""Studies whose trials cost nothing, and processes that do them."""
+"""Studies with trials that need no training, and processes that run them."""
 
 import math
 import multiprocessing
@@ -20,25 +20,27 @@ NAME = "criteria/stage_a"
 
 
 def study_in(folder: Path, url: str | None = None, **more: Any) -> Study:
-    """A study whose journal is in a folder, or behind a URL."""
+    """Open a study with its journal in a folder, or in the database behind a URL."""
     options: dict[str, Any] = {"directions": ["maximize"], "identity": {"seed": 1}}
     return Study(StudyLocation(NAME, folder, url), pruner=optuna.pruners.NopPruner(), **options | more)
 
 
 def sampler(number: int) -> optuna.samplers.BaseSampler:
-    """The sampler of a trial."""
+    """Make the sampler of a trial, seeded by the trial's number."""
     return optuna.samplers.TPESampler(seed=number, multivariate=True, n_startup_trials=3)
 
 
-def serve(
+def run_trials(
     study: Study, budget: int, space: Space, stop_after: int = 10**9, seconds: float = 0.0, **more: Any
 ) -> list[dict[str, Any]]:
-    """Do trials of a study until it has its budget, or die after some. Returns their parameters."""
+    """Run trials until the study has its budget, or stop as if killed. Return the parameters of the trials."""
     params = []
     registry = WorkerRegistry(study.location.folder / "processes")
     for done, trial in enumerate(study.claim_trials(budget, registry, sampler, **more)):
         params.append(suggest_params(trial, space))
-        if done == stop_after:  # as if killed: the trial stays RUNNING, the lock file stays, its lock is gone
+        if (
+            done == stop_after
+        ):  # as after a kill, the trial stays RUNNING and the lock file stays, but nobody holds the lock
             assert registry._lock is not None
             registry._lock.close()
             return params
@@ -50,13 +52,13 @@ def serve(
 
 
 def _worker(folder: Path, budget: int, url: str | None = None) -> None:
-    serve(study_in(folder, url), budget, tiny_settings().space, seconds=0.02)
+    run_trials(study_in(folder, url), budget, tiny_settings().space, seconds=0.02)
 
 
-def processes(folder: Path, number: int, budget: int, url: str | None = None) -> list[Any]:
-    """Begin so many processes that do a study's trials."""
+def start_workers(folder: Path, number: int, budget: int, url: str | None = None) -> list[Any]:
+    """Start processes that run the trials of a study."""
     context = multiprocessing.get_context("fork")
-    made = [context.Process(target=_worker, args=(folder, budget, url)) for _ in range(number)]
-    for process in made:
+    workers = [context.Process(target=_worker, args=(folder, budget, url)) for _ in range(number)]
+    for process in workers:
         process.start()
-    return made
+    return workers

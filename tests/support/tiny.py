@@ -1,4 +1,4 @@
-"""The configuration at a tiny budget, and the commands of the graph."""
+"""The configuration with a tiny budget, and the commands of the graph."""
 
 import json
 from functools import cache
@@ -26,12 +26,12 @@ TINY = {
 
 
 def tiny_settings(**more: object) -> Settings:
-    """The embedded configuration at a tiny budget; run in a folder that holds config/."""
+    """Load the shipped configuration with a tiny budget. The working directory must hold config/."""
     return load_settings(merge(merge(read_yaml("config/config.yaml"), TINY), more))
 
 
 def params(**more: object) -> dict[str, object]:
-    """A point of the tiny space: first choices and lower bounds, but for what is named."""
+    """Return a point of the tiny space, with the first choice or lower bound of each parameter not given."""
     return _lowest() | more
 
 
@@ -41,8 +41,8 @@ def _lowest() -> dict[str, object]:
     return {name: getattr(p, "choices", [getattr(p, "low", None)])[0] for name, p in space.items()}
 
 
-def settings_with(**more: object) -> None:
-    """Change keys of the configuration in results/settings.json of the working directory."""
+def change_settings(**more: object) -> None:
+    """Change keys of the configuration in results/settings.json, in the working directory."""
     settings = read_settings("results/settings.json")
     config = merge(settings.config.model_dump(mode="json"), more)
     changed = settings.model_copy(update={"config": Config.model_validate_json(json.dumps(config))})
@@ -50,12 +50,12 @@ def settings_with(**more: object) -> None:
 
 
 def commands() -> list[str]:
-    """The commands of the graph for the criteria agent, in order, at the tiny budget."""
-    return [*preparation(), *agent_commands("criteria")]
+    """Return the commands of the graph for the criteria agent, in order."""
+    return [*preparation_commands(), *agent_commands("criteria")]
 
 
-def preparation() -> list[str]:
-    """The commands before those of an agent."""
+def preparation_commands() -> list[str]:
+    """Return the commands that all agents share, in order."""
     return [
         "settings --config config/config.yaml --config config/tiny.yaml",
         "generate-corpus --output results/generated",
@@ -65,13 +65,13 @@ def preparation() -> list[str]:
 
 
 def agent_commands(agent: str) -> list[str]:
-    """An agent's own commands, in order."""
+    """Return the commands of one agent, in order."""
     folds = [f"stage-c-fold {agent} --candidate {c} --fold {f}" for c in range(2) for f in range(2)]
     return [
         f"tfidf {agent}",
-        worker("a", agent) + f" --log results/{agent}/logs/stage_a.log",
+        worker_command("a", agent) + f" --log results/{agent}/logs/stage_a.log",
         f"stage-a {agent}",
-        worker("b", agent),
+        worker_command("b", agent),
         f"stage-b {agent}",
         f"stage-c-candidates {agent}",
         *folds,
@@ -83,13 +83,13 @@ def agent_commands(agent: str) -> list[str]:
     ]
 
 
-def worker(stage: str, agent: str = "criteria") -> str:
-    """The command that does a stage's trials."""
+def worker_command(stage: str, agent: str = "criteria") -> str:
+    """Return the command that runs the trials of a stage."""
     return f"stage-{stage}-worker {agent} --output results/{agent}/stage_{stage}/worker-0.json"
 
 
 def empty_provenance() -> Provenance:
-    """The provenance of a document that a test makes up."""
+    """Return a provenance for a document that a test writes itself."""
     return Provenance(
         config_hash="",
         corpus_hash="",

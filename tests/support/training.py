@@ -1,4 +1,4 @@
-"""Models and what they learn, from the experiment of a small corpus."""
+"""Models and training data from the experiment on the small corpus."""
 
 import torch
 from torch import nn
@@ -15,12 +15,12 @@ CPU = Device(torch.device("cpu"), bf16=False)
 
 
 def params(**more: object) -> dict[str, object]:
-    """A point of the tiny space that learns quickly, without noise."""
+    """Return a point of the tiny space that learns quickly and has no dropout in the head."""
     return tiny.params(**{"optim.lr": 1e-3, "head.dropout": 0.0, "model.pooling": "mean"} | more)
 
 
-def parts(experiment: Experiment, hyper: Hyperparameters) -> tuple[nn.Module, TrainingData]:
-    """A model and its training_data on the first development split."""
+def model_and_data(experiment: Experiment, hyper: Hyperparameters) -> tuple[nn.Module, TrainingData]:
+    """Make a model and its training data on the first development split."""
     torch.manual_seed(0)
     model, features = experiment.builder.model(hyper)
     split = experiment.splits.development(0)
@@ -28,7 +28,7 @@ def parts(experiment: Experiment, hyper: Hyperparameters) -> tuple[nn.Module, Tr
 
 
 def fetch_tiny(architecture: str) -> str:
-    """Make the tiny backbone of an architecture the only one of the settings. Returns its name."""
+    """Make the tiny backbone of an architecture, select it in the settings, and return its name."""
     name = f"tiny-{architecture.removesuffix('-v2')}"
     save_settings(tiny.tiny_settings(constraints={"model.backbone": {"choices": [name]}}), "results/settings.json")
     assert main(["backbone", name]) == 0
@@ -36,14 +36,14 @@ def fetch_tiny(architecture: str) -> str:
 
 
 def without_dropout(model: nn.Module) -> None:
-    """Turn dropout off, so that two ways to the same numbers can be compared."""
+    """Turn dropout off, so that two computations give comparable numbers."""
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-        if hasattr(module, "dropout_prob"):  # of the attention, given to SDPA
+        if hasattr(module, "dropout_prob"):  # the attention passes this to SDPA
             module.dropout_prob = 0.0
 
 
 def flat(model: nn.Module) -> torch.Tensor:
-    """All weights of a model, in one row."""
+    """Return all weights of a model in one vector."""
     return torch.cat([p.detach().flatten() for p in model.parameters()])

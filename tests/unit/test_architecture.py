@@ -1,4 +1,4 @@
-"""The structure that docs/architecture.md states is the structure of lib."""
+"""The structure of lib is as docs/architecture.md describes it."""
 
 import ast
 import re
@@ -14,7 +14,7 @@ MODULES = sorted(path for path in LIB.rglob("*.py") if path.parent != LIB or pat
 
 
 def layers() -> list[list[str]]:
-    """The folders of lib, lowest layer first."""
+    """Return the folders of each layer of lib, lowest layer first."""
     block = re.search(r"^## Layers$.*?^```text\n(.*?)^```$", architecture(), re.S | re.M)
     assert block is not None
     return [line.split(", ") for line in block[1].splitlines()]
@@ -25,7 +25,7 @@ def architecture() -> str:
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:
-    """The (module, name) pairs that a module imports, wherever in it."""
+    """Yield the (module, name) pairs that a module imports anywhere."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             yield from ((node.module, alias.name) for alias in node.names)
@@ -33,22 +33,22 @@ def imports(path: Path) -> Iterator[tuple[str, str]]:
             yield from ((alias.name, "") for alias in node.names)
 
 
-def room(parts: tuple[str, ...]) -> str:
+def layer_name(parts: tuple[str, ...]) -> str:
     return Path(parts[0]).stem
 
 
 def test_imports_run_down_the_layers() -> None:
     level = {name: number for number, names in enumerate(layers()) for name in names}
-    assert set(level) == {room(path.relative_to(LIB).parts) for path in MODULES}
+    assert set(level) == {layer_name(path.relative_to(LIB).parts) for path in MODULES}
     for path in MODULES:
-        own = room(path.relative_to(LIB).parts)
+        own = layer_name(path.relative_to(LIB).parts)
         for module, name in imports(path):
             if module == "lib" or module.startswith("lib."):
                 other = [*module.split("."), name][1]
                 assert other == own or level[other] < level[own], f"{path} imports {module}"
 
 
-def test_a_folder_is_small() -> None:
+def test_a_folder_has_at_most_twelve_modules() -> None:
     for folder in {path.parent for path in MODULES}:
         files = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
         assert len(files) <= 12, f"{folder}: {files}"
@@ -73,7 +73,7 @@ def test_one_module_opens_the_test_set() -> None:
     assert [path.name for path in MODULES if ("lib.corpus.store", "open_test") in imports(path)] == ["test_set.py"]
 
 
-def test_the_way_of_the_data_is_as_it_says() -> None:
+def test_the_documented_data_flow_matches_the_commands_and_rules() -> None:
     rows = re.findall(r"^\| `([a-z-]+)` \| `(lib/[^`]+)` \| `([^`]+)` \|$", architecture(), re.M)
     commands = {command.name for group in GROUPS.values() for command in group}
     rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk"))

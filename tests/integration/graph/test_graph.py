@@ -1,4 +1,4 @@
-"""The real graph in a subprocess, as a user starts it, at a tiny budget."""
+"""Run the real graph in a subprocess, as a user does, with a tiny budget."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def wait_for(path: Path, pattern: str, process: subprocess.Popen[str]) -> None:
 
 
 def open_to_others(file: Path, root: Path) -> bool:
-    """Whether others may read a file, and come to it (MLflow copies code with the modes of the code)."""
+    """Return whether other users can reach and read a file. MLflow copies code with the modes of the code."""
     folders = [folder for folder in file.parents if folder.is_relative_to(root / "results")]
     return bool(file.stat().st_mode & 0o044) and all(folder.stat().st_mode & 0o011 for folder in folders)
 
@@ -67,12 +67,12 @@ def test_the_whole_graph_survives_kill_9_in_stages_a_and_c_and_a_rerun_does_noth
     again = snakemake(checkout, "--resources", "gpu=1", "--", TARGET)
     assert again.returncode == 0 and "Nothing to be done" in again.stdout + again.stderr
 
-    # A larger budget extends Stage A; the corpus, the backbones and finished runs stay.
+    # A larger budget extends Stage A, and does not make the corpus, backbones or TF-IDF again.
     more = snakemake(checkout, "-n", "--config", "stage_a={trials: 9}", "--", TARGET)
     listed = {line.split()[0] for line in (more.stdout + more.stderr).splitlines() if line.strip()}
     assert {"stage_a", "stage_b", "stage_c"} <= listed and not {"corpus", "backbone", "tfidf"} & listed
 
-    # Two pipelines on one folder: the second is refused by name.
+    # A second pipeline on the same folder is refused, and the error names the first one's process.
     with (results.parent / ".pipeline.lock").open("a") as lock:
         import fcntl
 
@@ -80,7 +80,7 @@ def test_the_whole_graph_survives_kill_9_in_stages_a_and_c_and_a_rerun_does_noth
         refused = snakemake(checkout, "--forcerun", "stage_c", "--", TARGET)
     assert "this results folder is in use by process" in refused.stderr
 
-    # To the end: final model, test, reports, MLflow, and Snakemake's own report with all of it.
+    # The target `all` makes the final model, test result, reports and MLflow runs, for Snakemake's own report too.
     everything = ["--resources", "gpu=1", "--config", "agents=[criteria]", "--", "all"]
     whole = snakemake(checkout, *everything)
     assert whole.returncode == 0, whole.stderr
@@ -96,7 +96,7 @@ def test_the_whole_graph_survives_kill_9_in_stages_a_and_c_and_a_rerun_does_noth
     assert len(page) > 10_000 and "results/criteria/report.html" in page and "results/summary.html" in page
 
 
-def test_a_search_that_augments_makes_its_bank_first_and_tells_each_methods_effect(checkout: Path) -> None:
+def test_a_search_that_augments_makes_its_bank_first_and_reports_each_methods_effect(checkout: Path) -> None:
     shutil.rmtree(checkout / "results", ignore_errors=True)
     overlay = {
         "constraints": {
@@ -151,7 +151,7 @@ def test_snakemakes_own_views_work(checkout: Path, words: list[str]) -> None:
         (["backbones=none.yaml"], "none.yaml: no such file"),
     ],
 )
-def test_a_wrong_configuration_is_a_line_before_anything_is_written(
+def test_a_wrong_configuration_is_refused_before_anything_is_written(
     checkout: Path, words: list[str], expected: str
 ) -> None:
     before = sorted(checkout.rglob("results/*"))
@@ -161,7 +161,7 @@ def test_a_wrong_configuration_is_a_line_before_anything_is_written(
     assert sorted(checkout.rglob("results/*")) == before
 
 
-def test_a_warm_start_waits_for_the_agents_before(checkout: Path) -> None:
+def test_a_warm_start_waits_for_earlier_agents(checkout: Path) -> None:
     target = "results/evidence/stage_a_top50.json"
     for warm, jobs in (("0", "1"), ("2", "2")):
         done = snakemake(checkout, "-n", "--config", f"stage_a={{warm_start: {warm}}}", "--", target)

@@ -1,4 +1,4 @@
-"""What no fake passes: agents learn what they claim to, from the texts they claim to read."""
+"""Agents learn the planted corpus from the criterion and the text, and learn nothing from shuffled labels."""
 
 import re
 from dataclasses import replace
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.checkouts import ROOT
-from support.planted import CRITERIA, corpus, teach
+from support.planted import CRITERIA, corpus, prepare_training
 from support.training import CPU
 from torch import nn
 
@@ -32,9 +32,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", params=AGENTS)
-def taught(request: pytest.FixtureRequest, folder: Path) -> tuple[nn.Module, TrainingData, float]:
-    """An agent that has learnt the planted corpus, and its F1 on posts it has not seen."""
-    model, training_data = teach(folder, request.param, corpus(POSTS))
+def trained(request: pytest.FixtureRequest, folder: Path) -> tuple[nn.Module, TrainingData, float]:
+    """An agent trained on the planted corpus, and its F1 on validation posts."""
+    model, training_data = prepare_training(folder, request.param, corpus(POSTS))
     outcome = train(
         model,
         training_data,
@@ -54,15 +54,15 @@ def answers(model: nn.Module, training_data: TrainingData, index: Index) -> Pred
     )
 
 
-def test_it_learns(taught: tuple[nn.Module, TrainingData, float]) -> None:
-    assert taught[2] >= 0.95
+def test_an_agent_learns_the_planted_corpus(trained: tuple[nn.Module, TrainingData, float]) -> None:
+    assert trained[2] >= 0.95
 
 
 def test_swapping_the_criterion_changes_the_answer(
-    taught: tuple[nn.Module, TrainingData, float], folder: Path
+    trained: tuple[nn.Module, TrainingData, float], folder: Path
 ) -> None:
-    """The same texts under the other criterion: where just one criterion is met, the answer turns round."""
-    model, training_data, _ = taught
+    """Give each text the other criterion. If exactly one criterion is met, the answer must flip."""
+    model, training_data, _ = trained
     examples, texts = training_data.examples, list(CRITERIA.values())
     other = replace(examples, first=[texts[1 - texts.index(text)] for text in examples.first])
     features = make_features(training_data.agent, other, training_data.hyper, Backbones(folder), folder / "cache")
@@ -95,21 +95,23 @@ def test_swapping_the_criterion_changes_the_answer(
 
 
 @pytest.mark.parametrize("name", AGENTS)
-def test_shuffled_labels_are_chance_on_new_posts(name: str, folder: Path) -> None:
+def test_shuffled_labels_give_chance_scores_on_new_posts(name: str, folder: Path) -> None:
     development = corpus(POSTS)
     rows = development.annotations
     known = (rows["post_id"] < f"p{int(0.75 * POSTS):04d}").to_numpy()
     status = rows["status"].to_numpy().copy()
     status[known] = np.random.default_rng(0).permutation(status[known])
-    model, training_data = teach(folder, name, replace(development, annotations=rows.assign(status=status)))
+    model, training_data = prepare_training(
+        folder, name, replace(development, annotations=rows.assign(status=status))
+    )
     outcome = train(model, training_data, CPU, TrainingOptions(epochs=12, patience=12), seed=0)
-    # Always "none" gets 0.55 of spans right.
+    # A model that always answers "none" is right for 0.55 of the spans.
     assert np.mean([entry["f1_macro"] for entry in outcome.history[-6:]]) < 0.62
 
 
 @pytest.mark.parametrize("name", AGENTS)
-def test_it_overfits_32_examples(name: str, folder: Path) -> None:
-    model, training_data = teach(folder, name, corpus(60), **{"optim.batch_size": 4})
+def test_an_agent_overfits_32_examples(name: str, folder: Path) -> None:
+    model, training_data = prepare_training(folder, name, corpus(60), **{"optim.batch_size": 4})
     few = training_data.train[:32]
     assert 0.2 < training_data.examples.label[few].mean() < 0.8
     few_only = replace(training_data, train=few, validation=few)
@@ -119,12 +121,12 @@ def test_it_overfits_32_examples(name: str, folder: Path) -> None:
     assert outcome.scores["f1_macro"] >= 0.95
 
 
-def test_the_fifth_agent_of_the_docs_works(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_agent_of_the_docs_trains(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     block = re.search(r"```python\n(.*?)```", (ROOT / "docs/agents.md").read_text(), re.DOTALL)
     assert block is not None
     names: dict[str, object] = {"PostAgent": PostAgent, "LabelTask": LabelTask, "PairModel": PairModel}
     exec(block.group(1), names)
     monkeypatch.setattr("support.planted.get_agent", lambda _: names["AGENT"])
-    model, training_data = teach(folder, "triage", corpus(40))
+    model, training_data = prepare_training(folder, "triage", corpus(40))
     outcome = train(model, training_data, CPU, TrainingOptions(epochs=2, patience=2), seed=0)
     assert outcome.scores["confusion"] and len(outcome.history) == 2

@@ -4,7 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from support.tiny import agent_commands, commands, settings_with
+from support.tiny import agent_commands, change_settings, commands
 
 from lib.cli.main import main
 
@@ -22,8 +22,8 @@ def test_no_text_reaches_a_log_or_a_result(finished: Path) -> None:
 
 
 CANARY = "zqxcanary"
-# What a corpus is read into, and what cannot be without words: vocabularies and the bank of augmented texts.
-OF_WORDS = (
+# Files that must hold words: the corpus, vocabularies, models and the bank of augmented texts.
+MAY_HOLD_WORDS = (
     "corpus/posts.parquet",
     "corpus/annotations.parquet",
     "generated/",
@@ -36,7 +36,7 @@ OF_WORDS = (
 
 
 def write_corpus(folder: Path, source: Path) -> None:
-    """The generated corpus, with a word in every sentence that is nowhere else."""
+    """Write the generated corpus with the canary word inserted between all words."""
     folder.mkdir()
     for name, columns in (("posts", ["text"]), ("annotations", ["sentence_text"])):
         with (source / f"{name}.csv").open(newline="") as file:
@@ -57,12 +57,19 @@ def test_no_word_of_a_post_leaves_the_corpus(
     shutil.copy(finished / "config/tiny.yaml", project / "config/tiny.yaml")
     assert main(commands()[0].split()) == 0
     tiny = {"trials": 2, "epochs": 1, "seeds": 1}
-    settings_with(agents=["share"], corpus={"dir": "data"}, stage_a=tiny | {"min_epochs": 1}, stage_b=tiny)
+    change_settings(agents=["share"], corpus={"dir": "data"}, stage_a=tiny | {"min_epochs": 1}, stage_b=tiny)
     log = "results/share/logs/all.log"
-    every = ["corpus --input data", "backbone tiny-bert", *agent_commands("share"), "report share", "summary", "sync"]
-    for command in every:
+    all_commands = [
+        "corpus --input data",
+        "backbone tiny-bert",
+        *agent_commands("share"),
+        "report share",
+        "summary",
+        "sync",
+    ]
+    for command in all_commands:
         assert main([*command.split(), *([] if "--log" in command else ["--log", log])]) == 0, command
-    # And what goes wrong says where, never what.
+    # An error names the place of a problem but never quotes the text.
     with (project / "data/annotations.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     status, post = rows[0].index("status"), rows[0].index("post_id")
@@ -72,18 +79,18 @@ def test_no_word_of_a_post_leaves_the_corpus(
         csv.writer(file).writerows(rows)
     assert main(["corpus", "--input", "data", "--log", log]) == 1
 
-    said = capfd.readouterr()
-    assert CANARY not in said.out + said.err and "contradict" in said.err
+    output = capfd.readouterr()
+    assert CANARY not in output.out + output.err and "contradict" in output.err
     assert (project / log).stat().st_size > 100
     seen = 0
     for path in sorted((project / "results").rglob("*")):
         name = str(path.relative_to(project))
-        if path.is_file() and not any(part in name for part in OF_WORDS):
+        if path.is_file() and not any(part in name for part in MAY_HOLD_WORDS):
             seen += 1
             assert CANARY.encode() not in path.read_bytes(), name
             assert not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO), f"{name} may be read by others"
     assert seen > 20 and (project / "results/mlflow.db").exists()
-    # The registered model holds the tokenizer's vocabulary, no text.
+    # The registered model holds the tokenizer's vocabulary but no text.
     for path in (project / "results/mlartifacts").rglob("*"):
         if path.is_file() and path.name not in {"tokenizer.json", "vocab.txt"}:
             assert CANARY.encode() not in path.read_bytes(), path

@@ -1,4 +1,4 @@
-"""The report: what it shows, and that a browser draws all of it."""
+"""The report shows every section, holds no text, and is drawn by a browser."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.tiny import settings_with
+from support.tiny import change_settings
 
 from lib.cli.main import main
 
@@ -20,28 +20,28 @@ def reported(copy_of_finished: Path) -> str:
     folder = Path("results/criteria/benchmarks/stage_a")
     folder.mkdir(parents=True)
     (folder / "worker-0.tsv").write_text("s\th:m:s\tmax_rss\n3600\t1:00:00\t812.3\n")
-    settings_with(agents=["criteria"])
+    change_settings(agents=["criteria"])
     assert main(["report", "criteria"]) == 0 and main(["summary"]) == 0
     return Path("results/criteria/report.html").read_text()
 
 
-def test_a_model_that_gives_one_answer_is_named(reported: str) -> None:
+def test_the_report_warns_of_a_model_that_always_gives_one_answer(reported: str) -> None:
     path = Path("results/criteria/test.json")
-    told = json.loads(path.read_text())
-    confusion = told["models"][0]["scores"]["confusion"]
-    for yes, no, said in (
+    result = json.loads(path.read_text())
+    confusion = result["models"][0]["scores"]["confusion"]
+    for yes, no, warning in (
         (0, 3, "It predicts negative for every"),
         (4, 0, "It predicts positive for every"),
         (1, 3, ""),
     ):
         confusion |= {"true_positive": yes, "false_positive": 0, "false_negative": no, "true_negative": no}
-        path.write_text(json.dumps(told))
+        path.write_text(json.dumps(result))
         assert main(["report", "criteria"]) == 0
-        page_ = Path("results/criteria/report.html").read_text()
-        assert said in page_ and ("It predicts" in page_) == bool(said)
+        html = Path("results/criteria/report.html").read_text()
+        assert warning in html and ("It predicts" in html) == bool(warning)
 
 
-def test_it_tells_of_everything_and_holds_no_text(reported: str, capsys) -> None:
+def test_the_report_has_every_section_and_holds_no_text(reported: str, capsys) -> None:
     titles = re.findall(r"<h2[^>]*>(.*?)</h2>", reported)
     assert titles == [
         "Test set",
@@ -59,8 +59,8 @@ def test_it_tells_of_everything_and_holds_no_text(reported: str, capsys) -> None
     ], "too few trials for importances; nothing augmented, nothing failed"
     assert reported.count("<svg") == 8
     texts = pd.read_parquet("results/corpus/posts.parquet")["text"]
-    for page_ in (reported, Path("results/summary.html").read_text(), Path("results/summary.json").read_text()):
-        assert not any(text[:30] in page_ for text in texts)
+    for html in (reported, Path("results/summary.html").read_text(), Path("results/summary.json").read_text()):
+        assert not any(text[:30] in html for text in texts)
     assert not re.search(r"(?:src|href)=\"(?!#|data:)", reported), "nothing is fetched"
     ids = re.findall(r'\bid="([^"]+)"', reported)
     assert len(ids) == len(set(ids))
@@ -70,7 +70,7 @@ def test_it_tells_of_everything_and_holds_no_text(reported: str, capsys) -> None
 
 @pytest.mark.skipif(BROWSER is None, reason="no chromium here: apt-get install chromium")
 @pytest.mark.parametrize("width", [400, 1200])
-def test_a_browser_draws_every_picture_without_complaint(reported: str, tmp_path: Path, width: int) -> None:
+def test_a_browser_draws_every_figure_without_errors(reported: str, tmp_path: Path, width: int) -> None:
     probe = """<script>
     const boxes = [...document.querySelectorAll('svg')].map(s => {
       const box = s.getBoundingClientRect(); return [box.width, box.height, s.querySelectorAll('path').length]; });

@@ -14,8 +14,8 @@ from lib.files.hashing import hash_file
 from lib.schemas.document import without_times
 
 
-def test_two_clean_runs_give_the_same_results_but_for_times(finished: Path, tmp_path: Path) -> None:
-    """In a new process and another folder, one worker on the CPU."""
+def test_two_clean_runs_give_the_same_results_except_for_times(finished: Path, tmp_path: Path) -> None:
+    """The second run is in a new process and another folder, with one worker on the CPU."""
     shutil.copytree(finished / "config", tmp_path / "config")
     code = "import sys; from lib.cli.main import main; sys.exit(any(main(c.split()) for c in sys.argv[1:]))"
     subprocess.run(
@@ -39,7 +39,7 @@ def test_two_clean_runs_give_the_same_results_but_for_times(finished: Path, tmp_
 FILE = Path("results/criteria/provenance.json")
 
 
-def test_the_chosen_trial_is_made_again_from_its_json_alone(copy_of_finished: Path, tmp_path: Path, capsys) -> None:
+def test_the_chosen_trial_is_reproduced_from_its_json_alone(copy_of_finished: Path, tmp_path: Path, capsys) -> None:
     assert main(["provenance", "criteria"]) == 0
     kept = shutil.copy(FILE, tmp_path / "provenance.json")
     shutil.rmtree("results")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.checkouts import ROOT
-from support.tiny import worker
+from support.tiny import worker_command
 
 from lib.cli.main import main
 from lib.schemas.search import StageA, StageB, TrialResult, read_stage
@@ -19,17 +19,17 @@ from lib.studies.pruners import min_trials_at_rung
 from lib.training.engine import TrainingResult
 
 
-def start_anew() -> None:
+def delete_study_and_runs() -> None:
     shutil.rmtree("results/criteria/studies")
     shutil.rmtree("results/criteria/runs")
 
 
 def search(stage: str) -> int:
-    return main(worker(stage).split()) or main([f"stage-{stage}", "criteria"])
+    return main(worker_command(stage).split()) or main([f"stage-{stage}", "criteria"])
 
 
-def change(stage: str, **limits: object) -> Settings:
-    """Change a stage's limits in the settings file."""
+def change_limits(stage: str, **limits: object) -> Settings:
+    """Change the limits of a stage in the settings file."""
     settings = read_settings("results/settings.json")
     stage_limits = getattr(settings.config, stage).model_copy(update=limits)
     changed = settings.model_copy(update={"config": settings.config.model_copy(update={stage: stage_limits})})
@@ -42,7 +42,7 @@ def result(number: int, f1: float, ece: float, rank: int = 0, **more: object) ->
     return TrialResult(number=number, f1_macro=f1, ece=ece, rank=rank, **fields | more)
 
 
-def test_the_stages_results_hold_what_they_say(copy_of_finished: Path) -> None:
+def test_the_results_of_the_stages_are_consistent(copy_of_finished: Path) -> None:
     settings = read_settings("results/settings.json")
     a, b = StageA.read("results/criteria/stage_a_top50.json"), StageB.read("results/criteria/stage_b_pareto.json")
     assert a.counts.complete + a.counts.pruned + a.counts.failed == 8
@@ -67,7 +67,7 @@ def test_a_finished_stage_does_nothing_and_a_larger_budget_extends_it(copy_of_fi
     assert {run.name for run in Path("results/criteria/runs").iterdir()} == before
     again = StageA.read(path)
     assert again.trials == old.trials
-    change("stage_a", trials=10)
+    change_limits("stage_a", trials=10)
     assert search("a") == 0
     extended = StageA.read(path)
     kept = {t.number: t for t in extended.trials}
@@ -89,7 +89,7 @@ def test_a_changed_space_is_refused_by_name(copy_of_finished: Path, capsys) -> N
 
 def test_asha_prunes_the_first_seed_and_only_survivors_run_the_others(copy_of_finished: Path, monkeypatch) -> None:
     def train(model, training_data, device, options, **_: object) -> TrainingResult:
-        """A training whose F1 depends on the learning rate and grows with the epochs."""
+        """Pretend to train, with an F1 that depends on the learning rate and grows with the epochs."""
         outcome = TrainingResult()
         for epoch in (1, 2, 3):
             f1 = training_data.hyper.lr * 500 + epoch / 100
@@ -101,7 +101,7 @@ def test_asha_prunes_the_first_seed_and_only_survivors_run_the_others(copy_of_fi
         return outcome
 
     monkeypatch.setattr("lib.experiment.experiment.train", train)
-    start_anew()
+    delete_study_and_runs()
     assert search("a") == 0
     result = StageA.read("results/criteria/stage_a_top50.json")
     complete = [t for t in result.trials if t.state == "COMPLETE"]
@@ -115,8 +115,8 @@ def test_asha_prunes_the_first_seed_and_only_survivors_run_the_others(copy_of_fi
     assert best.state == "COMPLETE" and result.trials[0] == best
 
 
-def better_with_the_rate(model, training_data, device, options, *, seed=0, **_: object) -> TrainingResult:
-    """A training whose F1 rises and whose ECE falls with the learning rate; splits differ, the same for all."""
+def train_better_with_the_rate(model, training_data, device, options, *, seed=0, **_: object) -> TrainingResult:
+    """Pretend to train. F1 rises and ECE falls with the learning rate, and each seed shifts all trials alike."""
     shift, noise = seed % 7 / 100, (seed + int(1e9 * training_data.hyper.lr)) % 11 / 1e4
     scores = {
         "f1_macro": training_data.hyper.lr * 500 + shift + noise,
@@ -126,12 +126,12 @@ def better_with_the_rate(model, training_data, device, options, *, seed=0, **_: 
 
 
 @pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
-def test_racing_gives_up_what_is_dominated_after_a_seed_and_keeps_the_front(
+def test_racing_stops_dominated_trials_after_a_seed_and_keeps_the_front(
     copy_of_finished: Path, monkeypatch, sampler: str
 ) -> None:
-    monkeypatch.setattr("lib.experiment.experiment.train", better_with_the_rate)
-    start_anew()
-    change("stage_b", trials=16, seeds=3, population=4, sampler=sampler)
+    monkeypatch.setattr("lib.experiment.experiment.train", train_better_with_the_rate)
+    delete_study_and_runs()
+    change_limits("stage_b", trials=16, seeds=3, population=4, sampler=sampler)
     assert search("a") == 0 and search("b") == 0
     raced = StageB.read("results/criteria/stage_b_pareto.json")
     assert raced.counts.pruned >= 4 and raced.counts.complete + raced.counts.pruned == 16
@@ -140,25 +140,25 @@ def test_racing_gives_up_what_is_dominated_after_a_seed_and_keeps_the_front(
     rates = {t.number: t.params["optim.lr"] for t in studied}
     best = max(rates, key=lambda number: rates[number])
     assert raced.trials[0].number == best, "the best is never given up"
-    start_anew()
-    change("stage_b", racing=False)
+    delete_study_and_runs()
+    change_limits("stage_b", racing=False)
     assert search("a") == 0 and search("b") == 0
     assert StageB.read("results/criteria/stage_b_pareto.json").counts.pruned == 0
 
 
-def test_rungs_judge_seeds_too(copy_of_finished: Path, monkeypatch) -> None:
-    monkeypatch.setattr("lib.experiment.experiment.train", better_with_the_rate)
-    start_anew()
-    change("stage_a", trials=24, seeds=3, epochs=1)
+def test_stage_a_also_prunes_between_seeds(copy_of_finished: Path, monkeypatch) -> None:
+    monkeypatch.setattr("lib.experiment.experiment.train", train_better_with_the_rate)
+    delete_study_and_runs()
+    change_limits("stage_a", trials=24, seeds=3, epochs=1)
     assert search("a") == 0
     seeds = [len(t.seeds) for t in StageA.read("results/criteria/stage_a_top50.json").trials]
     assert seeds == sorted(seeds, reverse=True) and seeds.count(1) > seeds.count(2) > 0 and seeds.count(3) > 0
 
 
-def test_stage_a_by_a_gaussian_process_ends_at_the_best_rate(copy_of_finished: Path, monkeypatch) -> None:
-    monkeypatch.setattr("lib.experiment.experiment.train", better_with_the_rate)
-    start_anew()
-    change("stage_a", trials=24, seeds=1, epochs=1, sampler="gp")
+def test_stage_a_with_a_gaussian_process_finds_the_best_learning_rate(copy_of_finished: Path, monkeypatch) -> None:
+    monkeypatch.setattr("lib.experiment.experiment.train", train_better_with_the_rate)
+    delete_study_and_runs()
+    change_limits("stage_a", trials=24, seeds=1, epochs=1, sampler="gp")
     assert search("a") == 0
     found = StageA.read("results/criteria/stage_a_top50.json")
     assert sum(found.counts.model_dump().values()) == 24
@@ -169,14 +169,14 @@ def test_a_warm_start_tries_the_best_of_earlier_agents_early(copy_of_finished: P
     best = StageA.read("results/criteria/stage_a_top50.json")
     settings = read_settings("results/settings.json")
     assert settings.config.earlier("evidence") == ()
-    warm = change("stage_a", warm_start=2)
+    warm = change_limits("stage_a", warm_start=2)
     assert warm.config.earlier("evidence") == ("criteria",) and warm.config.earlier("criteria") == ()
     strategy, cold = stage_a_strategy(warm, "evidence", [best]), stage_a_strategy(settings, "evidence")
     first = min(min_trials_at_rung(warm.config.stage_a.reduction), warm.config.stage_a.startup_trials)
     assert strategy.fixed[first : first + 2] == [t.params for t in best.trials[:2]]
     assert [*strategy.fixed[:first], *strategy.fixed[first + 2 :]] == list(cold.fixed)
     Path("results/criteria/stage_a_top50.json").unlink()
-    assert main(worker("a", "evidence").split()) == 1, "it needs what it begins with"
+    assert main(worker_command("a", "evidence").split()) == 1, "it needs what it begins with"
 
 
 def test_failed_trials_are_recorded_with_their_reason_and_the_study_goes_on(
@@ -188,7 +188,7 @@ def test_failed_trials_are_recorded_with_their_reason_and_the_study_goes_on(
         raise TrainingFailure("the loss is not finite")
 
     monkeypatch.setattr("lib.experiment.experiment.train", fails)
-    start_anew()
+    delete_study_and_runs()
     assert search("a") == 1
     shown = capsys.readouterr().err
     assert "8/8" in shown and "failed 8" in shown
@@ -198,10 +198,10 @@ def test_failed_trials_are_recorded_with_their_reason_and_the_study_goes_on(
 
 
 def test_kill_9_in_the_middle_of_stage_a_loses_nothing(copy_of_finished: Path) -> None:
-    """The interrupted study ends at the budget, with the trials of the unbroken one, its runs not trained again."""
+    """The resumed study has the trials of the unbroken one, and trains no finished run again."""
     unbroken = StageA.read("results/criteria/stage_a_top50.json")
-    start_anew()
-    command = [sys.executable, "-m", "lib", *worker("a").split()]
+    delete_study_and_runs()
+    command = [sys.executable, "-m", "lib", *worker_command("a").split()]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, text=True) as process:
         assert process.stderr is not None

@@ -1,4 +1,4 @@
-"""The test set: opened by one command, after everything is trained, and counted."""
+"""One command opens the test set, after all training, and each opening is counted."""
 
 import shutil
 from dataclasses import replace
@@ -17,7 +17,9 @@ from lib.schemas.evaluation import Baselines, FoldResult, TestEvaluation
 from lib.settings.load import read_settings, save_settings
 
 
-def test_it_compares_the_chosen_with_the_average_and_three_baselines(copy_of_finished: Path) -> None:
+def test_the_test_result_compares_the_chosen_model_with_an_ensemble_and_three_baselines(
+    copy_of_finished: Path,
+) -> None:
     test = TestEvaluation.read("results/criteria/test.json")
     assert [m.name for m in test.models] == ["chosen", "average of the best 2", DEFAULT, BAG_OF_WORDS, MAJORITY]
     splits = pd.read_parquet("results/corpus/splits.parquet")
@@ -65,7 +67,7 @@ def test_every_opening_is_counted_and_nothing_is_trained_after_it(copy_of_finish
     assert len(TestEvaluation.read("results/criteria/test.json").openings) == 3, "the ledger is nobody's output"
 
 
-def test_a_refit_decides_by_the_temperatures_it_was_given(copy_of_finished: Path) -> None:
+def test_a_refit_uses_the_given_temperatures(copy_of_finished: Path) -> None:
     experiment = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
     folds = [FoldResult.read(path) for path in sorted(Path("results/criteria/stage_c").glob("0-*.json"))]
     config = refit_config(experiment, folds)
@@ -97,15 +99,15 @@ def test_the_model_folder_is_complete_and_predicts(copy_of_finished: Path, capsy
 
 
 def test_the_baseline_needs_no_bank_where_the_space_augments(copy_of_finished: Path) -> None:
-    """It is a job that does not wait for the bank of augmented texts."""
+    """The rule of the baseline does not wait for the bank of augmented texts."""
     save_settings(tiny_settings(constraints={"aug.enabled": {"choices": [False, True]}}), "results/settings.json")
     assert main(["baseline", "criteria"]) == 0
 
 
-def test_baselines_on_development_are_what_a_search_must_beat(copy_of_finished: Path) -> None:
+def test_baselines_are_scored_on_the_development_set(copy_of_finished: Path) -> None:
     found = Baselines.read("results/criteria/baseline.json")
     assert [entry.name for entry in found.entries] == [MAJORITY, BAG_OF_WORDS, DEFAULT]
     assert all(len(entry.seeds) == 2 for entry in found.entries)
     assert found.params["optim.lr"] == 5e-5 and found.params["optim.batch_size"] == 8
-    for seed in found.entries[0].seeds:  # all alike: one class has no F1
+    for seed in found.entries[0].seeds:  # the majority model predicts one class, so the other has an F1 of 0
         assert seed["f1_macro"] <= 0.5 and (seed["auroc"] or 0.5) == 0.5

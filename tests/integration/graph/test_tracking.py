@@ -1,11 +1,11 @@
-"""MLflow is told everything once, whatever happened before; and a server that is away stops nothing."""
+"""Uploads to MLflow are complete and never duplicated, and a dead server stops nothing."""
 
 import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.tiny import settings_with
+from support.tiny import change_settings
 
 from lib.cli.main import main
 from lib.schemas.evaluation import TestEvaluation
@@ -20,14 +20,12 @@ def runs(uri: str, experiment: str) -> list:
     return list(client.search_runs([found.experiment_id]))
 
 
-def test_everything_is_told_once_and_the_model_is_in_the_registry(
-    copy_of_finished: Path, monkeypatch, capsys
-) -> None:
+def test_everything_is_uploaded_once_and_the_model_is_registered(copy_of_finished: Path, monkeypatch, capsys) -> None:
     import mlflow
 
-    settings_with(agents=["criteria"])
+    change_settings(agents=["criteria"])
     uri = "sqlite:///results/mlflow.db"
-    # An upload that is killed in the middle of a trial leaves it half; the next one tells it whole.
+    # An upload that is interrupted within a trial leaves the trial incomplete. The next upload completes it.
     real = Tracker._end
     with monkeypatch.context() as killed:
         killed.setattr(
@@ -35,8 +33,8 @@ def test_everything_is_told_once_and_the_model_is_in_the_registry(
         )
         assert main(["sync"]) == 1
     assert main(["sync", "--output", "results/criteria/tracking.json"]) == 0
-    told = json.loads(Path("results/criteria/tracking.json").read_text())
-    assert told["uploaded"] and set(told["runs"]) == {
+    tracked = json.loads(Path("results/criteria/tracking.json").read_text())
+    assert tracked["uploaded"] and set(tracked["runs"]) == {
         f"criteria/{n}" for n in ("stage_a", "stage_b", "stage_c", "final")
     }
     a = runs(uri, "criteria/stage_a")
@@ -68,14 +66,14 @@ def test_everything_is_told_once_and_the_model_is_in_the_registry(
     assert final.data.metrics["test/f1_macro"] == pytest.approx(test.models[0].f1_macro["value"])
 
 
-def test_a_dead_server_is_said_and_stops_nothing(copy_of_finished: Path, capsys) -> None:
-    settings_with(agents=["criteria"], tracking={"uri": "http://127.0.0.1:9"})
+def test_a_dead_server_is_reported_and_stops_nothing(copy_of_finished: Path, capsys) -> None:
+    change_settings(agents=["criteria"], tracking={"uri": "http://127.0.0.1:9"})
     assert main(["sync"]) == 1
     assert "http://127.0.0.1:9 cannot be reached" in capsys.readouterr().err
     assert main(["sync", "--tolerant", "--output", "t.json"]) == 0
-    said = capsys.readouterr().err.strip().splitlines()
-    assert len(said) == 1 and "'python -m lib sync' uploads it later" in said[0]
+    errors = capsys.readouterr().err.strip().splitlines()
+    assert len(errors) == 1 and "'python -m lib sync' uploads it later" in errors[0]
     assert json.loads(Path("t.json").read_text())["uploaded"] is False
-    settings_with(agents=["criteria"], tracking={"uri": None})
+    change_settings(agents=["criteria"], tracking={"uri": None})
     assert main(["sync"]) == 1 and "nothing is tracked" in capsys.readouterr().err
     assert main(["sync", "--agent", "share"]) == 1 and "is not in the configuration" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Before and during a run: check, estimate, watch."""
+"""The commands `estimate` and `watch`."""
 
 import logging
 import os
@@ -8,12 +8,12 @@ import sys
 import time
 from pathlib import Path
 
-from support.tiny import settings_with
+from support.tiny import change_settings
 
 from lib.cli.main import main
 
 
-def test_estimate_calibrates_and_shows_what_it_took(copy_of_finished: Path, capsys) -> None:
+def test_estimate_calibrates_and_shows_the_measured_hours(copy_of_finished: Path, capsys) -> None:
     folder = Path("results/criteria/benchmarks/stage_a")
     folder.mkdir(parents=True)
     (folder / "worker-0.tsv").write_text("s\tmax_rss\n36\t1\n")
@@ -26,7 +26,7 @@ def test_estimate_calibrates_and_shows_what_it_took(copy_of_finished: Path, caps
     assert main(["estimate", "criteria"]) == 1 and "cores 2 prepared" in capsys.readouterr().err
 
 
-def test_watch_warns_of_what_is_beyond_the_limits(
+def test_watch_warns_when_a_limit_is_exceeded(
     copy_of_finished: Path, tmp_path: Path, monkeypatch, capsys, caplog
 ) -> None:
     smi = tmp_path / "bin/nvidia-smi"
@@ -37,7 +37,7 @@ def test_watch_warns_of_what_is_beyond_the_limits(
     code = "import sys, time; time.sleep(60)"
     job = subprocess.Popen([sys.executable, "-c", code, "-m", "lib", "stage-a-worker"])
     try:
-        settings_with(agents=["criteria"], watch={"disk_gb": 1e9, "memory_gb": 1e-6, "seconds": 0.1})
+        change_settings(agents=["criteria"], watch={"disk_gb": 1e9, "memory_gb": 1e-6, "seconds": 0.1})
         time.sleep(0.3)
         with caplog.at_level(logging.WARNING, "lib.watch"):
             assert main(["watch", "--once"]) == 0

@@ -1,4 +1,4 @@
-"""The hub's path, against a server on this machine that answers as the hub does."""
+"""Download a backbone from a local server that answers as the Hugging Face hub does."""
 
 import json
 import os
@@ -24,7 +24,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @contextmanager
 def hub(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """Serve `folder` as org/model at COMMIT. Yields the address and the list of files that are fetched."""
+    """Serve `folder` as org/model at COMMIT, and yield the address and a growing list of downloaded files."""
     fetched: list[str] = []
 
     class Hub(BaseHTTPRequestHandler):
@@ -41,7 +41,7 @@ def hub(folder: Path) -> Iterator[tuple[str, list[str]]]:
                 body = json.dumps({"id": "org/model", "sha": COMMIT, "siblings": siblings}).encode()
             elif self.path.startswith(
                 f"/api/models/org/model/tree/{COMMIT}"
-            ):  # asked by huggingface_hub 2, not by 0.36
+            ):  # huggingface_hub 2 asks for this, version 0.36 does not
                 files = [
                     {"type": "file", "path": f.name, "size": f.stat().st_size, "oid": ""} for f in folder.iterdir()
                 ]
@@ -94,7 +94,7 @@ def test_a_hub_backbone_becomes_files_with_its_commit_and_needs_the_hub_once(
         torch.save(load_file(served / "model.safetensors"), served / "pytorch_model.bin")
         (served / "model.safetensors").unlink()
     else:
-        (served / "pytorch_model.bin").write_text("not wanted beside model.safetensors")
+        (served / "pytorch_model.bin").write_text("not wanted next to model.safetensors")
     settings = tiny_settings()
     source = HubBackbone(source="hub", repo="org/model", revision=revision)
     save_settings(settings.model_copy(update={"backbones": {"hubs": source}}), "results/settings.json")
@@ -107,6 +107,6 @@ def test_a_hub_backbone_becomes_files_with_its_commit_and_needs_the_hub_once(
     manifest = json.loads(Path("results/backbones/hubs/backbone.json").read_text())
     assert manifest["resolved"] == f"org/model@{COMMIT}"
     assert (f"pin it: revision: {COMMIT}" in done.stderr) == (revision == "main")
-    # What was fetched once is in the hub's cache: no network is needed again.
+    # The files are now in the hub's cache, so that a second call needs no network.
     again = fetch(address, offline=True)
     assert again.returncode == 0, again.stderr

@@ -1,4 +1,4 @@
-"""The profile for Kubernetes: its dry run, and its jobs on a stand-in for kubectl that runs their commands here."""
+"""The Kubernetes profile plans all jobs, and runs them with a fake kubectl on this machine."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from support.checkouts import copy_repository
 from support.tiny import TINY
 
 pytestmark = pytest.mark.workflow
-# Takes what kubectl takes of the profile, checks the manifest against Kubernetes' schemas, and runs its command.
+# A fake kubectl, which checks a manifest against the schemas of Kubernetes and runs its command.
 KUBECTL = """
 import json, os, pathlib, subprocess, sys
 import kubernetes_validate
@@ -72,13 +72,13 @@ def test_a_dry_run_plans_every_job(checkout: Path) -> None:
         assert rule in done.stdout + done.stderr
 
 
-def test_jobs_run_as_pods_with_what_their_rules_ask_for(checkout: Path) -> None:
+def test_jobs_run_as_pods_with_the_resources_of_their_rules(checkout: Path) -> None:
     quick = ("--latency-wait", "5", "--retries", "0", "--seconds-between-status-checks", "1")
     done = snakemake(checkout, "results/criteria/tfidf/manifest.json", *quick)
     assert done.returncode == 0, done.stderr
     assert (checkout / "results/criteria/tfidf/manifest.json").exists()
-    made = [json.loads(path.read_text()) for path in sorted((checkout.parent / "jobs").glob("*.json"))]
-    container = made[-1]["spec"]["template"]["spec"]["containers"][0]
+    manifests = [json.loads(path.read_text()) for path in sorted((checkout.parent / "jobs").glob("*.json"))]
+    container = manifests[-1]["spec"]["template"]["spec"]["containers"][0]
     assert container["image"] == "lab/search" and container["workingDir"] == str(checkout)
     assert container["resources"]["limits"] == {"cpu": "1", "memory": "4000Mi"}
     assert container["volumeMounts"] == [{"name": "shared", "mountPath": str(checkout.parent)}]
@@ -89,7 +89,7 @@ def jobs(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False)
 
 
-def test_a_gpu_is_asked_for_a_failure_is_told_and_a_job_is_cancelled(checkout: Path) -> None:
+def test_a_job_can_request_a_gpu_report_a_failure_and_be_cancelled(checkout: Path) -> None:
     (checkout / "script.sh").write_text("exit 3\n")
     size = {"cpus": 2, "gpus": 1, "memory-mb": 16000, "minutes": 1440}
     options = [f"--{name}={value}" for name, value in {"image": "i", "claim": "c", **size}.items()]
@@ -99,9 +99,9 @@ def test_a_gpu_is_asked_for_a_failure_is_told_and_a_job_is_cancelled(checkout: P
     assert manifest["spec"]["activeDeadlineSeconds"] == 86400
     limits = manifest["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
     assert limits == {"cpu": "2", "memory": "16000Mi", "nvidia.com/gpu": "1"}
-    while (said := jobs(checkout, "status", done.stdout.strip()).stdout.strip()) == "running":
+    while (job_state := jobs(checkout, "status", done.stdout.strip()).stdout.strip()) == "running":
         pass
-    assert said == "failed"
+    assert job_state == "failed"
     assert jobs(checkout, "cancel", "job.batch/job-0").returncode == 0
     assert (checkout.parent / "jobs/deleted").read_text() == "--ignore-not-found job.batch/job-0"
     elsewhere = jobs(checkout, "submit", *options, "--mount", "/elsewhere", "script.sh")

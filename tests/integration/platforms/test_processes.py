@@ -1,4 +1,4 @@
-"""One GPU for each job, several processes on one GPU; with pretended devices."""
+"""Several processes share one pretended GPU, and a hanging trial ends."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ def partners() -> list[str]:
     return [line for line in found if "--partner" in line and "out/worker-0.1" in line]
 
 
-def test_processes_that_share_a_device_do_the_budget_together_and_end_together(copy_of_finished: Path) -> None:
+def test_processes_on_one_gpu_share_the_budget_and_end_together(copy_of_finished: Path) -> None:
     settings = tiny_settings(trials_per_gpu=2, training={"device": "auto"}, stage_a={"trials": 24})
     save_settings(settings, "results/settings.json")
     environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "0", "TMPDIR": str(Path.cwd())}
@@ -47,7 +47,7 @@ def test_processes_that_share_a_device_do_the_budget_together_and_end_together(c
     assert "24/24" in done.stderr and [path.name for path in Path("out").iterdir()] == ["worker-0.json"]
 
 
-def test_a_trial_that_hangs_is_given_up_and_its_process_goes_on(copy_of_finished: Path) -> None:
+def test_a_hanging_trial_fails_and_its_process_continues(copy_of_finished: Path) -> None:
     settings = tiny_settings(trial_minutes=0.1, stage_a={"trials": 9})
     save_settings(settings, "results/settings.json")
     hang = (
@@ -55,12 +55,12 @@ def test_a_trial_that_hangs_is_given_up_and_its_process_goes_on(copy_of_finished
         "from pathlib import Path\n"
         "from lib.experiment import experiment\n"
         "train = experiment.train\n"
-        "def once(*words, **more):\n"
+        "def hang_once(*words, **more):\n"
         "    if not Path('hung').exists():\n"
         "        Path('hung').touch()\n"
         "        time.sleep(1000)\n"
         "    return train(*words, **more)\n"
-        "experiment.train = once\n"
+        "experiment.train = hang_once\n"
         "runpy.run_module('lib', run_name='__main__')\n"
     )
     Path("hang.py").write_text(hang)

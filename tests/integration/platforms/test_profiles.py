@@ -1,4 +1,4 @@
-"""What a profile must know of the rules."""
+"""The profiles give resources to every rule that trains."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from support.checkouts import ROOT
 
 
 def training_rules() -> set[str]:
-    """The rules that ask for a GPU."""
+    """Return the names of the rules that request a GPU."""
     text = "\n".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
     bodies = re.findall(r"^rule (\w+):(.*?)(?=^rule |\Z)", text, re.DOTALL | re.MULTILINE)
     return {name for name, body in bodies if "gpu=gpus()" in body}

@@ -1,4 +1,4 @@
-"""The graph on a real SLURM, if one can be started here: SLURM_ONE_NODE names a program that starts and stops it."""
+"""Run the graph on a real SLURM. Without SLURM_ONE_NODE, a program that starts and stops one, the test is skipped."""
 
 import json
 import os
@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.skipif(not STARTER, reason="no SLURM: SLURM_ONE_NODE names no program that starts one"),
     pytest.mark.skipif(shutil.which("sbatch") is None, reason="no SLURM: apt-get install slurm-wlm munge"),
 ]
-# Two workers that share the node's memory and its two pretended GPUs; no accounting, so squeue is asked.
+# Two workers share the node's memory and its two pretended GPUs. SLURM runs without accounting, so squeue is used.
 TRIALS = {"stage_a": 60, "stage_b": 6}
 OVERLAY = {
     "workers": 2,
@@ -45,9 +45,9 @@ TARGET = "results/criteria/stage_c.json"
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
-    begun = subprocess.run([STARTER, "start"], capture_output=True, text=True, check=False)
-    if begun.returncode != 0:
-        pytest.skip(f"no SLURM: {STARTER} start failed: {(begun.stderr.strip() or '?').splitlines()[-1]}")
+    started = subprocess.run([STARTER, "start"], capture_output=True, text=True, check=False)
+    if started.returncode != 0:
+        pytest.skip(f"no SLURM: {STARTER} start failed: {(started.stderr.strip() or '?').splitlines()[-1]}")
     yield
     subprocess.run(["scancel", "--user", "root"], check=False)
     subprocess.run([STARTER, "stop"], check=True)
@@ -79,7 +79,7 @@ def finish(process: "subprocess.Popen[str]", folder: Path) -> str:
 
 
 def jobs(name: str) -> list[str]:
-    """Ids of running jobs of a rule; the executor puts the rule's name into the comment."""
+    """Return the ids of a rule's running jobs. The executor writes the rule's name into the comment of a job."""
     listed = subprocess.run(["squeue", "-h", "-t", "R", "-o", "%i %k"], capture_output=True, text=True, check=False)
     return [line.split()[0] for line in listed.stdout.splitlines() if name in line]
 
@@ -102,13 +102,13 @@ def wait_for_study(stage: str, folder: Path, process: "subprocess.Popen[str]") -
 
 
 def state(job: str) -> str:
-    told = subprocess.run(["scontrol", "-o", "show", "job", job], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"JobState=(\w+)", told)
-    return found[1] if found else told
+    shown = subprocess.run(["scontrol", "-o", "show", "job", job], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"JobState=(\w+)", shown)
+    return found[1] if found else shown
 
 
 def wait_for_end(job: str, process: "subprocess.Popen[str]") -> str:
-    """Wait for a job to end, and return its last state."""
+    """Wait until a job ends, and return its last state."""
     deadline = time.monotonic() + 300
     while (now := state(job)) in ("RUNNING", "COMPLETING"):
         assert process.poll() is None, f"the pipeline ended before job {job} did"
@@ -117,15 +117,15 @@ def wait_for_end(job: str, process: "subprocess.Popen[str]") -> str:
     return now
 
 
-def test_two_workers_a_cancelled_job_one_over_its_limit_and_a_new_controller_cost_nothing(checkout: Path) -> None:
-    # A minute is the shortest limit that SLURM has: Stage A takes longer.
+def test_a_cancelled_job_a_timeout_and_a_restarted_controller_lose_no_trial(checkout: Path) -> None:
+    # SLURM's shortest limit is a minute, and Stage A takes longer.
     process = start(checkout, "stage_a_worker:runtime=1 if attempt == 1 else 60")
     first, second = wait_for_jobs("stage_a_worker", 2, process)
     wait_for_study("stage_a", checkout, process)
     subprocess.run(["scancel", first], check=True)
     assert wait_for_end(first, process) == "CANCELLED"
     assert wait_for_end(second, process) == "TIMEOUT"
-    # A step that asks for its start while there is no controller waits for two minutes.
+    # Without a controller, a starting step would wait for two minutes.
     wait_for_study("stage_b", checkout, process)
     controller = Path("/tmp/slurm-one-node/run/slurmctld.pid")
     os.kill(int(controller.read_text()), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Every benchmark starts: it imports what it measures, and explains its options."""
+"""Every benchmark imports its modules and explains its options."""
 
 import os
 import subprocess

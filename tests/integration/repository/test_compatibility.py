@@ -1,4 +1,4 @@
-"""Every backbone learns with every optimizer: `make compatibility` writes docs/compatibility.md from this."""
+"""Every backbone learns with every optimizer. `make compatibility` writes docs/compatibility.md from this test."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from lib.settings.load import read_settings, save_settings
 from lib.training.data import TrainingData
 from lib.training.engine import TrainingOptions, train
 
-# Adafactor and LAMB scale their steps by the weights' size, Lion's are all of the full rate.
+# Adafactor and LAMB scale a step by the size of the weights, and Lion moves each weight by the full rate.
 RATES = {"adamw": 1e-3, "adam": 1e-3, "adafactor": 2e-2, "lion": 3e-4, "lamb": 3e-3, "adamw_8bit": 1e-3}
 EPOCHS, PAIRS, LEARNT = 12, 16, 0.45
 TWINS = {

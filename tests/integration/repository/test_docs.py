@@ -1,4 +1,4 @@
-"""Every command of the README and of docs/ is run, dry where it would take long."""
+"""The commands in README.md and docs/ run, and the pages match the code."""
 
 import ast
 import os
@@ -18,12 +18,12 @@ from lib.cli.main import main, parser
 from lib.settings.load import resolve_settings
 
 pytestmark = pytest.mark.workflow
-FOLDERS = ("config", "docs/decisions", "envs", "examples")  # whose pages hold no commands to run here
+FOLDERS = ("config", "docs/decisions", "envs", "examples")  # the pages of these folders hold no commands to run here
 PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
 
 
 def commands(page: str) -> list[str]:
-    """The lines of a page's bash blocks, and of its blocks that begin with snakemake."""
+    """Return the commands in a page's bash blocks, indented snakemake lines and inline code."""
     text = (ROOT / page).read_text()
     lines = [line for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
     lines += re.findall(r"^    (snakemake .*)$", text, re.MULTILINE)
@@ -37,7 +37,7 @@ EVERY = sorted({command for page in PAGES for command in commands(page)})
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory, finished: Path) -> Path:
-    """A copy of the repository in which the criteria agent has run, at a tiny budget."""
+    """A copy of the repository in which the criteria agent has run with a tiny budget."""
     folder = copy_repository(tmp_path_factory.mktemp("docs") / "repository", tiny=TINY)
     shutil.copytree(finished / "results", folder / "results", dirs_exist_ok=True)
     for name in ("Makefile", "pyproject.toml"):
@@ -61,17 +61,17 @@ def run(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
 
 
 def run_here(folder: Path, words: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
-    """Run a command of `python -m lib` in this process, which has loaded the libraries already."""
+    """Run a command of `python -m lib` in this process, in which the libraries are already loaded."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("HOME", str(folder))
     try:
         return main(words)
-    except SystemExit as ended:
-        return int(ended.code or 0)
+    except SystemExit as stop:
+        return int(stop.code or 0)
 
 
 def runnable(command: str) -> str:
-    """The command as it is run here: dry, on this machine's devices, or stopped after a look."""
+    """Return the form of a command that is quick enough for a test, such as a dry run."""
     if command.startswith("make "):
         return f"make -n -o .venv/installed {command.removeprefix('make ')}"
     if command.startswith("snakemake "):
@@ -96,7 +96,7 @@ def test_a_command_of_the_documentation_runs(
         command = command.split(" --watch", maxsplit=1)[0]
     if command.startswith("python -m lib "):
         words = shlex.split(command.removeprefix("python -m lib "))
-        if words[0] == "estimate":  # the same calibration, for a second
+        if words[0] == "estimate":  # limits the calibration to a second
             words += ["--seconds", "1"]
         assert run_here(checkout, words, monkeypatch) == 0, f"{command}: {capfd.readouterr()}"
         return
@@ -124,15 +124,15 @@ def test_every_command_has_help_and_every_argument_is_explained() -> None:
             assert action.help, f"{name} {action.dest}"
 
 
-def test_the_shell_completes(tmp_path: Path) -> None:
+def test_shell_completion_works(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "lib", "completion", "bash"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     (tmp_path / "completion").write_text(done.stdout)
     name = re.search(r"complete -o \S+ -F (\S+) clinical-search", done.stdout).group(1)
     ask = f'source completion; COMP_WORDS=(clinical-search est); COMP_CWORD=1; {name}; echo "${{COMPREPLY[@]}}"'
-    said = subprocess.run(["bash", "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "estimate"
+    shell = subprocess.run(["bash", "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert shell.stdout.strip() == "estimate"
 
 
 def test_every_key_of_the_configuration_is_explained() -> None:
@@ -148,7 +148,7 @@ def test_every_key_of_the_configuration_is_explained() -> None:
                 assert f"`{name}.{key}`" in text or (f"`{name}." in text and f"`.{key}`" in text), f"{name}.{key}"
 
 
-def test_links_between_pages_lead_somewhere() -> None:
+def test_links_between_pages_have_targets() -> None:
     everywhere = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.md"))]
     for page in [*(ROOT / page for page in PAGES), ROOT / "CONTRIBUTING.md", *everywhere]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
@@ -173,7 +173,7 @@ def test_github_runs_the_commands_of_ci() -> None:
 
 
 def texts_of_the_code() -> str:
-    """Every string constant of lib, one a line; the constant parts of an f-string stand in one line."""
+    """Return the string constants of lib, one per line. An f-string is one line of its constant parts."""
     found = []
     for path in (ROOT / "lib").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -182,14 +182,14 @@ def texts_of_the_code() -> str:
     return "\n".join(found)
 
 
-def test_errors_of_the_troubleshooting_page_are_those_of_the_code() -> None:
+def test_the_troubleshooting_page_quotes_errors_of_the_code() -> None:
     texts = texts_of_the_code()
     rows = re.findall(r"^\| (`.+?`(?: / `.+?`)*) \|", (ROOT / "docs/troubleshooting.md").read_text(), re.MULTILINE)
     assert len(rows) > 20
-    pieces = [piece.strip() for row in rows for said in re.findall(r"`([^`]+)`", row) for piece in said.split("…")]
+    pieces = [piece.strip() for row in rows for error in re.findall(r"`([^`]+)`", row) for piece in error.split("…")]
     assert [piece for piece in pieces if piece not in texts] == []
 
 
-def test_the_examples_configuration_files_are_valid() -> None:
+def test_the_configuration_files_are_mappings() -> None:
     for path in (ROOT / "config").glob("*.yaml"):
         assert isinstance(yaml.safe_load(path.read_text()), dict), path

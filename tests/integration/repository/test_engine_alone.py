@@ -1,4 +1,4 @@
-"""The engine needs torch, transformers, numpy and scikit-learn, and nothing else of what the project installs."""
+"""The training engine needs torch, transformers, numpy and scikit-learn, but none of the other packages."""
 
 import os
 import subprocess

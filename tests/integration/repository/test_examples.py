@@ -1,4 +1,4 @@
-"""The commands of the examples run as their READMEs give them."""
+"""The commands in the READMEs of the examples run."""
 
 import json
 import os
@@ -18,7 +18,7 @@ EXAMPLES = ROOT / "examples"
 
 
 def command_of(example: str) -> list[str]:
-    """The words of the one command in an example's README."""
+    """Return the words of the only command in an example's README."""
     [block] = re.findall(r"```bash\n(.*?)```", (EXAMPLES / example / "README.md").read_text(), re.DOTALL)
     return [sys.executable if word == "python" else word for word in shlex.split(block)]
 

@@ -1,4 +1,4 @@
-"""Commands that train nothing do without what takes seconds to import."""
+"""Commands that train nothing do not import packages that take seconds to load."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What no fake passes: agents learn what they claim to, from the texts they claim to read."""
+"""Agents run on every architecture, and fit calibration temperatures across posts."""
 
 from pathlib import Path
 from typing import get_args
@@ -6,7 +6,7 @@ from typing import get_args
 import numpy as np
 import pytest
 from scipy.special import expit
-from support.planted import CHOSEN, corpus, teach
+from support.planted import PLANTED_PARAMS, corpus, prepare_training
 from support.tiny import params
 from support.training import CPU
 
@@ -24,12 +24,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", AGENTS)
 @pytest.mark.parametrize("architecture", get_args(Architecture))
-def test_it_runs_on_every_architecture_and_packing_changes_nothing(
+def test_an_agent_runs_on_every_architecture_and_packing_changes_nothing(
     name: str, architecture: Architecture, folder: Path
 ) -> None:
     development = corpus(12)
     for pooling in get_args(Pooling):
-        model, training_data = teach(
+        model, training_data = prepare_training(
             folder, name, development, first=architecture, second="roberta", **{"model.pooling": pooling}
         )
         index = np.arange(5)
@@ -51,7 +51,7 @@ def test_it_runs_on_every_architecture_and_packing_changes_nothing(
 
 
 def test_a_temperature_is_fitted_on_other_posts() -> None:
-    """Overconfident on one half of the posts: that half's temperature comes from the other, and the reverse."""
+    """One half of the posts has overconfident log-odds. Each half uses the temperature fitted on the other half."""
     agent = get_agent("criteria")
     examples = agent.examples(corpus(40), unannotated=0.0, seed=0)
     index = np.arange(len(examples))
@@ -59,7 +59,7 @@ def test_a_temperature_is_fitted_on_other_posts() -> None:
     half = np.array([order[post] % 2 for post in examples.post_id])
     noise = np.random.default_rng(0).normal(0, 1, len(index))
     odds = (2.0 * examples.label - 1 + noise) * np.where(half == 0, 10, 1)
-    hyper = Hyperparameters.of(params(**CHOSEN | {"null_policy.name": "calibrated"}))
+    hyper = Hyperparameters.of(params(**PLANTED_PARAMS | {"null_policy.name": "calibrated"}))
     crossed = agent.decide({"label": odds}, examples, index, hyper)["label"].probability
     hot = agent.tasks[0].fit_temperature(odds[half == 0], examples, index[half == 0])
     cool = agent.tasks[0].fit_temperature(odds[half == 1], examples, index[half == 1])

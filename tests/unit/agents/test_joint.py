@@ -1,4 +1,4 @@
-"""What no fake passes: agents learn what they claim to, from the texts they claim to read."""
+"""The joint agent passes the criteria vector to the evidence encoder."""
 
 from pathlib import Path
 from typing import get_args
@@ -6,7 +6,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from support.planted import corpus, teach
+from support.planted import corpus, prepare_training
 
 from lib.settings.config import Architecture
 from lib.settings.hyperparameters import Fusion
@@ -22,9 +22,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_fusion_carries_the_criteria_vector_into_the_evidence(
     fusion: Fusion, architecture: Architecture, folder: Path
 ) -> None:
-    """Two encoders with tokenizers of their own; another criteria vector changes the span logits."""
+    """The two encoders have different tokenizers. A change of the criteria vector changes the span logits."""
     second: Architecture = "bert" if architecture == "roberta" else "roberta"
-    model, training_data = teach(
+    model, training_data = prepare_training(
         folder, "joint", corpus(12), first=architecture, second=second, **{"joint.fusion": fusion}
     )
     own, other = training_data.features.tokens

@@ -1,4 +1,4 @@
-"""What no fake passes: agents learn what they claim to, from the texts they claim to read."""
+"""The examples of the agents that read whole posts."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ from support.planted import corpus
 from lib.agents import get_agent
 
 
-def test_pairs_are_annotated_or_drawn_and_lost_evidence_is_left_out() -> None:
+def test_pairs_are_annotated_or_sampled_and_lost_evidence_is_left_out() -> None:
     development = corpus(30)
     rows = development.annotations.copy()
     rows = rows[~((rows["post_id"] == "p0003") & (rows["criterion"] == "FRUIT"))]

@@ -1,4 +1,4 @@
-"""Augmented examples from a bank that needs no library: the variants are made here."""
+"""Augmented examples from a bank that computes its variants here, without a library."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ SENTENCES = ["I am so tired.", "Nothing helps!", "I sleep badly, most nights", "
 
 
 class Shouting:
-    """A bank whose only variant shouts every second word of a text, and says "oh" before the first."""
+    """A bank with one variant, which puts every second word in capitals and "oh" before the first word."""
 
     number = 1
 
@@ -49,7 +49,7 @@ def hyper(**more: object) -> Hyperparameters:
 
 
 @given(posts())
-def test_an_answer_is_where_its_augmented_text_is(post: tuple[str, list[tuple[int, int]]]) -> None:
+def test_answer_offsets_follow_the_augmented_text(post: tuple[str, list[tuple[int, int]]]) -> None:
     text, answers = post
     old = examples(text, answers)
     texts = AugmentableTexts(old, whole=False)
@@ -57,7 +57,7 @@ def test_an_answer_is_where_its_augmented_text_is(post: tuple[str, list[tuple[in
     augmenter = Augmenter(dict.fromkeys(METHODS, bank), texts, hyper(), seed=1)
     new = augmenter.epoch(np.array([0]), 1).examples
     for (a, b), (c, d) in zip(answers, new.answers[0], strict=True):
-        # What the answer becomes if it is augmented on its own, piece by piece.
+        # Augment the answer alone, piece by piece.
         inside = [(start, end) for start, end in cut_pieces(text, answers, whole=False) if a <= start and end <= b]
         expected, at = "", a
         for start, end in inside:
@@ -68,7 +68,7 @@ def test_an_answer_is_where_its_augmented_text_is(post: tuple[str, list[tuple[in
 
 
 @given(posts())
-def test_pieces_are_all_of_the_text_but_white_space(post: tuple[str, list[tuple[int, int]]]) -> None:
+def test_pieces_cover_all_of_the_text_except_white_space(post: tuple[str, list[tuple[int, int]]]) -> None:
     text, answers = post
     found = cut_pieces(text, answers, whole=False)
     assert "".join("".join(text[a:b].split()) for a, b in found) == "".join(text.split())

@@ -1,16 +1,16 @@
-"""Training on augmented texts, from a bank whose only method puts "zebra" in place of some words."""
+"""An incomplete bank of augmented texts is refused."""
 
 from pathlib import Path
 
 import pytest
 from support.augmented import experiment
-from support.tiny import worker
+from support.tiny import worker_command
 
 from lib.augmentation.bank import variants_path
 from lib.cli.main import main
 from lib.errors import UserError
 
-pytestmark = pytest.mark.usefixtures("zebras")
+pytestmark = pytest.mark.usefixtures("zebra_augmentation")
 
 
 def test_a_bank_that_lacks_something_is_refused_at_the_start(capsys) -> None:
@@ -22,5 +22,5 @@ def test_a_bank_that_lacks_something_is_refused_at_the_start(capsys) -> None:
     ):
         made.check()
     Path("results/criteria/augmentation/bank.json").unlink()
-    assert main(worker("a").split()) == 1
+    assert main(worker_command("a").split()) == 1
     assert "bank.json: no such file" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The seventeen methods with the libraries themselves. Loading these takes long, so all is computed once."""
+"""The seventeen methods with the real libraries. Loading these takes long, so the bank is computed once."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import Once
+from support import MakeOnce
 from support.checkouts import ROOT
 
 from lib.augmentation import build_bank
@@ -35,14 +35,14 @@ LEVELS = (0.1, 0.4)
 
 
 @pytest.fixture(scope="session")
-def resources(once: Once) -> Resources:
+def resources(make_once: MakeOnce) -> Resources:
     def make(folder: Path) -> None:
-        given = [Path(place) for place in os.environ.get("NLTK_DATA", "").split(os.pathsep) if place]
+        given = [Path(source) for source in os.environ.get("NLTK_DATA", "").split(os.pathsep) if source]
         _, missing, _ = prepare(folder / "lexicon", given)
         assert not missing
         build_tfidf(TEXTS, TfidfSettings(), cache=folder / "cache", folder=folder / "tfidf")
 
-    folder = once("augmentation", make)
+    folder = make_once("augmentation", make)
     groups = (("really", "very"), ("always", "all the time"), ("don't", "do not"), ("every day", "daily"))
     return Resources(folder / "lexicon", folder / "tfidf", groups)
 
@@ -57,8 +57,8 @@ def banks(cache: Path) -> dict[str, Bank]:
 
 
 @pytest.fixture(scope="session")
-def made(resources: Resources, once: Once) -> tuple[dict[str, Bank], Path]:
-    cache = once("bank", lambda folder: make_all(TEXTS, resources, folder, 1))
+def made(resources: Resources, make_once: MakeOnce) -> tuple[dict[str, Bank], Path]:
+    cache = make_once("bank", lambda folder: make_all(TEXTS, resources, folder, 1))
     return banks(cache), cache
 
 
@@ -69,7 +69,7 @@ def variants(bank: Bank, level: float, texts: list[str]) -> list[tuple[str, str]
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_method_changes_texts_within_its_strength_and_leaves_terms_alone(made, method: str) -> None:
+def test_a_method_changes_texts_within_its_strength_and_keeps_reserved_terms(made, method: str) -> None:
     banks_of, cache = made
     counts = read_json(counts_path(cache, method))
     assert counts["errors"] == {} and counts["changed"] + counts["unchanged"] == len(TEXTS) * len(LEVELS) * 2
@@ -84,7 +84,7 @@ def test_a_method_changes_texts_within_its_strength_and_leaves_terms_alone(made,
     assert changed >= 4, "it does what it is for"
 
 
-def test_the_same_texts_give_the_same_variants_whatever_the_processes(made, resources, tmp_path: Path) -> None:
+def test_the_same_texts_give_the_same_variants_with_any_number_of_processes(made, resources, tmp_path: Path) -> None:
     before, _ = made
     make_all(TEXTS[::-1], resources, tmp_path, 2)
     for method, bank in banks(tmp_path).items():
@@ -93,7 +93,7 @@ def test_the_same_texts_give_the_same_variants_whatever_the_processes(made, reso
             assert set(variants(bank, level, TEXTS[::-1])) == set(expected), method
 
 
-def test_what_is_in_the_cache_is_not_made_again(made, resources) -> None:
+def test_cached_variants_are_not_computed_again(made, resources) -> None:
     _, cache = made
     compute_variants(
         TEXTS, {name: MethodConfig(name, LEVELS, 2, TERMS, Resources(Path("nowhere"))) for name in METHODS}, cache, 1

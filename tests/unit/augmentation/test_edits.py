@@ -24,7 +24,7 @@ TOKEN = st.sampled_from([FINE, WHOLE])
 
 
 @given(TEXT, TEXT, TOKEN)
-def test_the_edits_between_two_texts_make_one_of_the_other(old: str, new: str, token) -> None:
+def test_the_edits_between_two_texts_turn_one_into_the_other(old: str, new: str, token) -> None:
     assert token.findall(apply_edits(old, diff_edits(old, new, token))) == token.findall(new)
 
 
@@ -35,7 +35,7 @@ def test_white_space_alone_is_no_edit(text: str, token) -> None:
 
 
 @given(TEXT, st.lists(TEXT, min_size=1, max_size=3))
-def test_edits_of_several_methods_are_put_together_by_whole_words(text: str, others: list[str]) -> None:
+def test_edits_of_several_methods_are_merged_by_whole_words(text: str, others: list[str]) -> None:
     variants = [diff_edits(text, other, WHOLE) for other in others]
     edits, counts = merge_edits(variants)
     assert counts[0] == len(variants[0]), "the first method's edits are all taken"
@@ -56,7 +56,7 @@ def test_a_swap_stays_together_and_a_replacement_stands_alone() -> None:
 
 
 @given(TEXT, TEXT, st.floats(0.1, 0.4), st.integers(0, 99))
-def test_what_is_kept_changes_no_more_than_its_share(old: str, new: str, share: float, seed: int) -> None:
+def test_limited_edits_change_no_more_than_the_share(old: str, new: str, share: float, seed: int) -> None:
     edits = diff_edits(old, new, FINE)
     kept = limit_edits(edits, old, share, np.random.default_rng(seed))
     assert kept == limit_edits(edits, old, share, np.random.default_rng(seed))
@@ -67,14 +67,14 @@ def test_what_is_kept_changes_no_more_than_its_share(old: str, new: str, share: 
     assert len(groups) == 1 or not groups or changed <= max(1, np.ceil(share * len(words(old))))
 
 
-def test_touching() -> None:
+def test_an_edit_inside_or_at_the_start_of_a_span_touches_it() -> None:
     text = "a panic attack came"  # [2, 14) is reserved
     assert touches(Edit(0, 8, 14, "x"), [(2, 14)]) and touches(Edit(0, 7, 7, " big"), [(2, 14)])
     assert not touches(Edit(0, 1, 1, " big"), [(2, 14)]) and not touches(Edit(0, 14, 19, ""), [(2, 14)])
     assert apply_edits(text, [Edit(0, 14, 19, "")]) == "a panic attack"
 
 
-def test_what_is_altered_is_counted_in_words() -> None:
+def test_altered_words_are_counted() -> None:
     assert count_altered_words("one two three", "one three two") == 2
     assert (
         count_altered_words("one two three", "one two three four")

@@ -1,4 +1,4 @@
-"""The seventeen methods with the libraries themselves. Loading these takes long, so all is computed once."""
+"""The lexical resources that the methods need, and the error if one is missing."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ LEVELS = (0.1, 0.4)
 @pytest.fixture(scope="module")
 def resources(tmp_path_factory: pytest.TempPathFactory) -> Resources:
     folder = tmp_path_factory.mktemp("resources")
-    given = [Path(place) for place in os.environ.get("NLTK_DATA", "").split(os.pathsep) if place]
+    given = [Path(source) for source in os.environ.get("NLTK_DATA", "").split(os.pathsep) if source]
     _, missing, _ = prepare(folder / "lexicon", given)
     assert not missing
     build_tfidf(TEXTS, TfidfSettings(), cache=folder / "cache", folder=folder / "tfidf")
@@ -51,7 +51,7 @@ def made(resources: Resources, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return make_all(TEXTS, resources, cache, 1), cache
 
 
-def test_what_no_source_has_is_named_with_the_methods_that_need_it(tmp_path: Path, monkeypatch) -> None:
+def test_a_missing_resource_is_named_with_the_methods_that_need_it(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("lib.augmentation.lexicon._download", lambda *_: (_ for _ in ()).throw(OSError))
     monkeypatch.setattr("lib.augmentation.lexicon._wordnet", lambda _: (_ for _ in ()).throw(OSError))
     monkeypatch.setattr("lib.augmentation.lexicon._tagger", lambda _: None)
@@ -67,7 +67,7 @@ def test_what_no_source_has_is_named_with_the_methods_that_need_it(tmp_path: Pat
 
 
 @pytest.mark.skipif(shutil.which("apt-get") is None, reason="no Debian packages here")
-def test_lexical_data_come_from_packages_where_there_is_nothing_else(tmp_path: Path, monkeypatch) -> None:
+def test_lexical_data_come_from_packages_as_a_last_resort(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("lib.augmentation.lexicon._download", lambda *_: (_ for _ in ()).throw(OSError))
     sources, missing, fingerprint = prepare(tmp_path / "lexicon", [])
     assert missing == [] and set(sources.values()) == {"packages of Debian, PyPI and scikit-learn"}

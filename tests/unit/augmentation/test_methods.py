@@ -1,4 +1,4 @@
-"""Augmented examples from a bank that needs no library: the variants are made here."""
+"""How often each method is applied, and which methods are refused."""
 
 import pytest
 from support.tiny import params

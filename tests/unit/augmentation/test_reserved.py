@@ -1,4 +1,4 @@
-"""The seventeen methods with the libraries themselves. Loading these takes long, so all is computed once."""
+"""Words with a low TF-IDF weight."""
 
 from lib.augmentation.edits import Edit
 from lib.augmentation.reserved import TfidfWeights

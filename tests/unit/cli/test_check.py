@@ -1,11 +1,11 @@
-"""Before and during a run: check, estimate, watch."""
+"""The command `check`."""
 
 from pathlib import Path
 
 from lib.cli.main import main
 
 
-def test_check_looks_at_everything_at_once(project: Path, capsys) -> None:
+def test_check_reports_every_problem_at_once(project: Path, capsys) -> None:
     assert main(["check"]) == 0
     lines = capsys.readouterr().out.splitlines()
     names = ["data", "minilm", "optimizers", "lexicon", "storage", "device", "write", "disk"]
@@ -18,14 +18,14 @@ def test_check_looks_at_everything_at_once(project: Path, capsys) -> None:
     overlay += ' "model.backbone": {"choices": ["roberta-base"]}}, "augmentation": {"lexicon": "nowhere"}}'
     assert main(["check", "--config", "config/config.yaml", "--json", overlay]) == 1
     out = capsys.readouterr()
-    wrong = [line for line in out.out.splitlines() if line.startswith("FAIL")]
-    told = "\n".join(wrong)
+    failed = [line for line in out.out.splitlines() if line.startswith("FAIL")]
+    failures = "\n".join(failed)
     for expected in ("nowhere/posts.csv", "hf download", "nowhere is not a folder", "cannot be reached", "1e+09"):
-        assert expected in told
+        assert expected in failures
     assert "checks failed; fix them before running" in out.err and "minilm" in out.out
 
 
-def test_check_says_where_it_may_not_write(project: Path, capsys, monkeypatch) -> None:
+def test_check_reports_a_folder_that_cannot_be_written(project: Path, capsys, monkeypatch) -> None:
     def refused(**_: object) -> None:
         raise PermissionError(13, "Permission denied")
 

@@ -19,7 +19,7 @@ def test_help_names_every_command(capsys) -> None:
     assert parser().prog == "python -m lib"
 
 
-def test_a_user_error_is_a_line_and_a_bug_is_a_traceback(project: Path, capsys, monkeypatch) -> None:
+def test_a_user_error_prints_one_line_and_a_bug_prints_a_traceback(project: Path, capsys, monkeypatch) -> None:
     assert main(["corpus", "--input", "x", "--log", "logs/a.log"]) == 1
     assert capsys.readouterr().err == "results/settings.json: no such file\n"
     assert "results/settings.json: no such file" in Path("logs/a.log").read_text()
@@ -44,7 +44,7 @@ def test_a_user_error_is_a_line_and_a_bug_is_a_traceback(project: Path, capsys, 
     assert "run the same command to continue" in capsys.readouterr().err
 
 
-def test_a_reader_that_ends_is_no_bug() -> None:
+def test_a_closed_pipe_prints_no_traceback() -> None:
     command = [sys.executable, "-m", "lib", "completion", "bash"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     piped = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True)

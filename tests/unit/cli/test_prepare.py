@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.tiny import settings_with, tiny_settings
+from support.tiny import change_settings, tiny_settings
 
 from lib.agents import get_agent
 from lib.cli.main import main
@@ -10,14 +10,14 @@ from lib.errors import UserError
 from lib.settings.load import save_settings
 
 
-def test_unknown_names_are_refused_with_the_nearest(copy_of_prepared: Path, capsys) -> None:
+def test_unknown_names_are_refused_with_a_suggestion(copy_of_prepared: Path, capsys) -> None:
     with pytest.raises(UserError, match="agent 'criterias' is unknown; did you mean 'criteria'"):
         get_agent("criterias")
     assert main(["backbone", "tiny-brt"]) == 1
     assert "backbone 'tiny-brt' is unknown; did you mean 'tiny-bert'?" in capsys.readouterr().err
 
 
-def test_a_hub_backbone_can_be_made_at_random_in_its_size(copy_of_prepared: Path, capsys) -> None:
+def test_a_hub_backbone_can_have_random_weights_in_its_own_size(copy_of_prepared: Path, capsys) -> None:
     save_settings(
         tiny_settings(constraints={"model.backbone": {"choices": ["distilbert-base-uncased", "minilm"]}}),
         "results/settings.json",
@@ -45,8 +45,8 @@ def test_the_report_says_that_the_corpus_is_generated_and_holds_no_text(prepared
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5])
-def test_a_share_of_the_posts(copy_of_prepared: Path, share: float) -> None:
-    settings_with(corpus={"share": share})
+def test_a_corpus_can_be_a_share_of_the_posts(copy_of_prepared: Path, share: float) -> None:
+    change_settings(corpus={"share": share})
     assert main(["corpus", "--input", "results/generated"]) == 0
     counts = json.loads(Path("results/corpus/corpus.json").read_text())["posts"]
     assert sum(counts.values()) == round(60 * share)

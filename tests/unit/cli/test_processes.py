@@ -1,4 +1,4 @@
-"""One GPU for each job, several processes on one GPU; with pretended devices."""
+"""Commands lease a pretended GPU."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from lib.devices import lease as leasing
 from lib.errors import UserError
 
 
-def test_the_device_is_chosen_before_torch_looks_and_a_cpu_has_none(monkeypatch, project: Path) -> None:
+def test_a_gpu_is_leased_through_the_environment_and_not_for_a_cpu(monkeypatch, project: Path) -> None:
     monkeypatch.setattr(leasing.tempfile, "gettempdir", lambda: str(project))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,4")
     with monkeypatch.context() as patch, processes.leased_gpu(tiny_settings(training={"device": "cuda"})):

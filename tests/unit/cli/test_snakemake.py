@@ -13,5 +13,5 @@ from lib.cli.snakemake import targets_first
         ("--default-resources none", "--default-resources none"),
     ],
 )
-def test_targets_behind_pairs_are_found(words: str, expected: str) -> None:
+def test_targets_after_key_value_options_are_moved_to_the_front(words: str, expected: str) -> None:
     assert targets_first(words.split()) == expected.split()

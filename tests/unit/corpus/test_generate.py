@@ -21,7 +21,7 @@ def test_the_same_arguments_write_the_same_files(project: Path) -> None:
     assert Path("a/posts.csv").read_bytes() != Path("c/posts.csv").read_bytes()
 
 
-def test_it_has_the_proportions_of_redsm5_and_no_bag_of_words_solves_it(project: Path) -> None:
+def test_the_corpus_has_the_proportions_of_redsm5_and_no_bag_of_words_solves_it(project: Path) -> None:
     generate_corpus(Path("g"), posts=1484, seed=5)
     corpus = read_corpus(CorpusSettings(), Path("g"))
     words = corpus.posts["text"].str.split().str.len()

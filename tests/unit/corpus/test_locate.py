@@ -23,7 +23,7 @@ def test_case_space_and_unicode_form_do_not_matter(before: str, sentence: str, a
     assert span is not None
 
 
-def test_spans_are_of_the_original_text() -> None:
+def test_spans_refer_to_the_original_text() -> None:
     post = "Well…  I  CAN\u2019T\tsleep 🙏\u200d now. I can't sleep."
     span = locate("i can't sleep", post)
     assert span is not None and span.match == "normalised"

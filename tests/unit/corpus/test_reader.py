@@ -48,7 +48,7 @@ def test_a_wrong_row_is_refused_by_file_and_row(project: Path, line: str, expect
     assert found[0].startswith(f"{project / 'annotations.csv'}, ") and expected in found[0]
 
 
-def test_all_problems_come_at_once(project: Path) -> None:
+def test_all_problems_are_reported_at_once(project: Path) -> None:
     found = refused(write(project, HEAD + "p9,x,a,SLEEP_ISSUES,1,\np1,x,a,SLEEP_ISSUES,2,\n"))
     assert [line.split(", ")[1].split(":")[0] for line in found] == ["row 2", "row 3"]
 
@@ -76,7 +76,7 @@ def test_bad_encoding_and_missing_files_are_named(project: Path) -> None:
     assert "holds no annotation" in refused(write(project, HEAD))[0]
 
 
-def test_what_is_odd_is_counted(project: Path) -> None:
+def test_oddities_are_counted(project: Path) -> None:
     rows = ROW + ROW + "p1,p1_2,i EAT  well.,FATIGUE,0,\np1,p1_3,Not there.,FATIGUE,0,\n"
     corpus = read_corpus(CorpusSettings(), write(project, HEAD + rows, POSTS + "p3,All is fine.\n"))
     assert {kind: len(places) for kind, places in corpus.oddities.items()} == {
@@ -117,13 +117,13 @@ def test_criteria_files_are_checked(project: Path) -> None:
     assert criteria_path(CorpusSettings(dir="elsewhere")) == Path("config/criteria.json")
 
 
-def test_the_hash_is_of_the_content(project: Path) -> None:
+def test_the_hash_depends_on_the_content(project: Path) -> None:
     first = read_corpus(CorpusSettings(), write(project))
     assert first.hash() == read_corpus(CorpusSettings(), project).hash()
     changed = Corpus(first.posts, first.annotations.assign(status=0), first.criteria)
     assert changed.hash() != first.hash()
 
 
-def test_many_problems_are_cut_with_their_number(project: Path) -> None:
+def test_a_long_list_of_problems_is_cut_and_the_rest_is_counted(project: Path) -> None:
     found = refused(write(project, HEAD + "".join(f"q{i},x,a,FATIGUE,1,\n" for i in range(60))))
     assert len(found) == 51 and found[-1] == "… and 10 more problems"

@@ -1,7 +1,7 @@
 from lib.corpus.sentences import sentences
 
 
-def test_sentences_cover_all_but_white_space() -> None:
+def test_sentences_cover_everything_except_white_space() -> None:
     text = " One. Two!? three\nfour... \n\n five "
     assert [text[start:end] for start, end in sentences(text)] == ["One.", "Two!?", "three", "four...", "five"]
 

@@ -26,7 +26,7 @@ corpora = st.lists(
 def test_folds_partition_the_posts_of_any_corpus(corpus, k: int, seed: int) -> None:
     posts, rows = corpus
     parts = split_folds(rows, posts, k=k, repeat=0, seed=seed)
-    # Each post has one number, so it cannot be in two parts; and no part is empty.
+    # Each post has one part, so none is in two parts, and no part is empty.
     assert list(parts) == list(posts) and set(parts.values()) == set(range(k))
     table = pd.DataFrame({"post_id": list(posts), "text": list(posts.values()), "part": list(parts.values())})
     check_disjoint(table)
@@ -40,7 +40,7 @@ def test_a_split_depends_on_nothing_but_its_arguments(corpus, seed: int) -> None
     assert split_posts(rows, posts, [0.8, 0.2], seed) == split_posts(rows, posts, [0.8, 0.2], seed)
 
 
-def test_strata_are_shared_out_as_asked() -> None:
+def test_strata_are_split_in_the_requested_proportions() -> None:
     rng = np.random.default_rng(0)
     counts = rng.poisson([0.5, 1.0, 0.05, 0.3], size=(1000, 4)).astype(float)
     parts = stratify_groups(counts, [0.85, 0.15], seed=1)
@@ -62,6 +62,6 @@ def test_repeats_differ_and_shares_are_checked() -> None:
     ("ids", "texts"), [(["a", "b", "a"], ["x", "y", "x"]), (["a", "b", "c"], ["Same text", "y", "same  Text\n"])]
 )
 def test_a_planted_leak_is_caught(ids: list[str], texts: list[str]) -> None:
-    """A post in two parts, under its own or under another id."""
+    """The same post is in two parts, under the same id or under another one."""
     with pytest.raises(UserError, match="post 'a' is in two parts"):
         check_disjoint(pd.DataFrame({"post_id": ids, "text": texts, "part": ["development", "test", "test"]}))

@@ -10,7 +10,7 @@ from lib.settings.config import TfidfSettings
 TEXTS = ["the cat sat on the mat", "a dog ran over the mat", "cats and dogs sleep"]
 
 
-def test_it_is_fitted_once_for_the_same_content(tmp_path: Path) -> None:
+def test_tfidf_is_fitted_once_for_the_same_content(tmp_path: Path) -> None:
     first = build_tfidf(TEXTS, TfidfSettings(), cache=tmp_path / "cache", folder=tmp_path / "a")
     again = build_tfidf(TEXTS[::-1], TfidfSettings(), cache=tmp_path / "cache", folder=tmp_path / "b")
     other = build_tfidf(TEXTS, TfidfSettings(max_features=5), cache=tmp_path / "cache", folder=tmp_path / "c")
@@ -21,7 +21,7 @@ def test_it_is_fitted_once_for_the_same_content(tmp_path: Path) -> None:
     assert vectorizer.transform(["cat mat"]).nnz == 2
 
 
-def test_nlpaug_reads_it(tmp_path: Path) -> None:
+def test_nlpaug_reads_the_tfidf_files(tmp_path: Path) -> None:
     naw = pytest.importorskip("nlpaug.augmenter.word")
     build_tfidf(TEXTS, TfidfSettings(), cache=tmp_path / "cache", folder=tmp_path / "a")
     augmenter = naw.TfIdfAug(model_path=str(tmp_path / "a"), action="substitute", aug_p=0.9)

@@ -7,7 +7,7 @@ from lib.errors import UserError
 from lib.settings.config import TrainingSettings
 
 
-def test_devices_by_name(monkeypatch) -> None:
+def test_a_device_follows_the_settings_and_the_hardware(monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match="torch sees no CUDA device"):
         devices.choose_device(TrainingSettings(device="cuda"))

@@ -1,4 +1,4 @@
-"""One GPU for each job, several processes on one GPU; with pretended devices."""
+"""Each job leases its own pretended GPU."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ time.sleep(60)
 """
 
 
-def holder(folder: Path) -> "subprocess.Popen[str]":
+def start_holder(folder: Path) -> "subprocess.Popen[str]":
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         [sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True, env=environment
@@ -32,11 +32,11 @@ def holder(folder: Path) -> "subprocess.Popen[str]":
 
 
 def test_each_job_has_its_own_device_and_a_killed_one_gives_it_back(tmp_path: Path, monkeypatch, capsys) -> None:
-    first, second = holder(tmp_path), holder(tmp_path)
+    first, second = start_holder(tmp_path), start_holder(tmp_path)
     assert first.stdout is not None and second.stdout is not None
     taken = {first.stdout.readline().strip(), second.stdout.readline().strip()}
     assert taken == {"0", "1"}
-    third = holder(tmp_path)
+    third = start_holder(tmp_path)
     assert third.stdout is not None
     time.sleep(1.5)
     assert third.poll() is None
@@ -56,7 +56,7 @@ def test_each_job_has_its_own_device_and_a_killed_one_gives_it_back(tmp_path: Pa
     assert "GPUs 0 are in use by other jobs; waiting" in capsys.readouterr().err
 
 
-def test_devices_are_those_of_the_outer_variable_else_of_nvidia_smi(tmp_path: Path, monkeypatch) -> None:
+def test_devices_come_from_cuda_visible_devices_or_from_nvidia_smi(tmp_path: Path, monkeypatch) -> None:
     assert devices({"CUDA_VISIBLE_DEVICES": "2, GPU-a"}) == ["2", "GPU-a"]
     assert devices({"CUDA_VISIBLE_DEVICES": ""}) == []
     monkeypatch.setenv("PATH", str(tmp_path))

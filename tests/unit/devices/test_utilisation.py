@@ -1,4 +1,4 @@
-"""How busy a training keeps its processors."""
+"""Measurements of the use of CPU cores and GPUs."""
 
 import time
 from pathlib import Path
@@ -11,19 +11,21 @@ from lib.devices.device import Device
 from lib.devices.utilisation import utilisation
 
 
-def test_cores_are_those_that_worked() -> None:
+def test_only_busy_cores_are_counted() -> None:
     device = Device(torch.device("cpu"), bf16=False)
     with utilisation(device) as idle:
         time.sleep(0.3)
     with utilisation(device) as busy:
-        began = time.process_time()
-        while time.process_time() - began < 0.3:
+        start = time.process_time()
+        while time.process_time() - start < 0.3:
             pass
     assert idle["cpu_cores"] < 0.2 < busy["cpu_cores"] <= 1.1
     assert "gpu_percent" not in busy
 
 
-def test_a_gpu_is_asked_by_its_own_name_until_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_use_of_a_gpu_is_measured_by_its_uuid_until_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = tmp_path / "asked"
     smi = tmp_path / "nvidia-smi"
     smi.write_text(
@@ -32,12 +34,12 @@ def test_a_gpu_is_asked_by_its_own_name_until_the_end(tmp_path: Path, monkeypatc
     smi.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid="a-b"))
-    began = time.monotonic()
+    start = time.monotonic()
     with pytest.raises(ZeroDivisionError), utilisation(Device(torch.device("cuda"), bf16=True)) as used:
         while not (tmp_path / "said").exists():
             time.sleep(0.01)
         raise ZeroDivisionError
-    assert used["gpu_percent"] == 50 and time.monotonic() - began < 30
+    assert used["gpu_percent"] == 50 and time.monotonic() - start < 30
     assert "-i GPU-a-b" in asked.read_text()
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
     with utilisation(Device(torch.device("cuda"), bf16=True)) as used:

@@ -1,9 +1,9 @@
-"""A saved model is the trained one, and knows every word."""
+"""Predictions of a saved model on new posts."""
 
 from pathlib import Path
 
 import pytest
-from support.planted import CRITERIA, corpus, teach
+from support.planted import CRITERIA, corpus, prepare_training
 from support.tiny import empty_provenance
 from support.training import CPU
 
@@ -19,8 +19,8 @@ def backbones(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def saved(folder: Path, at: Path, agent: str, epochs: int = 1, **more: object):
-    """A model that learnt for an epoch, in memory and read back from disk."""
-    model, training_data = teach(folder, agent, corpus(40), **more)
+    """Train a model, save it, and return it in memory and as loaded from disk."""
+    model, training_data = prepare_training(folder, agent, corpus(40), **more)
     train(model, training_data, CPU, TrainingOptions(epochs=epochs, patience=9), seed=0)
     manifest = ModelManifest(
         provenance=empty_provenance(),

@@ -1,4 +1,4 @@
-"""A saved model is the trained one, and knows every word."""
+"""A saved model gives the numbers of the trained one, and has the full vocabulary."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from support.planted import CRITERIA, corpus, teach
+from support.planted import CRITERIA, corpus, prepare_training
 from support.tiny import empty_provenance
 from support.training import CPU
 
@@ -26,8 +26,8 @@ def backbones(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def saved(folder: Path, at: Path, agent: str, epochs: int = 1, **more: object):
-    """A model that learnt for an epoch, in memory and read back from disk."""
-    model, training_data = teach(folder, agent, corpus(40), **more)
+    """Train a model, save it, and return it in memory and as loaded from disk."""
+    model, training_data = prepare_training(folder, agent, corpus(40), **more)
     train(model, training_data, CPU, TrainingOptions(epochs=epochs, patience=9), seed=0)
     manifest = ModelManifest(
         provenance=empty_provenance(),
@@ -51,7 +51,7 @@ def flat(reading: dict) -> list[float]:
 
 @pytest.mark.parametrize("agent", AGENTS)
 @pytest.mark.parametrize("architecture", get_args(Architecture))
-def test_a_saved_model_reads_as_the_trained_one(
+def test_a_saved_model_gives_the_logits_of_the_trained_one(
     agent: str, architecture: Architecture, backbones: Path, tmp_path: Path
 ) -> None:
     if agent == "share":
@@ -75,7 +75,7 @@ def test_new_words_keep_their_pretrained_vectors(backbones: Path, tmp_path: Path
     assert torch.equal(mine[others], whole[others]) and not torch.equal(mine[known], whole[known])
 
 
-def test_a_folder_without_a_model_is_a_line(backbones: Path, tmp_path: Path) -> None:
+def test_a_folder_without_a_valid_model_is_refused(backbones: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no model"):
         SavedModel.load(tmp_path, CPU)
     saved(backbones, tmp_path, "criteria")

@@ -12,7 +12,7 @@ def test_a_run_is_trained_once_and_replayed_to_the_pruner(experiment, monkeypatc
     first = experiment.run(params(), split, epochs=2)
     monkeypatch.setattr("lib.experiment.experiment.train", lambda *_, **__: pytest.fail("trained again"))
     seen: list[tuple[int, float]] = []
-    again = experiment.run(params(), split, epochs=2, on_epoch=lambda *told: bool(seen.append(told)))
+    again = experiment.run(params(), split, epochs=2, on_epoch=lambda *report: bool(seen.append(report)))
     assert again == first and [epoch for epoch, _ in seen] == [entry["epoch"] for entry in first.history]
     with pytest.raises(PrunedError) as pruned:
         experiment.run(params(), split, epochs=2, on_epoch=lambda *_: True)

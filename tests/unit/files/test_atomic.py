@@ -16,7 +16,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
 
-def test_nan_is_no_result(tmp_path: Path) -> None:
+def test_nan_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError):
         write_json(tmp_path / "a.json", {"f1": float("nan")})
     assert not (tmp_path / "a.json").exists()

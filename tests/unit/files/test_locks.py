@@ -8,7 +8,7 @@ from lib.errors import UserError
 from lib.files.locks import hold_lock
 
 
-def test_a_lock_is_refused_by_name_and_dies_with_its_process(tmp_path: Path) -> None:
+def test_a_refused_lock_names_its_process_and_is_freed_when_that_ends(tmp_path: Path) -> None:
     path = tmp_path / "x.lock"
     code = (
         "from lib.files.locks import hold_lock;"

@@ -46,7 +46,7 @@ def test_f1_and_confusion_by_hand() -> None:
     assert found["per_criterion"]["B"]["f1_macro"] == pytest.approx(1 / 3)
 
 
-def test_what_cannot_be_scored_is_refused() -> None:
+def test_empty_or_invalid_predictions_are_refused() -> None:
     with pytest.raises(ValueError, match="no predictions"):
         score(np.array([]), np.array([], dtype=bool), np.array([], dtype=int), [])
     with pytest.raises(ValueError, match="not finite"):

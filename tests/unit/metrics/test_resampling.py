@@ -1,4 +1,4 @@
-"""Intervals and tests on few posts."""
+"""Bootstrap intervals and paired tests on small samples of posts."""
 
 import numpy as np
 import pytest
@@ -30,8 +30,8 @@ def examples(n: int, rng: np.random.Generator) -> Examples:
     )
 
 
-def answered(name: str, n: int, rng: np.random.Generator) -> dict:
-    """Any answers: a few parts of the text for each example, with log odds."""
+def random_answers(name: str, n: int, rng: np.random.Generator) -> dict:
+    """Make random answers, with a few spans of the text and their log-odds for each example."""
     spans = [(0, 13), (2, 7), (18, 41)]
     scored = [[(span, float(rng.normal())) for span in spans] for _ in range(n)]
     return get_agent(name).from_log_odds(scored)
@@ -39,14 +39,14 @@ def answered(name: str, n: int, rng: np.random.Generator) -> dict:
 
 @pytest.mark.parametrize("name", AGENTS)
 @given(n=st.integers(1, 40), seed=st.integers(0, 99))
-def test_sums_of_terms_are_the_scores(name: str, n: int, seed: int) -> None:
+def test_scores_follow_from_sums_of_terms(name: str, n: int, seed: int) -> None:
     rng, agent = np.random.default_rng(seed), get_agent(name)
-    about, given_answers = examples(n, rng), answered(name, n, rng)
+    data, given_answers = examples(n, rng), random_answers(name, n, rng)
     drawn = rng.integers(0, n, 2 * n)
-    terms, measure = agent.sufficient_statistics(given_answers, about, np.arange(n))
+    terms, measure = agent.sufficient_statistics(given_answers, data, np.arange(n))
     again = agent.concatenate([agent.to_logits(given_answers, dict.fromkeys(("label", "span"), 1.0))])
     assert set(again) == set(given_answers)
-    # An example drawn twice counts twice, one that was not drawn not at all.
+    # An example that is drawn twice counts twice, and one that is not drawn does not count.
     picked = {
         task.name: task.predictions.load(
             {k: [v[i] for i in drawn] for k, v in given_answers[task.name].dump().items()}
@@ -57,12 +57,12 @@ def test_sums_of_terms_are_the_scores(name: str, n: int, seed: int) -> None:
         (np.arange(n), given_answers, terms.sum(0)),
         (drawn, picked, terms[drawn].sum(0)),
     ):
-        expected = agent.scores(own, about, index)
+        expected = agent.scores(own, data, index)
         assert measure(sums[None])[0].tolist() == pytest.approx([expected["f1_macro"], expected["ece"]])
 
 
 @given(seed=st.integers(0, 99), temperature=st.floats(0.1, 10))
-def test_undo_gives_the_reading_that_was_answered(seed: int, temperature: float) -> None:
+def test_to_logits_inverts_decide(seed: int, temperature: float) -> None:
     rng, hyper = np.random.default_rng(seed), Hyperparameters.of(params())
     odds = rng.normal(0, 3, 9) * temperature
     at = np.full(9, temperature)
@@ -77,38 +77,38 @@ def share_right(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return (sums[:, :1] / sums[:, 1:]).repeat(2, axis=1)
 
 
-def posts_of(rng: np.random.Generator, rate: float, posts: int = 60) -> NDArray[np.float64]:
-    """Terms by post: rows right, rows. Rows of a post are alike: all right or all wrong."""
+def random_posts(rng: np.random.Generator, rate: float, posts: int = 60) -> NDArray[np.float64]:
+    """Return the correct rows and all rows of each post. The rows of a post are all correct or all wrong."""
     rows = rng.integers(1, 6, posts)
     return np.stack([rows * (rng.random(posts) < rate), rows], axis=1).astype(float)
 
 
-def test_the_interval_holds_the_truth_nineteen_times_in_twenty() -> None:
+def test_the_interval_contains_the_truth_nineteen_times_in_twenty() -> None:
     rng, held = np.random.default_rng(0), 0
     for seed in range(200):
-        interval = bootstrap(posts_of(rng, 0.7), share_right, seed)[0]
+        interval = bootstrap(random_posts(rng, 0.7), share_right, seed)[0]
         held += interval.low <= 0.7 <= interval.high
     assert 0.89 <= held / 200 <= 0.99
 
 
-def test_an_interval_of_the_ece_holds_the_ece() -> None:
-    """The ECE of drawn posts is larger than that of all posts: the interval must not be only above it."""
+def test_the_interval_of_the_ece_contains_the_ece() -> None:
+    """The ECE of a resample is larger than that of all posts, but the interval must still contain the latter."""
     rng, task = np.random.default_rng(3), LabelTask()
     for seed in range(20):
-        about = examples(60, rng)
-        odds = rng.normal(0, 1, 60) + np.where(about.label == 1, 1, -1)
+        data = examples(60, rng)
+        odds = rng.normal(0, 1, 60) + np.where(data.label == 1, 1, -1)
         terms = sum_by_post(
-            task.sufficient_statistics(task.from_log_odds([[((0, 1), o)] for o in odds]), about, np.arange(60)),
-            about.post_id,
+            task.sufficient_statistics(task.from_log_odds([[((0, 1), o)] for o in odds]), data, np.arange(60)),
+            data.post_id,
         )
         ece = bootstrap(terms, task.score_from_statistics, seed)[1]
         assert 0 <= ece.low <= ece.value <= ece.high <= 1
 
 
-def test_equal_models_differ_by_chance_only_and_a_better_one_is_seen() -> None:
+def test_equal_models_differ_only_by_chance_and_a_better_one_is_detected() -> None:
     rng, below, found = np.random.default_rng(1), 0, 0
     for seed in range(200):
-        first, second, better = posts_of(rng, 0.6), posts_of(rng, 0.6), posts_of(rng, 0.9)
+        first, second, better = random_posts(rng, 0.6), random_posts(rng, 0.6), random_posts(rng, 0.9)
         second[:, 1] = better[:, 1] = first[:, 1]
         second[:, 0], better[:, 0] = np.minimum(second[:, 0], first[:, 1]), np.minimum(better[:, 0], first[:, 1])
         second[:, 0] = first[:, 1] * (second[:, 0] > 0)
@@ -120,8 +120,8 @@ def test_equal_models_differ_by_chance_only_and_a_better_one_is_seen() -> None:
     assert (same.value, same.low, same.high, same.p) == (0, 0, 0, 1)
 
 
-def test_holm_is_the_textbook_s() -> None:
-    """Holm (1979): the least times n, the next times n - 1, never less than the one before."""
+def test_holm_matches_its_definition() -> None:
+    """Holm (1979) multiplies the smallest p by n, the next by n - 1 and so on, and keeps the results increasing."""
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.5, 0.9]) == [1.0, 1.0] and holm([]) == []
 

@@ -16,7 +16,7 @@ TEXT = WORDS.map(" ".join)
 
 @given(answers=st.lists(st.tuples(TEXT, st.lists(TEXT, max_size=3)), min_size=1, max_size=8))
 def test_scores_equal_the_official_evaluation_of_squad_2(answers: list[tuple[str, list[str]]]) -> None:
-    """transformers ships the official SQuAD 2.0 script's port; it averages over all questions."""
+    """transformers has a port of the official SQuAD 2.0 script, which averages over all questions."""
     questions = [
         SquadExample(
             str(i), "", "", None, None, "", answers=[{"text": text} for text in golds], is_impossible=not golds
@@ -49,7 +49,7 @@ def test_scores_equal_torchmetrics_where_there_are_golds(answers: list[tuple[str
         (["The cat!"], "cat", 1, 1),
         (["I slept badly", "badly"], "badly", 1, 1),
         (["I slept badly"], "slept badly again", 2 / 3, 0),
-        (["the"], "", 1, 1),  # normalised to nothing: counts as no gold
+        (["the"], "", 1, 1),  # the normalised gold is empty, so it counts as no gold
         (["no no"], "no", 2 / 3, 0),
     ],
 )

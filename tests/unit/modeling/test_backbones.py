@@ -69,7 +69,7 @@ def test_a_package_backbone_records_its_version(project: Path) -> None:
         (FolderBackbone(source="folder", path="nowhere"), "nowhere/config.json is missing"),
     ],
 )
-def test_what_cannot_be_had_says_how_to_bring_it(project: Path, source: object, expected: str) -> None:
+def test_the_error_of_a_missing_backbone_says_how_to_get_it(project: Path, source: object, expected: str) -> None:
     with pytest.raises(UserError, match=expected):
         fetch("x", source, project / "x", texts=[], seed=0)  # type: ignore[arg-type]
     assert not (project / "x").exists()

@@ -13,7 +13,7 @@ def quick(seed: int = 0) -> FastDropout:
 
 
 @given(p=st.floats(0, 0.95), size=st.integers(1, 70), seed=st.integers(0, 99))
-def test_what_is_kept_is_scaled_so_that_the_mean_stays(p: float, size: int, seed: int) -> None:
+def test_kept_values_are_scaled_to_preserve_the_mean(p: float, size: int, seed: int) -> None:
     values = torch.ones(size, 7)
     with quick(seed):
         dropped = F.dropout(values, p, training=True)
@@ -25,7 +25,7 @@ def test_what_is_kept_is_scaled_so_that_the_mean_stays(p: float, size: int, seed
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
-def test_the_share_that_is_dropped_is_p_and_neighbours_are_independent(p: float) -> None:
+def test_the_dropped_share_is_p_and_neighbours_are_independent(p: float) -> None:
     kept, factor = quick().keep(torch.Size((2000, 1000)), p)
     assert abs(kept.float().mean().item() - (1 - p)) < 4 * (p * (1 - p) / 2e6) ** 0.5
     assert factor == pytest.approx(1 / (1 - p), rel=1e-4)
@@ -35,7 +35,7 @@ def test_the_share_that_is_dropped_is_p_and_neighbours_are_independent(p: float)
 
 @pytest.mark.parametrize("masked", ["no", "additive", "boolean"])
 @pytest.mark.parametrize("scale", [None, 0.3])
-def test_attention_and_its_gradient_are_those_of_the_formula(masked: str, scale: float | None) -> None:
+def test_attention_and_its_gradient_match_the_formula(masked: str, scale: float | None) -> None:
     torch.manual_seed(0)
     query, key, value = (torch.randn(2, 3, n, 8, dtype=torch.double, requires_grad=True) for n in (5, 7, 7))
     allowed = torch.ones(2, 1, 5, 7, dtype=torch.bool)
@@ -59,7 +59,7 @@ def test_attention_and_its_gradient_are_those_of_the_formula(masked: str, scale:
         assert torch.allclose(one, other)
 
 
-def test_without_dropout_and_outside_torch_does_it_itself() -> None:
+def test_torch_is_unchanged_without_dropout_and_outside_the_context() -> None:
     query = torch.randn(1, 1, 4, 8)
     values = torch.randn(5, 5)
     with quick() as noise:
@@ -80,8 +80,8 @@ def test_the_same_noise_can_be_drawn_again() -> None:
         F.dropout(values, 0.5)
         first, later = replay_dropout()
         with first:
-            once = F.dropout(values, 0.5)
+            first_time = F.dropout(values, 0.5)
         F.dropout(values, 0.5)
         with later:
-            assert torch.equal(once, F.dropout(values, 0.5))
+            assert torch.equal(first_time, F.dropout(values, 0.5))
     assert all(type(context).__name__ == "nullcontext" for context in replay_dropout())

@@ -33,7 +33,7 @@ def count_calls(module: torch.nn.Module) -> list[None]:
 
 @pytest.mark.parametrize("quick", [False, True])
 @pytest.mark.parametrize("architecture", get_args(Architecture))
-def test_layers_are_found_and_recomputed_ones_give_the_same_gradients(
+def test_layers_are_found_and_recomputing_them_keeps_the_gradients(
     project: Path, architecture: Architecture, quick: bool
 ) -> None:
     backbones = tiny_backbone(project, architecture)
@@ -67,7 +67,7 @@ def test_a_last_layer_for_the_first_token_only_gives_its_vector_and_gradient(
     batch = tokens.batch(np.arange(4)).inputs
     vectors, gradients = [], []
     for only in (False, True):
-        # A normalised vector has a constant square, so in single precision its gradient is rounding error.
+        # The square of a normalised vector is constant, so its gradient in single precision is only rounding error.
         encoder = backbones.encoder("x", tokens.vocabulary).double().train()
         for module in encoder.modules():
             if isinstance(module, torch.nn.Dropout):

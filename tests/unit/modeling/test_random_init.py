@@ -32,7 +32,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_tokenizer_is_the_same_in_every_process(
     elsewhere: Path, tmp_path: Path, architecture: Architecture
 ) -> None:
-    """The library's own trainers are not: their vocabulary follows a hash table's order."""
+    """The tokenizers library's own trainers differ between processes, because it follows a hash table's order."""
     build(architecture, "tiny", TEXTS, tmp_path, 1)
     for file in ("tokenizer.json", "model.safetensors"):
         assert (tmp_path / file).read_bytes() == (elsewhere / architecture / file).read_bytes()

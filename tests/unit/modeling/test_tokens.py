@@ -64,9 +64,9 @@ def test_spans_are_characters_of_the_text_and_windows_cover_all_of_it(
             assert text[start:end].strip() == text[start:end] != ""
             covered[start:end] = True
     lost = {c for c, is_covered in zip(text, covered, strict=True) if not is_covered and not c.isspace()}
-    # What a tokenizer's normaliser removes (joiners, accents apart from their letter) stands for no token.
+    # A tokenizer's normaliser removes joiners and combining accents, which then have no token.
     assert lost <= {"\u200d", "\u0301", "\ufe0f"}
-    # A gold answer that begins and ends where tokens do, and cuts none, comes back exactly, from some window.
+    # If an answer starts and ends at token borders and cuts no token, some window must give it back exactly,
     known = sorted({(int(s), int(e)) for s, e in zip(tokens.start, tokens.end, strict=True) if s >= 0})
     cut = {place for start, end in known for place in range(start + 1, end)}
     starts, ends = sorted({s for s, _ in known} - cut), sorted({e for _, e in known} - cut)
@@ -83,7 +83,7 @@ def test_spans_are_characters_of_the_text_and_windows_cover_all_of_it(
         held |= tokens.start[part][solid].min() <= answer[0] and tokens.end[part].max() >= answer[1]
         starts, ends = targets.start[part].numpy(), targets.end[part].numpy()
         found.add((int(tokens.start[part][starts][0]), int(tokens.end[part][ends][-1])))
-    # Unless it is longer than the overlap, and every window cuts it.
+    # unless it is longer than the overlap and every window cuts it.
     assert answer in found or not held
 
 

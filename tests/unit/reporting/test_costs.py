@@ -1,4 +1,4 @@
-"""The report: what it shows, and that a browser draws all of it."""
+"""Hours, energy and money from the benchmark files."""
 
 from pathlib import Path
 

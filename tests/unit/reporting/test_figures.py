@@ -1,4 +1,4 @@
-"""The report: what it shows, and that a browser draws all of it."""
+"""The numbers behind the figures of the report."""
 
 import numpy as np
 import optuna
@@ -22,7 +22,7 @@ def trial(number: int, lr: float, kind: str, f1: float, state=TrialState.COMPLET
     return made
 
 
-def test_importance_finds_what_mattered() -> None:
+def test_importance_finds_the_parameter_that_matters() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     rng = np.random.default_rng(0)
     trials = [
@@ -34,7 +34,7 @@ def test_importance_finds_what_mattered() -> None:
     assert figures.importances(trials[:5], 0) == {} and "<svg" in figures.importance(found)
 
 
-def test_rungs_count_who_came_and_who_went_on() -> None:
+def test_rungs_count_trials_that_arrived_and_trials_that_continued() -> None:
     limits = StageASettings(trials=4, epochs=4, seeds=2, min_epochs=2, reduction=2)
     steps = [{1: 0.1, 2: 0.2}, {1: 0.1, 2: 0.3, 3: 0.4, 4: 0.4}, {1: 0.1, 2: 0.3, 3: 0.4, 4: 0.4}]
     states = [TrialState.PRUNED, TrialState.PRUNED, TrialState.COMPLETE]

@@ -44,6 +44,6 @@ def test_documents_are_checked_when_read(tmp_path: Path) -> None:
         Note.read(tmp_path / "none.json")
 
 
-def test_equal_but_for_times() -> None:
+def test_without_times_removes_times_and_performance() -> None:
     first = {"a": [{"performance": 1, "b": 2}], "provenance": {"started": "x", "seed": 1}}
     assert without_times(first) == {"a": [{"b": 2}], "provenance": {"seed": 1}}

@@ -1,7 +1,7 @@
-"""Training on augmented texts, from a bank whose only method puts "zebra" in place of some words."""
+"""The effect of each augmentation method on the F1 of trials."""
 
 import pytest
-from support.augmented import chosen, experiment
+from support.augmented import augmenting_params, experiment
 
 from lib.augmentation.methods import METHODS
 from lib.reporting.augmentation_report import describe_augmentation
@@ -9,16 +9,16 @@ from lib.schemas.run import SeedResult
 from lib.schemas.search import MethodEffect, TrialResult
 from lib.search.effects import method_effects
 
-pytestmark = pytest.mark.usefixtures("zebras")
+pytestmark = pytest.mark.usefixtures("zebra_augmentation")
 
 
-def test_stage_a_tells_each_methods_effect_and_the_page_shows_it() -> None:
+def test_stage_a_estimates_each_methods_effect_and_the_page_shows_it() -> None:
     made = experiment("criteria")
     trials = [
         TrialResult(
             number=i,
             state="COMPLETE" if i % 2 else "PRUNED",
-            params=chosen("criteria", **{"aug.strategy": "custom"})
+            params=augmenting_params("criteria", **{"aug.strategy": "custom"})
             | {f"aug.weight_{name}": float(name == "ocr") * i / 20 + 0.1 for name in METHODS},
             f1_macro=0.4 + i / 50,
             ece=0.1,

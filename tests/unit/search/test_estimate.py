@@ -1,4 +1,4 @@
-"""Before and during a run: check, estimate, watch."""
+"""Estimates of the work and hours of each stage."""
 
 from pathlib import Path
 
@@ -9,10 +9,11 @@ from lib.settings.config import StageASettings
 from lib.settings.load import read_settings
 
 
-def test_stage_as_work_by_hand() -> None:
+def test_the_work_of_stage_a_by_hand() -> None:
     one = StageASettings(trials=10, epochs=4, seeds=1, min_epochs=4)
     assert stage_a_work(one) == (10, 40)
-    # Rungs: epoch 2, then the first seed's end. Of 11 trials 3 pass unjudged and half of the others: 7, then 5.
+    # The rungs are epoch 2 and the end of the first seed. The first 3 of 11 trials pass a rung without a comparison,
+    # and half of the others pass it, so that 7 and then 5 trials continue.
     two = StageASettings(trials=11, epochs=4, seeds=2, min_epochs=2, reduction=2)
     assert stage_a_work(two) == (11 + 5, 11 * 2 + 7 * 2 + 5 * 4)
 

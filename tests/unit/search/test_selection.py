@@ -27,7 +27,7 @@ def test_candidates_are_the_best_f1_then_spread_then_the_next_rank() -> None:
         choose_candidates(pool, 6)
 
 
-def test_completed_trials_rank_before_pruned_ones_that_got_further_before_the_rest() -> None:
+def test_completed_trials_rank_first_and_pruned_ones_by_their_epochs() -> None:
     def seeds(n: int) -> list[dict]:
         return [
             {"seed": 0, "key": "", "f1_macro": 0, "ece": 0, "best_epoch": 1, "epochs_run": n, "stopped": "pruned"}

@@ -1,4 +1,4 @@
-"""Studies that several processes serve, and that lose none of them."""
+"""The line that `status` prints for a study."""
 
 from datetime import datetime, timedelta
 
@@ -7,7 +7,7 @@ from optuna.trial import TrialState, create_trial
 from lib.search.status import study_line
 
 
-def test_status_says_counts_best_rate_and_time_left() -> None:
+def test_status_shows_counts_best_rate_and_time_left() -> None:
     start = datetime(2026, 1, 1)
     trials = []
     for number in range(6):

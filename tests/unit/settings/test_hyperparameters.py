@@ -19,11 +19,13 @@ from lib.settings.hyperparameters import Hyperparameters, problems
         ("aug.weight_ocr", 1, None),
     ],
 )
-def test_what_the_engine_cannot_take_is_said_in_a_line(name: str, value: object, expected: str | None) -> None:
+def test_a_value_that_the_engine_cannot_take_gives_one_problem(
+    name: str, value: object, expected: str | None
+) -> None:
     assert list(problems(name, value)) == ([] if expected is None else [expected])
 
 
-def test_a_point_lacks_nothing_and_has_nothing_else() -> None:
+def test_a_point_has_exactly_the_known_hyperparameters() -> None:
     point = {
         name: p.choices[0] if hasattr(p, "choices") else p.low for name, p in tiny_settings().space.parameters.items()
     }

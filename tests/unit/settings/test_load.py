@@ -27,7 +27,7 @@ def test_the_shipped_configurations_are_valid(project: Path) -> None:
     assert len(production.backbones) == 8
     declared = load_settings(changed(constraints=None) | {"constraints": {}}).space.parameters
     narrowed = {name for name, value in production.space.parameters.items() if value != declared[name]}
-    # Gradient checkpointing changes time and memory but no number.
+    # Gradient checkpointing changes time and memory but no result.
     indifferent = {"model.gradient_checkpointing"}
     assert narrowed == {"model.backbone", "joint.backbone"} | indifferent, "production searches the whole space"
     config = production.config
@@ -74,7 +74,7 @@ def test_contradictions_are_refused_by_key(project: Path, change: dict, expected
     assert any(expected in line and line.startswith("overlay.yaml: ") for line in found)
 
 
-def test_problems_of_the_configuration_and_of_the_files_it_names_are_said_together(project: Path) -> None:
+def test_problems_of_the_configuration_and_of_the_files_it_names_are_reported_together(project: Path) -> None:
     space = read_yaml("config/search_space.yaml")
     space["optim"]["lr"]["low"] = 1.0
     Path("space.yaml").write_text(yaml.safe_dump(space))
@@ -145,7 +145,7 @@ def test_scientific_notation_without_a_dot_is_a_number(project: Path) -> None:
     assert settings.space.parameters["optim.lr"].low == 1e-5
 
 
-def test_texts_from_snakemakes_command_line_are_read_as_what_they_say(project: Path) -> None:
+def test_strings_from_snakemakes_command_line_are_converted(project: Path) -> None:
     settings = load_settings(
         changed(stage_a={"trials": "30"}, corpus={"dir": "null"}, tfidf={"ngram_range": ["1", "1"]})
     )
@@ -153,7 +153,7 @@ def test_texts_from_snakemakes_command_line_are_read_as_what_they_say(project: P
     assert settings.config.tfidf.ngram_range == (1, 1)
 
 
-def test_settings_survive_the_file(project: Path) -> None:
+def test_settings_are_the_same_after_saving_and_reading(project: Path) -> None:
     settings = load_settings(changed(**TINY))
     save_settings(settings, "settings.json")
     again = read_settings("settings.json")

@@ -29,7 +29,7 @@ def test_differences_name_the_parameter() -> None:
     assert space.shortest_length == 64
 
 
-def test_without_augmentation_nothing_else_of_it_is_searched() -> None:
+def test_without_augmentation_its_other_parameters_are_fixed() -> None:
     space = tiny_settings().space
     assert not space.augments
     fixed = [p for name, p in space.parameters.items() if name.startswith("aug.")]

@@ -1,10 +1,10 @@
-"""Studies that several processes serve, and that lose none of them."""
+"""The journal file of a study survives interrupted writes and a full disk."""
 
 import json
 from pathlib import Path
 
 import pytest
-from support.studies import NAME, serve, study_in
+from support.studies import NAME, run_trials, study_in
 from support.tiny import tiny_settings
 
 from lib.errors import UserError
@@ -14,10 +14,10 @@ from lib.studies.location import StudyLocation
 
 def test_a_torn_tail_is_dropped_and_damage_within_is_refused(tmp_path: Path) -> None:
     space = tiny_settings().space
-    serve(study_in(tmp_path), 3, space)
+    run_trials(study_in(tmp_path), 3, space)
     path = StudyLocation(NAME, tmp_path, None).journal
     path.write_bytes(path.read_bytes() + b'{"op_code": 5, "wor')
-    assert len(serve(study_in(tmp_path), 4, space)) == 1
+    assert len(run_trials(study_in(tmp_path), 4, space)) == 1
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:3], lines[3][:20] + b"\n", *lines[4:]]))
     with pytest.raises(UserError, match=r"criteria-stage_a.journal: a line is damaged"):
@@ -26,7 +26,7 @@ def test_a_torn_tail_is_dropped_and_damage_within_is_refused(tmp_path: Path) -> 
 
 def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch) -> None:
     space = tiny_settings().space
-    serve(study_in(tmp_path), 2, space)
+    run_trials(study_in(tmp_path), 2, space)
     path = StudyLocation(NAME, tmp_path, None).journal
     before = path.read_bytes()
 
@@ -38,10 +38,10 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch) -> None:
         with pytest.raises(OSError, match="No space left"):
             Journal(path).append_logs([{"op_code": 0}])
     assert path.read_bytes() == before
-    assert len(serve(study_in(tmp_path), 3, space)) == 1
+    assert len(run_trials(study_in(tmp_path), 3, space)) == 1
 
 
-def test_what_is_written_together_is_one_append(tmp_path: Path) -> None:
+def test_batched_writes_are_one_append(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "a.journal")
     with pytest.raises(RuntimeError), journal.batched():
         journal.append_logs([{"a": 1}])

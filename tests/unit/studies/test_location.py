@@ -1,11 +1,11 @@
-"""Studies that several processes serve, and that lose none of them."""
+"""Studies in a database and behind a gRPC proxy."""
 
 import socket
 from pathlib import Path
 
 import optuna
 import pytest
-from support.studies import NAME, serve, study_in
+from support.studies import NAME, run_trials, study_in
 from support.tiny import tiny_settings
 
 from lib.errors import UserError
@@ -13,9 +13,9 @@ from lib.studies.journal import Journal
 from lib.studies.location import StudyLocation, load_trials
 
 
-def test_any_optuna_url_serves(tmp_path: Path) -> None:
+def test_any_optuna_url_works(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'studies.db'}"
-    serve(study_in(tmp_path, url=url), 3, tiny_settings().space)
+    run_trials(study_in(tmp_path, url=url), 3, tiny_settings().space)
     assert len(study_in(tmp_path, url=url).finished_trials()) == 3
     with pytest.raises(UserError, match="study 'criteria/stage_a' in sqlite"):
         study_in(tmp_path, url=url, identity={"seed": 2})
@@ -23,7 +23,7 @@ def test_any_optuna_url_serves(tmp_path: Path) -> None:
         StudyLocation(NAME, tmp_path, "mysql+nothing://me:secret@here/db").storage()
 
 
-def test_the_grpc_proxy_serves(tmp_path: Path) -> None:
+def test_the_grpc_proxy_works(tmp_path: Path) -> None:
     from threading import Thread
 
     with socket.socket() as free:
@@ -33,5 +33,5 @@ def test_the_grpc_proxy_serves(tmp_path: Path) -> None:
     Thread(target=optuna.storages.run_grpc_proxy_server, args=(storage,), kwargs={"port": port}, daemon=True).start()
     url = f"grpc://localhost:{port}"
     optuna.storages.GrpcStorageProxy(host="localhost", port=port).wait_server_ready(timeout=30)
-    assert len(serve(study_in(tmp_path, url=url), 2, tiny_settings().space)) == 2
+    assert len(run_trials(study_in(tmp_path, url=url), 2, tiny_settings().space)) == 2
     assert len(load_trials(StudyLocation(NAME, tmp_path, url)) or []) == 2

@@ -1,4 +1,4 @@
-"""Optuna's private names still do what this package uses them for."""
+"""The private names of Optuna that this package uses exist and work."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from lib.studies.study import suggest_params
 from lib.studies.worker_registry import WorkerRegistry
 
 
-def test_each_private_name_is_there(tmp_path: Path) -> None:
+def test_each_private_name_exists(tmp_path: Path) -> None:
     storage = cached_database(f"sqlite:///{tmp_path / 'studies.db'}")
     study = optuna.create_study(storage=storage)
     trial = study.ask()

@@ -1,4 +1,4 @@
-"""AshaPruner and racing: which trials go on."""
+"""AshaPruner and racing continue promising trials and stop the others."""
 
 import numpy as np
 import optuna
@@ -12,7 +12,7 @@ from lib.settings.config import StageASettings
 from lib.studies.pruners import AshaPruner, is_dominated, min_trials_at_rung, rung_steps
 
 
-def test_trials_are_judged_first_at_half_of_their_epochs_unless_told_otherwise() -> None:
+def test_the_first_rung_is_half_of_the_epochs_by_default() -> None:
     whole = {"trials": 1, "seeds": 1}
     assert [StageASettings(**whole, epochs=epochs).first_rung for epochs in (1, 4, 5, 20)] == [1, 2, 3, 10]
     assert StageASettings(**whole, epochs=20, min_epochs=4).first_rung == 4
@@ -33,63 +33,65 @@ def study_of(histories: list[dict[int, float]]) -> optuna.Study:
     return study
 
 
-def goes_on(study: optuna.Study, steps: dict[int, float], at: AshaPruner) -> bool:
+def continues(study: optuna.Study, steps: dict[int, float], pruner: AshaPruner) -> bool:
     trial = study.ask()
     for step, value in steps.items():
         trial.report(value, step)
-    return not at.prune(study, study.get_trials()[trial.number])
+    return not pruner.prune(study, study.get_trials()[trial.number])
 
 
-def test_one_in_so_many_goes_on_at_a_rung_and_nothing_is_asked_between() -> None:
-    at = AshaPruner([1, 3], 3)
+def test_one_trial_in_so_many_continues_at_a_rung_and_all_continue_between_rungs() -> None:
+    pruner = AshaPruner([1, 3], 3)
     five = study_of([{1: value / 10} for value in range(1, 6)])
-    assert goes_on(five, {1: 0.45}, at), "second of six"
-    assert not goes_on(five, {1: 0.2}, at)
-    assert goes_on(five, {1: 0.9, 2: 0.0}, at), "step 2 is no rung"
+    assert continues(five, {1: 0.45}, pruner), "second of six"
+    assert not continues(five, {1: 0.2}, pruner)
+    assert continues(five, {1: 0.9, 2: 0.0}, pruner), "step 2 is no rung"
 
 
-def test_second_of_two_is_no_judgement() -> None:
-    """Six trials: one with 0.69 in its first seed was given up for the only other one there, a lucky 0.74."""
-    at = AshaPruner([4], 2)
-    assert goes_on(study_of([]), {4: 0.1}, at)
-    assert goes_on(study_of([{4: 0.74}]), {4: 0.69}, at)
-    assert goes_on(study_of([{4: 0.74}, {4: 0.69}]), {4: 0.4}, at)
-    assert not goes_on(study_of([{4: 0.74}, {4: 0.69}, {4: 0.4}]), {4: 0.3}, at)
-    assert goes_on(study_of([{4: 0.74}, {4: 0.69}, {4: 0.4}]), {4: 0.7}, at)
+def test_too_few_trials_at_a_rung_stop_nothing() -> None:
+    """In a study of six trials, a trial with 0.69 was once stopped because the only other trial had a lucky 0.74."""
+    pruner = AshaPruner([4], 2)
+    assert continues(study_of([]), {4: 0.1}, pruner)
+    assert continues(study_of([{4: 0.74}]), {4: 0.69}, pruner)
+    assert continues(study_of([{4: 0.74}, {4: 0.69}]), {4: 0.4}, pruner)
+    assert not continues(study_of([{4: 0.74}, {4: 0.69}, {4: 0.4}]), {4: 0.3}, pruner)
+    assert continues(study_of([{4: 0.74}, {4: 0.69}, {4: 0.4}]), {4: 0.7}, pruner)
 
 
-def test_a_training_that_stopped_by_itself_counts_at_the_rungs_it_passed() -> None:
+def test_an_early_stopped_training_counts_at_the_rungs_it_passed() -> None:
     stopped = study_of([{1: 0.5, 2: 0.8, 6: 0.8}] * 3)
-    assert not goes_on(stopped, {1: 0.5, 2: 0.6, 3: 0.7}, AshaPruner([3, 6], 2))
-    assert goes_on(stopped, {1: 0.5, 2: 0.6, 3: 0.85}, AshaPruner([3, 6], 2))
+    assert not continues(stopped, {1: 0.5, 2: 0.6, 3: 0.7}, AshaPruner([3, 6], 2))
+    assert continues(stopped, {1: 0.5, 2: 0.6, 3: 0.85}, AshaPruner([3, 6], 2))
     only_begun = study_of([{1: 0.9}] * 3)
-    assert goes_on(only_begun, {1: 0.1, 2: 0.2, 3: 0.3}, AshaPruner([3], 2)), "the others have not come so far"
+    assert continues(only_begun, {1: 0.1, 2: 0.2, 3: 0.3}, AshaPruner([3], 2)), "the others have not come so far"
 
 
-def test_a_trial_is_compared_with_the_last_few() -> None:
-    at = AshaPruner([1], 2)
+def test_a_trial_is_compared_with_the_most_recent_ones() -> None:
+    pruner = AshaPruner([1], 2)
     improving = study_of([{1: value / 10} for value in (0, 0, 0, 0, 0, 0, 0, 0, 5, 6, 7, 8, 9, 9, 9)])
-    assert not goes_on(improving, {1: 0.6}, at), "sixth of the last eight, though seventh of sixteen"
-    assert goes_on(improving, {1: 0.85}, at)
+    assert not continues(improving, {1: 0.6}, pruner), "sixth of the last eight, though seventh of sixteen"
+    assert continues(improving, {1: 0.85}, pruner)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.integers(2, 4))
-def test_in_any_order_the_first_few_and_the_best_go_on(values: list[float], reduction: int) -> None:
-    study, at = study_of([]), AshaPruner([1], reduction)
-    promoted = [value for value in values if goes_on(study, {1: value}, at)]
+def test_in_any_order_the_first_few_and_the_best_continue(values: list[float], reduction: int) -> None:
+    study, pruner = study_of([]), AshaPruner([1], reduction)
+    promoted = [value for value in values if continues(study, {1: value}, pruner)]
     few = min_trials_at_rung(reduction)
     assert promoted[:few] == values[:few] and max(values) in promoted
 
 
-def finished(trials: int, rng: np.random.Generator, noise: float, levels: NDArray[np.float64]) -> NDArray[np.float64]:
-    seeds = rng.normal(0, 0.1, (1, 4, 2))  # splits differ, for all trials alike
+def trial_scores(
+    trials: int, rng: np.random.Generator, noise: float, levels: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    seeds = rng.normal(0, 0.1, (1, 4, 2))  # the splits differ in difficulty, equally for all trials
     return levels[:trials, None, :] + seeds + rng.normal(0, noise, (trials, 4, 2))
 
 
-def test_a_trial_is_hopeless_only_if_dominated_beyond_its_noise() -> None:
+def test_a_trial_is_dominated_only_if_behind_by_more_than_the_noise() -> None:
     rng = np.random.default_rng(0)
     levels = np.array([[-0.8, 0.1], [-0.6, 0.05], [-0.7, 0.07]])
-    done = finished(3, rng, 0.005, levels)
+    done = trial_scores(3, rng, 0.005, levels)
     splits = done.mean(0) - levels.mean(0)
     assert is_dominated(np.array([-0.5, 0.2]) + splits[:1], done)
     assert not is_dominated(np.array([-0.85, 0.2]) + splits[:1], done), "best F1"
@@ -100,11 +102,11 @@ def test_a_trial_is_hopeless_only_if_dominated_beyond_its_noise() -> None:
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
-def test_racing_rarely_drops_a_trial_that_would_have_come_to_the_front(k: int) -> None:
-    """Trials that are equal in truth: whichever is not dominated in the end must be seen to its end."""
+def test_racing_rarely_drops_a_trial_that_would_reach_the_front(k: int) -> None:
+    """All trials are equally good. A trial that no other dominates after all seeds must rarely be stopped before."""
     rng, dropped, fronts = np.random.default_rng(1), 0, 0
     for _ in range(2000):
-        *done, own = finished(7, rng, 0.02, np.zeros((7, 2)))
+        *done, own = trial_scores(7, rng, 0.02, np.zeros((7, 2)))
         if not (np.mean(done, axis=1) <= own.mean(0)).all(1).any():
             fronts += 1
             dropped += is_dominated(own[:k], np.array(done))

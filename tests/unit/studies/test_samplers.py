@@ -1,4 +1,4 @@
-"""Studies that several processes serve, and that lose none of them."""
+"""The samplers of the stages."""
 
 import optuna
 import pytest
@@ -21,7 +21,7 @@ from lib.studies.study import suggest_params
         ),
     ],
 )
-def test_a_sampler_that_knows_its_space_suggests_what_optunas_own_suggests(own, theirs) -> None:
+def test_a_sampler_that_knows_its_space_gives_the_suggestions_of_optunas_sampler(own, theirs) -> None:
     space = tiny_settings().space
     suggested = []
     for sampler in (own(space), theirs()):
@@ -34,7 +34,7 @@ def test_a_sampler_that_knows_its_space_suggests_what_optunas_own_suggests(own, 
     assert suggested[0] == suggested[1]
 
 
-def test_a_gaussian_process_finds_a_peak_that_chance_does_not() -> None:
+def test_a_gaussian_process_finds_a_peak_that_random_search_misses() -> None:
     space, best = tiny_settings().space, []
     for sampler in (GpSampler(space, seed=1), optuna.samplers.RandomSampler(seed=1)):
         study = optuna.create_study(direction="maximize", sampler=sampler)

@@ -1,4 +1,4 @@
-"""Start-up trials spread over the space."""
+"""The Sobol design spreads start-up trials over the space."""
 
 from collections import Counter
 
@@ -41,7 +41,7 @@ def test_the_first_points_are_spread_where_random_ones_cluster() -> None:
     assert stats.kstest(uniform, "uniform").statistic < 0.04, "random ones: 0.1 at the median"
 
 
-def test_the_shipped_space_is_covered_and_no_points_are_no_points() -> None:
+def test_the_shipped_space_is_covered_and_zero_points_are_allowed() -> None:
     space = tiny_settings().space
     points = sobol_design(space, 8, 1)
     assert all(point.keys() == space.parameters.keys() for point in points)

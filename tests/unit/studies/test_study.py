@@ -1,4 +1,4 @@
-"""Studies that several processes serve, and that lose none of them."""
+"""Several processes run the trials of a study and lose none of them."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from optuna.trial import TrialState
-from support.studies import processes, sampler, serve, study_in
+from support.studies import run_trials, sampler, start_workers, study_in
 from support.tiny import tiny_settings
 
 from lib.errors import UserError
@@ -16,60 +16,60 @@ from lib.studies.study import MAX_DEATHS, fail_trial, suggest_params
 from lib.studies.worker_registry import WorkerRegistry
 
 
-def test_a_budget_is_of_the_study_and_an_interrupted_trial_goes_on_as_if_never_interrupted(tmp_path: Path) -> None:
+def test_a_study_has_one_budget_and_resumes_an_interrupted_trial(tmp_path: Path) -> None:
     space = tiny_settings().space
-    unbroken = serve(study_in(tmp_path / "a"), 8, space)
-    first = serve(study_in(tmp_path / "b"), 8, space, stop_after=4)
-    rest = serve(study_in(tmp_path / "b"), 8, space)
+    unbroken = run_trials(study_in(tmp_path / "a"), 8, space)
+    first = run_trials(study_in(tmp_path / "b"), 8, space, stop_after=4)
+    rest = run_trials(study_in(tmp_path / "b"), 8, space)
     assert first[:4] + rest == unbroken and len(rest) == 4
     ended = study_in(tmp_path / "b")
     assert [t.state for t in ended.finished_trials()] == [TrialState.COMPLETE] * 8
-    assert serve(ended, 8, space) == []
-    assert len(serve(ended, 10, space)) == 2
+    assert run_trials(ended, 8, space) == []
+    assert len(run_trials(ended, 10, space)) == 2
 
 
 def test_fixed_trials_come_first_and_once(tmp_path: Path) -> None:
     space = tiny_settings().space
-    wanted = serve(study_in(tmp_path / "a"), 2, space)
+    wanted = run_trials(study_in(tmp_path / "a"), 2, space)
     study = study_in(tmp_path / "b")
-    killed = serve(study, 4, space, fixed=wanted, stop_after=0)
-    rest = serve(study, 4, space, fixed=wanted)
+    killed = run_trials(study, 4, space, fixed=wanted, stop_after=0)
+    rest = run_trials(study, 4, space, fixed=wanted)
     assert killed == wanted[:1] and rest[:2] == wanted and len(rest) == 4
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_processes_that_are_killed_and_begun_at_any_time_end_at_the_budget(
+def test_processes_killed_and_started_at_any_time_reach_the_budget(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    # On a slow machine the kills may meet one trial three times.
+    # On a slow machine one trial may be killed three times.
     monkeypatch.setattr("lib.studies.study.MAX_DEATHS", 100)
     rng, budget = np.random.default_rng(seed), 120
     study_in(tmp_path)
-    running = processes(tmp_path, 3, budget)
+    running = start_workers(tmp_path, 3, budget)
     for _ in range(6):
         time.sleep(rng.uniform(0.05, 0.3))
         victim = running.pop(0)
         os.kill(victim.pid, signal.SIGKILL)
         victim.join()
-        running += processes(tmp_path, 1, budget)
+        running += start_workers(tmp_path, 1, budget)
     for process in running:
         process.join()
-    over = study_in(tmp_path).finished_trials()
-    assert [t.number for t in over] == list(range(budget)) and {t.state for t in over} == {TrialState.COMPLETE}
-    assert len({t.user_attrs["by"] for t in over}) > 1, "several took part"
+    ended = study_in(tmp_path).finished_trials()
+    assert [t.number for t in ended] == list(range(budget)) and {t.state for t in ended} == {TrialState.COMPLETE}
+    assert len({t.user_attrs["by"] for t in ended}) > 1, "several took part"
 
 
-def test_a_trial_that_ends_its_process_every_time_fails(tmp_path: Path) -> None:
+def test_a_trial_that_always_kills_its_process_fails(tmp_path: Path) -> None:
     space = tiny_settings().space
     for _ in range(MAX_DEATHS):
-        serve(study_in(tmp_path), 2, space, stop_after=0)
-    assert len(serve(study_in(tmp_path), 2, space)) == 1
+        run_trials(study_in(tmp_path), 2, space, stop_after=0)
+    assert len(run_trials(study_in(tmp_path), 2, space)) == 1
     first, second = study_in(tmp_path).finished_trials()
     assert first.state == TrialState.FAIL and first.user_attrs["reason"] == f"its process died {MAX_DEATHS} times"
     assert second.state == TrialState.COMPLETE
 
 
-def test_processes_that_leave_in_good_order_do_a_trial_no_harm(tmp_path: Path) -> None:
+def test_a_trial_survives_processes_that_stop_normally(tmp_path: Path) -> None:
     for _ in range(MAX_DEATHS + 1):
         registry = WorkerRegistry(tmp_path / "processes")
         trial = next(study_in(tmp_path).claim_trials(1, registry, sampler))
@@ -77,7 +77,7 @@ def test_processes_that_leave_in_good_order_do_a_trial_no_harm(tmp_path: Path) -
     assert trial.number == 0 and study_in(tmp_path).finished_trials() == []
 
 
-def test_another_study_under_the_same_name_is_refused_by_what_differs(tmp_path: Path) -> None:
+def test_another_study_under_the_same_name_is_refused_and_the_difference_named(tmp_path: Path) -> None:
     study_in(tmp_path, identity={"epochs": 3, "space": {"optim.lr": {"high": 1e-3}}})
     with pytest.raises(UserError) as caught:
         study_in(tmp_path, identity={"epochs": 3, "space": {"optim.lr": {"high": 1e-4}}})
@@ -85,7 +85,7 @@ def test_another_study_under_the_same_name_is_refused_by_what_differs(tmp_path: 
     assert "restore the old setting" in caught.value.lines[-1]
 
 
-def test_a_trial_is_failed_from_outside_with_its_reason(tmp_path: Path) -> None:
+def test_a_trial_can_be_marked_as_failed_with_a_reason(tmp_path: Path) -> None:
     study = study_in(tmp_path)
     trial = next(study.claim_trials(1, WorkerRegistry(tmp_path / "processes"), sampler))
     suggest_params(trial, tiny_settings().space)

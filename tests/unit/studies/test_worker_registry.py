@@ -1,4 +1,4 @@
-"""Studies that several processes serve, and that lose none of them."""
+"""The registry knows which workers are alive, have left or have died."""
 
 import os
 import socket
@@ -8,14 +8,14 @@ from lib.studies import worker_registry as owning
 from lib.studies.worker_registry import WorkerRegistry
 
 
-def test_a_trial_of_another_machine_is_taken_over_after_it_was_silent(tmp_path: Path, monkeypatch) -> None:
+def test_a_worker_of_another_machine_counts_as_dead_after_silence(tmp_path: Path, monkeypatch) -> None:
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(socket, "gethostname", lambda: "elsewhere")
         other = WorkerRegistry(tmp_path)
     mine = WorkerRegistry(tmp_path)
     assert mine.state(other.me) == "alive"
     assert other._lock is not None
-    other._lock.close()  # it died, or its lock is not seen here
+    other._lock.close()  # the other worker died, or its lock is not visible on this machine
     clock = 1000.0
     monkeypatch.setattr(owning.time, "monotonic", lambda: clock)
     assert mine.state(other.me) == "alive"

@@ -17,7 +17,7 @@ def hyper(**more: object) -> Hyperparameters:
 
 @pytest.mark.parametrize("policy", get_args(NullPolicy))
 def test_null_policies_by_hand(policy: str) -> None:
-    """One example with spans of score 1 and 1: none 0.155, each span 0.42."""
+    """The first example has two spans with a score of 1. Each has probability 0.42, and no answer has 0.155."""
     reading = [[(0, 6, 1.0), (7, 18, 1.0)], [(0, 6, -3.0)], []]
 
     def yes(**more: object) -> list[bool]:

@@ -15,7 +15,7 @@ def hyper(**more: object) -> Hyperparameters:
 
 
 def tokens() -> Tokens:
-    """Two windows of one pair, by words: cls + question + words; the second starts at 'am'."""
+    """Make two windows of one pair, each of cls, question and words. The second starts at 'am'."""
     words = [(0, 6), (7, 8), (9, 11), (12, 18), (19, 23)]
     windows = [[(-1, -1), (-1, -1), *words], [(-1, -1), (-1, -1), *words[2:]]]
     flat = np.array([span for window in windows for span in window], dtype=np.int32)
@@ -30,7 +30,7 @@ def batch_of(known: Tokens, targets: Targets) -> tuple[Batch, Targets]:
     return batch, targets.batch(batch)
 
 
-def test_a_posts_label_is_that_of_its_most_telling_window() -> None:
+def test_the_label_of_a_post_comes_from_its_window_with_the_highest_log_odds() -> None:
     known, task = tokens(), LabelTask()
     batch, targets = batch_of(known, make_targets(known, np.array([1]), [[(7, 18)]]))
     logits = torch.tensor([[0.0, 2.0], [0.0, -1.0]])

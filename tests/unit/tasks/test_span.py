@@ -16,7 +16,7 @@ def hyper(**more: object) -> Hyperparameters:
 
 
 def tokens() -> Tokens:
-    """Two windows of one pair, by words: cls + question + words; the second starts at 'am'."""
+    """Make two windows of one pair, each of cls, question and words. The second starts at 'am'."""
     words = [(0, 6), (7, 8), (9, 11), (12, 18), (19, 23)]
     windows = [[(-1, -1), (-1, -1), *words], [(-1, -1), (-1, -1), *words[2:]]]
     flat = np.array([span for window in windows for span in window], dtype=np.int32)
@@ -54,8 +54,8 @@ def test_the_best_legal_span_is_found_across_windows_in_characters() -> None:
     known, task = tokens(), SpanTask()
     batch, targets = batch_of(known, make_targets(known, np.array([0]), [[]]))
     start, end = torch.zeros(2, 7), torch.zeros(2, 7)
-    start[0, 3], end[0, 5] = 2.0, 2.0  # "I am tired.": 4 in the first window
-    start[1, 2], end[1, 3] = 3.0, 3.0  # "am tired.": 6 in the second, less its none
+    start[0, 3], end[0, 5] = 2.0, 2.0  # "I am tired." has a score of 4 in the first window
+    start[1, 2], end[1, 3] = 3.0, 3.0  # "am tired." has 6 in the second, minus the score of no answer there
     start[1, 0] = 1.0
     start[0, 1] = end[0, 1] = 99.0  # the question is never an answer
     rows = {

@@ -1,23 +1,23 @@
-"""Training on augmented texts, from a bank whose only method puts "zebra" in place of some words."""
+"""Training on augmented texts, in which some words are replaced by "zebra"."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from support.augmented import chosen, experiment
+from support.augmented import augmenting_params, experiment
 from support.tiny import params
 
 from lib.settings.hyperparameters import Hyperparameters
 from lib.training import engine
 
-pytestmark = pytest.mark.usefixtures("zebras")
+pytestmark = pytest.mark.usefixtures("zebra_augmentation")
 
 
 @pytest.mark.parametrize("agent", ["criteria", "evidence", "joint"])
 def test_an_epoch_learns_augmented_texts_of_the_training_part_only(agent: str) -> None:
     made = experiment(agent)
-    hyper = Hyperparameters.of(chosen(agent))
+    hyper = Hyperparameters.of(augmenting_params(agent))
     _, features = made.builder.model(hyper)
     split = made.splits.development(0)
     augmentation = made.builder.augmentation(hyper, features, split.train, 0)
@@ -37,15 +37,17 @@ def test_an_epoch_learns_augmented_texts_of_the_training_part_only(agent: str) -
         assert material.applied.total() >= len(set(joined.pair[new]))
         assert [len(t.pair) for t in material.features.tokens] == [len(joined.pair)] * len(features.tokens)
         assert len(material.features.targets.label) == len(joined.pair)
-    zebras = set(made.builder.backbones.tokenizer("tiny-bert")("zebra", add_special_tokens=False)["input_ids"])
-    assert zebras <= set(tokens.vocabulary[joined.ids[tokens.offsets[-1] :].numpy()].tolist())
+    zebra_augmentation = set(
+        made.builder.backbones.tokenizer("tiny-bert")("zebra", add_special_tokens=False)["input_ids"]
+    )
+    assert zebra_augmentation <= set(tokens.vocabulary[joined.ids[tokens.offsets[-1] :].numpy()].tolist())
 
 
 @pytest.mark.parametrize("agent", ["criteria", "evidence"])
 def test_a_killed_augmented_run_goes_on_bit_for_bit(agent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made = experiment(agent)
     split = made.splits.development(0)
-    whole = made.run(chosen(agent), split, epochs=3)
+    whole = made.run(augmenting_params(agent), split, epochs=3)
     assert sum(whole.augmented.values()) > 0 and whole.key != made.run(params(), split, epochs=1).key
     next(Path(f"results/{agent}/runs").glob(f"{whole.key}.json")).unlink()
     learn, epochs = engine._Training._learn, []
@@ -58,15 +60,15 @@ def test_a_killed_augmented_run_goes_on_bit_for_bit(agent: str, monkeypatch: pyt
 
     monkeypatch.setattr(engine._Training, "_learn", killed)
     with pytest.raises(KeyboardInterrupt):
-        made.run(chosen(agent), split, epochs=3)
-    resumed = experiment(agent).run(chosen(agent), split, epochs=3)
+        made.run(augmenting_params(agent), split, epochs=3)
+    resumed = experiment(agent).run(augmenting_params(agent), split, epochs=3)
     assert resumed.history == whole.history and resumed.augmented == whole.augmented
 
 
-def test_more_windows_than_were_planned_do_not_overrun_the_schedule() -> None:
+def test_more_windows_than_planned_do_not_overrun_the_schedule() -> None:
     made = experiment("evidence")
     run = made.run(
-        chosen("evidence", **{"schedule.name": "one_cycle", "aug.p_apply": 1.0, "data.max_length": 64}),
+        augmenting_params("evidence", **{"schedule.name": "one_cycle", "aug.p_apply": 1.0, "data.max_length": 64}),
         made.splits.development(0),
         epochs=2,
     )

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.training import CPU, params, parts
+from support.training import CPU, model_and_data, params
 
 from lib.settings.hyperparameters import Hyperparameters
 from lib.training.engine import TrainingOptions, train
@@ -52,7 +52,7 @@ def test_a_killed_training_goes_on_bit_for_bit(experiment, name: str) -> None:
         return False
 
     for checkpoint, on_epoch in ((None, None), (path, killed), (path, None)):
-        model, training_data = parts(experiment, hyper)
+        model, training_data = model_and_data(experiment, hyper)
         training_data = replace(training_data, train=training_data.train[:48])
         torch.manual_seed(1 if on_epoch is None and checkpoint else 0)
         options = TrainingOptions(epochs=4, patience=4, keep_best=True, on_epoch=on_epoch, checkpoint=checkpoint)
@@ -67,19 +67,19 @@ def test_a_killed_training_goes_on_bit_for_bit(experiment, name: str) -> None:
     assert torch.equal(*weights)
 
 
-def test_epochs_of_a_checkpoint_are_told_to_the_pruner_again(experiment) -> None:
+def test_epochs_of_a_checkpoint_are_reported_to_the_pruner_again(experiment) -> None:
     hyper = Hyperparameters.of(params())
     path = Path("cache/checkpoint.pt")
-    model, training_data = parts(experiment, hyper)
+    model, training_data = model_and_data(experiment, hyper)
     train(model, training_data, CPU, TrainingOptions(epochs=3, patience=3, checkpoint=path), seed=0)
-    told: list[int] = []
+    reported: list[int] = []
 
     def prune(epoch: int, best: float) -> bool:
-        told.append(epoch)
+        reported.append(epoch)
         return epoch == 2
 
-    model, training_data = parts(experiment, hyper)
+    model, training_data = model_and_data(experiment, hyper)
     outcome = train(
         model, training_data, CPU, TrainingOptions(epochs=3, patience=3, checkpoint=path, on_epoch=prune), seed=0
     )
-    assert outcome.stopped == "pruned" and told == [1, 2] and len(outcome.history) == 2
+    assert outcome.stopped == "pruned" and reported == [1, 2] and len(outcome.history) == 2

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from support.training import CPU, params, parts, without_dropout
+from support.training import CPU, model_and_data, params, without_dropout
 
 from lib.devices import device as devices
 from lib.settings.config import TrainingSettings
@@ -14,7 +14,7 @@ from lib.training.inference import predict_logits
 
 def test_a_model_overfits_a_few_examples(experiment) -> None:
     hyper = Hyperparameters.of(params(**{"optim.lr": 3e-3}))
-    model, training_data = parts(experiment, hyper)
+    model, training_data = model_and_data(experiment, hyper)
     few = training_data.train[:32]
     outcome = train(
         model, replace(training_data, train=few, validation=few), CPU, TrainingOptions(epochs=60, patience=60), seed=0
@@ -24,7 +24,7 @@ def test_a_model_overfits_a_few_examples(experiment) -> None:
 
 def test_the_best_epoch_is_kept_and_patience_stops(experiment) -> None:
     hyper = Hyperparameters.of(params())
-    model, training_data = parts(experiment, hyper)
+    model, training_data = model_and_data(experiment, hyper)
     outcome = train(model, training_data, CPU, TrainingOptions(epochs=30, patience=2, keep_best=True), seed=0)
     best = max(entry["f1_macro"] for entry in outcome.history)
     assert outcome.scores["f1_macro"] == best == outcome.history[outcome.best_epoch - 1]["f1_macro"]
@@ -39,16 +39,16 @@ def test_the_best_epoch_is_kept_and_patience_stops(experiment) -> None:
 
 def test_a_collapsed_model_stops_early(experiment) -> None:
     hyper = Hyperparameters.of(params(**{"optim.lr": 1e-9}))
-    model, training_data = parts(experiment, hyper)
+    model, training_data = model_and_data(experiment, hyper)
     with torch.no_grad():
         model.label_head[-1].bias.copy_(torch.tensor([5.0, -5.0]))
     outcome = train(model, training_data, CPU, TrainingOptions(epochs=10, patience=2), seed=0)
     assert outcome.stopped == "collapsed" and len(outcome.history) == 4
 
 
-def test_a_loss_that_is_not_finite_and_lack_of_memory_fail_with_their_reason(experiment, monkeypatch) -> None:
+def test_a_non_finite_loss_and_lack_of_memory_fail_with_their_reason(experiment, monkeypatch) -> None:
     hyper = Hyperparameters.of(params())
-    model, training_data = parts(experiment, hyper)
+    model, training_data = model_and_data(experiment, hyper)
     with torch.no_grad():
         model.label_head[-1].weight.fill_(float("nan"))
     with pytest.raises(TrainingFailure, match="the loss is not finite"):
@@ -66,17 +66,17 @@ def test_a_loss_that_is_not_finite_and_lack_of_memory_fail_with_their_reason(exp
                 model, training_data.agent, training_data.features, training_data.validation, training_data.hyper, CPU
             )
     monkeypatch.setattr(torch.optim.AdamW, "step", full)
-    model, training_data = parts(experiment, hyper)
+    model, training_data = model_and_data(experiment, hyper)
     with pytest.raises(TrainingFailure, match="the model and the optimizer's state do not fit"):
         train(model, training_data, CPU, TrainingOptions(epochs=1, patience=1), seed=0)
 
 
-def test_a_compiled_model_gives_the_losses_of_one_that_is_not(experiment) -> None:
+def test_a_compiled_model_gives_the_losses_of_an_uncompiled_one(experiment) -> None:
     losses = []
     for compiled in (False, True):
-        model, training_data = parts(experiment, Hyperparameters.of(params(**{"optim.batch_size": 64})))
+        model, training_data = model_and_data(experiment, Hyperparameters.of(params(**{"optim.batch_size": 64})))
         without_dropout(model)
-        del model.encoder.encoder.layer[1:]  # compiling takes long, and a layer is as good as two
+        del model.encoder.encoder.layer[1:]  # compiling takes long, and one layer is enough for the comparison
         device = replace(CPU, compile=compiled)
         history = train(model, training_data, device, TrainingOptions(epochs=2, patience=2), seed=0).history
         losses.append([epoch["loss"] for epoch in history])
@@ -87,7 +87,7 @@ def test_a_compiled_model_gives_the_losses_of_one_that_is_not(experiment) -> Non
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_training_on_a_gpu(experiment) -> None:
     hyper = Hyperparameters.of(params())
-    model, training_data = parts(experiment, hyper)
+    model, training_data = model_and_data(experiment, hyper)
     device = devices.choose_device(TrainingSettings(device="cuda"))
     training_data = replace(training_data, features=training_data.features.to(device.torch))
     outcome = train(model, training_data, device, TrainingOptions(epochs=1, patience=1), seed=0)

@@ -3,7 +3,7 @@ from typing import get_args
 
 import pytest
 import torch
-from support.training import CPU, fetch_tiny, params, parts, without_dropout
+from support.training import CPU, fetch_tiny, model_and_data, params, without_dropout
 
 from lib.settings.config import Architecture
 from lib.settings.hyperparameters import Hyperparameters
@@ -11,11 +11,11 @@ from lib.training.engine import TrainingOptions, train
 
 
 def test_accumulated_batches_are_one_large_batch(experiment) -> None:
-    """Two batches of 8 give the weights that one of 16 gives, but for rounding."""
+    """Two batches of 8 give the same weights as one batch of 16, except for rounding."""
     results = []
     for size, accumulation in ((16, 1), (8, 2)):
         hyper = Hyperparameters.of(params(**{"optim.batch_size": size, "optim.accumulation": accumulation}))
-        model, training_data = parts(experiment, hyper)
+        model, training_data = model_and_data(experiment, hyper)
         without_dropout(model)
         train(
             model,
@@ -25,18 +25,18 @@ def test_accumulated_batches_are_one_large_batch(experiment) -> None:
             seed=3,
         )
         results.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
-    # Adam turns rounding in near-zero gradients into steps, hence the mean and not the largest difference.
+    # Adam turns rounding errors of near-zero gradients into steps, so the test compares the mean difference.
     assert (results[0] - results[1]).abs().mean() < 1e-6
 
 
 @pytest.mark.parametrize("architecture", get_args(Architecture))
-def test_two_threads_give_the_numbers_of_one(experiment, architecture: str) -> None:
-    """With dropout: each part of a batch has its own noise, whichever thread works on it."""
+def test_two_threads_give_the_same_numbers_as_one(experiment, architecture: str) -> None:
+    """Dropout is on. Each part of a batch has its own noise, which does not depend on its thread."""
     name = fetch_tiny(architecture)
     hyper = Hyperparameters.of(params(**{"model.backbone": name, "head.dropout": 0.3}))
     outcomes, weights = [], []
     for parallel in (False, True):
-        model, training_data = parts(experiment, hyper)
+        model, training_data = model_and_data(experiment, hyper)
         training_data, before = replace(training_data, train=training_data.train[:48]), torch.get_rng_state()
         outcomes.append(
             train(

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.planted import corpus, teach
-from support.training import CPU, fetch_tiny, params, parts
+from support.planted import corpus, prepare_training
+from support.training import CPU, fetch_tiny, model_and_data, params
 
 from lib.settings.hyperparameters import Hyperparameters
 from lib.training.inference import predict_logits
@@ -14,7 +14,7 @@ from lib.training.inference import predict_logits
 @pytest.mark.parametrize("architecture", ["bert", "convbert", "xlnet"])
 def test_predictions_do_not_depend_on_what_else_is_in_a_batch(experiment, architecture: str) -> None:
     name = fetch_tiny(architecture)
-    model, training_data = parts(experiment, Hyperparameters.of(params(**{"model.backbone": name})))
+    model, training_data = model_and_data(experiment, Hyperparameters.of(params(**{"model.backbone": name})))
     some = training_data.validation[:12]
     together = predict_logits(
         model, training_data.agent, training_data.features, training_data.validation, training_data.hyper, CPU
@@ -33,8 +33,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("planted")
 
 
-def test_a_posts_memory_does_not_grow_with_its_length(folder: Path) -> None:
-    """A post of 7,000 words: its windows leave ten spans each behind, and the example ten."""
+def test_the_memory_for_a_post_does_not_grow_with_its_length(folder: Path) -> None:
+    """In a post of 7,000 words, each window keeps ten spans, and so does the post."""
     long = corpus(4)
     text = " ".join([*["we went home ."] * 1750, long.posts["text"][0]])
     posts = long.posts.assign(text=[text, *long.posts["text"][1:]])
@@ -42,7 +42,7 @@ def test_a_posts_memory_does_not_grow_with_its_length(folder: Path) -> None:
     rows = long.annotations
     first = rows["post_id"] == "p0000"
     moved = rows.assign(start=rows["start"] + shift * first, end=rows["end"] + shift * first)
-    model, training_data = teach(folder, "evidence", replace(long, posts=posts, annotations=moved))
+    model, training_data = prepare_training(folder, "evidence", replace(long, posts=posts, annotations=moved))
     assert len(training_data.features.windows(np.array([0]))) > 150
     sizes: list[int] = []
     read = type(training_data.agent).window_logits

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.training import CPU, params, parts, without_dropout
+from support.training import CPU, model_and_data, params, without_dropout
 
 from lib.settings.hyperparameters import Hyperparameters
 from lib.training.engine import TrainingOptions, train
@@ -15,7 +15,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_gives_the_same_numbers(experime
     hyper = Hyperparameters.of(params(**{"optim.batch_size": size}))
     weights, sizes = [], []
     for most in (10**9, 300, 300):
-        model, training_data = parts(experiment, hyper)
+        model, training_data = model_and_data(experiment, hyper)
         without_dropout(model)
         whole, failed = model.forward, []
 

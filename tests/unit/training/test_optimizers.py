@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from support.training import CPU, params, parts
+from support.training import CPU, model_and_data, params
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from lib.errors import UserError
@@ -23,10 +23,10 @@ CLASSES = {
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_optimizers_are_what_they_are_called(experiment, name: str) -> None:
+def test_optimizers_have_the_named_class_and_the_right_groups(experiment, name: str) -> None:
     options = {"optim.weight_decay": 0.1, "optim.head_lr_factor": 5.0, "optim.layer_decay": 0.9}
     hyper = Hyperparameters.of(params(**options, **{"optim.name": name}))
-    model, _ = parts(experiment, hyper)
+    model, _ = model_and_data(experiment, hyper)
     optimizer = make_optimizer(model, hyper)
     module, _, kind = CLASSES[name].rpartition(".")
     assert type(optimizer) is getattr(importlib.import_module(module), kind)
@@ -44,7 +44,7 @@ def test_optimizers_are_what_they_are_called(experiment, name: str) -> None:
 
 
 def test_lamb_scales_the_step_by_the_size_of_the_weights() -> None:
-    """The trust ratio (You et al., 2020) is what AdamW has not: ten times the weights, ten times the step."""
+    """LAMB has a trust ratio (You et al., 2020), so ten times larger weights get a ten times larger step."""
     hyper = Hyperparameters.of(params(**{"optim.name": "lamb", "optim.weight_decay": 0.0}))
     steps = []
     for scale in (0.01, 0.1):
@@ -83,9 +83,9 @@ def test_one_cycle_rises_for_three_tenths_and_moves_momentum_against_the_rate(na
         assert momenta.index(min(momenta)) == 29 and momenta[0] == momenta[-1] == pytest.approx(0.95)
 
 
-def test_the_average_of_the_weights_is_what_is_judged(experiment) -> None:
+def test_the_moving_average_of_the_weights_is_evaluated(experiment) -> None:
     hyper = Hyperparameters.of(params(**{"optim.ema_decay": 0.9}))
-    model, training_data = parts(experiment, hyper)
+    model, training_data = model_and_data(experiment, hyper)
     average: list[torch.Tensor] = []
 
     def follow(*_: object) -> None:
@@ -100,7 +100,7 @@ def test_the_average_of_the_weights_is_what_is_judged(experiment) -> None:
     assert torch.allclose(average[0], torch.cat([p.detach().flatten() for p in model.parameters()]), atol=1e-6)
 
 
-def test_an_optimizer_that_cannot_be_had_is_named_at_the_start(monkeypatch) -> None:
+def test_a_missing_optimizer_package_is_reported_at_the_start(monkeypatch) -> None:
     check_optimizers(list(CLASSES))
     monkeypatch.setitem(__import__("sys").modules, "lion_pytorch.foreach", None)
     with pytest.raises(UserError, match=r"optimizer 'lion' cannot be used here .*; install its package"):

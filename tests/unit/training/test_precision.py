@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.training import fetch_tiny, params, parts, without_dropout
+from support.training import fetch_tiny, model_and_data, params, without_dropout
 
 from lib.experiment.experiment import Experiment
 from lib.settings.hyperparameters import Hyperparameters
@@ -11,10 +11,10 @@ from lib.training.precision import TrainableParameters
 
 
 @pytest.mark.parametrize("architecture", ["bert", "albert", "xlnet"])
-def test_weights_cast_once_a_step_give_autocasts_numbers(experiment, architecture: str) -> None:
+def test_weights_cast_once_a_step_give_the_gradients_of_autocast(experiment, architecture: str) -> None:
     name = fetch_tiny(architecture)
     experiment = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
-    model, training_data = parts(experiment, Hyperparameters.of(params(**{"model.backbone": name})))
+    model, training_data = model_and_data(experiment, Hyperparameters.of(params(**{"model.backbone": name})))
     without_dropout(model)
     inputs, targets, _ = training_data.features.batch(training_data.features.windows(training_data.train)[:8])
     weights = TrainableParameters(model.train(), bf16=True)
