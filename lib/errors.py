@@ -40,4 +40,4 @@ def unknown_name(what: str, name: str, known: Sequence[str]) -> str:
     Returns:
         A line that names the most similar known name, if there is one, and all known names.
     """
-    return f"{what} '{name}' is unknown{did_you_mean(name, known) or ';'} (known: {', '.join(known)})"
+    return f"{what} '{name}' is unknown{did_you_mean(name, known)} (known: {', '.join(known)})"

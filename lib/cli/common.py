@@ -3,7 +3,7 @@
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,20 +60,35 @@ def search_results(options: Namespace) -> "SearchResults":
     return SearchResults(read_settings(options.settings), options.agent, options.results)
 
 
-@contextmanager
-def training_experiment(options: Namespace, *, gpu: bool = True) -> "Iterator[Experiment]":
-    """Prepare this process for training, and yield the agent's experiment.
+def training_experiment(options: Namespace, *, gpu: bool = True) -> "AbstractContextManager[Experiment]":
+    """Prepare this process for training an agent, within a `with` block.
 
     Args:
         options: Arguments of the command; agent, settings and results are used.
-        gpu: Whether to lease a GPU if there is one; False for a process that uses the GPU of its parent.
+        gpu: As in `open_experiment`.
+
+    Returns:
+        A context manager that gives the experiment.
+    """
+    return open_experiment(read_settings(options.settings), options.agent, options.results, gpu=gpu)
+
+
+@contextmanager
+def open_experiment(settings: Settings, agent: str, results: Path, *, gpu: bool) -> "Iterator[Experiment]":
+    """Prepare this process for training: GPU, threads and warnings.
+
+    Args:
+        settings: The resolved settings.
+        agent: Name of the agent.
+        results: Folder of all results.
+        gpu: Whether to lease a GPU if there is one; False for a process that uses the GPU of its parent, or any that
+            it sees.
 
     Yields:
-        The experiment; the GPU is held until the block ends.
+        The agent's experiment; the GPU is held until the block ends.
     """
     from lib.cli.processes import leased_gpu
 
-    settings = read_settings(options.settings)
     with leased_gpu(settings, wanted=gpu):
         # torch is imported after the lease, so that it sees only the leased GPU.
         from lib.devices.process import keep_freed_memory, training_process
@@ -81,7 +96,7 @@ def training_experiment(options: Namespace, *, gpu: bool = True) -> "Iterator[Ex
 
         keep_freed_memory()
         with training_process(settings.config.training.threads):
-            yield Experiment(settings, options.agent, options.results)
+            yield Experiment(settings, agent, results)
 
 
 def load_experiment(options: Namespace) -> "Experiment":

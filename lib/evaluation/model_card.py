@@ -1,7 +1,6 @@
 """Write the model card, which describes a model's purpose, origin, scores and limits."""
 
-from lib.evaluation.saved_model import ModelManifest
-from lib.schemas.evaluation import TestEvaluation, format_interval
+from lib.schemas.evaluation import ModelManifest, TestEvaluation, format_interval
 
 _LIMITS = """\
 ## Intended use and limits

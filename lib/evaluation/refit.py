@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from lib.agents.agent import Temperatures
-from lib.evaluation.saved_model import MANIFEST, ModelManifest, SavedModel, save_model
+from lib.evaluation.saved_model import SavedModel, save_model
 from lib.experiment.experiment import Experiment
 from lib.files.hashing import hash_value
 from lib.schemas.document import now
-from lib.schemas.evaluation import FoldResult
+from lib.schemas.evaluation import MODEL_MANIFEST, FoldResult, ModelManifest
 from lib.settings.hyperparameters import Hyperparameters
 
 # Quantile of the folds' best epochs after which a refit ends.
@@ -84,7 +84,7 @@ def refit(experiment: Experiment, config: RefitConfig) -> SavedModel:
     # Other folds may fit other temperatures to the same training.
     name = f"{key}-{hash_value(dict(config.temperatures), length=8)}"
     folder = experiment.results / "cache" / "refits" / experiment.agent.name / name
-    if not (folder / MANIFEST).exists():
+    if not (folder / MODEL_MANIFEST).exists():
         _train(experiment, config, folder)
     return SavedModel.load(folder, experiment.device)
 

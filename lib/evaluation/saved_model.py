@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -17,35 +17,13 @@ from lib.errors import UserError
 from lib.files.atomic import replacing
 from lib.modeling.backbones import Backbones, without_pooler
 from lib.modeling.layers import named_encoders
-from lib.schemas.document import Document
+from lib.schemas.evaluation import MODEL_MANIFEST, ModelManifest
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples
 from lib.training.features import features_in
 from lib.training.inference import predict_logits
 
-WEIGHTS, MANIFEST = "model.safetensors", "model.json"
-
-
-class ModelManifest(Document):
-    """model.json, which describes the weights next to it and how the model decides.
-
-    Attributes:
-        agent: Name of the agent.
-        params: Hyper-parameters, under the names of the search space.
-        temperatures: Temperature of each task, by which its logits are divided.
-        criteria: Text that the model reads for each criterion, by name.
-        trained: Epochs trained ("epochs") of a schedule for so many ("of"), and the numbers of examples and posts.
-        performance: Times and memory of the training.
-    """
-
-    KIND: ClassVar[str] = "model"
-
-    agent: str
-    params: dict[str, Any]
-    temperatures: dict[str, float]
-    criteria: dict[str, str]
-    trained: dict[str, int]
-    performance: dict[str, float]
+WEIGHTS = "model.safetensors"
 
 
 def save_model(
@@ -77,7 +55,7 @@ def save_model(
         backbones.tokenizer(name).save_pretrained(folder / name)
     with replacing(folder / WEIGHTS) as temporary:
         save_file({name: value.contiguous() for name, value in state.items()}, temporary)
-    manifest.write(folder / MANIFEST)
+    manifest.write(folder / MODEL_MANIFEST)
 
 
 class SavedModel:
@@ -119,11 +97,11 @@ class SavedModel:
         Raises:
             UserError: The folder holds no model.
         """
-        if not (folder / MANIFEST).exists():
+        if not (folder / MODEL_MANIFEST).exists():
             raise UserError(
-                f"{folder}: holds no model ({MANIFEST} is missing); make it with 'snakemake --cores 2 {folder}'"
+                f"{folder}: holds no model ({MODEL_MANIFEST} is missing); make it with 'snakemake --cores 2 {folder}'"
             )
-        manifest = ModelManifest.read(folder / MANIFEST)
+        manifest = ModelManifest.read(folder / MODEL_MANIFEST)
         agent, hyper = get_agent(manifest.agent), Hyperparameters.of(manifest.params)
         names = agent.backbones(hyper)
         tokenizers = {n: AutoTokenizer.from_pretrained(folder / n, local_files_only=True) for n in set(names)}

@@ -8,7 +8,7 @@ import importlib.util
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,26 +19,12 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 from lib.errors import UserError
 from lib.files.hashing import hash_file, hash_value
 from lib.modeling.random_init import Size, build
-from lib.schemas.document import Document
+from lib.schemas.backbone import BACKBONE_MANIFEST, BackboneManifest
 from lib.settings.config import BackboneSource, FolderBackbone, HubBackbone, PackageBackbone, TinyBackbone
 
-MANIFEST = "backbone.json"
 # The pickled weights are fetched only where a repository has no safetensors. Weights of other frameworks never are.
 _WEIGHTS, _OLD_WEIGHTS = "model.safetensors", "pytorch_model.bin"
 _HUB_FILES = ["*.json", "*.txt", "*.model", _WEIGHTS]
-
-
-class BackboneManifest(Document):
-    """The contents of a backbone folder, and their source."""
-
-    KIND: ClassVar[str] = "backbone"
-
-    name: str
-    source: dict[str, Any]
-    resolved: str
-    architecture: str
-    parameters: int
-    fingerprint: str
 
 
 def fetch(name: str, source: BackboneSource, folder: Path, *, texts: list[str], seed: int) -> dict[str, Any]:
@@ -207,7 +193,7 @@ class Backbones:
 
     def fingerprint(self, name: str) -> str:
         """Return the hash of the contents of weights, configuration and tokenizer."""
-        return BackboneManifest.read(self._root / name / MANIFEST).fingerprint
+        return BackboneManifest.read(self._root / name / BACKBONE_MANIFEST).fingerprint
 
 
 def _trim(encoder: Any, vocabulary: NDArray[np.int64]) -> None:

@@ -77,7 +77,7 @@ def _sections(f: ReportData) -> Sequence[Section]:
         Section(
             "Calibration",
             "Bars show how often answers with a given confidence were right; the dashed line is perfect calibration."
-            " The area of a dot shows the number of answers. Before means with temperature 1. All answers are those"
+            " The area of a dot shows the number of answers. 'Before' is at temperature 1. All answers are those"
             " of the chosen candidate on its held-out folds.",
             [figures.reliability(_reliability(f))],
             [_temperatures(f)],

@@ -7,6 +7,8 @@ from lib.schemas.document import Document
 from lib.schemas.run import SeedResult
 from lib.validation import FrozenModel
 
+MODEL_MANIFEST = "model.json"
+
 
 class FoldResult(Document):
     """stage_c/{candidate}-{fold}.json, the result of one model on one held-out fold.
@@ -219,3 +221,25 @@ class TrialProvenance(Document):
 def format_interval(score: Mapping[str, float]) -> str:
     """Return a score on the test set with its 95 % interval as text, e.g. '0.712 [0.690, 0.733]'."""
     return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
+
+
+class ModelManifest(Document):
+    """model.json, which describes the weights next to it and how the model decides.
+
+    Attributes:
+        agent: Name of the agent.
+        params: Hyper-parameters, under the names of the search space.
+        temperatures: Temperature of each task, by which its logits are divided.
+        criteria: Text that the model reads for each criterion, by name.
+        trained: Epochs trained ("epochs") of a schedule for so many ("of"), and the numbers of examples and posts.
+        performance: Times and memory of the training.
+    """
+
+    KIND: ClassVar[str] = "model"
+
+    agent: str
+    params: dict[str, Any]
+    temperatures: dict[str, float]
+    criteria: dict[str, str]
+    trained: dict[str, int]
+    performance: dict[str, float]

@@ -144,27 +144,28 @@ def stage_costs(config: Config, pace: Calibration) -> list[StageCost]:
 def _stages(config: Config, pace: Calibration) -> Iterator[StageCost]:
     a, b, c, base = config.stage_a, config.stage_b, config.stage_c, config.baseline
 
-    def part(
-        stage: str, trainings: float, epochs: float, each: float, jobs: int, *, light: int = 0, more: float = 0.0
-    ) -> StageCost:
-        """Return a stage's cost; `jobs` train, `light` jobs only collect, `more` seconds are added per training."""
-        starts = jobs * pace.job + light * _LIGHT + (jobs + light) * _SNAKEMAKE
+    def start(jobs: int, light: int = 0) -> float:
+        """Return the seconds to start `jobs` that train and `light` jobs that only collect."""
+        return jobs * pace.job + light * _LIGHT + (jobs + light) * _SNAKEMAKE
+
+    def part(stage: str, trainings: float, epochs: float, each: float, starts: float, more: float = 0.0) -> StageCost:
+        """Return a stage's cost; an epoch takes `each` seconds, and `more` seconds are added per training."""
         seconds = trainings * (pace.begin + more) + epochs * each + starts
         return StageCost(stage, round(trainings), round(epochs), seconds / 3600)
 
     trainings, epochs = stage_a_work(a)
-    yield part("Stage A", trainings, epochs, pace.development_epoch, config.workers, light=1)
+    yield part("Stage A", trainings, epochs, pace.development_epoch, start(config.workers, light=1))
     share = _RACING if b.racing and b.seeds > 1 else 1.0
     # Stage B begins with the best of Stage A. If both stages train equally long, these trainings are reused.
     known = min(b.seeded, b.trials) * min(a.seeds, b.seeds) if a.epochs == b.epochs else 0
     seeds = max(0.0, b.trials * b.seeds * share - known)
-    yield part("Stage B", seeds, seeds * b.epochs, pace.development_epoch, config.workers, light=2)
+    yield part("Stage B", seeds, seeds * b.epochs, pace.development_epoch, start(config.workers, light=2))
     folds = c.candidates * c.folds * c.repeats
-    yield part("Stage C", folds, folds * c.epochs, pace.fold_epoch, folds + 2, more=pace.held_out)
-    yield part("baseline", base.seeds, base.seeds * base.epochs, pace.development_epoch, 1)
+    yield part("Stage C", folds, folds * c.epochs, pace.fold_epoch, start(folds + 2), more=pace.held_out)
+    yield part("baseline", base.seeds, base.seeds * base.epochs, pace.development_epoch, start(1))
     whole = pace.fold_epoch * c.folds / (c.folds - 1)
     models = min(c.ensemble, c.candidates) + 1
-    yield part("final model", models, (models - 1) * c.epochs + base.epochs, whole, 1)
+    yield part("final model", models, (models - 1) * c.epochs + base.epochs, whole, start(1))
 
 
 def stage_a_work(limits: StageASettings) -> tuple[float, float]:

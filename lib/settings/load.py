@@ -90,7 +90,12 @@ def resolve_settings(files: Sequence[Path], overlay: str | None) -> Settings:
     raw: dict[str, Any] = {}
     for file in files:
         raw = merge(raw, read_yaml(file))
-    return load_settings(merge(raw, json.loads(overlay)) if overlay else raw, files)
+    if overlay:
+        try:
+            raw = merge(raw, json.loads(overlay))
+        except json.JSONDecodeError as error:
+            raise UserError(f"--json: not valid JSON ({error})") from None
+    return load_settings(raw, files)
 
 
 def save_settings(settings: Settings, path: str | Path) -> None:

@@ -15,19 +15,12 @@ Value = str | int | float | bool
 BACKBONES = ("model.backbone", "joint.backbone")
 
 
-class FloatRange(StrictModel):
-    """A real number in [low, high], on a log scale or in steps."""
+class _Range(StrictModel):
+    """Numbers in [low, high], on a log scale or in steps."""
 
-    type: Literal["float"]
     low: float
     high: float
     log: bool = False
-    step: float | None = Field(default=None, gt=0)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        _check_range(self)
-        return self
 
     @property
     def bounds(self) -> tuple[Value, ...]:
@@ -38,6 +31,25 @@ class FloatRange(StrictModel):
     def varies(self) -> bool:
         """Whether there is more than one value."""
         return self.low < self.high
+
+    def fixed(self) -> Self:
+        """Return the range with its lowest value only."""
+        return self.model_copy(update={"high": self.low})
+
+    def __str__(self) -> str:
+        return f"[{self.low:g}, {self.high:g}]{' log' if self.log else ''}"
+
+
+class FloatRange(_Range):
+    """A real number in [low, high], on a log scale or in steps."""
+
+    type: Literal["float"]
+    step: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_range(self)
+        return self
 
     def quantile(self, u: float) -> float:
         """Return the quantile `u`, in [0, 1), of the distribution from which a random search draws."""
@@ -46,37 +58,19 @@ class FloatRange(StrictModel):
             return self.low + self.step * int(u * count)
         return min(self.high, max(self.low, _interpolate(self.low, self.high, u, self.log)))
 
-    def fixed(self) -> Self:
-        """Return the range with its lowest value only."""
-        return self.model_copy(update={"high": self.low})
 
-    def __str__(self) -> str:
-        return f"[{self.low:g}, {self.high:g}]{' log' if self.log else ''}"
-
-
-class IntRange(StrictModel):
+class IntRange(_Range):
     """A whole number in [low, high], on a log scale or in steps."""
 
     type: Literal["int"]
     low: int
     high: int
-    log: bool = False
     step: int = Field(default=1, gt=0)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         _check_range(self)
         return self
-
-    @property
-    def bounds(self) -> tuple[Value, ...]:
-        """The lowest and the highest value."""
-        return self.low, self.high
-
-    @property
-    def varies(self) -> bool:
-        """Whether there is more than one value."""
-        return self.low < self.high
 
     def quantile(self, u: float) -> int:
         """Return the quantile `u`, in [0, 1), of the distribution from which a random search draws."""
@@ -85,13 +79,6 @@ class IntRange(StrictModel):
             return min(self.high, max(self.low, value))
         count = (self.high - self.low) // self.step + 1
         return self.low + self.step * int(u * count)
-
-    def fixed(self) -> Self:
-        """Return the range with its lowest value only."""
-        return self.model_copy(update={"high": self.low})
-
-    def __str__(self) -> str:
-        return f"[{self.low:g}, {self.high:g}]{' log' if self.log else ''}"
 
 
 class Choices(StrictModel):

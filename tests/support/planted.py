@@ -9,7 +9,8 @@ from torch import nn
 
 from lib.agents import get_agent
 from lib.corpus.store import Development
-from lib.modeling.backbones import MANIFEST, BackboneManifest, Backbones, fetch
+from lib.modeling.backbones import Backbones, fetch
+from lib.schemas.backbone import BACKBONE_MANIFEST, BackboneManifest
 from lib.settings.config import Architecture, TinyBackbone
 from lib.settings.hyperparameters import Hyperparameters
 from lib.training.data import TrainingData
@@ -98,10 +99,10 @@ def prepare_training(
 
 
 def _backbone(folder: Path, architecture: Architecture) -> None:
-    if (folder / architecture / MANIFEST).exists():
+    if (folder / architecture / BACKBONE_MANIFEST).exists():
         return
     texts = [*corpus(50).posts["text"], *CRITERIA.values()]
     source = TinyBackbone(source="tiny", architecture=architecture)
     facts = fetch(architecture, source, folder / architecture, texts=texts, seed=1)
     made = empty_provenance()
-    BackboneManifest(provenance=made, **facts).write(folder / architecture / MANIFEST)
+    BackboneManifest(provenance=made, **facts).write(folder / architecture / BACKBONE_MANIFEST)

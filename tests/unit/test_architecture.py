@@ -37,6 +37,29 @@ def layer_name(parts: tuple[str, ...]) -> str:
     return Path(parts[0]).stem
 
 
+def test_the_table_of_folders_is_complete() -> None:
+    block = re.search(r"^## Folders of lib$(.*?)^## ", architecture(), re.S | re.M)
+    assert block is not None
+    rows = re.findall(r"^\| `([a-z]+)(?:\.py)?` \|", block[1], re.M)
+    assert rows == [name for names in layers() for name in names]
+
+
+def test_every_path_in_the_architecture_exists() -> None:
+    paths = re.findall(r"`((?:lib|config|rules|workflow|docs|tests|benchmarks)/[^`{*]*)`", architecture())
+    assert len(paths) > 20
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_a_rule_runs_one_command() -> None:
+    commands = {command.name for group in GROUPS.values() for command in group}
+    rules = [path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk")]
+    shells = [shell for text in rules for shell in re.findall(r"^    shell:\n((?: {8}.*\n)+)", text, re.M)]
+    assert len(shells) > 10
+    for shell in shells:
+        called = re.findall(r"python -m lib ([a-z-]+)", shell)
+        assert len(called) == 1 and called[0] in commands, shell
+
+
 def test_imports_run_down_the_layers() -> None:
     level = {name: number for number, names in enumerate(layers()) for name in names}
     assert set(level) == {layer_name(path.relative_to(LIB).parts) for path in MODULES}

@@ -25,7 +25,8 @@ def fetch_backbone(options: Namespace) -> None:
         UserError: The name is unknown, the backbone cannot be fetched, or its architecture is not declared.
     """
     from lib.files.hashing import derive_seed
-    from lib.modeling.backbones import MANIFEST, BackboneManifest, fetch
+    from lib.modeling.backbones import fetch
+    from lib.schemas.backbone import BACKBONE_MANIFEST, BackboneManifest
     from lib.settings.config import HubBackbone, RandomBackbone, TinyBackbone
 
     started, settings = now(), read_settings(options.settings)
@@ -47,7 +48,7 @@ def fetch_backbone(options: Namespace) -> None:
     seed = derive_seed(settings.config.seed, options.name)
     facts = fetch(options.name, source, folder, texts=texts, seed=seed)
     BackboneManifest(provenance=make_provenance(settings, started=started, corpus_hash=corpus_hash), **facts).write(
-        folder / MANIFEST
+        folder / BACKBONE_MANIFEST
     )
     echo(f"backbone {options.name}: {facts['parameters']:,} parameters from {facts['resolved']}")
     if isinstance(source, HubBackbone) and not facts["resolved"].endswith(f"@{source.revision}"):

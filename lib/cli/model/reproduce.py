@@ -12,8 +12,12 @@ from lib.settings.load import save_settings
 
 if TYPE_CHECKING:
     from lib.experiment.experiment import Experiment
+    from lib.schemas.evaluation import TrialProvenance
     from lib.schemas.run import SeedResult
 from lib.cli.command import Command
+from lib.cli.common import open_experiment
+from lib.cli.data import augmentation_bank, backbone, generate_corpus, lexicon, tfidf
+from lib.cli.data import corpus as data_corpus
 
 # Greatest difference of a score on the same CPU, and on any other device.
 _SAME, _NEAR = 1e-9, 0.02
@@ -32,7 +36,6 @@ def reproduce(options: Namespace) -> None:
     """
     from lib.corpus.manifest import CorpusManifest
     from lib.evaluation.provenance import settings_of
-    from lib.experiment.experiment import Experiment
     from lib.schemas.evaluation import TrialProvenance
 
     found = TrialProvenance.read(options.study)
@@ -40,16 +43,16 @@ def reproduce(options: Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="reproduce-") as folder:
         results = Path(folder) / "results"
         save_settings(settings, results / "settings.json")
-        for words in _steps(found.agent, settings.config.corpus.dir, list(found.backbones), found.params, results):
-            _run_command(words, results)
+        for command, words in _steps(found, settings.config.corpus.dir, results):
+            _run_command(command, words, results)
         made = CorpusManifest.read(results / "corpus" / "corpus.json").corpus_hash
         if made != found.provenance.corpus_hash:
             raise UserError(f"{options.study}: its corpus is {found.provenance.corpus_hash}, this one is {made}")
-        experiment = Experiment(settings, found.agent, results)
-        for name, fingerprint in found.backbones.items():
-            if (own := experiment.fingerprints()[name]) != fingerprint:
-                raise UserError(f"{options.study}: its backbone '{name}' is {fingerprint}, this one is {own}")
-        rows = list(_repeat_seeds(experiment, found.params, found.seeds))
+        with open_experiment(settings, found.agent, results, gpu=False) as experiment:
+            for name, fingerprint in found.backbones.items():
+                if (own := experiment.fingerprints()[name]) != fingerprint:
+                    raise UserError(f"{options.study}: its backbone '{name}' is {fingerprint}, this one is {own}")
+            rows = list(_repeat_seeds(experiment, found.params, found.seeds))
     here, there = str(experiment.device), found.provenance.device
     print(f"trial {found.trial} of {found.agent}, made on {there}, now on {here}")
     print("seed  F1-macro then  now        ECE then   now")
@@ -62,25 +65,24 @@ def reproduce(options: Namespace) -> None:
     print(f"the same{'' if worst <= _SAME else f' to within {worst:.2g}'}")
 
 
-def _steps(
-    agent: str, corpus: str | None, backbones: list[str], params: dict[str, Any], results: Path
-) -> Iterator[list[str]]:
-    source = corpus
-    if source is None:
-        source = str(results / "generated")
-        yield ["generate-corpus", "--output", source]
-    yield ["corpus", "--input", source]
-    yield from (["backbone", name] for name in backbones)
-    if params["aug.enabled"]:
-        yield ["tfidf", agent]
-        yield ["lexicon"]
-        yield ["augmentation-bank", agent]
+def _steps(found: "TrialProvenance", corpus: str | None, results: Path) -> Iterator[tuple[Command, list[str]]]:
+    """Yield the commands that prepare a trial's corpus, backbones and augmentation, with their arguments."""
+    if corpus is None:
+        corpus = str(results / "generated")
+        yield generate_corpus.COMMAND, ["--output", corpus]
+    yield data_corpus.COMMAND, ["--input", corpus]
+    yield from ((backbone.COMMAND, [name]) for name in found.backbones)
+    if found.params["aug.enabled"]:
+        yield tfidf.COMMAND, [found.agent]
+        yield lexicon.COMMAND, []
+        yield augmentation_bank.COMMAND, [found.agent]
 
 
-def _run_command(words: list[str], results: Path) -> None:
+def _run_command(command: Command, words: list[str], results: Path) -> None:
     from lib.cli.main import parser
 
-    options = parser().parse_args([*words, "--settings", str(results / "settings.json"), "--results", str(results)])
+    places = ["--settings", str(results / "settings.json"), "--results", str(results)]
+    options = parser().parse_args([command.name, *words, *places])
     options.run(options)
 
 

@@ -75,11 +75,11 @@ def _data(settings: Settings) -> str:
 
 
 def _backbone(settings: Settings, results: Path, name: str) -> str:
-    from lib.modeling.backbones import MANIFEST, BackboneManifest
+    from lib.schemas.backbone import BACKBONE_MANIFEST, BackboneManifest
 
     folder, source = results / "backbones" / name, settings.backbones[name]
-    if (folder / MANIFEST).exists():
-        return f"{BackboneManifest.read(folder / MANIFEST).parameters:,} parameters in {folder}"
+    if (folder / BACKBONE_MANIFEST).exists():
+        return f"{BackboneManifest.read(folder / BACKBONE_MANIFEST).parameters:,} parameters in {folder}"
     if isinstance(source, PackageBackbone):
         if importlib.util.find_spec(source.package) is None:
             raise UserError(

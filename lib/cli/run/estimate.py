@@ -13,6 +13,7 @@ from lib.settings.load import Settings, read_settings
 if TYPE_CHECKING:
     from lib.search.estimate import Calibration
 from lib.cli.command import Command
+from lib.cli.common import training_experiment
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -29,7 +30,6 @@ def estimate(options: Namespace) -> None:
     import psutil
 
     from lib.agents import check_agent
-    from lib.experiment.experiment import Experiment
     from lib.reporting.costs import cost, costs, total
     from lib.search.estimate import calibrate, disk_mb, stage_costs
 
@@ -38,11 +38,11 @@ def estimate(options: Namespace) -> None:
     for needed in [options.results / "corpus" / "corpus.json", *_manifests(settings, options.results)]:
         if not needed.exists():
             raise UserError(f"{needed} is missing; run 'snakemake --cores 2 prepared' first")
-    experiment = Experiment(settings, options.agent, options.results)
-    job = time.time() - psutil.Process().create_time()
-    print(f"calibrating for {options.seconds:g} s on {experiment.device}", file=sys.stderr)
-    pace = calibrate(experiment, options.seconds, job)
-    gpu = experiment.device.torch.type == "cuda"
+    with training_experiment(options, gpu=False) as experiment:
+        job = time.time() - psutil.Process().create_time()
+        print(f"calibrating for {options.seconds:g} s on {experiment.device}", file=sys.stderr)
+        pace = calibrate(experiment, options.seconds, job)
+        gpu = experiment.device.torch.type == "cuda"
     rates = settings.config.costs
     actual = {c.stage: c.hours for c in costs(options.results / options.agent / "benchmarks", rates, gpu=gpu)}
     stages = stage_costs(settings.config, pace)
@@ -77,10 +77,10 @@ def _print_notes(settings: Settings, pace: "Calibration", *, gpu: bool) -> None:
 
 
 def _manifests(settings: Settings, results: Path) -> Iterator[Path]:
-    from lib.modeling.backbones import MANIFEST
+    from lib.schemas.backbone import BACKBONE_MANIFEST
 
     for name in settings.backbones:
-        yield results / "backbones" / name / MANIFEST
+        yield results / "backbones" / name / BACKBONE_MANIFEST
 
 
 COMMAND = Command(

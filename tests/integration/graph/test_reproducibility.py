@@ -6,6 +6,7 @@ import sys
 import tarfile
 from pathlib import Path
 
+import torch
 from support.checkouts import ROOT
 from support.tiny import commands
 
@@ -43,7 +44,9 @@ def test_the_chosen_trial_is_reproduced_from_its_json_alone(copy_of_finished: Pa
     assert main(["provenance", "criteria"]) == 0
     kept = shutil.copy(FILE, tmp_path / "provenance.json")
     shutil.rmtree("results")
+    torch.set_num_threads(2)
     assert main(["reproduce", str(kept)]) == 0
+    torch.set_num_threads(1)
     assert capsys.readouterr().out.strip().endswith("the same")
     assert not Path("results").exists(), "an empty folder of its own"
     body = json.loads(Path(kept).read_text())

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import torch
 from support.tiny import change_settings
 
 from lib.cli.main import main
@@ -24,6 +25,18 @@ def test_estimate_calibrates_and_shows_the_measured_hours(copy_of_finished: Path
     assert "MB for backbones" in out
     Path("results/backbones/tiny-bert/backbone.json").unlink()
     assert main(["estimate", "criteria"]) == 1 and "cores 2 prepared" in capsys.readouterr().err
+
+
+def test_estimate_computes_with_the_threads_of_a_job(copy_of_finished: Path, monkeypatch) -> None:
+    threads = []
+    monkeypatch.setattr("lib.search.estimate._measure", lambda *_: threads.append(torch.get_num_threads()) or 1 / 0)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert main(["estimate", "criteria"]) == 1
+    finally:
+        torch.set_num_threads(before)
+    assert threads == [1]
 
 
 def test_watch_warns_when_a_limit_is_exceeded(

@@ -18,7 +18,8 @@ from lib.cli.main import main, parser
 from lib.settings.load import resolve_settings
 
 pytestmark = pytest.mark.workflow
-FOLDERS = ("config", "docs/decisions", "envs", "examples")  # the pages of these folders hold no commands to run here
+# The pages of these folders hold no commands to run here.
+FOLDERS = (".github", "config", "docs/decisions", "envs", "examples")
 PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
 
 

@@ -13,6 +13,7 @@ from lib.errors import UserError
 pytestmark = pytest.mark.usefixtures("zebra_augmentation")
 
 
+@pytest.mark.slow
 def test_a_bank_that_lacks_something_is_refused_at_the_start(capsys) -> None:
     made = experiment("criteria")
     made.check()

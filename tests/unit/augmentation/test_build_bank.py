@@ -69,6 +69,7 @@ def variants(bank: Bank, level: float, texts: list[str]) -> list[tuple[str, str]
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.slow
 def test_a_method_changes_texts_within_its_strength_and_keeps_reserved_terms(made, method: str) -> None:
     banks_of, cache = made
     counts = read_json(counts_path(cache, method))
@@ -84,6 +85,7 @@ def test_a_method_changes_texts_within_its_strength_and_keeps_reserved_terms(mad
     assert changed >= 4, "it does what it is for"
 
 
+@pytest.mark.slow
 def test_the_same_texts_give_the_same_variants_with_any_number_of_processes(made, resources, tmp_path: Path) -> None:
     before, _ = made
     make_all(TEXTS[::-1], resources, tmp_path, 2)
@@ -109,6 +111,7 @@ def test_an_error_of_a_library_is_counted_by_kind_without_its_text(monkeypatch, 
     assert variant.error == "RuntimeError" and variant.edits == []
 
 
+@pytest.mark.slow
 def test_checklist_changes_names_and_places_where_there_is_a_tagger(resources: Resources, tmp_path: Path) -> None:
     script = ROOT / "tests/support/checklist_with_tagger.py"
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}

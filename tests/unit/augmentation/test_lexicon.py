@@ -67,6 +67,7 @@ def test_a_missing_resource_is_named_with_the_methods_that_need_it(tmp_path: Pat
 
 
 @pytest.mark.skipif(shutil.which("apt-get") is None, reason="no Debian packages here")
+@pytest.mark.slow
 def test_lexical_data_come_from_packages_as_a_last_resort(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("lib.augmentation.lexicon._download", lambda *_: (_ for _ in ()).throw(OSError))
     sources, missing, fingerprint = prepare(tmp_path / "lexicon", [])

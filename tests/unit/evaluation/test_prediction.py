@@ -8,8 +8,9 @@ from support.tiny import empty_provenance
 from support.training import CPU
 
 from lib.evaluation.prediction import predict_posts
-from lib.evaluation.saved_model import ModelManifest, SavedModel, save_model
+from lib.evaluation.saved_model import SavedModel, save_model
 from lib.modeling.backbones import Backbones
+from lib.schemas.evaluation import ModelManifest
 from lib.training.engine import TrainingOptions, train
 
 

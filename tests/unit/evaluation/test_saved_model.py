@@ -13,8 +13,9 @@ from support.training import CPU
 
 from lib.agents import AGENTS
 from lib.errors import UserError
-from lib.evaluation.saved_model import MANIFEST, WEIGHTS, ModelManifest, SavedModel, save_model
+from lib.evaluation.saved_model import WEIGHTS, SavedModel, save_model
 from lib.modeling.backbones import Backbones
+from lib.schemas.evaluation import MODEL_MANIFEST, ModelManifest
 from lib.settings.config import Architecture
 from lib.training.engine import TrainingOptions, train
 from lib.training.inference import predict_logits
@@ -80,7 +81,7 @@ def test_a_folder_without_a_valid_model_is_refused(backbones: Path, tmp_path: Pa
         SavedModel.load(tmp_path, CPU)
     saved(backbones, tmp_path, "criteria")
     assert (tmp_path / WEIGHTS).exists()
-    body = json.loads((tmp_path / MANIFEST).read_text()) | {"schema_version": 99}
-    (tmp_path / MANIFEST).write_text(json.dumps(body))
+    body = json.loads((tmp_path / MODEL_MANIFEST).read_text()) | {"schema_version": 99}
+    (tmp_path / MODEL_MANIFEST).write_text(json.dumps(body))
     with pytest.raises(UserError, match="schema_version 99"):
         SavedModel.load(tmp_path, CPU)

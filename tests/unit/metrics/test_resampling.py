@@ -39,6 +39,7 @@ def random_answers(name: str, n: int, rng: np.random.Generator) -> dict:
 
 @pytest.mark.parametrize("name", AGENTS)
 @given(n=st.integers(1, 40), seed=st.integers(0, 99))
+@pytest.mark.slow
 def test_scores_follow_from_sums_of_terms(name: str, n: int, seed: int) -> None:
     rng, agent = np.random.default_rng(seed), get_agent(name)
     data, given_answers = examples(n, rng), random_answers(name, n, rng)
@@ -83,6 +84,7 @@ def random_posts(rng: np.random.Generator, rate: float, posts: int = 60) -> NDAr
     return np.stack([rows * (rng.random(posts) < rate), rows], axis=1).astype(float)
 
 
+@pytest.mark.slow
 def test_the_interval_contains_the_truth_nineteen_times_in_twenty() -> None:
     rng, held = np.random.default_rng(0), 0
     for seed in range(200):
@@ -105,6 +107,7 @@ def test_the_interval_of_the_ece_contains_the_ece() -> None:
         assert 0 <= ece.low <= ece.value <= ece.high <= 1
 
 
+@pytest.mark.slow
 def test_equal_models_differ_only_by_chance_and_a_better_one_is_detected() -> None:
     rng, below, found = np.random.default_rng(1), 0, 0
     for seed in range(200):

@@ -8,8 +8,9 @@ from support.tiny import empty_provenance
 from transformers import AutoModel
 
 from lib.errors import UserError
-from lib.modeling.backbones import MANIFEST, BackboneManifest, Backbones, fetch
+from lib.modeling.backbones import Backbones, fetch
 from lib.modeling.tokens import TokenCache, WindowLayout, tokenize
+from lib.schemas.backbone import BACKBONE_MANIFEST, BackboneManifest
 from lib.settings.config import Architecture, FolderBackbone, HubBackbone, PackageBackbone, TinyBackbone
 
 TEXTS = ["The writer is tired nearly every day.", "I could not sleep at all last night, again."] * 20
@@ -20,7 +21,7 @@ def tiny_backbone(project: Path, architecture: Architecture) -> Backbones:
     folder = project / "backbones" / "x"
     facts = fetch("x", TinyBackbone(source="tiny", architecture=architecture), folder, texts=TEXTS, seed=1)
     made = empty_provenance()
-    BackboneManifest(provenance=made, **facts).write(folder / MANIFEST)
+    BackboneManifest(provenance=made, **facts).write(folder / BACKBONE_MANIFEST)
     return Backbones(project / "backbones")
 
 

@@ -7,10 +7,11 @@ import pytest
 import torch
 from support.tiny import empty_provenance
 
-from lib.modeling.backbones import MANIFEST, BackboneManifest, Backbones, fetch
+from lib.modeling.backbones import Backbones, fetch
 from lib.modeling.dropout import FastDropout
 from lib.modeling.layers import checkpoint_gradients, layer_stack, only_first_token, parameter_depths
 from lib.modeling.tokens import TokenCache, WindowLayout, tokenize
+from lib.schemas.backbone import BACKBONE_MANIFEST, BackboneManifest
 from lib.settings.config import Architecture, TinyBackbone
 
 TEXTS = ["The writer is tired nearly every day.", "I could not sleep at all last night, again."] * 20
@@ -21,7 +22,7 @@ def tiny_backbone(project: Path, architecture: Architecture) -> Backbones:
     folder = project / "backbones" / "x"
     facts = fetch("x", TinyBackbone(source="tiny", architecture=architecture), folder, texts=TEXTS, seed=1)
     made = empty_provenance()
-    BackboneManifest(provenance=made, **facts).write(folder / MANIFEST)
+    BackboneManifest(provenance=made, **facts).write(folder / BACKBONE_MANIFEST)
     return Backbones(project / "backbones")
 
 

@@ -29,6 +29,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.slow
 def test_a_tokenizer_is_the_same_in_every_process(
     elsewhere: Path, tmp_path: Path, architecture: Architecture
 ) -> None:

@@ -12,6 +12,7 @@ from lib.search.effects import method_effects
 pytestmark = pytest.mark.usefixtures("zebra_augmentation")
 
 
+@pytest.mark.slow
 def test_stage_a_estimates_each_methods_effect_and_the_page_shows_it() -> None:
     made = experiment("criteria")
     trials = [

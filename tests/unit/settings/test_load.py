@@ -7,7 +7,15 @@ from support.checkouts import ROOT
 from support.tiny import TINY
 
 from lib.errors import UserError
-from lib.settings.load import json_schema, load_settings, merge, read_settings, read_yaml, save_settings
+from lib.settings.load import (
+    json_schema,
+    load_settings,
+    merge,
+    read_settings,
+    read_yaml,
+    resolve_settings,
+    save_settings,
+)
 
 
 def lines(raw: dict, files: list[str] | None = None) -> list[str]:
@@ -172,3 +180,8 @@ def test_settings_are_the_same_after_saving_and_reading(project: Path) -> None:
 
 def test_the_schema_for_editors_is_up_to_date() -> None:
     assert json.loads((ROOT / "config/config.schema.json").read_text()) == json_schema(), "run make schema"
+
+
+def test_an_overlay_that_is_not_json_is_refused() -> None:
+    with pytest.raises(UserError, match="--json: not valid JSON"):
+        resolve_settings([ROOT / "config/config.yaml"], "{bad")

@@ -34,6 +34,7 @@ def test_a_sampler_that_knows_its_space_gives_the_suggestions_of_optunas_sampler
     assert suggested[0] == suggested[1]
 
 
+@pytest.mark.slow
 def test_a_gaussian_process_finds_a_peak_that_random_search_misses() -> None:
     space, best = tiny_settings().space, []
     for sampler in (GpSampler(space, seed=1), optuna.samplers.RandomSampler(seed=1)):

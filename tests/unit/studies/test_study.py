@@ -38,6 +38,7 @@ def test_fixed_trials_come_first_and_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
 def test_processes_killed_and_started_at_any_time_reach_the_budget(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

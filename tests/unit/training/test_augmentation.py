@@ -15,6 +15,7 @@ pytestmark = pytest.mark.usefixtures("zebra_augmentation")
 
 
 @pytest.mark.parametrize("agent", ["criteria", "evidence", "joint"])
+@pytest.mark.slow
 def test_an_epoch_learns_augmented_texts_of_the_training_part_only(agent: str) -> None:
     made = experiment(agent)
     hyper = Hyperparameters.of(augmenting_params(agent))
@@ -44,6 +45,7 @@ def test_an_epoch_learns_augmented_texts_of_the_training_part_only(agent: str) -
 
 
 @pytest.mark.parametrize("agent", ["criteria", "evidence"])
+@pytest.mark.slow
 def test_a_killed_augmented_run_goes_on_bit_for_bit(agent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made = experiment(agent)
     split = made.splits.development(0)
@@ -65,6 +67,7 @@ def test_a_killed_augmented_run_goes_on_bit_for_bit(agent: str, monkeypatch: pyt
     assert resumed.history == whole.history and resumed.augmented == whole.augmented
 
 
+@pytest.mark.slow
 def test_more_windows_than_planned_do_not_overrun_the_schedule() -> None:
     made = experiment("evidence")
     run = made.run(

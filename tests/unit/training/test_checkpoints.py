@@ -40,6 +40,7 @@ CLASSES = {
 
 
 @pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.slow
 def test_a_killed_training_goes_on_bit_for_bit(experiment, name: str) -> None:
     options = {"optim.name": name, "head.dropout": 0.2, "optim.ema_decay": 0.9, "schedule.name": "one_cycle"}
     hyper = Hyperparameters.of(params(**options))

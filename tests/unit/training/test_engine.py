@@ -12,6 +12,7 @@ from lib.training.engine import TrainingOptions, train
 from lib.training.inference import predict_logits
 
 
+@pytest.mark.slow
 def test_a_model_overfits_a_few_examples(experiment) -> None:
     hyper = Hyperparameters.of(params(**{"optim.lr": 3e-3}))
     model, training_data = model_and_data(experiment, hyper)
@@ -71,6 +72,7 @@ def test_a_non_finite_loss_and_lack_of_memory_fail_with_their_reason(experiment,
         train(model, training_data, CPU, TrainingOptions(epochs=1, patience=1), seed=0)
 
 
+@pytest.mark.slow
 def test_a_compiled_model_gives_the_losses_of_an_uncompiled_one(experiment) -> None:
     losses = []
     for compiled in (False, True):
