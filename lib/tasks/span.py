@@ -27,8 +27,8 @@ from lib.tasks.task import Index, Task, TaskPredictions
 
 # The number of starts and of ends that are combined in a window, and of spans kept per window and per example.
 _ENDS, _BEST = 20, 10
-Candidate = tuple[int, int, float]
-Candidates = list[list[Candidate]]
+ScoredSpan = tuple[int, int, float]
+ScoredSpans = list[list[ScoredSpan]]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Spans(TaskPredictions):
     """
 
     none: NDArray[np.float64]
-    candidates: Candidates
+    candidates: ScoredSpans
     yes: NDArray[np.bool_]
 
     @property
@@ -50,7 +50,7 @@ class Spans(TaskPredictions):
         """The probability that there is evidence, (n,)."""
         return 1 - self.none
 
-    def to_logits(self, temperature: float) -> Candidates:
+    def to_logits(self, temperature: float) -> ScoredSpans:
         """Return the scores at a temperature; probabilities of 0 count as the smallest normal float."""
         tiny = np.finfo(np.float64).tiny
         return [
@@ -64,7 +64,7 @@ class Spans(TaskPredictions):
 
         The best span is the answer where the mean probability of no evidence is below 0.5.
         """
-        candidates: Candidates = []
+        candidates: ScoredSpans = []
         for lists in zip(*(member.candidates for member in members), strict=True):
             total: dict[tuple[int, int], float] = defaultdict(float)
             for start, end, chance in (candidate for spans in lists for candidate in spans):
@@ -86,7 +86,7 @@ class Spans(TaskPredictions):
         return cls(np.array(dumped["none"], dtype=np.float64), candidates, np.array(dumped["yes"], dtype=bool))
 
 
-class SpanTask(Task[Candidates, Spans]):
+class SpanTask(Task[ScoredSpans, Spans]):
     """Predicts spans. The logits are each example's best spans (start, end, score), in characters."""
 
     name = "span"
@@ -148,7 +148,7 @@ class SpanTask(Task[Candidates, Spans]):
         missing = (0, _BEST - best.shape[1])
         return {n: F.pad(v, missing, value=float("-inf") if n == "score" else 0) for n, v in found.items()}
 
-    def gather(self, rows: Mapping[str, NDArray[Any]], tokens: Tokens, windows: Index, index: Index) -> Candidates:
+    def gather(self, rows: Mapping[str, NDArray[Any]], tokens: Tokens, windows: Index, index: Index) -> ScoredSpans:
         """Keep the ten best spans of each example.
 
         Args:
@@ -169,7 +169,7 @@ class SpanTask(Task[Candidates, Spans]):
         ordered = {pair: sorted(spans.items(), key=lambda item: (-item[1], item[0])) for pair, spans in of.items()}
         return [[(*span, value) for span, value in ordered.get(int(pair), [])[:_BEST]] for pair in index]
 
-    def select(self, logits: Candidates, chosen: Index) -> Candidates:
+    def select(self, logits: ScoredSpans, chosen: Index) -> ScoredSpans:
         """Return the spans of some examples.
 
         Args:
@@ -181,7 +181,7 @@ class SpanTask(Task[Candidates, Spans]):
         """
         return [logits[place] for place in chosen]
 
-    def fit_temperature(self, logits: Candidates, examples: Examples, index: Index) -> float:
+    def fit_temperature(self, logits: ScoredSpans, examples: Examples, index: Index) -> float:
         """Fit the temperature by the negative log likelihood of whether there is evidence.
 
         Args:
@@ -196,7 +196,7 @@ class SpanTask(Task[Candidates, Spans]):
         scores = _padded(logits)
         return fit_temperature(lambda t: negative_log_likelihood(1 - softmax(scores / t, axis=1)[:, 0], truth))
 
-    def decide(self, logits: Candidates, temperature: NDArray[np.float64], hyper: Hyperparameters) -> Spans:
+    def decide(self, logits: ScoredSpans, temperature: NDArray[np.float64], hyper: Hyperparameters) -> Spans:
         """Decide by the null policy; without one, every example that has a span gets an answer.
 
         Args:
@@ -212,7 +212,7 @@ class SpanTask(Task[Candidates, Spans]):
         found = np.array([bool(spans) for spans in candidates])
         return Spans(none, candidates, found & apply_null_policy(hyper, 1 - none, best, none, without_policy=found))
 
-    def concatenate(self, all_logits: Sequence[Candidates]) -> Candidates:
+    def concatenate(self, all_logits: Sequence[ScoredSpans]) -> ScoredSpans:
         """Concatenate lists of spans."""
         return [spans for logits in all_logits for spans in logits]
 
@@ -317,12 +317,12 @@ def confidence(predictions: Spans) -> NDArray[np.float64]:
     return np.clip(np.array(values, dtype=np.float64), 0, 1)
 
 
-def _overlap(span: tuple[int, int], other: Candidate) -> float:
+def _overlap(span: tuple[int, int], other: ScoredSpan) -> float:
     shared = max(0, min(span[1], other[1]) - max(span[0], other[0]))
     return 2 * shared / (span[1] - span[0] + other[1] - other[0])
 
 
-def _chances(logits: Candidates, temperature: NDArray[np.float64]) -> tuple[NDArray[np.float64], Candidates]:
+def _chances(logits: ScoredSpans, temperature: NDArray[np.float64]) -> tuple[NDArray[np.float64], ScoredSpans]:
     """Return the probabilities of no evidence, (n,), and of each span, from scores divided by `temperature`, (n,)."""
     chances = softmax(_padded(logits) / temperature[:, None], axis=1)
     candidates = [
@@ -333,7 +333,7 @@ def _chances(logits: Candidates, temperature: NDArray[np.float64]) -> tuple[NDAr
     return none, candidates
 
 
-def _padded(logits: Candidates) -> NDArray[np.float64]:
+def _padded(logits: ScoredSpans) -> NDArray[np.float64]:
     """Return scores, (n, 11): 0 for no evidence first, then those of the spans, and -inf for missing spans."""
     scores = np.full((len(logits), 1 + _BEST), -np.inf)
     scores[:, 0] = 0
