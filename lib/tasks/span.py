@@ -50,6 +50,19 @@ class Spans(TaskPredictions):
         """The probability that there is evidence, (n,)."""
         return 1 - self.none
 
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        """The model's own probability that each answer counts as right, (n,).
+
+        For "no evidence" that is its probability. For a span it is the summed probability of all spans whose overlap
+        with it, as F1 of characters, is at least 0.5.
+        """
+        values = [
+            sum(p for start, end, p in spans if _overlap((start, end), spans[0]) >= RIGHT) if yes else none
+            for spans, yes, none in zip(self.candidates, self.yes, self.none.tolist(), strict=True)
+        ]
+        return np.clip(np.array(values, dtype=np.float64), 0, 1)
+
     def to_logits(self, temperature: float) -> ScoredSpans:
         """Return the scores at a temperature; probabilities of 0 count as the smallest normal float."""
         tiny = np.finfo(np.float64).tiny
@@ -242,7 +255,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
         """
         texts, golds = _texts(predictions, examples, index)
         criterion = [examples.criterion[i] for i in index]
-        return score(texts, golds, confidence(predictions), predictions.yes_probability, criterion)
+        return score(texts, golds, predictions.confidence, predictions.yes_probability, criterion)
 
     def reliability(
         self, predictions: Spans, examples: Examples, index: Index
@@ -257,7 +270,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
         Returns:
             (n,) the confidence, and (n,) whether the answer's token F1 is at least 0.5.
         """
-        return confidence(predictions), _token_f1(predictions, examples, index) >= RIGHT
+        return predictions.confidence, _token_f1(predictions, examples, index) >= RIGHT
 
     def sufficient_statistics(self, predictions: Spans, examples: Examples, index: Index) -> NDArray[np.float64]:
         """Return each example's token F1 by criterion and its calibration gap.
@@ -274,7 +287,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
         f1 = _token_f1(predictions, examples, index)
         names = [examples.criterion[i] for i in index]
         criterion = np.eye(len(set(names)))[np.unique(names, return_inverse=True)[1]]
-        return np.hstack([criterion * f1[:, None], criterion, calibration_gaps(confidence(predictions), f1 >= RIGHT)])
+        return np.hstack([criterion * f1[:, None], criterion, calibration_gaps(predictions.confidence, f1 >= RIGHT)])
 
     def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return F1-macro and ECE, (samples, 2).
@@ -302,19 +315,6 @@ def _texts(predictions: Spans, examples: Examples, index: Index) -> tuple[list[s
         for i, spans, yes in zip(index, predictions.candidates, predictions.yes, strict=True)
     ]
     return texts, [[examples.second[i][slice(*characters)] for characters in examples.answers[i]] for i in index]
-
-
-def confidence(predictions: Spans) -> NDArray[np.float64]:
-    """Return the model's own probability that its answer counts as right, (n,).
-
-    For "no evidence" that is its probability. For a span it is the summed probability of all spans whose overlap with
-    it, as F1 of characters, is at least 0.5.
-    """
-    values = [
-        sum(p for start, end, p in spans if _overlap((start, end), spans[0]) >= RIGHT) if yes else none
-        for spans, yes, none in zip(predictions.candidates, predictions.yes, predictions.none.tolist(), strict=True)
-    ]
-    return np.clip(np.array(values, dtype=np.float64), 0, 1)
 
 
 def _overlap(span: tuple[int, int], other: ScoredSpan) -> float:

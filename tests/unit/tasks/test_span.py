@@ -6,7 +6,7 @@ from support.tiny import params
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, Targets, make_targets
-from lib.tasks.span import Spans, SpanTask, confidence
+from lib.tasks.span import Spans, SpanTask
 
 TEXT = "Hello. I am tired. Bye."
 
@@ -72,7 +72,7 @@ def test_the_best_legal_span_is_found_across_windows_in_characters() -> None:
     assert scores["exact_match"] == 1 and scores["no_answer"] == {"predicted": 0.0, "true": 0.0}
     total = answers.none[0] + sum(p for _, _, p in answers.candidates[0])
     assert total == pytest.approx(1) and answers.none[0] < 0.01
-    assert 0.9 < confidence(answers)[0] <= 1
+    assert 0.9 < answers.confidence[0] <= 1
     assert Spans.load(answers.dump()).candidates == answers.candidates
 
 
