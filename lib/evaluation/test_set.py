@@ -114,8 +114,8 @@ def _refit_models(
     wanted = dict.fromkeys([result.choice["candidate"], *result.ensemble["members"]])
     models: dict[int | str, SavedModel] = {}
     for number in wanted:
-        recipe = refit_config(experiment, [fold for fold in folds if fold.candidate == number])
-        models[number] = refit(experiment, recipe)
+        config = refit_config(experiment, [fold for fold in folds if fold.candidate == number])
+        models[number] = refit(experiment, config)
     untuned = RefitConfig(
         params=baselines.params,
         epochs=baselines.epochs,

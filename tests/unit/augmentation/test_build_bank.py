@@ -48,8 +48,8 @@ def resources(make_once: MakeOnce) -> Resources:
 
 
 def make_all(texts: list[str], resources: Resources, cache: Path, processes: int) -> None:
-    recipes = {name: MethodConfig(name, LEVELS, 2, TERMS, resources) for name in METHODS}
-    compute_variants(texts, recipes, cache, processes)
+    configs = {name: MethodConfig(name, LEVELS, 2, TERMS, resources) for name in METHODS}
+    compute_variants(texts, configs, cache, processes)
 
 
 def banks(cache: Path) -> dict[str, Bank]:
