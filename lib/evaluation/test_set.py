@@ -66,8 +66,8 @@ def evaluate_on_test_set(
     examples = experiment.agent.examples(
         part, unannotated=experiment.settings.config.corpus.unannotated, seed=experiment.settings.config.seed
     )
-    answers = _predict_test_set(experiment, result, models, examples)
-    tested, against = _compare_models(experiment, answers, examples)
+    predictions = _predict_test_set(experiment, result, models, examples)
+    tested, against = _compare_models(experiment, predictions, examples)
     return models[result.choice["candidate"]], TestEvaluation(
         provenance=experiment.provenance(started),
         agent=experiment.agent.name,
@@ -144,21 +144,21 @@ def _predict_test_set(
 
 
 def _compare_models(
-    experiment: Experiment, answers: dict[str, Predictions], examples: Examples
+    experiment: Experiment, predictions: dict[str, Predictions], examples: Examples
 ) -> tuple[list[ModelScores], list[PairedComparison]]:
     agent, index = experiment.agent, np.arange(len(examples))
     seed = derive_seed(experiment.settings.config.seed, "test intervals")
-    scores = {name: agent.scores(given, examples, index) for name, given in answers.items()}
+    scores = {name: agent.scores(given, examples, index) for name, given in predictions.items()}
     terms: dict[str, NDArray[np.float64]] = {}
     summed: dict[str, NDArray[np.float64]] = {}
     tested = []
-    for name, given in answers.items():
+    for name, given in predictions.items():
         terms[name], measure = agent.sufficient_statistics(given, examples, index)
         summed[name] = sum_by_post(terms[name], examples.post_id)
         f1, ece = (asdict(each) for each in bootstrap(summed[name], measure, seed))
         tested.append(ModelScores(name=name, f1_macro=f1, ece=ece, scores=scores[name], answers=agent.dump(given)))
     against = []
-    for name in list(answers)[1:]:
+    for name in list(predictions)[1:]:
         f1, ece = (
             asdict(difference) for difference in paired_comparison(summed[CHOSEN], summed[name], measure, seed)
         )

@@ -30,8 +30,8 @@ def examples(n: int, rng: np.random.Generator) -> Examples:
     )
 
 
-def random_answers(name: str, n: int, rng: np.random.Generator) -> dict:
-    """Make random answers, with a few spans of the text and their log-odds for each example."""
+def random_predictions(name: str, n: int, rng: np.random.Generator) -> dict:
+    """Make random predictions, with a few spans of the text and their log-odds for each example."""
     spans = [(0, 13), (2, 7), (18, 41)]
     scored = [[(span, float(rng.normal())) for span in spans] for _ in range(n)]
     return get_agent(name).from_log_odds(scored)
@@ -41,20 +41,18 @@ def random_answers(name: str, n: int, rng: np.random.Generator) -> dict:
 @given(n=st.integers(1, 40), seed=st.integers(0, 99))
 def test_scores_follow_from_sums_of_terms(name: str, n: int, seed: int) -> None:
     rng, agent = np.random.default_rng(seed), get_agent(name)
-    data, given_answers = examples(n, rng), random_answers(name, n, rng)
+    data, predictions = examples(n, rng), random_predictions(name, n, rng)
     drawn = rng.integers(0, n, 2 * n)
-    terms, measure = agent.sufficient_statistics(given_answers, data, np.arange(n))
-    again = agent.concatenate([agent.to_logits(given_answers, dict.fromkeys(("label", "span"), 1.0))])
-    assert set(again) == set(given_answers)
+    terms, measure = agent.sufficient_statistics(predictions, data, np.arange(n))
+    again = agent.concatenate([agent.to_logits(predictions, dict.fromkeys(("label", "span"), 1.0))])
+    assert set(again) == set(predictions)
     # An example that is drawn twice counts twice, and one that is not drawn does not count.
     picked = {
-        task.name: task.predictions.load(
-            {k: [v[i] for i in drawn] for k, v in given_answers[task.name].dump().items()}
-        )
+        task.name: task.predictions.load({k: [v[i] for i in drawn] for k, v in predictions[task.name].dump().items()})
         for task in agent.tasks
     }
     for index, own, sums in (
-        (np.arange(n), given_answers, terms.sum(0)),
+        (np.arange(n), predictions, terms.sum(0)),
         (drawn, picked, terms[drawn].sum(0)),
     ):
         expected = agent.scores(own, data, index)
