@@ -295,7 +295,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
         F1-macro averages token F1 within each criterion that occurs in the sample, and then over these criteria.
 
         Args:
-            sums: (samples, 2 criteria + bins) the summed terms of `sufficient_statistics`.
+            sums: (samples, 2 criteria + bins) the summed statistics of `sufficient_statistics`.
         """
         criteria = (sums.shape[1] - BINS) // 2
         total, count = sums[:, :criteria], sums[:, criteria : 2 * criteria]

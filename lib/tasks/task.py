@@ -183,7 +183,7 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
     def sufficient_statistics(
         self, predictions: PredictionsT, examples: Examples, index: Index
     ) -> NDArray[np.float64]:
-        """Return the terms of each example, whose sums determine F1-macro and ECE.
+        """Return the statistics of each example, whose sums determine F1-macro and ECE.
 
         Args:
             predictions: Of n examples.
@@ -191,7 +191,7 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
             index: (n,) the examples that the predictions belong to.
 
         Returns:
-            (n, terms).
+            (n, statistics).
         """
 
     @abstractmethod
@@ -199,8 +199,8 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
         """Return F1-macro and ECE, as `score` computes them, of samples of examples.
 
         Args:
-            sums: (samples, terms) the terms of `sufficient_statistics`, summed over the examples of each sample. A
-                sample may hold an example many times or not at all.
+            sums: (samples, statistics) the statistics that `sufficient_statistics` returns, summed over the examples
+                of each sample. A sample may hold an example many times or not at all.
 
         Returns:
             (samples, 2).
