@@ -31,7 +31,7 @@ from lib.augmentation.edits import (
     touches,
     words,
 )
-from lib.augmentation.libraries import Augment, Resources, make, seeded
+from lib.augmentation.libraries import Augment, Resources, make_augmenter, seeded
 from lib.augmentation.reserved import ReservedTerms, TfidfWeights
 from lib.files.atomic import replacing, write_json
 from lib.files.hashing import derive_seed, hash_value
@@ -81,7 +81,7 @@ class AugmentationTools:
         weights = (
             TfidfWeights.read(config.resources.tfidf) if config.resources.tfidf is not None else TfidfWeights({})
         )
-        augmenters = [(level, make(config.method, level, config.resources)) for level in config.levels]
+        augmenters = [(level, make_augmenter(config.method, level, config.resources)) for level in config.levels]
         return cls(ReservedTerms(config.terms), weights, augmenters)
 
 
@@ -217,7 +217,9 @@ def compute_variants(
         }
         for key, futures in running.items():
             results = [future.result() for future in futures]
-            _keep(cache, key, [variant for made, _ in results for variant in made], sum(s for _, s in results))
+            _write_variants(
+                cache, key, [variant for made, _ in results for variant in made], sum(s for _, s in results)
+            )
             done(key)
 
 
@@ -275,8 +277,8 @@ def bank_entry(config: MethodConfig, key: str, texts: Sequence[str], cache: Path
     return BankEntry(key=key, note=note, examples=examples, **read_json(counts_path(cache, key)))
 
 
-def _keep(cache: Path, key: str, made: Sequence[Variant], seconds: float) -> None:
-    _write(variants_path(cache, key), made)
+def _write_variants(cache: Path, key: str, made: Sequence[Variant], seconds: float) -> None:
+    _write_edits(variants_path(cache, key), made)
     changed = sum(bool(variant.edits) for variant in made)
     counts = {
         "changed": changed,
@@ -291,7 +293,7 @@ def _keep(cache: Path, key: str, made: Sequence[Variant], seconds: float) -> Non
     write_json(counts_path(cache, key), counts)
 
 
-def _write(to: Path, made: Sequence[Variant]) -> None:
+def _write_edits(to: Path, made: Sequence[Variant]) -> None:
     edits = [edit for variant in made for edit in variant.edits]
     replacements = [edit.text.encode() for edit in edits]
     brought = sorted({word for edit in edits for word in edit.text.split()})
