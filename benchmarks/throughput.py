@@ -304,11 +304,11 @@ def f1(task: Task, way: str, trained: Any) -> float:
     """
     model, training_data = trained
     device = task.experiment.device if way == "d" else Device(torch.device("cpu"), bf16=False)
-    reading = predict_logits(
+    logits = predict_logits(
         model, training_data.agent, training_data.features, task.test, training_data.hyper, device
     )
-    answers = training_data.agent.decide(reading, training_data.examples, task.test, task.hyper)
-    return float(training_data.agent.scores(answers, training_data.examples, task.test)["f1_macro"])
+    predictions = training_data.agent.decide(logits, training_data.examples, task.test, task.hyper)
+    return float(training_data.agent.scores(predictions, training_data.examples, task.test)["f1_macro"])
 
 
 def matrix_rate(threads: int) -> float:

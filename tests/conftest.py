@@ -133,7 +133,7 @@ def zebra_augmentation(monkeypatch: pytest.MonkeyPatch, copy_of_prepared: Path) 
 
     from lib.augmentation import build_bank
 
-    monkeypatch.setattr(build_bank, "make", zebra)
+    monkeypatch.setattr(build_bank, "make_augmenter", zebra)
 
 
 FAULTS: list[tuple[str, str]] = []

@@ -290,7 +290,7 @@ class Agent(ABC):
     def sufficient_statistics(
         self, predictions: Predictions, examples: Examples, index: Index
     ) -> tuple[NDArray[np.float64], ScoreFromStatistics]:
-        """Return terms of each example, and the function that maps sums of them to scores.
+        """Return statistics of each example, and the function that maps sums of them to scores.
 
         Args:
             predictions: Of n examples, by task.
@@ -298,17 +298,17 @@ class Agent(ABC):
             index: (n,) the examples that the predictions belong to.
 
         Returns:
-            (n, terms), and a function that maps (samples, terms), the sums over each sample's examples, to
+            (n, statistics), and a function that maps (samples, statistics), the sums over each sample's examples, to
             (samples, 2), the F1-macro and ECE that `scores` returns for such a sample.
         """
         parts = [task.sufficient_statistics(predictions[task.name], examples, index) for task in self.tasks]
         ends = np.cumsum([part.shape[1] for part in parts])[:-1]
 
-        def measure(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        def score(sums: NDArray[np.float64]) -> NDArray[np.float64]:
             of_tasks = zip(self.tasks, np.split(sums, ends, axis=1), strict=True)
             return np.asarray(np.mean([task.score_from_statistics(own) for task, own in of_tasks], axis=0))
 
-        return np.hstack(parts), measure
+        return np.hstack(parts), score
 
     def average(self, members: Sequence[Predictions]) -> Predictions:
         """Average the predictions of several models for the same examples, without a null policy."""

@@ -31,7 +31,7 @@ from lib.augmentation.edits import (
     touches,
     words,
 )
-from lib.augmentation.libraries import Augment, Resources, make, seeded
+from lib.augmentation.libraries import Augment, Resources, make_augmenter, seeded
 from lib.augmentation.reserved import ReservedTerms, TfidfWeights
 from lib.files.atomic import replacing, write_json
 from lib.files.hashing import derive_seed, hash_value
@@ -63,11 +63,11 @@ class MethodConfig:
 
 @dataclass(frozen=True)
 class AugmentationTools:
-    """The loaded objects that a recipe needs; some classes of the libraries read long word lists.
+    """The loaded objects that a method needs; some classes of the libraries read long word lists.
 
     Attributes:
         reserved: Finds the reserved terms.
-        weights: The TF-IDF weights of words; empty where the recipe has no TF-IDF cache.
+        weights: The TF-IDF weights of words; empty where the method has no TF-IDF cache.
         augmenters: Each strength with the method at that strength.
     """
 
@@ -76,13 +76,13 @@ class AugmentationTools:
     augmenters: list[tuple[float, Augment]]
 
     @classmethod
-    def of(cls, recipe: MethodConfig) -> "AugmentationTools":
-        """Load the tools of a recipe."""
+    def of(cls, config: MethodConfig) -> "AugmentationTools":
+        """Load the tools of a method."""
         weights = (
-            TfidfWeights.read(recipe.resources.tfidf) if recipe.resources.tfidf is not None else TfidfWeights({})
+            TfidfWeights.read(config.resources.tfidf) if config.resources.tfidf is not None else TfidfWeights({})
         )
-        augmenters = [(level, make(recipe.method, level, recipe.resources)) for level in recipe.levels]
-        return cls(ReservedTerms(recipe.terms), weights, augmenters)
+        augmenters = [(level, make_augmenter(config.method, level, config.resources)) for level in config.levels]
+        return cls(ReservedTerms(config.terms), weights, augmenters)
 
 
 # A process computes many chunks of texts with the same method, so it keeps the tools of the last one.
@@ -106,32 +106,32 @@ class Variant:
     error: str | None = None
 
 
-def make_variants(texts: Sequence[str], recipe: MethodConfig) -> Iterator[Variant]:
+def make_variants(texts: Sequence[str], config: MethodConfig) -> Iterator[Variant]:
     """Return an iterator that computes the variants of texts.
 
     Args:
         texts: The texts.
-        recipe: The method and its parameters.
+        config: The method and its parameters.
 
     Returns:
         The variants in the order of texts, then strengths, then numbers.
     """
-    return _variants(texts, recipe, AugmentationTools.of(recipe))
+    return _variants(texts, config, AugmentationTools.of(config))
 
 
-def _variants(texts: Sequence[str], recipe: MethodConfig, tools: AugmentationTools) -> Iterator[Variant]:
+def _variants(texts: Sequence[str], config: MethodConfig, tools: AugmentationTools) -> Iterator[Variant]:
     return (
         _variant(
             text,
             spans,
-            recipe.method,
+            config.method,
             augmenter,
-            derive_seed(0, text, recipe.method, augmenter[0], number),
+            derive_seed(0, text, config.method, augmenter[0], number),
             tools.weights,
         )
         for text, spans in ((text, tools.reserved.spans(text)) for text in texts)
         for augmenter in tools.augmenters
-        for number in range(recipe.variants)
+        for number in range(config.variants)
     )
 
 
@@ -180,18 +180,18 @@ class _Chunk:
     """Some texts for a method, as the work of one call in a process."""
 
     texts: Sequence[str]
-    recipe: MethodConfig
+    config: MethodConfig
 
     def run(self) -> tuple[list[Variant], float]:
         """Return the variants of the texts, and the seconds that they took without loading the library."""
-        made = _variants(self.texts, self.recipe, _cached_tools(self.recipe))
+        made = _variants(self.texts, self.config, _cached_tools(self.config))
         began = time.perf_counter()
         return list(made), time.perf_counter() - began
 
 
 def compute_variants(
     texts: Sequence[str],
-    recipes: Mapping[str, MethodConfig],
+    configs: Mapping[str, MethodConfig],
     cache: Path,
     processes: int,
     done: Callable[[str], None] = lambda _: None,
@@ -200,32 +200,34 @@ def compute_variants(
 
     Args:
         texts: The texts of an agent.
-        recipes: The methods, by the keys of their files.
+        configs: The methods, by the keys of their files.
         cache: Folder of the bank's files.
         processes: Number of processes.
-        done: Called with the key of each recipe that is finished.
+        done: Called with the key of each method that is finished.
     """
     chunks = [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
-    missing = {key: recipe for key, recipe in recipes.items() if not counts_path(cache, key).exists()}
+    missing = {key: config for key, config in configs.items() if not counts_path(cache, key).exists()}
     # The libraries draw from sets of words, whose order depends on the hash seed of the process.
     os.environ["PYTHONHASHSEED"] = "0"
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
         # One pool for all methods, since loading a library takes a process many seconds.
         running = {
-            key: [pool.submit(_Chunk.run, _Chunk(chunk, recipe)) for chunk in chunks]
-            for key, recipe in missing.items()
+            key: [pool.submit(_Chunk.run, _Chunk(chunk, config)) for chunk in chunks]
+            for key, config in missing.items()
         }
         for key, futures in running.items():
             results = [future.result() for future in futures]
-            _keep(cache, key, [variant for made, _ in results for variant in made], sum(s for _, s in results))
+            _write_variants(
+                cache, key, [variant for made, _ in results for variant in made], sum(s for _, s in results)
+            )
             done(key)
 
 
-def bank_key(recipe: MethodConfig, texts: Sequence[str], *, tfidf: str, lexicon: str) -> str:
+def bank_key(config: MethodConfig, texts: Sequence[str], *, tfidf: str, lexicon: str) -> str:
     """Return the hash of everything that a method's variants depend on.
 
     Args:
-        recipe: The method and its parameters.
+        config: The method and its parameters.
         texts: The texts.
         tfidf: The key of the TF-IDF cache.
         lexicon: The fingerprint of the lexical data.
@@ -235,12 +237,12 @@ def bank_key(recipe: MethodConfig, texts: Sequence[str], *, tfidf: str, lexicon:
     """
     parts = [
         FORMAT,
-        recipe.method,
-        recipe.levels,
-        recipe.variants,
-        recipe.terms,
-        recipe.resources.equivalents,
-        str(recipe.resources.ner),
+        config.method,
+        config.levels,
+        config.variants,
+        config.terms,
+        config.resources.equivalents,
+        str(config.resources.ner),
         tfidf,
         lexicon,
         [version(name) for name in ("nlpaug", "textattack", "nltk")],
@@ -249,11 +251,11 @@ def bank_key(recipe: MethodConfig, texts: Sequence[str], *, tfidf: str, lexicon:
     return hash_value(parts, 24)
 
 
-def bank_entry(recipe: MethodConfig, key: str, texts: Sequence[str], cache: Path, *, show: bool) -> BankEntry:
+def bank_entry(config: MethodConfig, key: str, texts: Sequence[str], cache: Path, *, show: bool) -> BankEntry:
     """Return the entry of a method in the bank's manifest, from the files of `compute_variants`.
 
     Args:
-        recipe: The method and its parameters.
+        config: The method and its parameters.
         key: The key of its files.
         texts: The texts that the variants were computed for.
         cache: Folder of the bank's files.
@@ -264,19 +266,19 @@ def bank_entry(recipe: MethodConfig, key: str, texts: Sequence[str], cache: Path
     """
     examples: list[tuple[str, str]] = []
     if show:
-        bank = Bank(variants_path(cache, key), recipe.levels, recipe.variants)
+        bank = Bank(variants_path(cache, key), config.levels, config.variants)
         rows = np.arange(len(texts))
-        made = bank.variants(rows, recipe.levels[-1], np.zeros_like(rows), only_low=False)
+        made = bank.variants(rows, config.levels[-1], np.zeros_like(rows), only_low=False)
         changed = [(text, apply_edits(text, edits)) for text, edits in zip(texts, made, strict=True) if edits]
         examples = changed[:: max(1, len(changed) // 3)][:3]
     note = None
-    if recipe.method == "checklist" and recipe.resources.ner is None:
+    if config.method == "checklist" and config.resources.ner is None:
         note = "names and places stay as they are, no tagger is configured (augmentation.ner)"
     return BankEntry(key=key, note=note, examples=examples, **read_json(counts_path(cache, key)))
 
 
-def _keep(cache: Path, key: str, made: Sequence[Variant], seconds: float) -> None:
-    _write(variants_path(cache, key), made)
+def _write_variants(cache: Path, key: str, made: Sequence[Variant], seconds: float) -> None:
+    _write_edits(variants_path(cache, key), made)
     changed = sum(bool(variant.edits) for variant in made)
     counts = {
         "changed": changed,
@@ -291,7 +293,7 @@ def _keep(cache: Path, key: str, made: Sequence[Variant], seconds: float) -> Non
     write_json(counts_path(cache, key), counts)
 
 
-def _write(to: Path, made: Sequence[Variant]) -> None:
+def _write_edits(to: Path, made: Sequence[Variant]) -> None:
     edits = [edit for variant in made for edit in variant.edits]
     replacements = [edit.text.encode() for edit in edits]
     brought = sorted({word for edit in edits for word in edit.text.split()})

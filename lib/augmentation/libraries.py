@@ -36,7 +36,7 @@ class Resources:
     ner: Path | None = None
 
 
-def make(method: str, strength: float, resources: Resources) -> Augment:
+def make_augmenter(method: str, strength: float, resources: Resources) -> Augment:
     """Return a function that augments a text with the class of a library.
 
     The classes draw from the global generators of `random` and numpy; call the function through `seeded`.
@@ -52,7 +52,7 @@ def make(method: str, strength: float, resources: Resources) -> Augment:
     Raises:
         UserError: The method is `tfidf`, and there is no TF-IDF cache.
     """
-    _stay_at_home(resources.lexicon)
+    _use_only_local_data(resources.lexicon)
     if METHODS[method].library == "nlpaug":
         augmenter = _nlpaug(method, strength, resources)
         return lambda text: str((augmenter.augment(text) or [text])[0])
@@ -64,7 +64,7 @@ def seeded(augment: Augment, text: str, seed: int) -> str:
     """Augment a text after seeding the global generators of `random` and numpy.
 
     Args:
-        augment: As `make` returns it.
+        augment: As `make_augmenter` returns it.
         text: The text.
         seed: The seed; numpy gets it modulo 2^32.
 
@@ -76,7 +76,7 @@ def seeded(augment: Augment, text: str, seed: int) -> str:
     return augment(text)
 
 
-def _stay_at_home(lexicon: Path) -> None:
+def _use_only_local_data(lexicon: Path) -> None:
     """Restrict NLTK to the lexicon, prevent its downloads, and keep TextAttack and flair out of $HOME."""
     cache = lexicon.resolve() / "textattack"
     os.environ["TA_CACHE_DIR"] = str(cache)

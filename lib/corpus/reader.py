@@ -68,7 +68,7 @@ def sample_posts(corpus: Corpus, share: float, seed: int) -> Corpus:
 
 
 @dataclass
-class _Findings:
+class _Issues:
     """The rows with problems, for which the corpus is refused, and with oddities, which are only counted."""
 
     tolerated: tuple[str, ...]
@@ -109,16 +109,16 @@ def read_corpus(settings: CorpusSettings, folder: Path) -> Corpus:
         UserError: A file is missing or has problems; at most 50 lines, each naming file and row.
     """
     criteria = read_criteria(criteria_path(settings.model_copy(update={"dir": str(folder)})))
-    findings = _Findings(settings.tolerate)
-    posts = _read_posts(folder / "posts.csv", settings, findings)
-    rows = _read_annotations(folder / "annotations.csv", settings, posts, criteria, findings)
-    if findings.problems:
-        raise UserError(_first(findings.problems, 50))
+    issues = _Issues(settings.tolerate)
+    posts = _read_posts(folder / "posts.csv", settings, issues)
+    rows = _read_annotations(folder / "annotations.csv", settings, posts, criteria, issues)
+    if issues.problems:
+        raise UserError(_first(issues.problems, 50))
     if not rows:
         raise UserError(f"{folder / 'annotations.csv'}: holds no annotation")
-    annotations = _with_spans(rows, posts, folder / "annotations.csv", findings)
+    annotations = _with_spans(rows, posts, folder / "annotations.csv", issues)
     table = pd.DataFrame({"post_id": list(posts), "text": list(posts.values())})
-    return Corpus(table, annotations, criteria, dict(findings.oddities))
+    return Corpus(table, annotations, criteria, dict(issues.oddities))
 
 
 def read_criteria(path: Path) -> dict[str, str]:
@@ -153,28 +153,28 @@ def _first(lines: list[str], limit: int) -> list[str]:
     return lines[:limit] + more
 
 
-def _read_posts(path: Path, settings: CorpusSettings, findings: _Findings) -> dict[str, str]:
+def _read_posts(path: Path, settings: CorpusSettings, issues: _Issues) -> dict[str, str]:
     names = settings.columns
     posts: dict[str, str] = {}
     for row, record in read_table(path, [names.post_id, names.text]):
         post_id, text = record[names.post_id], record[names.text]
         if not post_id.strip():
-            findings.problems.append(f"{path}, row {row}: {names.post_id} is empty")
+            issues.problems.append(f"{path}, row {row}: {names.post_id} is empty")
         elif post_id in posts:
-            findings.problems.append(f"{path}, row {row}: post_id '{post_id}' is already in an earlier row")
+            issues.problems.append(f"{path}, row {row}: post_id '{post_id}' is already in an earlier row")
         elif not text.strip():
-            findings.problem("empty_text", f"{path}, row {row}: the text of post '{post_id}' is empty")
+            issues.problem("empty_text", f"{path}, row {row}: the text of post '{post_id}' is empty")
         else:
             posts[post_id] = text
     counts = Counter(posts.values())
     for post_id, text in posts.items():
         if counts[text] > 1:
-            findings.odd("post with the text of another post", f"{path}: post '{post_id}'")
+            issues.odd("post with the text of another post", f"{path}: post '{post_id}'")
     return posts
 
 
 def _read_annotations(
-    path: Path, settings: CorpusSettings, posts: dict[str, str], criteria: dict[str, str], findings: _Findings
+    path: Path, settings: CorpusSettings, posts: dict[str, str], criteria: dict[str, str], issues: _Issues
 ) -> list[dict[str, Any]]:
     names = settings.columns
     columns = [names.post_id, names.sentence_id, names.sentence_text, names.criterion, names.status]
@@ -185,26 +185,26 @@ def _read_annotations(
         post_id, sentence_id, sentence, criterion, status = (record[column] for column in columns)
         place = f"{path}, row {row}"
         if post_id not in posts:
-            findings.problem("unknown_post", f"{place}: post_id '{post_id}' is not in posts.csv")
+            issues.problem("unknown_post", f"{place}: post_id '{post_id}' is not in posts.csv")
             continue
         if criterion not in criteria:
             near = did_you_mean(criterion, criteria)
-            findings.problem("unknown_criterion", f"{place}: criterion '{criterion}' is not among the criteria{near}")
+            issues.problem("unknown_criterion", f"{place}: criterion '{criterion}' is not among the criteria{near}")
             continue
         if status not in {"0", "1"}:
-            findings.problems.append(f"{place}: {names.status} is '{status}'; expected 0 or 1")
+            issues.problems.append(f"{place}: {names.status} is '{status}'; expected 0 or 1")
             continue
         if not sentence.strip():
-            findings.problem("empty_text", f"{place}: {names.sentence_text} is empty")
+            issues.problem("empty_text", f"{place}: {names.sentence_text} is empty")
             continue
         key = (post_id, sentence_id, criterion)
         if key in seen:
             first, before = seen[key]
             if before == int(status):
-                findings.odd("dropped: duplicate row", f"{place}: repeats row {first}")
+                issues.odd("dropped: duplicate row", f"{place}: repeats row {first}")
             else:
                 contradicted.add(key)
-                findings.problem(
+                issues.problem(
                     "contradiction", f"{place}: status {status} contradicts status {before} in row {first}"
                 )
             continue
@@ -222,7 +222,7 @@ def _read_annotations(
     return [r for r in rows if (r["post_id"], r["sentence_id"], r["criterion"]) not in contradicted]
 
 
-def _with_spans(rows: list[dict[str, Any]], posts: dict[str, str], path: Path, findings: _Findings) -> pd.DataFrame:
+def _with_spans(rows: list[dict[str, Any]], posts: dict[str, str], path: Path, issues: _Issues) -> pd.DataFrame:
     """Return the rows with start, end and match of each sentence.
 
     If sentences of a post have the same text, the one with the k-th sentence_id gets the k-th copy in the post.
@@ -237,11 +237,11 @@ def _with_spans(rows: list[dict[str, Any]], posts: dict[str, str], path: Path, f
         span = locate(row["sentence"], posts[row["post_id"]], occurrence)
         place = f"{path}, row {row['row']}: sentence '{row['sentence_id']}'"
         if span is None:
-            findings.odd("sentence not found in its post (kept without a span)", place)
+            issues.odd("sentence not found in its post (kept without a span)", place)
             row |= {"start": -1, "end": -1, "match": "none"}
         else:
             if span.match == "normalised":
-                findings.odd("sentence found only ignoring case, white space and Unicode form", place)
+                issues.odd("sentence found only ignoring case, white space and Unicode form", place)
             row |= {"start": span.start, "end": span.end, "match": span.match}
     return pd.DataFrame(rows)
 

@@ -79,11 +79,11 @@ def score_baselines(experiment: Experiment) -> Baselines:
     for seed in range(limits.seeds):
         split = experiment.splits.development(seed)
         parts = agent, examples, split.train, examples, split.validation
-        for name, answers in (
+        for name, predictions in (
             (MAJORITY, predict_majority(*parts)),
             (BAG_OF_WORDS, predict_bag_of_words(*parts, config.tfidf)),
         ):
-            found[name].append(agent.scores(answers, examples, split.validation))
+            found[name].append(agent.scores(predictions, examples, split.validation))
         found[DEFAULT].append(experiment.run(params, split, epochs=limits.epochs).scores)
     return Baselines(
         provenance=experiment.provenance(started),
@@ -112,10 +112,10 @@ def cross_validate_baseline(experiment: Experiment) -> CrossValidatedBaseline:
         split = experiment.splits.fold(number, limits.folds)
         assert split.held_out is not None
         known = np.sort(np.concatenate([split.train, split.validation]))
-        answers = predict_bag_of_words(
+        predictions = predict_bag_of_words(
             experiment.agent, examples, known, examples, split.held_out, experiment.settings.config.tfidf
         )
-        scores = experiment.agent.scores(answers, examples, split.held_out)
+        scores = experiment.agent.scores(predictions, examples, split.held_out)
         results.append(BaselineFold(fold=number, split=split.name, scores=scores))
     return CrossValidatedBaseline(
         provenance=experiment.provenance(started),

@@ -176,8 +176,8 @@ def _ensemble(
     f1, ece = [], []
     for number in sorted({n for _, n in by}):
         index = examples.places(by[members[0], number].examples)
-        answers = agent.average([agent.load(by[member, number].answers) for member in members])
-        scores = agent.scores(answers, examples, index)
+        predictions = agent.average([agent.load(by[member, number].answers) for member in members])
+        scores = agent.scores(predictions, examples, index)
         f1.append(scores["f1_macro"])
         ece.append(scores["ece"])
     return {

@@ -32,16 +32,16 @@ def predict_posts(model: SavedModel, posts: Sequence[tuple[str, str]], criteria:
     keys = [(post, text, part, name) for post, text in posts for part in parts[post] for name in criteria]
     if not keys:
         return pd.DataFrame(columns=COLUMNS)
-    answers = model.predict(_examples(model, keys))
+    predictions = model.predict(_examples(model, keys))
     tasks = [task.name for task in model.agent.tasks]
     task = model.agent.tasks[0]
-    given: Any = answers[task.name]
+    given: Any = predictions[task.name]
     probability = given.yes_probability
     rows = []
     for i, (post, text, part, name) in enumerate(keys):
         start, end = part
         if "span" in tasks:
-            found = answers["span"]
+            found = predictions["span"]
             start, end = found.candidates[i][0][:2] if found.yes[i] else (-1, -1)
         rows.append(
             (

@@ -19,7 +19,7 @@ _RESULTS = (
 
 
 def trial_provenance(experiment: Experiment, started: str) -> TrialProvenance:
-    """Return the origin of an agent's results.
+    """Return the provenance of an agent's chosen trial.
 
     Args:
         experiment: The agent's experiment, with a finished Stage C.

@@ -56,12 +56,12 @@ def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitCo
     """
     agent, hyper = experiment.agent, Hyperparameters.of(folds[0].params)
     index = experiment.examples.places([name for fold in folds for name in fold.examples])
-    reading = agent.concatenate([agent.to_logits(agent.load(fold.answers), fold.temperatures) for fold in folds])
+    logits = agent.concatenate([agent.to_logits(agent.load(fold.answers), fold.temperatures) for fold in folds])
     return RefitConfig(
         params=folds[0].params,
         epochs=experiment.settings.config.stage_c.epochs,
         until=int(np.ceil(np.quantile([fold.best_epoch for fold in folds], _EPOCH_QUANTILE))),
-        temperatures=agent.temperatures(reading, experiment.examples, index, hyper),
+        temperatures=agent.temperatures(logits, experiment.examples, index, hyper),
     )
 
 

@@ -66,8 +66,8 @@ def evaluate_on_test_set(
     examples = experiment.agent.examples(
         part, unannotated=experiment.settings.config.corpus.unannotated, seed=experiment.settings.config.seed
     )
-    answers = _predict_test_set(experiment, result, models, examples)
-    tested, against = _compare_models(experiment, answers, examples)
+    predictions = _predict_test_set(experiment, result, models, examples)
+    tested, against = _compare_models(experiment, predictions, examples)
     return models[result.choice["candidate"]], TestEvaluation(
         provenance=experiment.provenance(started),
         agent=experiment.agent.name,
@@ -114,8 +114,8 @@ def _refit_models(
     wanted = dict.fromkeys([result.choice["candidate"], *result.ensemble["members"]])
     models: dict[int | str, SavedModel] = {}
     for number in wanted:
-        recipe = refit_config(experiment, [fold for fold in folds if fold.candidate == number])
-        models[number] = refit(experiment, recipe)
+        config = refit_config(experiment, [fold for fold in folds if fold.candidate == number])
+        models[number] = refit(experiment, config)
     untuned = RefitConfig(
         params=baselines.params,
         epochs=baselines.epochs,
@@ -144,31 +144,29 @@ def _predict_test_set(
 
 
 def _compare_models(
-    experiment: Experiment, answers: dict[str, Predictions], examples: Examples
+    experiment: Experiment, predictions: dict[str, Predictions], examples: Examples
 ) -> tuple[list[ModelScores], list[PairedComparison]]:
     agent, index = experiment.agent, np.arange(len(examples))
     seed = derive_seed(experiment.settings.config.seed, "test intervals")
-    scores = {name: agent.scores(given, examples, index) for name, given in answers.items()}
-    terms: dict[str, NDArray[np.float64]] = {}
+    scores = {name: agent.scores(given, examples, index) for name, given in predictions.items()}
+    statistics: dict[str, NDArray[np.float64]] = {}
     summed: dict[str, NDArray[np.float64]] = {}
     tested = []
-    for name, given in answers.items():
-        terms[name], measure = agent.sufficient_statistics(given, examples, index)
-        summed[name] = sum_by_post(terms[name], examples.post_id)
-        f1, ece = (asdict(each) for each in bootstrap(summed[name], measure, seed))
+    for name, given in predictions.items():
+        statistics[name], score = agent.sufficient_statistics(given, examples, index)
+        summed[name] = sum_by_post(statistics[name], examples.post_id)
+        f1, ece = (asdict(each) for each in bootstrap(summed[name], score, seed))
         tested.append(ModelScores(name=name, f1_macro=f1, ece=ece, scores=scores[name], answers=agent.dump(given)))
     against = []
-    for name in list(answers)[1:]:
-        f1, ece = (
-            asdict(difference) for difference in paired_comparison(summed[CHOSEN], summed[name], measure, seed)
-        )
+    for name in list(predictions)[1:]:
+        f1, ece = (asdict(difference) for difference in paired_comparison(summed[CHOSEN], summed[name], score, seed))
         against.append(
             PairedComparison(
                 other=name,
                 f1_macro=f1,
                 ece=ece,
                 gain_percent=_percent(f1["value"], scores[name]["f1_macro"]),
-                per_criterion=_per_criterion(terms[CHOSEN], terms[name], examples, measure, seed),
+                per_criterion=_per_criterion(statistics[CHOSEN], statistics[name], examples, score, seed),
             )
         )
     return tested, against
@@ -182,7 +180,7 @@ def _per_criterion(
     chosen: NDArray[np.float64],
     other: NDArray[np.float64],
     examples: Examples,
-    measure: ScoreFromStatistics,
+    score: ScoreFromStatistics,
     seed: int,
 ) -> dict[str, dict[str, float]]:
     """Compare the F1-macro of two models separately on the examples of each criterion."""
@@ -190,8 +188,8 @@ def _per_criterion(
     found = {}
     for name in sorted(set(examples.criterion)):
         own = criterion == name
-        first, second = (sum_by_post(terms[own], post[own].tolist()) for terms in (chosen, other))
-        found[name] = asdict(paired_comparison(first, second, measure, seed)[0])
+        first, second = (sum_by_post(statistics[own], post[own].tolist()) for statistics in (chosen, other))
+        found[name] = asdict(paired_comparison(first, second, score, seed)[0])
     for difference, p in zip(found.values(), holm([each["p"] for each in found.values()]), strict=True):
         difference["p_holm"] = p
     return found

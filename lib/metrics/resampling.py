@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLES = 4000
-# Sums of statistics, (samples, terms), to scores, (samples, scores).
+# Sums, (samples, statistics), to scores, (samples, scores).
 ScoreFromStatistics = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
@@ -34,42 +34,42 @@ class Difference:
     p: float
 
 
-def sum_by_post(terms: NDArray[np.float64], posts: Sequence[str]) -> NDArray[np.float64]:
+def sum_by_post(statistics: NDArray[np.float64], posts: Sequence[str]) -> NDArray[np.float64]:
     """Sum statistics over the examples of each post.
 
     Args:
-        terms: (examples, terms), the statistics of each example.
+        statistics: (examples, statistics), the statistics of each example.
         posts: Post id of each example.
 
     Returns:
-        (posts, terms), with the posts sorted by id.
+        (posts, statistics), with the posts sorted by id.
     """
     which = np.unique(posts, return_inverse=True)[1]
-    summed = np.zeros((which.max() + 1, terms.shape[1]))
-    np.add.at(summed, which, terms)
+    summed = np.zeros((which.max() + 1, statistics.shape[1]))
+    np.add.at(summed, which, statistics)
     return summed
 
 
-def bootstrap(terms: NDArray[np.float64], measure: ScoreFromStatistics, seed: int) -> list[Interval]:
+def bootstrap(statistics: NDArray[np.float64], score: ScoreFromStatistics, seed: int) -> list[Interval]:
     """Compute scores with their cluster bootstrap intervals (Davison & Hinkley, 1997).
 
     Args:
-        terms: (posts, terms), the statistics of each post.
-        measure: Computes scores in [0, 1] from sums of statistics.
+        statistics: (posts, statistics), the statistics of each post.
+        score: Computes scores in [0, 1] from sums of statistics.
         seed: Seed that draws the posts.
 
     Returns:
-        Each score of `measure` with its 95 % percentile interval, corrected for bias and clipped to [0, 1].
+        Each score that `score` returns with its 95 % percentile interval, corrected for bias and clipped to [0, 1].
     """
-    scores = measure(terms.sum(axis=0, keepdims=True))[0]
-    ends = _percentile_intervals(measure(_bootstrap_sums(terms, seed)), scores)
+    scores = score(statistics.sum(axis=0, keepdims=True))[0]
+    ends = _percentile_intervals(score(_bootstrap_sums(statistics, seed)), scores)
     return [
-        Interval(float(score), max(0.0, low), min(1.0, high)) for score, (low, high) in zip(scores, ends, strict=True)
+        Interval(float(value), max(0.0, low), min(1.0, high)) for value, (low, high) in zip(scores, ends, strict=True)
     ]
 
 
 def paired_comparison(
-    first: NDArray[np.float64], second: NDArray[np.float64], measure: ScoreFromStatistics, seed: int
+    first: NDArray[np.float64], second: NDArray[np.float64], score: ScoreFromStatistics, seed: int
 ) -> list[Difference]:
     """Compare two models on the same posts.
 
@@ -78,20 +78,18 @@ def paired_comparison(
     at least as large as the observed one.
 
     Args:
-        first: (posts, terms), the statistics of the first model.
-        second: (posts, terms), those of the second model on the same posts in the same order.
-        measure: Computes scores from sums of statistics.
+        first: (posts, statistics), the statistics of the first model.
+        second: (posts, statistics), those of the second model on the same posts in the same order.
+        score: Computes scores from sums of statistics.
         seed: Seed that draws and swaps.
 
     Returns:
-        The difference first − second of each score of `measure`.
+        The difference first − second of each score that `score` returns.
     """
-    observed = (measure(first.sum(axis=0, keepdims=True)) - measure(second.sum(axis=0, keepdims=True)))[0]
-    ends = _percentile_intervals(
-        measure(_bootstrap_sums(first, seed)) - measure(_bootstrap_sums(second, seed)), observed
-    )
+    observed = (score(first.sum(axis=0, keepdims=True)) - score(second.sum(axis=0, keepdims=True)))[0]
+    ends = _percentile_intervals(score(_bootstrap_sums(first, seed)) - score(_bootstrap_sums(second, seed)), observed)
     swapped = np.random.default_rng(seed + 1).integers(0, 2, (SAMPLES, len(first))).astype(np.float64)
-    mixed = measure(first.sum(axis=0) + swapped @ (second - first)) - measure(
+    mixed = score(first.sum(axis=0) + swapped @ (second - first)) - score(
         second.sum(axis=0) + swapped @ (first - second)
     )
     p = (1 + (np.abs(mixed) >= np.abs(observed) - 1e-12).sum(axis=0)) / (1 + SAMPLES)
@@ -110,11 +108,11 @@ def holm(chances: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _bootstrap_sums(terms: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Return the sums over bootstrap samples of posts, (samples, terms). The same seed draws the same posts."""
-    n = len(terms)
+def _bootstrap_sums(statistics: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """Return the sums over bootstrap samples of posts, (samples, statistics). The same seed draws the same posts."""
+    n = len(statistics)
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), SAMPLES)
-    return np.asarray(drawn @ terms)
+    return np.asarray(drawn @ statistics)
 
 
 def _percentile_intervals(scores: NDArray[np.float64], observed: NDArray[np.float64]) -> list[tuple[float, float]]:

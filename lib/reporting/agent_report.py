@@ -203,7 +203,7 @@ def _reliability(f: ReportData) -> dict[str, tuple[NDArray[np.float64], NDArray[
     agent, folds = f.agent, [fold for fold in f.folds if fold.candidate == f.stage_c.choice["candidate"]]
     hyper = Hyperparameters.of(folds[0].params)
     places = [f.examples.places(fold.examples) for fold in folds]
-    readings = [agent.to_logits(agent.load(fold.answers), fold.temperatures) for fold in folds]
+    all_logits = [agent.to_logits(agent.load(fold.answers), fold.temperatures) for fold in folds]
     cold = dict.fromkeys(folds[0].temperatures, 1.0)
     panels = {}
     for task in agent.tasks:
@@ -211,13 +211,13 @@ def _reliability(f: ReportData) -> dict[str, tuple[NDArray[np.float64], NDArray[
         for when in ("before", "after"):
             found = [
                 task.reliability(
-                    agent.decide(reading, f.examples, where, hyper, cold if when == "before" else fold.temperatures)[
+                    agent.decide(logits, f.examples, where, hyper, cold if when == "before" else fold.temperatures)[
                         task.name
                     ],
                     f.examples,
                     where,
                 )
-                for reading, fold, where in zip(readings, folds, places, strict=True)
+                for logits, fold, where in zip(all_logits, folds, places, strict=True)
             ]
             confidence, right = (np.concatenate(each) for each in zip(*found, strict=True))
             panels[f"{head}{when} temperature"] = confidence, right

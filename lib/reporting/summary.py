@@ -9,14 +9,14 @@ from lib.schemas.evaluation import StageC, TestEvaluation, format_interval
 
 
 class Summary(Document):
-    """summary.json, the main results of every agent, as `entry` returns them."""
+    """summary.json, the main results of every agent, as `summary_entry` returns them."""
 
     KIND: ClassVar[str] = "summary"
 
     agents: list[dict[str, Any]]
 
 
-def entry(result: StageC, test: TestEvaluation) -> dict[str, Any]:
+def summary_entry(result: StageC, test: TestEvaluation) -> dict[str, Any]:
     """Return the main results of an agent.
 
     Args:
@@ -41,7 +41,7 @@ def entry(result: StageC, test: TestEvaluation) -> dict[str, Any]:
     }
 
 
-def table(agents: Sequence[dict[str, Any]]) -> Table:
+def summary_table(agents: Sequence[dict[str, Any]]) -> Table:
     """Return the table of all agents from their entries."""
     rows = []
     for each in agents:
@@ -63,7 +63,7 @@ def table(agents: Sequence[dict[str, Any]]) -> Table:
     return Table([*columns, "difference", "p", "F1 and ECE targets"], rows)
 
 
-def html(agents: Sequence[dict[str, Any]]) -> str:
+def render_html(agents: Sequence[dict[str, Any]]) -> str:
     """Return the HTML page of at least one agent."""
     targets = "Targets: " + "; ".join(agents[0]["targets"]) + "."
     note = (
@@ -73,10 +73,16 @@ def html(agents: Sequence[dict[str, Any]]) -> str:
     return page(
         "Summary",
         [note],
-        [Section("All agents", "The report of each agent is results/{agent}/report.html.", tables=[table(agents)])],
+        [
+            Section(
+                "All agents",
+                "The report of each agent is results/{agent}/report.html.",
+                tables=[summary_table(agents)],
+            )
+        ],
     )
 
 
-def markdown(agents: Sequence[dict[str, Any]]) -> str:
+def render_markdown(agents: Sequence[dict[str, Any]]) -> str:
     """Return the Markdown page of at least one agent."""
-    return f"# Summary\n\n{table(agents).markdown()}\n\nTargets: {'; '.join(agents[0]['targets'])}.\n"
+    return f"# Summary\n\n{summary_table(agents).markdown()}\n\nTargets: {'; '.join(agents[0]['targets'])}.\n"

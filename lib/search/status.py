@@ -16,7 +16,7 @@ from lib.studies.location import FINISHED_STATES, load_trials
 _LAST = 50
 
 
-def describe(settings: Settings, results: Path) -> str:
+def describe_progress(settings: Settings, results: Path) -> str:
     """Return a line for each stage of each agent.
 
     Args:
@@ -55,17 +55,17 @@ def study_line(trials: Sequence[FrozenTrial], budget: int, now: datetime) -> str
         The line; throughput is left out before two trials have ended, and the ETA once the budget is spent.
     """
     states = Counter(trial.state for trial in trials)
-    over = [trial for trial in trials if trial.state in FINISHED_STATES]
+    finished = [trial for trial in trials if trial.state in FINISHED_STATES]
     line = (
-        f"{len(over)}/{budget}  complete {states[TrialState.COMPLETE]}  pruned {states[TrialState.PRUNED]}"
-        f"  failed {states[TrialState.FAIL]}  running {states[TrialState.RUNNING]}  {format_best_trial(over)}"
+        f"{len(finished)}/{budget}  complete {states[TrialState.COMPLETE]}  pruned {states[TrialState.PRUNED]}"
+        f"  failed {states[TrialState.FAIL]}  running {states[TrialState.RUNNING]}  {format_best_trial(finished)}"
     )
     # A rate needs at least two ends at different times.
-    ends = sorted(trial.datetime_complete for trial in over if trial.datetime_complete is not None)[-_LAST:]
+    ends = sorted(trial.datetime_complete for trial in finished if trial.datetime_complete is not None)[-_LAST:]
     if len(ends) >= 2 and ends[-1] > ends[0]:
-        until = now if len(over) < budget and states[TrialState.RUNNING] else ends[-1]
+        until = now if len(finished) < budget and states[TrialState.RUNNING] else ends[-1]
         rate = (len(ends) - 1) / max(1e-9, (until - ends[0]).total_seconds())
         line += f"  {3600 * rate:.0f} trials/h"
-        if len(over) < budget:
-            line += f"  ETA {format_duration((budget - len(over)) / rate)}"
-    return line + (f"  failure rate {states[TrialState.FAIL] / len(over):.1%}" if over else "")
+        if len(finished) < budget:
+            line += f"  ETA {format_duration((budget - len(finished)) / rate)}"
+    return line + (f"  failure rate {states[TrialState.FAIL] / len(finished):.1%}" if finished else "")

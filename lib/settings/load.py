@@ -14,7 +14,7 @@ from lib.files.atomic import write_json
 from lib.files.hashing import hash_value
 from lib.files.json_files import read_json
 from lib.settings.config import AugmentationWords, BackboneSource, Config
-from lib.settings.space import Space, check_space, describe, flatten, narrow, settle
+from lib.settings.space import Space, check_space, flatten, format_validation_error, narrow, settle
 from lib.validation import FrozenModel
 
 VERSION = 1
@@ -122,7 +122,7 @@ def read_settings(path: str | Path) -> Settings:
     try:
         return Settings.model_validate_json(json.dumps(body))
     except ValidationError as error:
-        raise UserError(f"{path}: {_path(e['loc'])}: {describe(e)}" for e in error.errors()) from None
+        raise UserError(f"{path}: {_path(e['loc'])}: {format_validation_error(e)}" for e in error.errors()) from None
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -180,7 +180,7 @@ def _config(raw: Mapping[str, Any], where: "_Places") -> tuple[Config | None, li
     except ValidationError as error:
         for problem in error.errors():
             loc = list(problem["loc"])
-            text = _unknown_key(loc) if problem["type"] == "extra_forbidden" else describe(problem)
+            text = _unknown_key(loc) if problem["type"] == "extra_forbidden" else format_validation_error(problem)
             lines.append(f"{where.of(loc)}: {_path(loc)}: {text}")
             raw = _without(raw, loc)
         try:
@@ -220,7 +220,9 @@ def _backbones(path: str) -> tuple[dict[str, BackboneSource], list[str]]:
         try:
             backbones[str(name)] = adapter.validate_python(value)
         except ValidationError as error:
-            problems += [f"{path}: {_path([name, *e['loc'][1:]])}: {describe(e)}" for e in error.errors()]
+            problems += [
+                f"{path}: {_path([name, *e['loc'][1:]])}: {format_validation_error(e)}" for e in error.errors()
+            ]
     return backbones, problems
 
 
@@ -228,7 +230,7 @@ def _words(path: str) -> tuple[AugmentationWords | None, list[str]]:
     try:
         return AugmentationWords.model_validate_json(json.dumps(read_yaml(path))), []
     except ValidationError as error:
-        return None, [f"{path}: {_path(e['loc'])}: {describe(e)}" for e in error.errors()]
+        return None, [f"{path}: {_path(e['loc'])}: {format_validation_error(e)}" for e in error.errors()]
 
 
 def _path(loc: Iterable[int | str]) -> str:

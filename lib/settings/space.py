@@ -172,12 +172,12 @@ def check_space(flat: Mapping[str, Any], backbones: Mapping[str, Any]) -> Iterat
             parameter = adapter.validate_python(_tuples(flat[name]))
         except ValidationError as error:
             for problem in error.errors():
-                yield ".".join([name, *map(str, problem["loc"][1:])]), describe(problem)
+                yield ".".join([name, *map(str, problem["loc"][1:])]), format_validation_error(problem)
             continue
         yield from ((name, problem) for problem in _range_problems(name, parameter, backbones))
 
 
-def describe(problem: Mapping[str, Any]) -> str:
+def format_validation_error(problem: Mapping[str, Any]) -> str:
     """Return the message of a pydantic error, with the value that was found."""
     message = str(problem["msg"]).removeprefix("Value error, ")
     found = problem.get("input")

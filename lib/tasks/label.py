@@ -218,7 +218,7 @@ class LabelTask(Task[LogOdds, Labels]):
         """Return the mean F1 of both classes and the ECE, (samples, 2).
 
         Args:
-            sums: (samples, 4 + bins) the summed terms of `sufficient_statistics`.
+            sums: (samples, 4 + bins) the summed statistics of `sufficient_statistics`.
         """
         negative, false, missed, positive = sums[:, :4].T
         errors = false + missed

@@ -27,8 +27,8 @@ from lib.tasks.task import Index, Task, TaskPredictions
 
 # The number of starts and of ends that are combined in a window, and of spans kept per window and per example.
 _ENDS, _BEST = 20, 10
-Candidate = tuple[int, int, float]
-Candidates = list[list[Candidate]]
+ScoredSpan = tuple[int, int, float]
+ScoredSpans = list[list[ScoredSpan]]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Spans(TaskPredictions):
     """
 
     none: NDArray[np.float64]
-    candidates: Candidates
+    candidates: ScoredSpans
     yes: NDArray[np.bool_]
 
     @property
@@ -50,7 +50,20 @@ class Spans(TaskPredictions):
         """The probability that there is evidence, (n,)."""
         return 1 - self.none
 
-    def to_logits(self, temperature: float) -> Candidates:
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        """The model's own probability that each answer counts as right, (n,).
+
+        For "no evidence" that is its probability. For a span it is the summed probability of all spans whose overlap
+        with it, as F1 of characters, is at least 0.5.
+        """
+        values = [
+            sum(p for start, end, p in spans if _overlap((start, end), spans[0]) >= RIGHT) if yes else none
+            for spans, yes, none in zip(self.candidates, self.yes, self.none.tolist(), strict=True)
+        ]
+        return np.clip(np.array(values, dtype=np.float64), 0, 1)
+
+    def to_logits(self, temperature: float) -> ScoredSpans:
         """Return the scores at a temperature; probabilities of 0 count as the smallest normal float."""
         tiny = np.finfo(np.float64).tiny
         return [
@@ -64,7 +77,7 @@ class Spans(TaskPredictions):
 
         The best span is the answer where the mean probability of no evidence is below 0.5.
         """
-        candidates: Candidates = []
+        candidates: ScoredSpans = []
         for lists in zip(*(member.candidates for member in members), strict=True):
             total: dict[tuple[int, int], float] = defaultdict(float)
             for start, end, chance in (candidate for spans in lists for candidate in spans):
@@ -86,7 +99,7 @@ class Spans(TaskPredictions):
         return cls(np.array(dumped["none"], dtype=np.float64), candidates, np.array(dumped["yes"], dtype=bool))
 
 
-class SpanTask(Task[Candidates, Spans]):
+class SpanTask(Task[ScoredSpans, Spans]):
     """Predicts spans. The logits are each example's best spans (start, end, score), in characters."""
 
     name = "span"
@@ -148,7 +161,7 @@ class SpanTask(Task[Candidates, Spans]):
         missing = (0, _BEST - best.shape[1])
         return {n: F.pad(v, missing, value=float("-inf") if n == "score" else 0) for n, v in found.items()}
 
-    def gather(self, rows: Mapping[str, NDArray[Any]], tokens: Tokens, windows: Index, index: Index) -> Candidates:
+    def gather(self, rows: Mapping[str, NDArray[Any]], tokens: Tokens, windows: Index, index: Index) -> ScoredSpans:
         """Keep the ten best spans of each example.
 
         Args:
@@ -169,7 +182,7 @@ class SpanTask(Task[Candidates, Spans]):
         ordered = {pair: sorted(spans.items(), key=lambda item: (-item[1], item[0])) for pair, spans in of.items()}
         return [[(*span, value) for span, value in ordered.get(int(pair), [])[:_BEST]] for pair in index]
 
-    def select(self, logits: Candidates, chosen: Index) -> Candidates:
+    def select(self, logits: ScoredSpans, chosen: Index) -> ScoredSpans:
         """Return the spans of some examples.
 
         Args:
@@ -181,7 +194,7 @@ class SpanTask(Task[Candidates, Spans]):
         """
         return [logits[place] for place in chosen]
 
-    def fit_temperature(self, logits: Candidates, examples: Examples, index: Index) -> float:
+    def fit_temperature(self, logits: ScoredSpans, examples: Examples, index: Index) -> float:
         """Fit the temperature by the negative log likelihood of whether there is evidence.
 
         Args:
@@ -196,7 +209,7 @@ class SpanTask(Task[Candidates, Spans]):
         scores = _padded(logits)
         return fit_temperature(lambda t: negative_log_likelihood(1 - softmax(scores / t, axis=1)[:, 0], truth))
 
-    def decide(self, logits: Candidates, temperature: NDArray[np.float64], hyper: Hyperparameters) -> Spans:
+    def decide(self, logits: ScoredSpans, temperature: NDArray[np.float64], hyper: Hyperparameters) -> Spans:
         """Decide by the null policy; without one, every example that has a span gets an answer.
 
         Args:
@@ -212,7 +225,7 @@ class SpanTask(Task[Candidates, Spans]):
         found = np.array([bool(spans) for spans in candidates])
         return Spans(none, candidates, found & apply_null_policy(hyper, 1 - none, best, none, without_policy=found))
 
-    def concatenate(self, all_logits: Sequence[Candidates]) -> Candidates:
+    def concatenate(self, all_logits: Sequence[ScoredSpans]) -> ScoredSpans:
         """Concatenate lists of spans."""
         return [spans for logits in all_logits for spans in logits]
 
@@ -242,7 +255,7 @@ class SpanTask(Task[Candidates, Spans]):
         """
         texts, golds = _texts(predictions, examples, index)
         criterion = [examples.criterion[i] for i in index]
-        return score(texts, golds, confidence(predictions), predictions.yes_probability, criterion)
+        return score(texts, golds, predictions.confidence, predictions.yes_probability, criterion)
 
     def reliability(
         self, predictions: Spans, examples: Examples, index: Index
@@ -257,7 +270,7 @@ class SpanTask(Task[Candidates, Spans]):
         Returns:
             (n,) the confidence, and (n,) whether the answer's token F1 is at least 0.5.
         """
-        return confidence(predictions), _token_f1(predictions, examples, index) >= RIGHT
+        return predictions.confidence, _token_f1(predictions, examples, index) >= RIGHT
 
     def sufficient_statistics(self, predictions: Spans, examples: Examples, index: Index) -> NDArray[np.float64]:
         """Return each example's token F1 by criterion and its calibration gap.
@@ -274,7 +287,7 @@ class SpanTask(Task[Candidates, Spans]):
         f1 = _token_f1(predictions, examples, index)
         names = [examples.criterion[i] for i in index]
         criterion = np.eye(len(set(names)))[np.unique(names, return_inverse=True)[1]]
-        return np.hstack([criterion * f1[:, None], criterion, calibration_gaps(confidence(predictions), f1 >= RIGHT)])
+        return np.hstack([criterion * f1[:, None], criterion, calibration_gaps(predictions.confidence, f1 >= RIGHT)])
 
     def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return F1-macro and ECE, (samples, 2).
@@ -282,7 +295,7 @@ class SpanTask(Task[Candidates, Spans]):
         F1-macro averages token F1 within each criterion that occurs in the sample, and then over these criteria.
 
         Args:
-            sums: (samples, 2 criteria + bins) the summed terms of `sufficient_statistics`.
+            sums: (samples, 2 criteria + bins) the summed statistics of `sufficient_statistics`.
         """
         criteria = (sums.shape[1] - BINS) // 2
         total, count = sums[:, :criteria], sums[:, criteria : 2 * criteria]
@@ -304,25 +317,12 @@ def _texts(predictions: Spans, examples: Examples, index: Index) -> tuple[list[s
     return texts, [[examples.second[i][slice(*characters)] for characters in examples.answers[i]] for i in index]
 
 
-def confidence(predictions: Spans) -> NDArray[np.float64]:
-    """Return the model's own probability that its answer counts as right, (n,).
-
-    For "no evidence" that is its probability. For a span it is the summed probability of all spans whose overlap with
-    it, as F1 of characters, is at least 0.5.
-    """
-    values = [
-        sum(p for start, end, p in spans if _overlap((start, end), spans[0]) >= RIGHT) if yes else none
-        for spans, yes, none in zip(predictions.candidates, predictions.yes, predictions.none.tolist(), strict=True)
-    ]
-    return np.clip(np.array(values, dtype=np.float64), 0, 1)
-
-
-def _overlap(span: tuple[int, int], other: Candidate) -> float:
+def _overlap(span: tuple[int, int], other: ScoredSpan) -> float:
     shared = max(0, min(span[1], other[1]) - max(span[0], other[0]))
     return 2 * shared / (span[1] - span[0] + other[1] - other[0])
 
 
-def _chances(logits: Candidates, temperature: NDArray[np.float64]) -> tuple[NDArray[np.float64], Candidates]:
+def _chances(logits: ScoredSpans, temperature: NDArray[np.float64]) -> tuple[NDArray[np.float64], ScoredSpans]:
     """Return the probabilities of no evidence, (n,), and of each span, from scores divided by `temperature`, (n,)."""
     chances = softmax(_padded(logits) / temperature[:, None], axis=1)
     candidates = [
@@ -333,7 +333,7 @@ def _chances(logits: Candidates, temperature: NDArray[np.float64]) -> tuple[NDAr
     return none, candidates
 
 
-def _padded(logits: Candidates) -> NDArray[np.float64]:
+def _padded(logits: ScoredSpans) -> NDArray[np.float64]:
     """Return scores, (n, 11): 0 for no evidence first, then those of the spans, and -inf for missing spans."""
     scores = np.full((len(logits), 1 + _BEST), -np.inf)
     scores[:, 0] = 0

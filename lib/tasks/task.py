@@ -14,7 +14,7 @@ from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Characters, Examples, Targets
 
 Index = NDArray[np.int64]
-Logits = TypeVar("Logits")
+LogitsT = TypeVar("LogitsT")
 
 
 class TaskPredictions(ABC):
@@ -44,17 +44,17 @@ class TaskPredictions(ABC):
         """Return the predictions that `dump` was called on."""
 
 
-Predictions = TypeVar("Predictions", bound=TaskPredictions)
+PredictionsT = TypeVar("PredictionsT", bound=TaskPredictions)
 
 
-class Task(ABC, Generic[Logits, Predictions]):
+class Task(ABC, Generic[LogitsT, PredictionsT]):
     """How to learn one kind of prediction, read it from a model's outputs, decide, and score.
 
-    `Logits` are a task's reduced outputs for n examples before any decision. `Predictions` are the decisions.
+    `LogitsT` are a task's reduced outputs for n examples before any decision. `PredictionsT` are the decisions.
     """
 
     name: str
-    predictions: type[Predictions]
+    predictions: type[PredictionsT]
 
     @abstractmethod
     def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:
@@ -86,7 +86,7 @@ class Task(ABC, Generic[Logits, Predictions]):
         """
 
     @abstractmethod
-    def gather(self, rows: Mapping[str, NDArray[Any]], tokens: Tokens, windows: Index, index: Index) -> Logits:
+    def gather(self, rows: Mapping[str, NDArray[Any]], tokens: Tokens, windows: Index, index: Index) -> LogitsT:
         """Combine the rows of windows into the logits of examples.
 
         Args:
@@ -100,7 +100,7 @@ class Task(ABC, Generic[Logits, Predictions]):
         """
 
     @abstractmethod
-    def select(self, logits: Logits, chosen: Index) -> Logits:
+    def select(self, logits: LogitsT, chosen: Index) -> LogitsT:
         """Return the logits of some of n examples.
 
         Args:
@@ -112,7 +112,7 @@ class Task(ABC, Generic[Logits, Predictions]):
         """
 
     @abstractmethod
-    def fit_temperature(self, logits: Logits, examples: Examples, index: Index) -> float:
+    def fit_temperature(self, logits: LogitsT, examples: Examples, index: Index) -> float:
         """Fit the temperature that calibrates the logits to the true labels or answers.
 
         Args:
@@ -125,7 +125,7 @@ class Task(ABC, Generic[Logits, Predictions]):
         """
 
     @abstractmethod
-    def decide(self, logits: Logits, temperature: NDArray[np.float64], hyper: Hyperparameters) -> Predictions:
+    def decide(self, logits: LogitsT, temperature: NDArray[np.float64], hyper: Hyperparameters) -> PredictionsT:
         """Decide by the null policy.
 
         Args:
@@ -138,11 +138,11 @@ class Task(ABC, Generic[Logits, Predictions]):
         """
 
     @abstractmethod
-    def concatenate(self, all_logits: Sequence[Logits]) -> Logits:
+    def concatenate(self, all_logits: Sequence[LogitsT]) -> LogitsT:
         """Concatenate logits, in their order."""
 
     @abstractmethod
-    def from_log_odds(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Predictions:
+    def from_log_odds(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> PredictionsT:
         """Return predictions from the log odds that parts of each example's text show the criterion.
 
         The more probable answer is predicted, without a null policy.
@@ -152,7 +152,7 @@ class Task(ABC, Generic[Logits, Predictions]):
         """
 
     @abstractmethod
-    def score(self, predictions: Predictions, examples: Examples, index: Index) -> dict[str, Any]:
+    def score(self, predictions: PredictionsT, examples: Examples, index: Index) -> dict[str, Any]:
         """Score the predictions.
 
         Args:
@@ -166,7 +166,7 @@ class Task(ABC, Generic[Logits, Predictions]):
 
     @abstractmethod
     def reliability(
-        self, predictions: Predictions, examples: Examples, index: Index
+        self, predictions: PredictionsT, examples: Examples, index: Index
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Return the confidences and outcomes that the ECE is computed from.
 
@@ -181,9 +181,9 @@ class Task(ABC, Generic[Logits, Predictions]):
 
     @abstractmethod
     def sufficient_statistics(
-        self, predictions: Predictions, examples: Examples, index: Index
+        self, predictions: PredictionsT, examples: Examples, index: Index
     ) -> NDArray[np.float64]:
-        """Return the terms of each example, whose sums determine F1-macro and ECE.
+        """Return the statistics of each example, whose sums determine F1-macro and ECE.
 
         Args:
             predictions: Of n examples.
@@ -191,7 +191,7 @@ class Task(ABC, Generic[Logits, Predictions]):
             index: (n,) the examples that the predictions belong to.
 
         Returns:
-            (n, terms).
+            (n, statistics).
         """
 
     @abstractmethod
@@ -199,8 +199,8 @@ class Task(ABC, Generic[Logits, Predictions]):
         """Return F1-macro and ECE, as `score` computes them, of samples of examples.
 
         Args:
-            sums: (samples, terms) the terms of `sufficient_statistics`, summed over the examples of each sample. A
-                sample may hold an example many times or not at all.
+            sums: (samples, statistics) the statistics that `sufficient_statistics` returns, summed over the examples
+                of each sample. A sample may hold an example many times or not at all.
 
         Returns:
             (samples, 2).

@@ -19,7 +19,7 @@ from lib.search.study_results import study_location
 from lib.settings.load import Settings
 from lib.studies.location import FINISHED_STATES, load_trials
 
-Point = tuple[str, float, int]
+MetricPoint = tuple[str, float, int]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Record:
     name: str
     failed: bool = False
     params: Mapping[str, Any] = field(default_factory=dict)
-    points: list[Point] = field(default_factory=list)
+    points: list[MetricPoint] = field(default_factory=list)
     tags: Mapping[str, str] = field(default_factory=dict)
     start: int | None = None
     end: int | None = None
@@ -99,7 +99,7 @@ def _search(
     head = f"{name}/{begun}"
     done = [t for t in trials if t.state == TrialState.COMPLETE]
     best = [("best_f1_macro", max(float(t.values[0]) for t in done), len(trials))] if done else []
-    counts: list[Point] = [("trials", float(len(trials)), len(trials)), *best]
+    counts: list[MetricPoint] = [("trials", float(len(trials)), len(trials)), *best]
     runs = {file.stem: file for file in (path.parent / "runs").glob("*.json")}
     return Group(
         experiment=name,
@@ -110,7 +110,7 @@ def _search(
 
 
 def _trial(key: str, trial: FrozenTrial, runs: Mapping[str, Path]) -> Record:
-    points: list[Point] = []
+    points: list[MetricPoint] = []
     augmented: dict[str, int] = {}
     seeds = trial.user_attrs.get("seeds", [])
     for seed in seeds:
@@ -139,7 +139,7 @@ def _trial(key: str, trial: FrozenTrial, runs: Mapping[str, Path]) -> Record:
     )
 
 
-def _epochs(history: list[dict[str, float]], prefix: str = "") -> list[Point]:
+def _epochs(history: list[dict[str, float]], prefix: str = "") -> list[MetricPoint]:
     return [
         (f"{prefix}{name}", value, int(epoch["epoch"]))
         for epoch in history
@@ -153,7 +153,7 @@ def _folds(folder: Path, result: StageC, agent: str) -> Group:
     children = []
     for path in sorted((folder / "stage_c").glob("[0-9]*-[0-9]*.json")):
         fold = FoldResult.read(path)
-        points: list[Point] = [
+        points: list[MetricPoint] = [
             (n, fold.scores[n], fold.fold) for n in ("f1_macro", "ece", "accuracy") if n in fold.scores
         ]
         points += [(f"perf/{name}", float(value), fold.fold) for name, value in fold.performance.items()]
@@ -169,7 +169,7 @@ def _folds(folder: Path, result: StageC, agent: str) -> Group:
 
 def _final(folder: Path, test: TestEvaluation, agent: str) -> Group:
     chosen = test.models[0]
-    points: list[Point] = [("test/f1_macro", chosen.f1_macro["value"], 0), ("test/ece", chosen.ece["value"], 0)]
+    points: list[MetricPoint] = [("test/f1_macro", chosen.f1_macro["value"], 0), ("test/ece", chosen.ece["value"], 0)]
     points += [(f"test/{m.name.replace(' + ', ' and ')}/f1_macro", m.f1_macro["value"], 0) for m in test.models[1:]]
     parent = Record(
         f"{agent}/final/{test.provenance.finished}",

@@ -85,5 +85,7 @@ def _append_features(base: Features, more: Features, index: Index) -> Features:
     """Append the windows of augmented examples, which are variants of the examples `index`."""
     device = base.tokens[0].ids.device
     more = more.to(device)
-    joined = {id(old): old.followed_by(new, index) for old, new in zip(base.tokens, more.tokens, strict=True)}
-    return Features(tuple(joined[id(old)] for old in base.tokens), Targets.concatenated(base.targets, more.targets))
+    concatenated = {id(old): old.followed_by(new, index) for old, new in zip(base.tokens, more.tokens, strict=True)}
+    return Features(
+        tuple(concatenated[id(old)] for old in base.tokens), Targets.concatenated(base.targets, more.targets)
+    )

@@ -28,8 +28,8 @@ def experiment(agent: str) -> Experiment:
     texts = AugmentableTexts(made.examples, whole=not made.agent.reads_posts).unique
     cache, entries = Path("results/cache/augmentation"), {}
     for method in METHODS:
-        recipe = MethodConfig(method, (LEVEL,), 2, ("sleep",), Resources(Path("nowhere")))
-        build_bank._keep(cache, f"{agent}-{method}", list(build_bank.make_variants(texts, recipe)), 1.0)
+        config = MethodConfig(method, (LEVEL,), 2, ("sleep",), Resources(Path("nowhere")))
+        build_bank._write_variants(cache, f"{agent}-{method}", list(build_bank.make_variants(texts, config)), 1.0)
         counts = read_json(counts_path(cache, f"{agent}-{method}"))
         entries[method] = BankEntry(key=f"{agent}-{method}", note=None, examples=[], **counts)
     BankManifest(

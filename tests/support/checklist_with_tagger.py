@@ -10,10 +10,10 @@ import torch
 
 from lib.augmentation.build_bank import MethodConfig, make_variants
 from lib.augmentation.edits import apply_edits
-from lib.augmentation.libraries import Resources, _stay_at_home
+from lib.augmentation.libraries import Resources, _use_only_local_data
 
 lexicon, file = map(Path, sys.argv[1:])
-_stay_at_home(lexicon)
+_use_only_local_data(lexicon)
 from flair.data import Dictionary  # noqa: E402 (flair reads its folder when it is imported)
 from flair.embeddings import OneHotEmbeddings  # noqa: E402
 from flair.models import SequenceTagger  # noqa: E402

@@ -47,14 +47,14 @@ def show_augmentation(options: Namespace) -> None:
     corpus = options.results / "corpus"
     criteria = load_development(corpus).criteria if (corpus / "corpus.json").exists() else {}
     tfidf = options.results / options.agent / "tfidf" if options.agent else None
-    recipe = MethodConfig(
+    config = MethodConfig(
         options.method,
         (options.strength,),
         options.variants,
         reserved_terms(settings, criteria),
         method_resources(options, settings, tfidf),
     )
-    for variant in make_variants([options.text], recipe):
+    for variant in make_variants([options.text], config):
         if variant.error is not None:
             print(f"({variant.error} in {METHODS[options.method].library})")
         else:

@@ -33,28 +33,28 @@ def write_bank(options: Namespace) -> None:
     texts = AugmentableTexts(examples, whole=not agent.reads_posts).unique
     of_tfidf = TfidfManifest.read(agent_path(options, "tfidf/manifest.json")).key
     of_lexicon = Lexicon.read(options.results / "lexicon" / "lexicon.json").fingerprint
-    recipes = {}
+    configs = {}
     for method in searched_methods(settings):
-        recipe = MethodConfig(
+        config = MethodConfig(
             method=method,
             levels=settings.space.strengths,
             variants=settings.config.augmentation.variants,
             terms=reserved_terms(settings, development.criteria),
             resources=method_resources(options, settings, agent_path(options, "tfidf")),
         )
-        recipes[bank_key(recipe, texts, tfidf=of_tfidf, lexicon=of_lexicon)] = recipe
+        configs[bank_key(config, texts, tfidf=of_tfidf, lexicon=of_lexicon)] = config
     cache = options.results / "cache" / "augmentation"
     ready: list[str] = []
 
     def done(name: str) -> None:
         ready.append(name)
-        counts = _counts(recipes[name].method, read_json(counts_path(cache, name)))
-        echo(f"augmentation {options.agent} {len(ready)}/{len(recipes)}  {counts}")
+        counts = _counts(configs[name].method, read_json(counts_path(cache, name)))
+        echo(f"augmentation {options.agent} {len(ready)}/{len(configs)}  {counts}")
 
-    compute_variants(texts, recipes, cache, options.processes, done)
+    compute_variants(texts, configs, cache, options.processes, done)
     # Only a generated corpus' texts may be shown.
     show = CorpusManifest.read(options.results / "corpus" / "corpus.json").generated
-    entries = {recipe.method: bank_entry(recipe, name, texts, cache, show=show) for name, recipe in recipes.items()}
+    entries = {config.method: bank_entry(config, name, texts, cache, show=show) for name, config in configs.items()}
     size = sum(entry.performance["bytes"] for entry in entries.values())
     seconds = round(time.perf_counter() - began, 2)
     BankManifest(

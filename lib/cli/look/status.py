@@ -14,11 +14,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def show_status(options: Namespace) -> None:
     """Print the progress of every study, once or repeatedly."""
-    from lib.search.status import describe
+    from lib.search.status import describe_progress
 
     settings = read_settings(options.settings)
     while True:
-        print(describe(settings, options.results))
+        print(describe_progress(settings, options.results))
         if options.watch is None:
             return
         time.sleep(options.watch)

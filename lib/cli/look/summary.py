@@ -11,24 +11,24 @@ from lib.settings.load import read_settings
 def write_summary(options: Namespace) -> None:
     """Write and print a comparison of all agents."""
     from lib.corpus.manifest import CorpusManifest
-    from lib.reporting.summary import Summary, entry, html, markdown
+    from lib.reporting.summary import Summary, render_html, render_markdown, summary_entry
     from lib.schemas.evaluation import StageC, TestEvaluation
 
     started, settings = now(), read_settings(options.settings)
     agents = [
-        entry(
+        summary_entry(
             StageC.read(options.results / agent / "stage_c.json"),
             TestEvaluation.read(options.results / agent / "test.json"),
         )
         for agent in settings.config.agents
     ]
     corpus_hash = CorpusManifest.read(options.results / "corpus" / "corpus.json").corpus_hash
-    write_text(options.results / "summary.html", html(agents))
-    write_text(options.results / "summary.md", markdown(agents))
+    write_text(options.results / "summary.html", render_html(agents))
+    write_text(options.results / "summary.md", render_markdown(agents))
     Summary(provenance=make_provenance(settings, started=started, corpus_hash=corpus_hash), agents=agents).write(
         options.results / "summary.json"
     )
-    print(markdown(agents))
+    print(render_markdown(agents))
 
 
 COMMAND = Command(

@@ -19,7 +19,7 @@ from lib.settings.load import resolve_settings as resolve
 # Address of the hub, and seconds to wait for it.
 _HUB, _PATIENCE = ("huggingface.co", 443), 3.0
 # Name of the check, whether it passed, and the text to print.
-Finding = tuple[str, bool, str]
+CheckResult = tuple[str, bool, str]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def check(options: Namespace) -> None:
     """
     settings = resolve(options.config or [Path("config/config.yaml")], options.json)
     failed = set()
-    for name, ok, text in _findings(settings, options.results):
+    for name, ok, text in _run_checks(settings, options.results):
         print(f"{'ok  ' if ok else 'FAIL'}  {name:12s} {text}")
         if not ok:
             failed.add(name)
@@ -45,7 +45,7 @@ def check(options: Namespace) -> None:
         raise UserError(f"{len(failed)} {checks} failed; fix {them} before running")
 
 
-def _findings(settings: Settings, results: Path) -> Iterator[Finding]:
+def _run_checks(settings: Settings, results: Path) -> Iterator[CheckResult]:
     looks: dict[str, Callable[[], str]] = {
         "data": lambda: _data(settings),
         **{f"{name}": lambda name=name: _backbone(settings, results, name) for name in settings.backbones},  # type: ignore[misc]

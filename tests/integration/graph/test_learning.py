@@ -45,7 +45,7 @@ def trained(request: pytest.FixtureRequest, folder: Path) -> tuple[nn.Module, Tr
     return model, training_data, outcome.scores["f1_macro"]
 
 
-def answers(model: nn.Module, training_data: TrainingData, index: Index) -> Predictions:
+def predict(model: nn.Module, training_data: TrainingData, index: Index) -> Predictions:
     return training_data.agent.decide(
         predict_logits(model, training_data.agent, training_data.features, index, training_data.hyper, CPU),
         training_data.examples,
@@ -74,7 +74,7 @@ def test_swapping_the_criterion_changes_the_answer(
     evidence = {"FRUIT": "apple", "WEATHER": "storm"}
     words = [[name for name, word in evidence.items() if word in text] for text in examples.second]
     one = np.array([i for i in training_data.validation if len(words[i]) == 1])
-    before, after = answers(model, training_data, one), answers(model, swapped, one)
+    before, after = predict(model, training_data, one), predict(model, swapped, one)
     for task in training_data.agent.tasks:
         truth = np.array([words[i] == [examples.criterion[i]] for i in one])
         assert (before[task.name].yes == truth).mean() > 0.9
@@ -83,8 +83,8 @@ def test_swapping_the_criterion_changes_the_answer(
         return
     both = np.array([i for i in training_data.validation if len(words[i]) == 2])
     for asked, given in (
-        (training_data, answers(model, training_data, both)),
-        (swapped, answers(model, swapped, both)),
+        (training_data, predict(model, training_data, both)),
+        (swapped, predict(model, swapped, both)),
     ):
         found = [
             evidence["FRUIT" if asked.examples.first[i] == CRITERIA["FRUIT"] else "WEATHER"]

@@ -41,7 +41,7 @@ def test_an_agent_runs_on_every_architecture_and_packing_changes_nothing(
             for i in index
         ]
         for task in training_data.agent.tasks:
-            rows = [together[task.name]] + [reading[task.name] for reading in alone]
+            rows = [together[task.name]] + [logits[task.name] for logits in alone]
             chances = [task.decide(row, np.ones(len(row)), training_data.hyper).yes_probability for row in rows]
             # transformers' ConvBERT convolves over padding.
             tolerance = 0.1 if architecture == "convbert" else 1e-4

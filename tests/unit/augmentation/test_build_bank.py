@@ -48,8 +48,8 @@ def resources(make_once: MakeOnce) -> Resources:
 
 
 def make_all(texts: list[str], resources: Resources, cache: Path, processes: int) -> None:
-    recipes = {name: MethodConfig(name, LEVELS, 2, TERMS, resources) for name in METHODS}
-    compute_variants(texts, recipes, cache, processes)
+    configs = {name: MethodConfig(name, LEVELS, 2, TERMS, resources) for name in METHODS}
+    compute_variants(texts, configs, cache, processes)
 
 
 def banks(cache: Path) -> dict[str, Bank]:
@@ -106,7 +106,7 @@ def test_an_error_of_a_library_is_counted_by_kind_without_its_text(monkeypatch, 
     def fail(text: str) -> str:
         raise RuntimeError(text)
 
-    monkeypatch.setattr(build_bank, "make", lambda *_: fail)
+    monkeypatch.setattr(build_bank, "make_augmenter", lambda *_: fail)
     (variant,) = build_bank.make_variants(["my secret"], MethodConfig("ocr", (0.1,), 1, (), resources))
     assert variant.error == "RuntimeError" and variant.edits == []
 

@@ -40,8 +40,8 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> Resources:
 
 
 def make_all(texts: list[str], resources: Resources, cache: Path, processes: int) -> dict[str, Bank]:
-    recipes = {name: MethodConfig(name, LEVELS, 2, TERMS, resources) for name in METHODS}
-    compute_variants(texts, recipes, cache, processes)
+    configs = {name: MethodConfig(name, LEVELS, 2, TERMS, resources) for name in METHODS}
+    compute_variants(texts, configs, cache, processes)
     return {name: Bank(variants_path(cache, name), LEVELS, 2) for name in METHODS}
 
 

@@ -43,9 +43,9 @@ def saved(folder: Path, at: Path, agent: str, epochs: int = 1, **more: object):
     return model, training_data, SavedModel.load(at, CPU)
 
 
-def flat(reading: dict) -> list[float]:
+def flat(logits: dict) -> list[float]:
     found: list[float] = []
-    for value in reading.values():
+    for value in logits.values():
         found += value.tolist() if isinstance(value, np.ndarray) else [s for spans in value for _, _, s in spans]
     return found
 

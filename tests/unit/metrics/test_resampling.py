@@ -30,8 +30,8 @@ def examples(n: int, rng: np.random.Generator) -> Examples:
     )
 
 
-def random_answers(name: str, n: int, rng: np.random.Generator) -> dict:
-    """Make random answers, with a few spans of the text and their log-odds for each example."""
+def random_predictions(name: str, n: int, rng: np.random.Generator) -> dict:
+    """Make random predictions, with a few spans of the text and their log-odds for each example."""
     spans = [(0, 13), (2, 7), (18, 41)]
     scored = [[(span, float(rng.normal())) for span in spans] for _ in range(n)]
     return get_agent(name).from_log_odds(scored)
@@ -40,26 +40,24 @@ def random_answers(name: str, n: int, rng: np.random.Generator) -> dict:
 @pytest.mark.parametrize("name", AGENTS)
 @given(n=st.integers(1, 40), seed=st.integers(0, 99))
 @pytest.mark.slow
-def test_scores_follow_from_sums_of_terms(name: str, n: int, seed: int) -> None:
+def test_scores_follow_from_sums_of_statistics(name: str, n: int, seed: int) -> None:
     rng, agent = np.random.default_rng(seed), get_agent(name)
-    data, given_answers = examples(n, rng), random_answers(name, n, rng)
+    data, predictions = examples(n, rng), random_predictions(name, n, rng)
     drawn = rng.integers(0, n, 2 * n)
-    terms, measure = agent.sufficient_statistics(given_answers, data, np.arange(n))
-    again = agent.concatenate([agent.to_logits(given_answers, dict.fromkeys(("label", "span"), 1.0))])
-    assert set(again) == set(given_answers)
+    statistics, score = agent.sufficient_statistics(predictions, data, np.arange(n))
+    again = agent.concatenate([agent.to_logits(predictions, dict.fromkeys(("label", "span"), 1.0))])
+    assert set(again) == set(predictions)
     # An example that is drawn twice counts twice, and one that is not drawn does not count.
     picked = {
-        task.name: task.predictions.load(
-            {k: [v[i] for i in drawn] for k, v in given_answers[task.name].dump().items()}
-        )
+        task.name: task.predictions.load({k: [v[i] for i in drawn] for k, v in predictions[task.name].dump().items()})
         for task in agent.tasks
     }
     for index, own, sums in (
-        (np.arange(n), given_answers, terms.sum(0)),
-        (drawn, picked, terms[drawn].sum(0)),
+        (np.arange(n), predictions, statistics.sum(0)),
+        (drawn, picked, statistics[drawn].sum(0)),
     ):
         expected = agent.scores(own, data, index)
-        assert measure(sums[None])[0].tolist() == pytest.approx([expected["f1_macro"], expected["ece"]])
+        assert score(sums[None])[0].tolist() == pytest.approx([expected["f1_macro"], expected["ece"]])
 
 
 @given(seed=st.integers(0, 99), temperature=st.floats(0.1, 10))
@@ -99,11 +97,11 @@ def test_the_interval_of_the_ece_contains_the_ece() -> None:
     for seed in range(20):
         data = examples(60, rng)
         odds = rng.normal(0, 1, 60) + np.where(data.label == 1, 1, -1)
-        terms = sum_by_post(
+        statistics = sum_by_post(
             task.sufficient_statistics(task.from_log_odds([[((0, 1), o)] for o in odds]), data, np.arange(60)),
             data.post_id,
         )
-        ece = bootstrap(terms, task.score_from_statistics, seed)[1]
+        ece = bootstrap(statistics, task.score_from_statistics, seed)[1]
         assert 0 <= ece.low <= ece.value <= ece.high <= 1
 
 
@@ -138,10 +136,10 @@ def test_holm_keeps_the_order_and_never_makes_p_smaller(chances: list[float]) ->
 
 
 def test_rows_of_a_post_are_drawn_together() -> None:
-    terms = np.array([[1.0, 1], [1, 1], [0, 1], [0, 1]])
-    assert sum_by_post(terms, ["a", "a", "b", "b"]).tolist() == [[2, 2], [0, 2]]
+    statistics = np.array([[1.0, 1], [1, 1], [0, 1], [0, 1]])
+    assert sum_by_post(statistics, ["a", "a", "b", "b"]).tolist() == [[2, 2], [0, 2]]
     whole, rows = (
-        bootstrap(sum_by_post(np.repeat(terms, 10, axis=0), names), share_right, 0)[0]
+        bootstrap(sum_by_post(np.repeat(statistics, 10, axis=0), names), share_right, 0)[0]
         for names in (["a"] * 20 + ["b"] * 20, [str(i) for i in range(40)])
     )
     assert whole.high - whole.low > rows.high - rows.low

@@ -18,11 +18,11 @@ def hyper(**more: object) -> Hyperparameters:
 @pytest.mark.parametrize("policy", get_args(NullPolicy))
 def test_null_policies_by_hand(policy: str) -> None:
     """The first example has two spans with a score of 1. Each has probability 0.42, and no answer has 0.155."""
-    reading = [[(0, 6, 1.0), (7, 18, 1.0)], [(0, 6, -3.0)], []]
+    logits = [[(0, 6, 1.0), (7, 18, 1.0)], [(0, 6, -3.0)], []]
 
     def yes(**more: object) -> list[bool]:
         chosen = hyper(**{"null_policy.name": policy} | {f"null_policy.{k}": v for k, v in more.items()})
-        return SpanTask().decide(reading, np.ones(3), chosen).yes.tolist()
+        return SpanTask().decide(logits, np.ones(3), chosen).yes.tolist()
 
     if policy == "none":
         assert yes() == [True, True, False]

@@ -6,7 +6,7 @@ from support.tiny import params
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, Targets, make_targets
-from lib.tasks.span import Spans, SpanTask, confidence
+from lib.tasks.span import Spans, SpanTask
 
 TEXT = "Hello. I am tired. Bye."
 
@@ -61,19 +61,19 @@ def test_the_best_legal_span_is_found_across_windows_in_characters() -> None:
     rows = {
         n: v.numpy() for n, v in task.window_logits({"start": start, "end": end}, targets, batch, hyper()).items()
     }
-    reading = task.gather(rows, known, np.arange(2), np.array([0]))
-    assert reading[0][0] == (9, 18, 5.0) and (7, 18, 4.0) in reading[0]
-    assert all(s < e for s, e, _ in reading[0]) and len(set(reading[0])) == len(reading[0]) == 10
+    logits = task.gather(rows, known, np.arange(2), np.array([0]))
+    assert logits[0][0] == (9, 18, 5.0) and (7, 18, 4.0) in logits[0]
+    assert all(s < e for s, e, _ in logits[0]) and len(set(logits[0])) == len(logits[0]) == 10
     short = task.window_logits({"start": start, "end": end}, targets, batch, hyper(**{"span.max_answer": 2}))
     spans = task.gather({n: v.numpy() for n, v in short.items()}, known, np.arange(2), np.array([0]))[0]
     assert (7, 18) not in {(s, e) for s, e, _ in spans} and (9, 18, 5.0) in spans
-    answers = task.decide(reading, np.ones(1), hyper(**{"null_policy.name": "none"}))
-    scores = task.score(answers, examples([(9, 18)]), np.array([0]))
+    predictions = task.decide(logits, np.ones(1), hyper(**{"null_policy.name": "none"}))
+    scores = task.score(predictions, examples([(9, 18)]), np.array([0]))
     assert scores["exact_match"] == 1 and scores["no_answer"] == {"predicted": 0.0, "true": 0.0}
-    total = answers.none[0] + sum(p for _, _, p in answers.candidates[0])
-    assert total == pytest.approx(1) and answers.none[0] < 0.01
-    assert 0.9 < confidence(answers)[0] <= 1
-    assert Spans.load(answers.dump()).candidates == answers.candidates
+    total = predictions.none[0] + sum(p for _, _, p in predictions.candidates[0])
+    assert total == pytest.approx(1) and predictions.none[0] < 0.01
+    assert 0.9 < predictions.confidence[0] <= 1
+    assert Spans.load(predictions.dump()).candidates == predictions.candidates
 
 
 def test_members_are_averaged_span_by_span() -> None:

@@ -30,18 +30,18 @@ def test_an_epoch_learns_augmented_texts_of_the_training_part_only(agent: str) -
     second = augmentation.material(2, last=True)
     assert second.windows.tolist() != first.windows.tolist()
     for material in (first, second):
-        joined = material.features.tokens[0]
-        assert torch.equal(joined.ids[: len(tokens.ids)], tokens.ids), "what was there stays"
-        assert set(joined.pair[material.windows]) == set(split.train), "every example once, and none of other parts"
+        extended = material.features.tokens[0]
+        assert torch.equal(extended.ids[: len(tokens.ids)], tokens.ids), "what was there stays"
+        assert set(extended.pair[material.windows]) == set(split.train), "every example once, and none of other parts"
         new = material.windows[material.windows >= len(tokens.pair)]
-        assert len(new) and not set(joined.pair[new]) & set(joined.pair[np.setdiff1d(material.windows, new)])
-        assert material.applied.total() >= len(set(joined.pair[new]))
-        assert [len(t.pair) for t in material.features.tokens] == [len(joined.pair)] * len(features.tokens)
-        assert len(material.features.targets.label) == len(joined.pair)
+        assert len(new) and not set(extended.pair[new]) & set(extended.pair[np.setdiff1d(material.windows, new)])
+        assert material.applied.total() >= len(set(extended.pair[new]))
+        assert [len(t.pair) for t in material.features.tokens] == [len(extended.pair)] * len(features.tokens)
+        assert len(material.features.targets.label) == len(extended.pair)
     zebra_augmentation = set(
         made.builder.backbones.tokenizer("tiny-bert")("zebra", add_special_tokens=False)["input_ids"]
     )
-    assert zebra_augmentation <= set(tokens.vocabulary[joined.ids[tokens.offsets[-1] :].numpy()].tolist())
+    assert zebra_augmentation <= set(tokens.vocabulary[extended.ids[tokens.offsets[-1] :].numpy()].tolist())
 
 
 @pytest.mark.parametrize("agent", ["criteria", "evidence"])

@@ -29,11 +29,11 @@ def test_the_best_epoch_is_kept_and_patience_stops(experiment) -> None:
     outcome = train(model, training_data, CPU, TrainingOptions(epochs=30, patience=2, keep_best=True), seed=0)
     best = max(entry["f1_macro"] for entry in outcome.history)
     assert outcome.scores["f1_macro"] == best == outcome.history[outcome.best_epoch - 1]["f1_macro"]
-    reading = predict_logits(
+    logits = predict_logits(
         model, training_data.agent, training_data.features, training_data.validation, training_data.hyper, CPU
     )
-    answers = training_data.agent.decide(reading, training_data.examples, training_data.validation, hyper)
-    again = training_data.agent.scores(answers, training_data.examples, training_data.validation)
+    predictions = training_data.agent.decide(logits, training_data.examples, training_data.validation, hyper)
+    again = training_data.agent.scores(predictions, training_data.examples, training_data.validation)
     assert again == outcome.scores
     assert outcome.stopped in {"patience", "collapsed"} and len(outcome.history) < 30
 

@@ -54,8 +54,8 @@ def test_the_memory_for_a_post_does_not_grow_with_its_length(folder: Path) -> No
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(training_data.agent), "window_logits", watched)
-        reading = predict_logits(
+        logits = predict_logits(
             model, training_data.agent, training_data.features, np.array([0]), training_data.hyper, CPU
         )["span"][0]
-    assert set(sizes) == {10} and len(reading) == 10
-    assert all(text[start:end].strip() == text[start:end] for start, end, _ in reading)
+    assert set(sizes) == {10} and len(logits) == 10
+    assert all(text[start:end].strip() == text[start:end] for start, end, _ in logits)
