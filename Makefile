@@ -106,7 +106,7 @@ bench-gpu: .venv/installed  ## measure the engine on a CUDA device: full-size en
 bench-trial: .venv/installed  ## measure the cost of a trial apart from its steps: imports, start, memory
 	$(BENCH)/trial_cost.py $(if $(CORPUS),--corpus $(CORPUS))
 
-bench-storage: .venv/installed  ## measure ask and tell on journal, SQLite and PostgreSQL
+bench-storage: .venv/installed  ## measure the share of a trial that journal, SQLite and PostgreSQL take
 	$(BENCH)/storage.py
 
 bench-overhead: .venv/installed  ## measure the cost of Stage A apart from its trainings

@@ -110,9 +110,9 @@ def measure(
 def run() -> None:
     """Measure the journal, SQLite and PostgreSQL, if that is installed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=2400, help="number of trials of each study")
+    parser.add_argument("--trials", type=int, default=320, help="number of trials of each study")
     parser.add_argument("--workers", type=int, default=8, help="number of processes, except for SQLite")
-    parser.add_argument("--objective", type=float, default=0.25, help="seconds that a trial sleeps")
+    parser.add_argument("--objective", type=float, default=5.0, help="seconds that a trial sleeps")
     options = parser.parse_args()
     raw = merge(read_yaml(Path("config/config.yaml")), read_yaml(Path("config/supermax.yaml")))
     space = load_settings(raw).space

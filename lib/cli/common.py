@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lib.agents import check_agent
 from lib.settings.load import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def search_results(options: Namespace) -> "SearchResults":
     """Return the agent's search, without importing torch."""
     from lib.search.study_results import SearchResults
 
+    check_agent(options.agent)
     return SearchResults(read_settings(options.settings), options.agent, options.results)
 
 

@@ -58,7 +58,7 @@ class StudyLocation:
 
 
 def load_trials(location: StudyLocation) -> list[FrozenTrial] | None:
-    """Return a study's trials, or None if there is no such study; nothing is created."""
+    """Return a study's trials, or None if there is no such study; no study is created."""
     if location.url is None and not location.journal.exists():
         return None
     try:
