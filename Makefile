@@ -81,8 +81,8 @@ estimate: .venv/installed  ## estimate the time of AGENT's search on this machin
 	$(SNAKEMAKE) $(if $(CONFIG),--configfile $(CONFIG)) -- prepared
 	. .venv/bin/activate && python -m lib estimate $(AGENT)
 
-reproduce: .venv/installed  ## repeat a chosen trial and compare (STUDY=results/criteria/provenance.json)
-	. .venv/bin/activate && python -m lib reproduce $(STUDY)
+reproduce: .venv/installed  ## repeat a chosen trial and compare (PROVENANCE=results/criteria/provenance.json)
+	. .venv/bin/activate && python -m lib reproduce $(PROVENANCE)
 
 archive: .venv/installed  ## pack results, configuration, versions and hashes as results.tar.gz, without texts
 	. .venv/bin/activate && python -m lib archive

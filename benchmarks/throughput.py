@@ -48,7 +48,7 @@ TEXTBOOK = {"textbook": "the same model, fp32, random batches"}
 PARAMS = FIXED | {"data.max_length": LENGTH, "optim.lr": RATE, "optim.batch_size": BATCH}
 
 
-class Task:
+class BenchmarkData:
     """The pairs of an agent, with the models and inputs that each way needs."""
 
     def __init__(self, agent: str, n: int, threads: int, more: dict[str, Any]) -> None:
@@ -57,7 +57,7 @@ class Task:
         Args:
             agent: The agent's name.
             n: Number of pairs to train on; up to 1,000 others are for the test.
-            threads: Threads of this process.
+            threads: Threads of a training.
             more: Hyper-parameters that differ from `PARAMS`.
         """
         settings = read_settings("results/settings.json")
@@ -69,7 +69,6 @@ class Task:
         rng = np.random.default_rng(0)
         order = rng.permutation(len(self.experiment.examples))
         self.train, self.test = np.sort(order[:n]), np.sort(order[n : n + 1000])
-        torch.set_num_threads(threads)
 
     def features(self, seed: int) -> tuple[Any, Any]:
         """Return the engine's model, with a head of this seed, and its features."""
@@ -105,7 +104,7 @@ class Task:
         return kind.from_pretrained("results/backbones/minilm", local_files_only=True)
 
 
-def plain_loop(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
+def plain_loop(task: BenchmarkData, epochs: int, seed: int) -> tuple[float, Any]:
     """Train transformers' model in fp32 with a plain loop and every pair padded to the maximum length.
 
     Args:
@@ -139,7 +138,7 @@ def plain_loop(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
     return time.perf_counter() - began, model
 
 
-def textbook_loop(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
+def textbook_loop(task: BenchmarkData, epochs: int, seed: int) -> tuple[float, Any]:
     """Train the engine's model in fp32 with a plain loop and random batches.
 
     Args:
@@ -175,7 +174,7 @@ def textbook_loop(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
     return time.perf_counter() - began, (model, training_data)
 
 
-def lean_loop(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
+def lean_loop(task: BenchmarkData, epochs: int, seed: int) -> tuple[float, Any]:
     """Train transformers' model with a loop that an expert writes in thirty lines.
 
     Args:
@@ -209,7 +208,7 @@ def lean_loop(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
     return time.perf_counter() - began, model
 
 
-def trainer(task: Task, epochs: int, seed: int, **options: Any) -> tuple[float, Any]:
+def trainer(task: BenchmarkData, epochs: int, seed: int, **options: Any) -> tuple[float, Any]:
     """Train transformers' model with the Hugging Face Trainer.
 
     Args:
@@ -244,7 +243,7 @@ def trainer(task: Task, epochs: int, seed: int, **options: Any) -> tuple[float, 
         return time.perf_counter() - began, model
 
 
-def engine(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
+def engine(task: BenchmarkData, epochs: int, seed: int) -> tuple[float, Any]:
     """Train with this engine.
 
     Args:
@@ -268,7 +267,7 @@ def engine(task: Task, epochs: int, seed: int) -> tuple[float, Any]:
     return time.perf_counter() - began, (model, training_data)
 
 
-def run_way(task: Task, way: str, epochs: int, seed: int) -> tuple[float, Any]:
+def run_way(task: BenchmarkData, way: str, epochs: int, seed: int) -> tuple[float, Any]:
     """Train in one way.
 
     Args:
@@ -291,7 +290,7 @@ def run_way(task: Task, way: str, epochs: int, seed: int) -> tuple[float, Any]:
     return trainer(task, epochs, seed, **({"bf16": True, "group_by_length": True} if way == "c" else {}))
 
 
-def f1(task: Task, way: str, trained: Any) -> float:
+def f1(task: BenchmarkData, way: str, trained: Any) -> float:
     """Score a model on the test pairs.
 
     Args:
@@ -327,7 +326,8 @@ def matrix_rate(threads: int) -> float:
 def child(options: argparse.Namespace) -> None:
     """Train once in this process, and print the result as JSON."""
     more = {"optim.lr": F1_RATE, "schedule.warmup": F1_WARMUP} if options.f1 else {}
-    task = Task(options.agent, options.pairs, options.threads, more)
+    torch.set_num_threads(options.threads)
+    task = BenchmarkData(options.agent, options.pairs, options.threads, more)
     seconds, trained = run_way(task, options.child, options.epochs, options.seed)
     result: dict[str, float] = {"seconds": seconds}
     if options.f1:

@@ -41,10 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     os.umask(0o077)  # only the user may read texts and results
     _silence_dependencies(offline=not options.online)
-    _log_to(options.log)
     # A cluster's time limit, scancel and Snakemake send SIGTERM: end as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        _log_to(options.log)
         options.run(options)
     except UserError as error:
         for line in error.lines:
@@ -132,11 +132,13 @@ def _silence_dependencies(*, offline: bool) -> None:
 
 
 def _log_to(path: Path | None) -> None:
+    # Otherwise logging's handler of last resort would print every problem a second time.
+    logging.getLogger("lib").addHandler(logging.NullHandler())
     if path is None:
-        # Otherwise logging's handler of last resort would print every problem a second time.
-        logging.getLogger("lib").addHandler(logging.NullHandler())
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(
-        filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
-    )
+    layout = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        logging.basicConfig(filename=path, level=logging.INFO, format=layout, force=True)
+    except OSError as error:
+        raise UserError(f"--log: {path} cannot be written ({error.strerror}); name another file") from None

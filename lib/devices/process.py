@@ -93,6 +93,9 @@ def run_parallel(work: Callable[[Item], Result], items: Iterable[Item], *, paral
 
     Returns:
         The results, in the order of the items.
+
+    Raises:
+        Exception: The error of the first item that failed.
     """
     if not parallel:
         return [work(item) for item in items]

@@ -5,6 +5,7 @@ import json
 from lib.experiment.experiment import Experiment
 from lib.files.hashing import hash_file
 from lib.schemas.evaluation import StageC, TrialProvenance
+from lib.schemas.run import Run
 from lib.schemas.search import Candidates, StageB
 from lib.settings.load import Settings
 
@@ -33,9 +34,10 @@ def trial_provenance(experiment: Experiment, started: str) -> TrialProvenance:
     candidate = Candidates.read(folder / "stage_c" / "candidates.json").candidates[choice]
     front = StageB.read(folder / "stage_b_pareto.json")
     trial = next(t for t in front.trials if t.number == candidate.trial)
-    made = experiment.provenance(started)
+    # The scores depend on the device that trained the trial, which need not be this one.
+    device = Run.read(folder / "runs" / f"{trial.seeds[0].key}.json").provenance.device
     return TrialProvenance(
-        provenance=made.model_copy(update={"device": str(experiment.device)}),
+        provenance=experiment.provenance(started).model_copy(update={"device": device}),
         agent=experiment.agent.name,
         settings=experiment.settings.model_dump(mode="json"),
         backbones=experiment.fingerprints(),

@@ -67,7 +67,7 @@ def evaluate_on_test_set(
         part, unannotated=experiment.settings.config.corpus.unannotated, seed=experiment.settings.config.seed
     )
     predictions = _predict_test_set(experiment, result, models, examples)
-    tested, against = _compare_models(experiment, predictions, examples)
+    scored, against = _compare_models(experiment, predictions, examples)
     return models[result.choice["candidate"]], TestEvaluation(
         provenance=experiment.provenance(started),
         agent=experiment.agent.name,
@@ -80,9 +80,9 @@ def evaluate_on_test_set(
         examples=examples.ids,
         truth=[bool(label) for label in examples.label],
         criteria=examples.criterion,
-        models=tested,
+        models=scored,
         against=against,
-        targets=check_targets(tested[0], against),
+        targets=check_targets(scored[0], against),
         openings=openings,
         performance={"seconds": round(time.perf_counter() - clock, 1)},
     )
@@ -98,7 +98,9 @@ def check_targets(chosen: ModelScores, against: Sequence[PairedComparison]) -> d
     Returns:
         Whether the target is met, by its description.
     """
-    gains = [versus.gain_percent for versus in against if versus.other in (MAJORITY, BAG_OF_WORDS, DEFAULT)]
+    gains = [
+        comparison.gain_percent for comparison in against if comparison.other in (MAJORITY, BAG_OF_WORDS, DEFAULT)
+    ]
     return {
         f"F1-macro at least {GAIN_PERCENT:g} % above the strongest baseline": all(
             gain is None or gain >= GAIN_PERCENT for gain in gains
@@ -151,12 +153,12 @@ def _compare_models(
     scores = {name: agent.scores(given, examples, index) for name, given in predictions.items()}
     statistics: dict[str, NDArray[np.float64]] = {}
     summed: dict[str, NDArray[np.float64]] = {}
-    tested = []
+    models = []
     for name, given in predictions.items():
         statistics[name], score = agent.sufficient_statistics(given, examples, index)
         summed[name] = sum_by_post(statistics[name], examples.post_id)
         f1, ece = (asdict(each) for each in bootstrap(summed[name], score, seed))
-        tested.append(ModelScores(name=name, f1_macro=f1, ece=ece, scores=scores[name], answers=agent.dump(given)))
+        models.append(ModelScores(name=name, f1_macro=f1, ece=ece, scores=scores[name], answers=agent.dump(given)))
     against = []
     for name in list(predictions)[1:]:
         f1, ece = (asdict(difference) for difference in paired_comparison(summed[CHOSEN], summed[name], score, seed))
@@ -169,7 +171,7 @@ def _compare_models(
                 per_criterion=_per_criterion(statistics[CHOSEN], statistics[name], examples, score, seed),
             )
         )
-    return tested, against
+    return models, against
 
 
 def _percent(difference: float, of: float) -> float | None:
@@ -205,9 +207,9 @@ def format_result(test: TestEvaluation, agent: Agent) -> str:
     Returns:
         The line to print.
     """
-    chosen, (strongest, versus) = test.models[0], test.strongest()
+    chosen, (strongest, comparison) = test.models[0], test.strongest()
     return (
         f"final {agent.name}: test F1-macro {format_interval(chosen.f1_macro)},"
         f" ECE {chosen.ece['value']:.3f}; {strongest.name} {strongest.f1_macro['value']:.3f}"
-        f" (p {versus.f1_macro['p']:.3f}); the test set was opened {len(test.openings)} time(s)"
+        f" (p {comparison.f1_macro['p']:.3f}); the test set was opened {len(test.openings)} time(s)"
     )

@@ -34,17 +34,18 @@ def headline(test: TestEvaluation, result: StageC) -> list[str]:
         A few sentences, each a paragraph.
     """
     chosen = test.models[0]
-    strongest, versus = test.strongest()
+    strongest, comparison = test.strongest()
     cv = result.choice["f1_macro"]
     met = "; ".join(f"{name}: {'met' if is_met else 'NOT met'}" for name, is_met in test.targets.items())
-    significance = "not significant" if versus.f1_macro["p"] >= 0.05 else "significant"
+    significance = "not significant" if comparison.f1_macro["p"] >= 0.05 else "significant"
     return [
         f"Chosen: {test.chosen['backbone']} (candidate {test.chosen['candidate']}), F1-macro"
         f" {format_interval(chosen.f1_macro)} and ECE {format_interval(chosen.ece)}"
         f" on {test.sizes['posts']} test posts;"
         f" cross-validated F1-macro {cv['mean']:.3f} ± {cv['standard_error']:.3f}.",
         f"Strongest baseline: {strongest.name}, F1-macro {format_interval(strongest.f1_macro)};"
-        f" difference {versus.f1_macro['value']:+.3f}, p {versus.f1_macro['p']:.3f} ({significance} at 0.05).",
+        f" difference {comparison.f1_macro['value']:+.3f},"
+        f" p {comparison.f1_macro['p']:.3f} ({significance} at 0.05).",
         *(
             f"It predicts {prediction} for every test example{task}, so it distinguishes nothing."
             for task, prediction in _constant_predictions(test)
@@ -139,9 +140,9 @@ def _models(test: TestEvaluation) -> Table:
             "",
         ]
     ]
-    for model, versus in zip(test.models[1:], test.against, strict=True):
-        gain = "–" if versus.gain_percent is None else f"{versus.gain_percent:+.1f} %"
-        p = f"{versus.f1_macro['p']:.3f}", f"{versus.ece['p']:.3f}"
+    for model, comparison in zip(test.models[1:], test.against, strict=True):
+        gain = "–" if comparison.gain_percent is None else f"{comparison.gain_percent:+.1f} %"
+        p = f"{comparison.f1_macro['p']:.3f}", f"{comparison.ece['p']:.3f}"
         rows.append([model.name, format_interval(model.f1_macro), format_interval(model.ece), gain, *p])
     return Table(["model", "F1-macro", "ECE", "gain of the chosen in F1", "p (F1)", "p (ECE)"], rows)
 
@@ -184,10 +185,10 @@ def _criteria(test: TestEvaluation) -> list[Table]:
 
 def _criteria_against_baseline(test: TestEvaluation) -> Table:
     """Compare the chosen model with the strongest baseline, by criterion."""
-    strongest, versus = test.strongest()
+    strongest, comparison = test.strongest()
     rows = []
     for criterion, own in test.models[0].scores["per_criterion"].items():
-        lead, other = versus.per_criterion[criterion], strongest.scores["per_criterion"][criterion]
+        lead, other = comparison.per_criterion[criterion], strongest.scores["per_criterion"][criterion]
         difference = f"{lead['value']:+.3f} [{lead['low']:+.3f}, {lead['high']:+.3f}]"
         scores = [f"{each['f1_macro']:.3f}" for each in (own, other)]
         rows.append([criterion, *scores, difference, f"{lead['p']:.3f}", f"{lead['p_holm']:.3f}"])

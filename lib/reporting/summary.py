@@ -26,7 +26,7 @@ def summary_entry(result: StageC, test: TestEvaluation) -> dict[str, Any]:
     Returns:
         Its entry in summary.json.
     """
-    chosen, (strongest, versus) = test.models[0], test.strongest()
+    chosen, (strongest, comparison) = test.models[0], test.strongest()
     return {
         "agent": test.agent,
         "backbone": test.chosen["backbone"],
@@ -34,8 +34,8 @@ def summary_entry(result: StageC, test: TestEvaluation) -> dict[str, Any]:
         "f1_macro": chosen.f1_macro,
         "ece": chosen.ece,
         "strongest_baseline": {"name": strongest.name, "f1_macro": strongest.f1_macro, "ece": strongest.ece},
-        "against_baseline": versus.f1_macro,
-        "gain_percent": versus.gain_percent,
+        "against_baseline": comparison.f1_macro,
+        "gain_percent": comparison.gain_percent,
         "targets": test.targets,
         "openings": len(test.openings),
     }

@@ -192,7 +192,7 @@ class TestEvaluation(Document):
     def strongest(self) -> tuple[ModelScores, PairedComparison]:
         """Return the baseline with the highest F1-macro, and the comparison of the chosen model with it."""
         best = max(self.models[2:], key=lambda model: model.f1_macro["value"])
-        return best, next(versus for versus in self.against if versus.other == best.name)
+        return best, next(comparison for comparison in self.against if comparison.other == best.name)
 
 
 class TrialProvenance(Document):
@@ -231,7 +231,7 @@ class ModelManifest(Document):
         params: Hyper-parameters, under the names of the search space.
         temperatures: Temperature of each task, by which its logits are divided.
         criteria: Text that the model reads for each criterion, by name.
-        trained: Epochs trained ("epochs") of a schedule for so many ("of"), and the numbers of examples and posts.
+        trained: `epochs`, the epochs trained; `of`, the length of the schedule; numbers of examples and posts.
         performance: Times and memory of the training.
     """
 

@@ -142,7 +142,9 @@ class StageASettings(StrictModel):
         description="ASHA's first rung in epochs; null is half of epochs; the last rungs are the ends of the seeds",
     )
     reduction: int = Field(
-        default=2, ge=2, description="reduction factor of ASHA, which keeps one trial in so many at each rung"
+        default=2,
+        ge=2,
+        description="reduction factor of ASHA, the inverse of the share of trials that continue at each rung",
     )
     warm_start: int = Field(
         default=0,

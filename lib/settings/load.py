@@ -14,7 +14,7 @@ from lib.files.atomic import write_json
 from lib.files.hashing import hash_value
 from lib.files.json_files import read_json
 from lib.settings.config import AugmentationWords, BackboneSource, Config
-from lib.settings.space import Space, check_space, flatten, format_validation_error, narrow, settle
+from lib.settings.space import Space, check_space, fix_inactive, flatten, format_validation_error, narrow
 from lib.validation import FrozenModel
 
 VERSION = 1
@@ -48,7 +48,7 @@ def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> S
         UserError: A file is missing or a value is wrong; one line for each problem.
     """
     raw = _numbers(raw)
-    where = _Places(files, raw)
+    where = _KeySources(files, raw)
     config, problems = _config(raw, where)
     if config is None:
         raise UserError(problems)
@@ -71,7 +71,7 @@ def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> S
             f" space's backbones: {', '.join(space.backbones)}"
         )
     used = {name: backbones[name] for name in space.backbones}
-    return Settings(config=config, backbones=used, words=words, space=settle(space))
+    return Settings(config=config, backbones=used, words=words, space=fix_inactive(space))
 
 
 def resolve_settings(files: Sequence[Path], overlay: str | None) -> Settings:
@@ -92,9 +92,12 @@ def resolve_settings(files: Sequence[Path], overlay: str | None) -> Settings:
         raw = merge(raw, read_yaml(file))
     if overlay:
         try:
-            raw = merge(raw, json.loads(overlay))
+            more = json.loads(overlay)
         except json.JSONDecodeError as error:
             raise UserError(f"--json: not valid JSON ({error})") from None
+        if not isinstance(more, dict):
+            raise UserError("--json: expected a mapping of keys to values")
+        raw = merge(raw, more)
     return load_settings(raw, files)
 
 
@@ -135,6 +138,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 ({error.reason} at byte {error.start})") from None
     except yaml.MarkedYAMLError as error:
@@ -168,7 +173,7 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _config(raw: Mapping[str, Any], where: "_Places") -> tuple[Config | None, list[str]]:
+def _config(raw: Mapping[str, Any], where: "_KeySources") -> tuple[Config | None, list[str]]:
     """Return the configuration and its problems, one line each.
 
     Wrong keys are left out, so that the other keys and the files that they name are checked too, and all problems are
@@ -207,7 +212,7 @@ def _unknown_key(loc: Sequence[int | str]) -> str:
             return "unknown key"
         model = field.annotation
     known = list(getattr(model, "model_fields", {}))
-    return f"unknown key{did_you_mean(str(loc[-1]), known) or ';'} (known: {', '.join(known)})"
+    return f"unknown key{did_you_mean(str(loc[-1]), known)} (known: {', '.join(known)})"
 
 
 def _backbones(path: str) -> tuple[dict[str, BackboneSource], list[str]]:
@@ -258,8 +263,8 @@ def _number(text: str) -> int | float:
         return float(text)
 
 
-class _Places:
-    """The file that sets a key; '--config' if no file does, or if the merged value is not that of the files."""
+class _KeySources:
+    """Finds the file that sets a key. The answer is '--config' if the command line set it."""
 
     def __init__(self, files: Sequence[str | Path], merged: Mapping[str, Any]) -> None:
         self._trees = [(str(file), _numbers(read_yaml(file))) for file in files]

@@ -157,7 +157,7 @@ def check_space(flat: Mapping[str, Any], backbones: Mapping[str, Any]) -> Iterat
         flat: The space as `flatten` returns it, each parameter still a plain mapping.
         backbones: The declared backbones, by name.
 
-    Returns:
+    Yields:
         (parameter name, problem) pairs; none if the space is valid.
     """
     for name in flat:
@@ -289,7 +289,7 @@ def narrow(space: Space, constraints: Mapping[str, Constraint]) -> tuple[Space, 
     return Space(parameters=parameters), problems
 
 
-def settle(space: Space) -> Space:
+def fix_inactive(space: Space) -> Space:
     """Return the space with the parameters of augmentation fixed if no trial can augment.
 
     Samplers then do not vary parameters that have no effect.

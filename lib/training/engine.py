@@ -336,7 +336,7 @@ class _Training:
         training_data = self.training_data
         if training_data.augmentation is None:
             return self.windows, training_data.features.lengths
-        material = training_data.augmentation.material(epoch, last=epoch == self.options.last)
+        material = training_data.augmentation.epoch_data(epoch, last=epoch == self.options.last)
         self.gradients.features = material.features
         self.result.augmented = dict(Counter(self.result.augmented) + material.applied)
         return material.windows, material.features.lengths

@@ -47,7 +47,7 @@ class EpochAugmentation:
         self._windows = base.windows(train)
         self._ahead = {1: self._submit(1)}
 
-    def material(self, epoch: int, *, last: bool) -> EpochData:
+    def epoch_data(self, epoch: int, *, last: bool) -> EpochData:
         """Return the data of an epoch, and start to compute those of the next one.
 
         Args:

@@ -4,8 +4,8 @@ import os
 import sys
 from argparse import ArgumentParser, Namespace
 
+from lib.cli.augmentation_inputs import method_resources, reserved_terms
 from lib.cli.command import Command
-from lib.cli.data.augmentation import method_resources, reserved_terms
 from lib.errors import UserError
 from lib.settings.load import read_settings
 

@@ -6,7 +6,7 @@ from lib.cli.command import Command
 from lib.cli.common import agent_path, echo, training_experiment
 
 
-def score(options: Namespace) -> None:
+def score_all_baselines(options: Namespace) -> None:
     """Score the baselines on the development splits."""
     with training_experiment(options) as experiment:
         from lib.evaluation.baselines import score_baselines
@@ -17,4 +17,4 @@ def score(options: Namespace) -> None:
     echo(f"baseline {options.agent}: {each}")
 
 
-COMMAND = Command("baseline", "Score the baselines on the development splits.", score, agent=True)
+COMMAND = Command("baseline", "Score the baselines on the development splits.", score_all_baselines, agent=True)

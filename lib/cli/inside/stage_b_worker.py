@@ -4,7 +4,7 @@ from argparse import Namespace
 
 from lib.cli.command import Command
 from lib.cli.common import agent_path
-from lib.cli.inside.worker import add_worker_arguments, work
+from lib.cli.worker_processes import add_worker_arguments, work
 from lib.settings.load import read_settings
 
 

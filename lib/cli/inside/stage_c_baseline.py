@@ -6,7 +6,7 @@ from lib.cli.command import Command
 from lib.cli.common import agent_path, load_experiment
 
 
-def cross_validate(options: Namespace) -> None:
+def cross_validate_bag_of_words(options: Namespace) -> None:
     """Score the TF-IDF baseline on the folds of Stage C."""
     from lib.evaluation.baselines import cross_validate_baseline
 
@@ -15,5 +15,5 @@ def cross_validate(options: Namespace) -> None:
 
 
 COMMAND = Command(
-    "stage-c-baseline", "Score the TF-IDF baseline on the folds of Stage C.", cross_validate, agent=True
+    "stage-c-baseline", "Score the TF-IDF baseline on the folds of Stage C.", cross_validate_bag_of_words, agent=True
 )

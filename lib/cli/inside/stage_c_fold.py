@@ -12,7 +12,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--fold", type=int, required=True, help="number of the fold, from 0 over all repeats")
 
 
-def cross_validate(options: Namespace) -> None:
+def score_one_fold(options: Namespace) -> None:
     """Train one candidate without one fold and score it on that fold."""
     from lib.schemas.search import Candidates
 
@@ -30,5 +30,5 @@ def cross_validate(options: Namespace) -> None:
 
 
 COMMAND = Command(
-    "stage-c-fold", "Train and score one candidate on one fold.", cross_validate, add_arguments, agent=True
+    "stage-c-fold", "Train and score one candidate on one fold.", score_one_fold, add_arguments, agent=True
 )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib.cli.command import Command
+from lib.errors import UserError
 from lib.settings.config import WatchSettings
 from lib.settings.load import Settings, read_settings
 
@@ -70,6 +71,8 @@ class RunState:
 def watch(options: Namespace) -> None:
     """Print the state and any warnings every few seconds, until interrupted."""
     settings = read_settings(options.settings)
+    if not options.results.is_dir():
+        raise UserError(f"--results: {options.results} is not a folder; start a run first")
     limits = settings.config.watch
     while True:
         state = read_state(settings, options.results)

@@ -25,7 +25,7 @@ _SAME, _NEAR = 1e-9, 0.02
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("study", type=Path, help="path of a provenance.json")
+    parser.add_argument("provenance", type=Path, help="path of a provenance.json")
 
 
 def reproduce(options: Namespace) -> None:
@@ -38,7 +38,7 @@ def reproduce(options: Namespace) -> None:
     from lib.evaluation.provenance import settings_of
     from lib.schemas.evaluation import TrialProvenance
 
-    found = TrialProvenance.read(options.study)
+    found = TrialProvenance.read(options.provenance)
     settings = settings_of(found)
     with tempfile.TemporaryDirectory(prefix="reproduce-") as folder:
         results = Path(folder) / "results"
@@ -47,11 +47,13 @@ def reproduce(options: Namespace) -> None:
             _run_command(command, words, results)
         made = CorpusManifest.read(results / "corpus" / "corpus.json").corpus_hash
         if made != found.provenance.corpus_hash:
-            raise UserError(f"{options.study}: its corpus is {found.provenance.corpus_hash}, this one is {made}")
+            raise UserError(f"{options.provenance}: its corpus is {found.provenance.corpus_hash}, this one is {made}")
         with open_experiment(settings, found.agent, results, gpu=False) as experiment:
             for name, fingerprint in found.backbones.items():
                 if (own := experiment.fingerprints()[name]) != fingerprint:
-                    raise UserError(f"{options.study}: its backbone '{name}' is {fingerprint}, this one is {own}")
+                    raise UserError(
+                        f"{options.provenance}: its backbone '{name}' is {fingerprint}, this one is {own}"
+                    )
             rows = list(_repeat_seeds(experiment, found.params, found.seeds))
     here, there = str(experiment.device), found.provenance.device
     print(f"trial {found.trial} of {found.agent}, made on {there}, now on {here}")

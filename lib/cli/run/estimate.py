@@ -41,11 +41,11 @@ def estimate(options: Namespace) -> None:
     with training_experiment(options, gpu=False) as experiment:
         job = time.time() - psutil.Process().create_time()
         print(f"calibrating for {options.seconds:g} s on {experiment.device}", file=sys.stderr)
-        pace = calibrate(experiment, options.seconds, job)
+        calibration = calibrate(experiment, options.seconds, job)
         gpu = experiment.device.torch.type == "cuda"
     rates = settings.config.costs
     actual = {c.stage: c.hours for c in costs(options.results / options.agent / "benchmarks", rates, gpu=gpu)}
-    stages = stage_costs(settings.config, pace)
+    stages = stage_costs(settings.config, calibration)
     rows = [cost(part.stage, part.trainings, part.hours, rates, gpu=gpu) for part in stages]
     names = ("trainings", "epochs", "hours", "GPU h", "kWh", rates.currency, "actual h")
     print(f"{'':12s} " + " ".join(f"{n:>{w}s}" for n, w in zip(names, (9, 7, 8, 8, 8, 8, 9), strict=True)))
@@ -60,19 +60,19 @@ def estimate(options: Namespace) -> None:
             f"{row.stage:12s} {row.jobs:9d} {epochs:7d} {row.hours:8.3f} {row.gpu_hours:8.3f} {row.kwh:8.2f}"
             f" {row.money:8.2f} {'' if took is None else f'{took:.3f}':>9s}"
         )
-    _print_notes(settings, pace, gpu=gpu)
+    _print_notes(settings, calibration, gpu=gpu)
     sizes = sum(p.stat().st_size for p in (options.results / "backbones").rglob("*") if p.is_file()) / 2**20
-    for name, size in disk_mb(settings.config, pace, list(settings.backbones), sizes).items():
+    for name, size in disk_mb(settings.config, calibration, list(settings.backbones), sizes).items():
         print(f"disk: {size:8.0f} MB for {name}")
 
 
-def _print_notes(settings: Settings, pace: "Calibration", *, gpu: bool) -> None:
+def _print_notes(settings: Settings, calibration: "Calibration", *, gpu: bool) -> None:
     config = settings.config
     processes = config.workers * config.trials_per_gpu
     print(
-        f"An epoch of a mean configuration takes {pace.development_epoch:.1f} s on this machine. Hours are summed"
-        f" over jobs ({'one GPU each' if gpu else f'{config.training.threads} threads each'}); Stages A and B run"
-        f" {processes} trainings at once. Patience can end trainings earlier. Augmentation is not included."
+        f"An epoch of a mean configuration takes {calibration.development_epoch:.1f} s on this machine."
+        f" Hours are summed over jobs ({'one GPU each' if gpu else f'{config.training.threads} threads each'});"
+        f" Stages A and B run {processes} trainings at once. Patience can end trainings earlier. Augmentation is not included."
     )
 
 

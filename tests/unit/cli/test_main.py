@@ -10,6 +10,9 @@ from support.tiny import commands
 from lib.cli.main import main, parser
 
 
+MISSING = "results/settings.json: no such file; run the command or the rule that writes it first\n"
+
+
 def test_help_names_every_command(capsys) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
@@ -21,14 +24,14 @@ def test_help_names_every_command(capsys) -> None:
 
 def test_a_user_error_prints_one_line_and_a_bug_prints_a_traceback(project: Path, capsys, monkeypatch) -> None:
     assert main(["corpus", "--input", "x", "--log", "logs/a.log"]) == 1
-    assert capsys.readouterr().err == "results/settings.json: no such file\n"
+    assert capsys.readouterr().err == MISSING
     assert "results/settings.json: no such file" in Path("logs/a.log").read_text()
 
     command = [sys.executable, "-m", "lib", "corpus", "--input", "x"]
     plain = subprocess.run(
         command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)}
     )
-    assert plain.stderr == "results/settings.json: no such file\n"
+    assert plain.stderr == MISSING
 
     def bug(*_: object) -> None:
         raise ZeroDivisionError
@@ -39,6 +42,13 @@ def test_a_user_error_prints_one_line_and_a_bug_prints_a_traceback(project: Path
     monkeypatch.setattr("lib.cli.data.schema.json_schema", bug)
     assert main(["schema", "--output", "s.json"]) == 1
     assert "Traceback" in capsys.readouterr().err
+    (project / "folder").mkdir()
+    for words, expected in (
+        (["settings", "--json", "5"], "--json: expected a mapping"),
+        (["settings", "--config", "folder"], "folder: cannot be read"),
+        (["status", "--log", "config/config.yaml/log"], "--log: config/config.yaml/log cannot be written"),
+    ):
+        assert main(words) == 1 and capsys.readouterr().err.startswith(expected)
     monkeypatch.setattr("lib.cli.data.schema.json_schema", interrupt)
     assert main(["schema", "--output", "s.json"]) == 130
     assert "run the same command to continue" in capsys.readouterr().err

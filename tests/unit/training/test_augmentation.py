@@ -23,11 +23,11 @@ def test_an_epoch_learns_augmented_texts_of_the_training_part_only(agent: str) -
     split = made.splits.development(0)
     augmentation = made.builder.augmentation(hyper, features, split.train, 0)
     tokens = features.tokens[0]
-    first = augmentation.material(1, last=False)
-    again = made.builder.augmentation(hyper, features, split.train, 0).material(1, last=True)
+    first = augmentation.epoch_data(1, last=False)
+    again = made.builder.augmentation(hyper, features, split.train, 0).epoch_data(1, last=True)
     assert torch.equal(first.features.tokens[0].ids, again.features.tokens[0].ids)
     assert first.windows.tolist() == again.windows.tolist() and first.applied == again.applied
-    second = augmentation.material(2, last=True)
+    second = augmentation.epoch_data(2, last=True)
     assert second.windows.tolist() != first.windows.tolist()
     for material in (first, second):
         extended = material.features.tokens[0]
