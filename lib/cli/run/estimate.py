@@ -72,7 +72,8 @@ def _print_notes(settings: Settings, calibration: "Calibration", *, gpu: bool) -
     print(
         f"An epoch of a mean configuration takes {calibration.development_epoch:.1f} s on this machine."
         f" Hours are summed over jobs ({'one GPU each' if gpu else f'{config.training.threads} threads each'});"
-        f" Stages A and B run {processes} trainings at once. Patience can end trainings earlier. Augmentation is not included."
+        f" Stages A and B run {processes} trainings at once. Patience can end trainings earlier."
+        " Augmentation is not included."
     )
 
 

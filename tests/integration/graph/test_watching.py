@@ -29,7 +29,9 @@ def test_estimate_calibrates_and_shows_the_measured_hours(copy_of_finished: Path
 
 def test_estimate_computes_with_the_threads_of_a_job(copy_of_finished: Path, monkeypatch) -> None:
     threads = []
-    monkeypatch.setattr("lib.search.estimate._measure", lambda *_: threads.append(torch.get_num_threads()) or 1 / 0)
+    monkeypatch.setattr(
+        "lib.search.estimate._measure_configuration", lambda *_: threads.append(torch.get_num_threads()) or 1 / 0
+    )
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

@@ -9,7 +9,6 @@ from support.tiny import commands
 
 from lib.cli.main import main, parser
 
-
 MISSING = "results/settings.json: no such file; run the command or the rule that writes it first\n"
 
 
