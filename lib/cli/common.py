@@ -1,4 +1,4 @@
-"""Share the first steps of commands: paths, and reading from them."""
+"""Share the first steps of commands, such as paths, reading and the preparation of a training process."""
 
 import sys
 from argparse import Namespace
@@ -77,7 +77,7 @@ def training_experiment(options: Namespace, *, gpu: bool = True) -> "AbstractCon
 
 @contextmanager
 def open_experiment(settings: Settings, agent: str, results: Path, *, gpu: bool) -> "Iterator[Experiment]":
-    """Prepare this process for training: GPU, threads and warnings.
+    """Prepare the GPU, the threads and the warnings of this process for training.
 
     Args:
         settings: The resolved settings.

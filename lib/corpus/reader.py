@@ -88,7 +88,7 @@ class _Issues:
 
 
 def criteria_path(settings: CorpusSettings) -> Path:
-    """Return the path of the criteria file: the configured one, the corpus folder's or config/criteria.json."""
+    """Return the configured criteria file, or else that of the corpus folder, or else config/criteria.json."""
     if settings.criteria is not None:
         return Path(settings.criteria)
     own = Path(settings.dir or ".") / "criteria.json"

@@ -64,7 +64,7 @@ class CrossValidatedBaseline(Document):
 
 
 class BaselineScores(FrozenModel):
-    """A baseline's scores on the development splits: means over the seeds, and all scores of each seed."""
+    """A baseline's scores on the development splits, as means over the seeds and for each seed."""
 
     name: str
     f1_macro: float
@@ -150,7 +150,7 @@ class PairedComparison(FrozenModel):
 
 
 class TestOpening(FrozenModel):
-    """A line of test_openings.jsonl: when the test set was opened, by which code, and to evaluate which model."""
+    """A line of test_openings.jsonl, which says when, by which code and for which model the test set was opened."""
 
     when: str
     code_version: str

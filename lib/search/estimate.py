@@ -1,4 +1,4 @@
-"""Estimate how long a search will take from a short calibration of this machine."""
+"""Train briefly on this machine, and estimate from that how long a search takes."""
 
 import time
 from collections.abc import Iterator, Sequence

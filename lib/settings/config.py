@@ -186,7 +186,7 @@ class StageCSettings(StrictModel):
 
 
 class BaselineSettings(StrictModel):
-    """The baseline transformer: the Hugging Face Trainer's defaults (lib/evaluation/default_params.py)."""
+    """The baseline transformer, which has the Hugging Face Trainer's defaults (lib/evaluation/default_params.py)."""
 
     backbone: str | None = Field(default=None, description="backbone to train; null takes the first of the space")
     epochs: Count = 3

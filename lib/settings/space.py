@@ -1,4 +1,4 @@
-"""The search space: a type and a range for every hyper-parameter, and constraints that narrow them."""
+"""Define the search space by a type and a range for every hyper-parameter, and constraints that narrow them."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -195,7 +195,7 @@ def _tuples(value: Any) -> Any:
 def _range_problems(
     name: str, parameter: FloatRange | IntRange | Choices, backbones: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Yield the problems of a range: a wrong type, a value out of its limits, an unknown backbone."""
+    """Yield the problems of a range, such as a wrong type, a value out of its limits or an unknown backbone."""
     values = parameter.bounds
     if isinstance(parameter, FloatRange) and is_whole(name):
         yield "must be of type int or categorical"

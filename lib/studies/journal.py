@@ -1,4 +1,4 @@
-"""Keep Optuna's journal file usable when processes are killed: locks end with them, torn lines are dropped."""
+"""Keep Optuna's journal file usable when processes are killed. Locks end with them, and torn lines are dropped."""
 
 import json
 import os

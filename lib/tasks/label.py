@@ -1,4 +1,4 @@
-"""The label task: whether a pair's criterion is met. A post's log odds are the highest of its windows."""
+"""Decide whether a pair's criterion is met (the label task). A post's log odds are the highest of its windows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Labels(TaskPredictions):
         return self.probability
 
     def to_logits(self, temperature: float) -> LogOdds:
-        """Return the log odds at a temperature, which are finite: probabilities are clipped to [eps, 1 - eps]."""
+        """Return the log odds at a temperature. They are finite, since probabilities are clipped to [eps, 1 - eps]."""
         tiny = np.finfo(np.float64).eps
         odds: LogOdds = temperature * logit(np.clip(self.probability, tiny, 1 - tiny))
         return odds

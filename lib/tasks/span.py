@@ -1,4 +1,4 @@
-"""The span task: which characters of a text are the evidence, if any.
+"""Find the characters of a text that are the evidence, if there is any (the span task).
 
 The score of a span is its start logit plus its end logit, minus both logits of the window's cls token, which stands
 for no evidence. A window's normalisation cancels out in this difference. So the spans of all windows of a post can be
