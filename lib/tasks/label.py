@@ -40,7 +40,7 @@ class Labels(TaskPredictions):
         return self.probability
 
     def to_logits(self, temperature: float) -> LogOdds:
-        """Return the log odds at a temperature. They are finite, since probabilities are clipped to [eps, 1 - eps]."""
+        """Return the log odds at a temperature. They are finite, as probabilities are clipped to [eps, 1 - eps]."""
         tiny = np.finfo(np.float64).eps
         odds: LogOdds = temperature * logit(np.clip(self.probability, tiny, 1 - tiny))
         return odds
