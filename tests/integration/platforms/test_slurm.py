@@ -45,7 +45,9 @@ TARGET = "results/criteria/stage_c.json"
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
-    started = subprocess.run([STARTER, "start"], capture_output=True, text=True, check=False)
+    # conftest limits the threads of a test process, and nproc would give the node that many cores.
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    started = subprocess.run([STARTER, "start"], env=environment, capture_output=True, text=True, check=False)
     if started.returncode != 0:
         pytest.skip(f"no SLURM: {STARTER} start failed: {(started.stderr.strip() or '?').splitlines()[-1]}")
     yield
