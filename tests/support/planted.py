@@ -9,13 +9,17 @@ from torch import nn
 
 from lib.agents import get_agent
 from lib.corpus.store import Development
+from lib.evaluation.saved_model import SavedModel, save_model
 from lib.modeling.backbones import Backbones, fetch
 from lib.schemas.backbone import BACKBONE_MANIFEST, BackboneManifest
+from lib.schemas.evaluation import ModelManifest
 from lib.settings.config import Architecture, TinyBackbone
 from lib.settings.hyperparameters import Hyperparameters
 from lib.training.data import TrainingData
+from lib.training.engine import TrainingOptions, train
 from lib.training.features import make_features
 from support.tiny import empty_provenance, params
+from support.training import CPU
 
 PLANTED_PARAMS: dict[str, object] = {
     "model.pooling": "mean",
@@ -98,11 +102,32 @@ def prepare_training(
     return model, TrainingData(agent, examples, features, hyper, np.flatnonzero(known), np.flatnonzero(~known))
 
 
+def train_and_save(
+    folder: Path, at: Path, agent: str, epochs: int = 1, **more: object
+) -> tuple[nn.Module, TrainingData, SavedModel]:
+    """Train a model, save it, and return it in memory and as loaded from disk."""
+    model, training_data = prepare_training(folder, agent, corpus(40), **more)
+    train(model, training_data, CPU, TrainingOptions(epochs=epochs, patience=9), seed=0)
+    manifest = ModelManifest(
+        provenance=empty_provenance(),
+        agent=agent,
+        params=training_data.hyper.params(),
+        temperatures={task.name: 1.0 for task in training_data.agent.tasks},
+        criteria=CRITERIA,
+        trained={"epochs": epochs, "of": epochs, "examples": 1, "posts": 1},
+        performance={},
+    )
+    save_model(at, manifest, model, training_data.features, Backbones(folder))
+    return model, training_data, SavedModel.load(at, CPU)
+
+
 def _backbone(folder: Path, architecture: Architecture) -> None:
-    if (folder / architecture / BACKBONE_MANIFEST).exists():
-        return
-    texts = [*corpus(50).posts["text"], *CRITERIA.values()]
+    if not (folder / architecture / BACKBONE_MANIFEST).exists():
+        fetch_tiny_backbone(folder / architecture, architecture, [*corpus(50).posts["text"], *CRITERIA.values()])
+
+
+def fetch_tiny_backbone(folder: Path, architecture: Architecture, texts: list[str]) -> None:
+    """Make a tiny backbone, named like its folder, with a tokenizer trained on the texts."""
     source = TinyBackbone(source="tiny", architecture=architecture)
-    facts = fetch(architecture, source, folder / architecture, texts=texts, seed=1)
-    made = empty_provenance()
-    BackboneManifest(provenance=made, **facts).write(folder / architecture / BACKBONE_MANIFEST)
+    facts = fetch(folder.name, source, folder, texts=texts, seed=1)
+    BackboneManifest(provenance=empty_provenance(), **facts).write(folder / BACKBONE_MANIFEST)

@@ -11,7 +11,7 @@ from support.checkouts import ROOT
 from support.tiny import worker_command
 
 from lib.cli.main import main
-from lib.schemas.search import StageA, StageB, TrialResult, read_stage
+from lib.schemas.search import StageA, StageB, read_stage
 from lib.search.strategies import stage_a_strategy
 from lib.settings.load import Settings, read_settings, save_settings
 from lib.studies.location import StudyLocation, load_trials
@@ -35,11 +35,6 @@ def change_limits(stage: str, **limits: object) -> Settings:
     changed = settings.model_copy(update={"config": settings.config.model_copy(update={stage: stage_limits})})
     save_settings(changed, "results/settings.json")
     return changed
-
-
-def result(number: int, f1: float, ece: float, rank: int = 0, **more: object) -> TrialResult:
-    fields: dict = {"state": "COMPLETE", "params": {"n": number}, "seeds": []}
-    return TrialResult(number=number, f1_macro=f1, ece=ece, rank=rank, **fields | more)
 
 
 def test_the_results_of_the_stages_are_consistent(copy_of_finished: Path) -> None:

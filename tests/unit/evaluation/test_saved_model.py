@@ -7,40 +7,21 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from support.planted import CRITERIA, corpus, prepare_training
-from support.tiny import empty_provenance
+from support.planted import train_and_save
 from support.training import CPU
 
 from lib.agents import AGENTS
 from lib.errors import UserError
-from lib.evaluation.saved_model import WEIGHTS, SavedModel, save_model
+from lib.evaluation.saved_model import WEIGHTS, SavedModel
 from lib.modeling.backbones import Backbones
-from lib.schemas.evaluation import MODEL_MANIFEST, ModelManifest
+from lib.schemas.evaluation import MODEL_MANIFEST
 from lib.settings.config import Architecture
-from lib.training.engine import TrainingOptions, train
 from lib.training.inference import predict_logits
 
 
 @pytest.fixture(scope="module")
 def backbones(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("backbones")
-
-
-def saved(folder: Path, at: Path, agent: str, epochs: int = 1, **more: object):
-    """Train a model, save it, and return it in memory and as loaded from disk."""
-    model, training_data = prepare_training(folder, agent, corpus(40), **more)
-    train(model, training_data, CPU, TrainingOptions(epochs=epochs, patience=9), seed=0)
-    manifest = ModelManifest(
-        provenance=empty_provenance(),
-        agent=agent,
-        params=training_data.hyper.params(),
-        temperatures={task.name: 1.0 for task in training_data.agent.tasks},
-        criteria=CRITERIA,
-        trained={"epochs": epochs, "of": epochs, "examples": 1, "posts": 1},
-        performance={},
-    )
-    save_model(at, manifest, model, training_data.features, Backbones(folder))
-    return model, training_data, SavedModel.load(at, CPU)
 
 
 def flat(logits: dict) -> list[float]:
@@ -57,7 +38,7 @@ def test_a_saved_model_gives_the_logits_of_the_trained_one(
 ) -> None:
     if agent == "share":
         pytest.skip("made of what criteria and evidence are made of")
-    model, training_data, again = saved(backbones, tmp_path, agent, first=architecture, second="electra")
+    model, training_data, again = train_and_save(backbones, tmp_path, agent, first=architecture, second="electra")
     index = np.arange(len(training_data.examples))
     assert flat(again.logits(training_data.examples)) == pytest.approx(
         flat(predict_logits(model, training_data.agent, training_data.features, index, training_data.hyper, CPU)),
@@ -66,7 +47,7 @@ def test_a_saved_model_gives_the_logits_of_the_trained_one(
 
 
 def test_new_words_keep_their_pretrained_vectors(backbones: Path, tmp_path: Path) -> None:
-    _, training_data, again = saved(backbones, tmp_path, "criteria", first="bert")
+    _, training_data, again = train_and_save(backbones, tmp_path, "criteria", first="bert")
     backbone = Backbones(backbones)
     known = training_data.features.tokens[0].vocabulary
     whole = backbone._model("bert").get_input_embeddings().weight
@@ -79,7 +60,7 @@ def test_new_words_keep_their_pretrained_vectors(backbones: Path, tmp_path: Path
 def test_a_folder_without_a_valid_model_is_refused(backbones: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no model"):
         SavedModel.load(tmp_path, CPU)
-    saved(backbones, tmp_path, "criteria")
+    train_and_save(backbones, tmp_path, "criteria")
     assert (tmp_path / WEIGHTS).exists()
     body = json.loads((tmp_path / MODEL_MANIFEST).read_text()) | {"schema_version": 99}
     (tmp_path / MODEL_MANIFEST).write_text(json.dumps(body))

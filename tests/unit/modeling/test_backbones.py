@@ -4,13 +4,12 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from support.tiny import empty_provenance
+from support.planted import fetch_tiny_backbone
 from transformers import AutoModel
 
 from lib.errors import UserError
 from lib.modeling.backbones import Backbones, fetch
 from lib.modeling.tokens import TokenCache, WindowLayout, tokenize
-from lib.schemas.backbone import BACKBONE_MANIFEST, BackboneManifest
 from lib.settings.config import Architecture, FolderBackbone, HubBackbone, PackageBackbone, TinyBackbone
 
 TEXTS = ["The writer is tired nearly every day.", "I could not sleep at all last night, again."] * 20
@@ -18,10 +17,7 @@ TEXTS = ["The writer is tired nearly every day.", "I could not sleep at all last
 
 def tiny_backbone(project: Path, architecture: Architecture) -> Backbones:
     """A tiny backbone under the name x."""
-    folder = project / "backbones" / "x"
-    facts = fetch("x", TinyBackbone(source="tiny", architecture=architecture), folder, texts=TEXTS, seed=1)
-    made = empty_provenance()
-    BackboneManifest(provenance=made, **facts).write(folder / BACKBONE_MANIFEST)
+    fetch_tiny_backbone(project / "backbones/x", architecture, TEXTS)
     return Backbones(project / "backbones")
 
 

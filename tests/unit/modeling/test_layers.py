@@ -5,24 +5,20 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from support.tiny import empty_provenance
+from support.planted import fetch_tiny_backbone
 
-from lib.modeling.backbones import Backbones, fetch
+from lib.modeling.backbones import Backbones
 from lib.modeling.dropout import FastDropout
 from lib.modeling.layers import checkpoint_gradients, layer_stack, only_first_token, parameter_depths
 from lib.modeling.tokens import TokenCache, WindowLayout, tokenize
-from lib.schemas.backbone import BACKBONE_MANIFEST, BackboneManifest
-from lib.settings.config import Architecture, TinyBackbone
+from lib.settings.config import Architecture
 
 TEXTS = ["The writer is tired nearly every day.", "I could not sleep at all last night, again."] * 20
 
 
 def tiny_backbone(project: Path, architecture: Architecture) -> Backbones:
     """A tiny backbone under the name x."""
-    folder = project / "backbones" / "x"
-    facts = fetch("x", TinyBackbone(source="tiny", architecture=architecture), folder, texts=TEXTS, seed=1)
-    made = empty_provenance()
-    BackboneManifest(provenance=made, **facts).write(folder / BACKBONE_MANIFEST)
+    fetch_tiny_backbone(project / "backbones/x", architecture, TEXTS)
     return Backbones(project / "backbones")
 
 

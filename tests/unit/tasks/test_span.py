@@ -1,38 +1,16 @@
 import numpy as np
 import pytest
 import torch
-from support.tiny import params
+from support.windows import batch_of, hyper, tokens
 
-from lib.modeling.tokens import Batch, Tokens
-from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.examples import Examples, Targets, make_targets
+from lib.tasks.examples import Examples, make_targets
 from lib.tasks.span import Spans, SpanTask
 
 TEXT = "Hello. I am tired. Bye."
 
 
-def hyper(**more: object) -> Hyperparameters:
-    return Hyperparameters.of(params(**{"loss.label_smoothing": 0.0, "null_policy.temperature": 1.0} | more))
-
-
-def tokens() -> Tokens:
-    """Make two windows of one pair, each of cls, question and words. The second starts at 'am'."""
-    words = [(0, 6), (7, 8), (9, 11), (12, 18), (19, 23)]
-    windows = [[(-1, -1), (-1, -1), *words], [(-1, -1), (-1, -1), *words[2:]]]
-    flat = np.array([span for window in windows for span in window], dtype=np.int32)
-    ids = torch.tensor([0, 1, 2, 3, 4, 5, 6, 0, 1, 4, 5, 6])
-    offsets, pair = np.array([0, 7, 12]), np.array([0, 0])
-    return Tokens(ids, None, offsets, pair, flat[:, 0], flat[:, 1], np.arange(7), 7, 0, pad_left=False)
-
-
 def examples(answers: list[tuple[int, int]]) -> Examples:
     return Examples(["?"], [TEXT], np.array([int(bool(answers))]), [answers], ["A"], ["p"], ["p A"])
-
-
-def batch_of(known: Tokens, targets: Targets) -> tuple[Batch, Targets]:
-    both = np.arange(2)
-    batch = known.batch(both)
-    return batch, targets.batch(batch)
 
 
 def test_the_span_loss_by_hand() -> None:
