@@ -8,6 +8,7 @@ import sys
 sys.path.insert(0, str(Path(workflow.basedir).parent))
 
 from lib.agents import check_agent
+from lib.corpus.corpus_files import find_corpus_files
 from lib.errors import UserError
 from lib.files.locks import hold_lock
 from lib.settings.config import RandomBackbone, TinyBackbone
@@ -21,24 +22,11 @@ def checked_settings():
         for agent in settings.config.agents:
             check_agent(agent)
         if settings.config.corpus.dir is not None:
-            check_corpus_files(Path(settings.config.corpus.dir))
+            find_corpus_files(settings.config.corpus, Path(settings.config.corpus.dir))
         return settings
     except UserError as error:
         print(*error.lines, sep="\n", file=sys.stderr)
         raise SystemExit(1)
-
-
-def check_corpus_files(folder):
-    missing = [
-        folder / name
-        for name in ("posts.csv", "annotations.csv")
-        if not (folder / name).exists()
-    ]
-    if missing:
-        raise UserError(
-            f"corpus.dir: {file} is missing; put the corpus there (README.md says how to get ReDSM5)"
-            for file in missing
-        )
 
 
 # As in lib.cli.main, only the owner may read what the jobs write.
@@ -82,8 +70,12 @@ def gpus():
     )
 
 
-def corpus_folder():
-    return SETTINGS.config.corpus.dir or "results/generated"
+def corpus_files():
+    """Return the files with the posts and with the annotations."""
+    folder = SETTINGS.config.corpus.dir
+    if folder is None:
+        return "results/generated/posts.csv", "results/generated/annotations.csv"
+    return tuple(map(str, find_corpus_files(SETTINGS.config.corpus, Path(folder))))
 
 
 def backbone_corpus(wildcards):

@@ -25,8 +25,8 @@ rule generate_corpus:
 rule corpus:
     """Check every row, find the sentences in their posts, split by post, write the data report."""
     input:
-        posts=f"{corpus_folder()}/posts.csv",
-        annotations=f"{corpus_folder()}/annotations.csv",
+        posts=corpus_files()[0],
+        annotations=corpus_files()[1],
     output:
         manifest="results/corpus/corpus.json",
         posts="results/corpus/posts.parquet",
@@ -49,6 +49,6 @@ rule corpus:
         runtime=20,
     params:
         settings=part("seed", "corpus"),
-        folder=lambda wildcards, input: Path(input.posts).parent,
+        folder=SETTINGS.config.corpus.dir or "results/generated",
     shell:
         "python -m lib corpus --input {params.folder:q} --log {log}"

@@ -7,7 +7,9 @@ from lib.corpus.reader import Corpus
 _SHOWN = 20
 
 
-def describe_corpus(corpus: Corpus, parts: pd.DataFrame, *, source: str, generated: bool) -> str:
+def describe_corpus(
+    corpus: Corpus, parts: pd.DataFrame, *, source: str, generated: bool, with_authors: bool
+) -> str:
     """Return the report on a corpus. It holds counts and ids, never texts.
 
     Args:
@@ -15,6 +17,7 @@ def describe_corpus(corpus: Corpus, parts: pd.DataFrame, *, source: str, generat
         parts: post_id and part ('development' or 'test') of each post.
         source: Where the corpus comes from, for the first line.
         generated: Whether the corpus was generated, which the report then says.
+        with_authors: Whether the author of each post is known.
 
     Returns:
         The report as Markdown.
@@ -24,6 +27,7 @@ def describe_corpus(corpus: Corpus, parts: pd.DataFrame, *, source: str, generat
         sections.append(
             "**This corpus is generated.** It exercises the pipeline; scores on it say nothing about patients."
         )
+    sections.append(_groups(corpus, with_authors=with_authors))
     sections += [_sizes(corpus, parts), _criteria(corpus, parts), _lengths(corpus), _oddities(corpus)]
     return "\n\n".join(sections) + "\n"
 
@@ -42,6 +46,17 @@ def count_annotations(corpus: Corpus, parts: pd.DataFrame) -> pd.DataFrame:
     table = pd.crosstab(joined["criterion"], [joined["part"], joined["status"]])
     columns = pd.MultiIndex.from_product([["development", "test"], [0, 1]], names=["part", "status"])
     return table.reindex(index=list(corpus.criteria), columns=columns, fill_value=0)
+
+
+def _groups(corpus: Corpus, *, with_authors: bool) -> str:
+    n, groups = len(corpus.posts), corpus.posts["group"].nunique()
+    known = (
+        f"The {n} posts form {groups} groups, of one author or of near-duplicates."
+        if with_authors
+        else f"Authors are not known (`corpus.group`), so each post counts as one author's. With near-duplicates"
+        f" joined, the {n} posts form {groups} groups."
+    )
+    return f"{known} No split separates the posts of a group."
 
 
 def _sizes(corpus: Corpus, parts: pd.DataFrame) -> str:

@@ -1,21 +1,25 @@
-"""Find a sentence in its post, exactly or else ignoring case, white space and Unicode form."""
+"""Find a sentence in its post: exactly, ignoring case, white space and Unicode form, or by fuzzy search."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-Match = Literal["exact", "normalised", "none"]
+Match = Literal["exact", "normalised", "fuzzy", "none"]
+# The number of words by which the ends of a fuzzy match may move.
+_MOVED_WORDS = 4
 _PUNCTUATION = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
 
 
 @dataclass(frozen=True)
 class Span:
-    """The characters [start, end) of a text, and how they were found."""
+    """The characters [start, end) of a text, how they were found, and their similarity to the sentence in [0, 1]."""
 
     start: int
     end: int
     match: Match
+    score: float = 1.0
 
 
 @lru_cache(maxsize=256)
@@ -44,13 +48,14 @@ def fold_text(text: str) -> tuple[str, tuple[int, ...]]:
     return "".join(characters), tuple(origin)
 
 
-def locate(sentence: str, post: str, occurrence: int = 0) -> Span | None:
+def locate(sentence: str, post: str, occurrence: int = 0, least_score: float = 1.0) -> Span | None:
     """Find a copy of a sentence in a post.
 
     Args:
         sentence: The sentence to find.
         post: The text to search.
         occurrence: Which copy to find, from 0; the last one if there are fewer.
+        least_score: Least similarity of an edited copy, see `_fuzzy`; 1 finds no edited copies.
 
     Returns:
         The span of the copy, exact if there is any exact copy; None if the sentence is not in the post.
@@ -60,10 +65,48 @@ def locate(sentence: str, post: str, occurrence: int = 0) -> Span | None:
         return Span(start, start + len(sentence), "exact")
     needle, _ = fold_text(sentence)
     haystack, origin = fold_text(post)
-    if not needle or not (starts := _occurrences(needle, haystack)):
+    if not needle or not haystack:
         return None
-    start = starts[min(occurrence, len(starts) - 1)]
-    return Span(origin[start], origin[start + len(needle) - 1] + 1, "normalised")
+    if starts := _occurrences(needle, haystack):
+        start = starts[min(occurrence, len(starts) - 1)]
+        return Span(origin[start], origin[start + len(needle) - 1] + 1, "normalised")
+    found = _fuzzy(needle, haystack, least_score)
+    if found is None:
+        return None
+    start, end, score = found
+    return Span(origin[start], origin[end - 1] + 1, "fuzzy", score)
+
+
+def _fuzzy(needle: str, haystack: str, least_score: float) -> tuple[int, int, float] | None:
+    """Find the part of a text that is most similar to a sentence, in whole words.
+
+    Args:
+        needle: What to find.
+        haystack: Where to find it.
+        least_score: Least similarity, the normalised indel similarity of rapidfuzz's `ratio` in [0, 1].
+
+    Returns:
+        Start, end and similarity; None if no part is similar enough.
+    """
+    if least_score >= 1:
+        return None
+    from rapidfuzz import fuzz
+
+    # The alignment's window is as long as the shorter text, so its ends are then moved by a few words.
+    near = fuzz.partial_ratio_alignment(needle, haystack, score_cutoff=100 * least_score - 20)
+    if near is None:
+        return None
+    words = [match.span() for match in re.finditer(r"\S+", haystack)]
+    first = next((i for i, (_, end) in enumerate(words) if end > near.dest_start), len(words) - 1)
+    last = next((i for i, (_, end) in enumerate(words) if end >= near.dest_end), len(words) - 1)
+    candidates = [
+        (fuzz.ratio(needle, haystack[start:end]) / 100, start, end)
+        for start, _ in words[max(0, first - _MOVED_WORDS) : first + _MOVED_WORDS + 1]
+        for _, end in words[max(0, last - _MOVED_WORDS) : last + _MOVED_WORDS + 1]
+        if start < end
+    ]
+    score, start, end = max(candidates)
+    return (start, end, score) if score >= least_score else None
 
 
 def _occurrences(needle: str, haystack: str) -> list[int]:

@@ -1,7 +1,7 @@
 """Read a corpus in ReDSM5's format and check all of it."""
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lib.corpus.corpus_files import find_corpus_files
+from lib.corpus.groups import group_posts
 from lib.corpus.locate import locate
 from lib.corpus.table import read_table
 from lib.errors import UserError, did_you_mean
 from lib.files.hashing import hash_value
 from lib.files.json_files import read_json
-from lib.settings.config import CorpusSettings
+from lib.settings.config import CorpusSettings, GroupSettings
 
 SHIPPED_CRITERIA = Path("config/criteria.json")
 
@@ -24,9 +26,9 @@ class Corpus:
     """A checked corpus.
 
     Attributes:
-        posts: Columns post_id and text.
+        posts: Columns post_id, text and group (a number; posts of one group belong together, see `group_posts`).
         annotations: Columns row (in the CSV), post_id, sentence_id, sentence, criterion, status (0 or 1), start and
-            end (characters of the post; -1 if the sentence was not found), match (see `locate`).
+            end (characters of the post; -1 if the sentence was not found), match and score (see `locate`).
         criteria: Criterion id to text.
         oddities: Kind of oddity to the rows where it was found.
     """
@@ -82,6 +84,13 @@ class _Issues:
         else:
             self.problems.append(line)
 
+    def contradiction(self, line: str) -> None:
+        """Record a row that contradicts an earlier one, as a problem or, if tolerated, as settled by the majority."""
+        if "contradiction" in self.tolerated:
+            self.odd("contradicting row (the majority of the repeated rows counts)", line)
+        else:
+            self.problems.append(line)
+
     def odd(self, kind: str, line: str) -> None:
         """Record a row that is odd but can be used."""
         self.oddities[kind].append(line)
@@ -100,24 +109,29 @@ def read_corpus(settings: CorpusSettings, folder: Path) -> Corpus:
 
     Args:
         settings: Column names, criteria file and tolerated problems; `dir` is ignored.
-        folder: Folder with posts.csv and annotations.csv.
+        folder: Folder with the files, see `find_corpus_files`.
 
     Returns:
-        The checked corpus, with the span of each sentence.
+        The checked corpus, with the span of each sentence and the group of each post.
 
     Raises:
         UserError: A file is missing or has problems; at most 50 lines, each naming file and row.
     """
     criteria = read_criteria(criteria_path(settings.model_copy(update={"dir": str(folder)})))
     issues = _Issues(settings.tolerate)
-    posts = _read_posts(folder / "posts.csv", settings, issues)
-    rows = _read_annotations(folder / "annotations.csv", settings, posts, criteria, issues)
+    posts_path, annotations_path = find_corpus_files(settings, folder)
+    posts, authors = _read_posts(posts_path, settings, issues)
+    rows = _read_annotations(annotations_path, settings, posts, criteria, issues)
     if issues.problems:
         raise UserError(_first(issues.problems, 50))
     if not rows:
-        raise UserError(f"{folder / 'annotations.csv'}: holds no annotation")
-    annotations = _with_spans(rows, posts, folder / "annotations.csv", issues)
-    table = pd.DataFrame({"post_id": list(posts), "text": list(posts.values())})
+        raise UserError(f"{annotations_path}: holds no annotation")
+    annotations = _with_spans(rows, posts, annotations_path, settings.least_match, issues)
+    groups, alike = group_posts(posts, authors, settings.near_duplicates)
+    for post_id in groups:
+        if post_id in alike:
+            issues.odd("near-duplicate of another post (kept in the same part)", f"{posts_path}: post '{post_id}'")
+    table = pd.DataFrame({"post_id": list(posts), "text": list(posts.values()), "group": list(groups.values())})
     return Corpus(table, annotations, criteria, dict(issues.oddities))
 
 
@@ -153,10 +167,13 @@ def _first(lines: list[str], limit: int) -> list[str]:
     return lines[:limit] + more
 
 
-def _read_posts(path: Path, settings: CorpusSettings, issues: _Issues) -> dict[str, str]:
+def _read_posts(path: Path, settings: CorpusSettings, issues: _Issues) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the text of each post, and its author if the settings say where an author stands."""
     names = settings.columns
+    author_column = settings.group.column if settings.group is not None else None
     posts: dict[str, str] = {}
-    for row, record in read_table(path, [names.post_id, names.text]):
+    authors: dict[str, str] = {}
+    for row, record in read_table(path, [names.post_id, names.text, *filter(None, [author_column])]):
         post_id, text = record[names.post_id], record[names.text]
         if not post_id.strip():
             issues.problems.append(f"{path}, row {row}: {names.post_id} is empty")
@@ -166,11 +183,20 @@ def _read_posts(path: Path, settings: CorpusSettings, issues: _Issues) -> dict[s
             issues.problem("empty_text", f"{path}, row {row}: the text of post '{post_id}' is empty")
         else:
             posts[post_id] = text
-    counts = Counter(posts.values())
-    for post_id, text in posts.items():
-        if counts[text] > 1:
-            issues.odd("post with the text of another post", f"{path}: post '{post_id}'")
-    return posts
+            author = record[author_column].strip() if author_column else _author_in_id(post_id, settings.group)
+            if author:
+                authors[post_id] = author
+            elif settings.group is not None:
+                where = f"{author_column} is empty" if author_column else "post_id does not match corpus.group.pattern"
+                issues.problems.append(f"{path}, row {row}: {where} (post '{post_id}')")
+    return posts, authors
+
+
+def _author_in_id(post_id: str, group: GroupSettings | None) -> str | None:
+    if group is None or group.pattern is None:
+        return None
+    found = re.search(group.pattern, post_id)
+    return found[1] if found else None
 
 
 def _read_annotations(
@@ -178,52 +204,57 @@ def _read_annotations(
 ) -> list[dict[str, Any]]:
     names = settings.columns
     columns = [names.post_id, names.sentence_id, names.sentence_text, names.criterion, names.status]
-    seen: dict[tuple[str, str, str], tuple[int, int]] = {}
-    rows: list[dict[str, Any]] = []
-    contradicted: set[tuple[str, str, str]] = set()
+    # The rows of each (post, sentence, criterion). A corpus may repeat them, and they may contradict each other.
+    repeated: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for row, record in read_table(path, columns):
         post_id, sentence_id, sentence, criterion, status = (record[column] for column in columns)
         place = f"{path}, row {row}"
         if post_id not in posts:
-            issues.problem("unknown_post", f"{place}: post_id '{post_id}' is not in posts.csv")
-            continue
-        if criterion not in criteria:
+            issues.problem("unknown_post", f"{place}: post_id '{post_id}' is not in the posts")
+        elif criterion not in criteria:
             near = did_you_mean(criterion, criteria)
             issues.problem("unknown_criterion", f"{place}: criterion '{criterion}' is not among the criteria{near}")
-            continue
-        if status not in {"0", "1"}:
+        elif status not in {"0", "1"}:
             issues.problems.append(f"{place}: {names.status} is '{status}'; expected 0 or 1")
-            continue
-        if not sentence.strip():
+        elif not sentence.strip():
             issues.problem("empty_text", f"{place}: {names.sentence_text} is empty")
-            continue
-        key = (post_id, sentence_id, criterion)
-        if key in seen:
-            first, before = seen[key]
-            if before == int(status):
-                issues.odd("dropped: duplicate row", f"{place}: repeats row {first}")
-            else:
-                contradicted.add(key)
-                issues.problem(
-                    "contradiction", f"{place}: status {status} contradicts status {before} in row {first}"
-                )
-            continue
-        seen[key] = (row, int(status))
-        rows.append(
-            {
-                "row": row,
-                "post_id": post_id,
-                "sentence_id": sentence_id,
-                "sentence": sentence,
-                "criterion": criterion,
-                "status": int(status),
-            }
-        )
-    return [r for r in rows if (r["post_id"], r["sentence_id"], r["criterion"]) not in contradicted]
+        else:
+            repeated[post_id, sentence_id, criterion].append(
+                {
+                    "row": row,
+                    "post_id": post_id,
+                    "sentence_id": sentence_id,
+                    "sentence": sentence,
+                    "criterion": criterion,
+                    "status": int(status),
+                }
+            )
+    kept = (_resolve(path, rows, issues) for rows in repeated.values())
+    return [row for row in kept if row is not None]
 
 
-def _with_spans(rows: list[dict[str, Any]], posts: dict[str, str], path: Path, issues: _Issues) -> pd.DataFrame:
-    """Return the rows with start, end and match of each sentence.
+def _resolve(path: Path, rows: list[dict[str, Any]], issues: _Issues) -> dict[str, Any] | None:
+    """Return one row for rows that repeat each other, with the status of the majority; None where there is none."""
+    first, statuses = rows[0], [row["status"] for row in rows]
+    for row in rows[1:]:
+        place = f"{path}, row {row['row']}"
+        if row["status"] == first["status"]:
+            issues.odd("dropped: duplicate row", f"{place}: repeats row {first['row']}")
+        else:
+            issues.contradiction(
+                f"{place}: status {row['status']} contradicts status {first['status']} in row {first['row']}"
+            )
+    positive = sum(statuses)
+    if 2 * positive == len(rows):
+        issues.odd("dropped: no majority among contradicting rows", f"{path}, row {first['row']}")
+        return None
+    return {**first, "status": int(2 * positive > len(rows))}
+
+
+def _with_spans(
+    rows: list[dict[str, Any]], posts: dict[str, str], path: Path, least_match: float, issues: _Issues
+) -> pd.DataFrame:
+    """Return the rows with start, end, match and score of each sentence.
 
     If sentences of a post have the same text, the one with the k-th sentence_id gets the k-th copy in the post.
     """
@@ -234,15 +265,17 @@ def _with_spans(rows: list[dict[str, Any]], posts: dict[str, str], path: Path, i
             ids.append(row["sentence_id"])
     for row in rows:
         occurrence = copies[row["post_id"], row["sentence"]].index(row["sentence_id"])
-        span = locate(row["sentence"], posts[row["post_id"]], occurrence)
+        span = locate(row["sentence"], posts[row["post_id"]], occurrence, least_match)
         place = f"{path}, row {row['row']}: sentence '{row['sentence_id']}'"
         if span is None:
             issues.odd("sentence not found in its post (kept without a span)", place)
-            row |= {"start": -1, "end": -1, "match": "none"}
+            row |= {"start": -1, "end": -1, "match": "none", "score": 0.0}
         else:
             if span.match == "normalised":
                 issues.odd("sentence found only ignoring case, white space and Unicode form", place)
-            row |= {"start": span.start, "end": span.end, "match": span.match}
+            elif span.match == "fuzzy":
+                issues.odd("edited sentence found by fuzzy search", f"{place}, score {span.score:.2f}")
+            row |= {"start": span.start, "end": span.end, "match": span.match, "score": span.score}
     return pd.DataFrame(rows)
 
 

@@ -1,26 +1,86 @@
-"""Split texts into sentences, by the same rule for prediction, the bag of words and augmentation."""
+"""Cut texts into sentences, by one rule for the corpus, prediction, augmentation and the bag of words."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-_BOUNDARY = re.compile(r"(?<=[.!?])\s+|\n+")
+if TYPE_CHECKING:  # importing NLTK takes a second or two
+    from nltk.tokenize.punkt import PunktSentenceTokenizer
+
+Characters = tuple[int, int]
+
+# Abbreviations that end with a full stop within a sentence, without that stop.
+_ABBREVIATIONS = frozenset(
+    "dr mr mrs ms prof rev st jr sr vs approx ca cf resp incl esp fig dept e.g i.e a.m p.m u.s u.k ph.d m.d b.i.d".split()
+)
+_LINE = re.compile(r"[^\n\r]+")
+_WORD = re.compile(r"\w")
+# The sign of a list item, which begins a sentence even within a line.
+_BULLET = re.compile(r"(?:(?<=\s)|^)[•‣◦▪*](?=\s)")
 
 
-def sentences(text: str, cuts: Iterable[int] = ()) -> list[tuple[int, int]]:
-    """Split a text at line breaks, and after '.', '!' or '?' where white space follows.
+def sentences(text: str, cuts: Iterable[int] = ()) -> list[Characters]:
+    """Cut a text at line breaks, before list items, and where NLTK's Punkt finds the end of a sentence.
+
+    Punkt (Kiss & Strunk, 2006) runs with a list of abbreviations and without a trained model, so it needs no data. A
+    part without any word, such as ':(', belongs to the sentence before it.
 
     Args:
         text: Any text.
-        cuts: More places to split at, in characters.
+        cuts: More places to cut at, in characters.
 
     Returns:
         The characters [start, end) of each sentence, in order, without white space at the ends.
     """
-    places = sorted({0, len(text), *cuts, *(match.end() for match in _BOUNDARY.finditer(text))})
-    spans = []
-    for start, end in pairwise(places):
-        part = text[start:end]
-        if part.strip():
-            spans.append((start + len(part) - len(part.lstrip()), start + len(part.rstrip())))
-    return spans
+    starts = sorted({0, len(text), *cuts, *(place for line in _LINE.finditer(text) for place in _starts(line))})
+    return [span for start, end in pairwise(starts) if (span := _strip(text, start, end)) is not None]
+
+
+def sentences_around(text: str, whole: Iterable[Characters]) -> list[Characters]:
+    """Cut a text into sentences, but keep some of its parts whole.
+
+    Args:
+        text: Any text.
+        whole: The parts to keep, which may overlap.
+
+    Returns:
+        The characters [start, end) of the parts and of the sentences between them, in order.
+    """
+    kept = sorted(set(whole))
+    spans, reached = list(kept), 0
+    for start, end in [*kept, (len(text), len(text))]:
+        if start > reached:
+            spans += [(reached + a, reached + b) for a, b in sentences(text[reached:start])]
+        reached = max(reached, end)
+    return sorted(spans)
+
+
+def _starts(line: re.Match[str]) -> Iterator[int]:
+    """Yield the places in the text at which the sentences of a line start."""
+    yield line.start()
+    yield line.end()
+    for item in _BULLET.finditer(line[0]):
+        yield line.start() + item.start()
+    ends = [end for _, end in _punkt().span_tokenize(line[0])]
+    for end, following in pairwise([*ends, len(line[0])]):
+        if _WORD.search(line[0], end, following):
+            yield line.start() + end
+
+
+@cache
+def _punkt() -> "PunktSentenceTokenizer":
+    from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
+
+    parameters = PunktParameters()
+    parameters.abbrev_types = set(_ABBREVIATIONS)
+    return PunktSentenceTokenizer(parameters)
+
+
+def _strip(text: str, start: int, end: int) -> Characters | None:
+    """Return the part of a text without white space at its ends, or None if nothing is left."""
+    part = text[start:end]
+    if not part.strip():
+        return None
+    return start + len(part) - len(part.lstrip()), start + len(part.rstrip())

@@ -10,7 +10,7 @@ import pandas as pd
 
 from lib.corpus.manifest import CorpusManifest
 from lib.corpus.reader import Corpus
-from lib.corpus.stratify import normalise_text, split_posts
+from lib.corpus.stratify import split_posts
 from lib.errors import UserError
 from lib.files.atomic import replacing
 from lib.files.hashing import derive_seed
@@ -31,6 +31,11 @@ class Part:
         """Post id to text, in the order of the corpus."""
         return dict(zip(self.posts["post_id"], self.posts["text"], strict=True))
 
+    @cached_property
+    def groups(self) -> dict[str, int]:
+        """Post id to the number of its group, whose posts no split separates, in the order of the corpus."""
+        return dict(zip(self.posts["post_id"], self.posts["group"].tolist(), strict=True))
+
 
 class Development(Part):
     """The development set, the only part that a search may use."""
@@ -41,15 +46,15 @@ def part_of_posts(corpus: Corpus, test_fraction: float, seed: int) -> pd.DataFra
 
     Args:
         corpus: The checked corpus.
-        test_fraction: Share of the posts in the test set, in (0, 1).
+        test_fraction: Share of the groups of posts in the test set, in (0, 1).
         seed: With the corpus' content, it fixes the split.
 
     Returns:
         Columns post_id and part, one row for each post.
     """
-    texts = dict(zip(corpus.posts["post_id"], corpus.posts["text"], strict=True))
+    groups = dict(zip(corpus.posts["post_id"], corpus.posts["group"].tolist(), strict=True))
     shares = [1 - test_fraction, test_fraction]
-    parts = split_posts(corpus.annotations, texts, shares, derive_seed(seed, corpus.hash(), "test"))
+    parts = split_posts(corpus.annotations, groups, shares, derive_seed(seed, corpus.hash(), "test"))
     return pd.DataFrame({"post_id": list(parts), "part": [("development", "test")[part] for part in parts.values()]})
 
 
@@ -121,15 +126,17 @@ def _part(folder: Path, name: str) -> dict[str, Any]:
 
 
 def check_disjoint(posts: pd.DataFrame) -> None:
-    """Check that no post is in two parts, because scores on such a split would be biased.
+    """Check that no group of posts is in two parts, because scores on such a split would be biased.
 
     Args:
-        posts: Columns post_id, text and part. Posts with the same text (see `normalise_text`) count as the same post.
+        posts: Columns post_id, group and part.
 
     Raises:
-        UserError: A post is in two parts.
+        UserError: A post, or a group of posts, is in two parts.
     """
-    for key in (posts["post_id"], posts["text"].map(normalise_text)):
+    for key in ("post_id", "group"):
         leaks = posts["post_id"][posts.groupby(key)["part"].transform("nunique") > 1]
         if len(leaks):
-            raise UserError(f"splits.parquet: post '{leaks.iloc[0]}' is in two parts; remove results/corpus")
+            raise UserError(
+                f"splits.parquet: post '{leaks.iloc[0]}', or its group, is in two parts; remove results/corpus"
+            )

@@ -1,4 +1,4 @@
-"""Splits by post, stratified by criterion and status."""
+"""Splits by group of posts, stratified by criterion and status."""
 
 from collections.abc import Mapping, Sequence
 
@@ -51,62 +51,53 @@ def stratify_groups(counts: NDArray[np.float64], shares: Sequence[float], seed: 
     return parts
 
 
-def count_strata(annotations: pd.DataFrame, post_ids: Sequence[str]) -> NDArray[np.float64]:
-    """Count the annotations of each post by criterion and status.
+def count_strata(annotations: pd.DataFrame, groups: Sequence[int]) -> NDArray[np.float64]:
+    """Count the annotations of each group of posts by criterion and status.
 
     Args:
-        annotations: Columns post_id, criterion and status. Annotations of other posts are ignored.
-        post_ids: The posts to count for.
+        annotations: Columns group, criterion and status. Annotations of other groups are ignored.
+        groups: The groups to count for.
 
     Returns:
-        (posts, strata), with the posts in the given order and a stratum for each (criterion, status) that occurs.
+        (groups, strata), with the groups in the given order and a stratum for each (criterion, status) that occurs.
     """
     if not len(annotations):
-        return np.zeros((len(post_ids), 0))
-    table = pd.crosstab(annotations["post_id"], [annotations["criterion"], annotations["status"]])
-    return table.reindex(list(post_ids), fill_value=0).to_numpy(dtype=np.float64)
+        return np.zeros((len(groups), 0))
+    table = pd.crosstab(annotations["group"], [annotations["criterion"], annotations["status"]])
+    return table.reindex(list(groups), fill_value=0).to_numpy(dtype=np.float64)
 
 
 def split_posts(
-    annotations: pd.DataFrame, posts: Mapping[str, str], shares: Sequence[float], seed: int
+    annotations: pd.DataFrame, groups: Mapping[str, int], shares: Sequence[float], seed: int
 ) -> dict[str, int]:
-    """Assign posts to parts, stratified by criterion and status.
-
-    Posts with the same text (see `normalise_text`) go to the same part.
+    """Assign posts to parts, stratified by criterion and status; the posts of a group go to the same part.
 
     Args:
         annotations: Columns post_id, criterion and status. Annotations of other posts are ignored.
-        posts: Post id to text.
-        shares: Share of the posts in each part; they sum to 1.
+        groups: Post id to group.
+        shares: Share of the groups in each part; they sum to 1.
         seed: Seed of the split.
 
     Returns:
-        Post id to part number, from 0, in the order of `posts`.
+        Post id to part number, from 0, in the order of `groups`.
 
     Raises:
         ValueError: The shares do not sum to 1.
     """
-    first_of: dict[str, str] = {}
-    twin = {post_id: first_of.setdefault(normalise_text(text), post_id) for post_id, text in posts.items()}
-    firsts = [post_id for post_id in posts if twin[post_id] == post_id]
-    known = annotations[["post_id", "criterion", "status"]].assign(post_id=annotations["post_id"].map(twin)).dropna()
-    parts = dict(zip(firsts, stratify_groups(count_strata(known, firsts), shares, seed).tolist(), strict=True))
-    return {post_id: parts[twin[post_id]] for post_id in posts}
-
-
-def normalise_text(text: str) -> str:
-    """Return a text in lower case and with single spaces, which is equal for reposts."""
-    return " ".join(text.casefold().split())
+    known = annotations[["criterion", "status"]].assign(group=annotations["post_id"].map(groups)).dropna()
+    order = list(dict.fromkeys(groups.values()))
+    parts = dict(zip(order, stratify_groups(count_strata(known, order), shares, seed).tolist(), strict=True))
+    return {post_id: parts[group] for post_id, group in groups.items()}
 
 
 def split_folds(
-    annotations: pd.DataFrame, posts: Mapping[str, str], *, k: int, repeat: int, seed: int
+    annotations: pd.DataFrame, groups: Mapping[str, int], *, k: int, repeat: int, seed: int
 ) -> dict[str, int]:
-    """Assign posts to folds, stratified by criterion and status.
+    """Assign posts to folds, stratified by criterion and status; the posts of a group go to the same fold.
 
     Args:
         annotations: Columns post_id, criterion and status.
-        posts: Post id to text.
+        groups: Post id to group.
         k: Number of folds.
         repeat: Number of the repeat, from 0; each has other folds.
         seed: With `k` and `repeat`, it fixes the folds.
@@ -114,4 +105,4 @@ def split_folds(
     Returns:
         Post id to fold, from 0 to k - 1.
     """
-    return split_posts(annotations, posts, [1 / k] * k, derive_seed(seed, "folds", k, repeat))
+    return split_posts(annotations, groups, [1 / k] * k, derive_seed(seed, "folds", k, repeat))

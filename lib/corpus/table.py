@@ -53,7 +53,7 @@ def _rows(path: Path) -> Iterator[list[str]]:
     try:
         raw = path.read_bytes()
     except OSError:
-        raise UserError(f"{path}: no such file; corpus.dir must hold posts.csv and annotations.csv") from None
+        raise UserError(f"{path}: no such file") from None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

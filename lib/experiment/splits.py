@@ -14,7 +14,7 @@ from lib.tasks.examples import Examples
 
 @dataclass(frozen=True)
 class Split:
-    """Indices into the examples; no post is in two of the parts.
+    """Indices into the examples; no group of posts is in two of the parts.
 
     Attributes:
         name: Name of the split in result files.
@@ -41,7 +41,7 @@ class Splits:
         """Return development split `number` (0 for the first seed), which is the same for every trial."""
         fraction = self.config.training.validation_fraction
         seed = derive_seed(self.config.seed, "development split", number)
-        assigned = split_posts(self.corpus.annotations, self.corpus.texts, [1 - fraction, fraction], seed)
+        assigned = split_posts(self.corpus.annotations, self.corpus.groups, [1 - fraction, fraction], seed)
         parts = np.array([assigned[post_id] for post_id in self.examples.post_id])
         return Split(f"development-{number}", np.flatnonzero(parts == 0), np.flatnonzero(parts == 1))
 
@@ -59,9 +59,9 @@ class Splits:
         """
         repeat, fold = divmod(number, k)
         seed = self.config.seed
-        rows, texts = self.corpus.annotations, self.corpus.texts
-        of_post = split_folds(rows, texts, k=k, repeat=repeat, seed=seed)
-        training = {post_id: text for post_id, text in texts.items() if of_post[post_id] != fold}
+        rows, groups = self.corpus.annotations, self.corpus.groups
+        of_post = split_folds(rows, groups, k=k, repeat=repeat, seed=seed)
+        training = {post_id: group for post_id, group in groups.items() if of_post[post_id] != fold}
         fraction = self.config.training.stopping_fraction
         validation = split_posts(rows, training, [1 - fraction, fraction], derive_seed(seed, "stop", k, number))
         part = np.array([validation.get(post_id, 2) for post_id in self.examples.post_id])

@@ -1,5 +1,6 @@
 """The typed models of config/*.yaml, with the meaning and the limits of every key."""
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -25,6 +26,35 @@ class Columns(StrictModel):
     status: str = "status"
 
 
+class CorpusFiles(StrictModel):
+    """Names of the files in the corpus folder. Without them, those of ReDSM5 and the short names are looked for."""
+
+    posts: str
+    annotations: str
+
+
+class GroupSettings(StrictModel):
+    """Where the author of a post stands: in a column of the posts, or in the post id."""
+
+    column: str | None = Field(default=None, description="column with the author")
+    pattern: str | None = Field(
+        default=None, description="regular expression whose only group matches the author within a post id"
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.column is None) == (self.pattern is None):
+            raise ValueError("give either 'column' or 'pattern'")
+        if self.pattern is not None:
+            try:
+                groups = re.compile(self.pattern).groups
+            except re.error as error:
+                raise ValueError(f"pattern: is no regular expression ({error})") from None
+            if groups != 1:
+                raise ValueError(f"pattern: must have one group in parentheses, the author, not {groups}")
+        return self
+
+
 class CorpusSettings(StrictModel):
     """Which corpus to read, and how to split it."""
 
@@ -35,12 +65,40 @@ class CorpusSettings(StrictModel):
         default=None,
         description="criteria file; null takes criteria.json of the corpus folder, or else config/criteria.json",
     )
+    files: CorpusFiles | None = Field(
+        default=None,
+        description="names of the files; null finds posts.csv and annotations.csv, or redsm5_posts.csv and"
+        " redsm5_annotations.csv",
+    )
     columns: Columns = Columns()
+    group: GroupSettings | None = Field(
+        default=None,
+        description="where the author of a post stands; splits keep an author's posts together. null counts each post"
+        " as one author's",
+    )
+    near_duplicates: float = Field(
+        default=0.8,
+        gt=0.0,
+        le=1.0,
+        description="least similarity of posts that splits keep together (Jaccard similarity of their three-word"
+        " sequences)",
+    )
+    least_match: float = Field(
+        default=0.85,
+        gt=0.0,
+        le=1.0,
+        description="least similarity of an edited sentence that is found in its post by fuzzy search; 1 finds none",
+    )
     tolerate: tuple[Tolerable, ...] = Field(
-        default=(), description="problems that drop a row and are counted in the report, instead of stopping the run"
+        default=(),
+        description="problems that are counted in the report instead of stopping the run; their rows are dropped, but of"
+        " rows that contradict each other the majority counts",
     )
     share: float = Field(default=1.0, gt=0.0, le=1.0, description="share of the posts to read, for a first try")
     test_fraction: Fraction = Field(default=0.15, description="share of the posts in the test set")
+    test_seed: int = Field(
+        default=0, description="seed of the test set, which stays the same when `seed` replicates a search"
+    )
     unannotated: float = Field(
         default=0.5,
         ge=0.0,
@@ -282,6 +340,8 @@ class Config(StrictModel):
             )
         if self.trials_per_gpu > 1 and self.training.device == "cpu":
             problems.append(("trials_per_gpu", "must be 1 where training.device is 'cpu'; use workers"))
+        if self.corpus.files is not None and self.corpus.dir is None:
+            problems.append(("corpus.files", "names files of a folder, but corpus.dir is null"))
         if len(set(self.agents)) < len(self.agents):
             problems.append(("agents", "an agent is listed twice"))
         return problems

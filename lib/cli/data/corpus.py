@@ -25,14 +25,16 @@ def prepare_corpus(options: Namespace) -> None:
     from lib.reporting import figures, svg
 
     started, settings = now(), read_settings(options.settings)
-    corpus, seed = settings.config.corpus, derive_seed(settings.config.seed, "share of the corpus")
+    corpus, seed = settings.config.corpus, derive_seed(settings.config.corpus.test_seed, "share of the corpus")
     read = sample_posts(read_corpus(corpus, options.input), corpus.share, seed)
-    parts = part_of_posts(read, corpus.test_fraction, settings.config.seed)
+    parts = part_of_posts(read, corpus.test_fraction, corpus.test_seed)
     folder: Path = options.results / "corpus"
     generated = corpus.dir is None
     save_tables(read, parts, folder)
     source = "generated" if generated else str(options.input)
-    write_text(folder / "report.md", describe_corpus(read, parts, source=source, generated=generated))
+    with_authors = corpus.group is not None
+    description = describe_corpus(read, parts, source=source, generated=generated, with_authors=with_authors)
+    write_text(folder / "report.md", description)
     svg.save_svg(figures.corpus(count_annotations(read, parts)), folder / "report.svg")
     joined = read.annotations.merge(parts, on="post_id")
     CorpusManifest(

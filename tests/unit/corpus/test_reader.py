@@ -9,6 +9,7 @@ from lib.settings.config import CorpusSettings
 POSTS = 'post_id,text\np1,"I can\'t sleep. I eat well."\np2,All is fine.\n'
 HEAD = "post_id,sentence_id,sentence_text,DSM5_symptom,status,explanation\n"
 ROW = "p1,p1_1,I can't sleep.,SLEEP_ISSUES,1,because\n"
+ROW2 = "p2,y,All is fine.,FATIGUE,0,\n"
 
 
 def write(folder: Path, annotations: str = HEAD + ROW, posts: str = POSTS) -> Path:
@@ -33,7 +34,7 @@ def test_a_correct_corpus_is_read_with_spans(project: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("p9,x,I can't sleep.,SLEEP_ISSUES,1,\n", "row 3: post_id 'p9' is not in posts.csv"),
+        ("p9,x,I can't sleep.,SLEEP_ISSUES,1,\n", "row 3: post_id 'p9' is not in the posts"),
         ("p1,x,I can't sleep.,SLEEP_ISSUE,1,\n", "row 3: criterion 'SLEEP_ISSUE' is not among the criteria; did you"),
         ("p1,x,I can't sleep.,SLEEP_ISSUES,yes,\n", "row 3: status is 'yes'; expected 0 or 1"),
         ("p1,x, ,SLEEP_ISSUES,1,\n", "row 3: sentence_text is empty"),
@@ -72,7 +73,7 @@ def test_bad_encoding_and_missing_files_are_named(project: Path) -> None:
     (project / "posts.csv").write_bytes(POSTS.encode() + b"p3,caf\xe9\n")
     assert "posts.csv, line 4: byte 0xe9 is not UTF-8" in refused(project)[0]
     (project / "posts.csv").unlink()
-    assert "no such file; corpus.dir must hold" in refused(project)[0]
+    assert "posts.csv: no such file; corpus.dir must hold" in refused(project)[0]
     assert "holds no annotation" in refused(write(project, HEAD))[0]
 
 
@@ -83,18 +84,69 @@ def test_oddities_are_counted(project: Path) -> None:
         "dropped: duplicate row": 1,
         "sentence found only ignoring case, white space and Unicode form": 1,
         "sentence not found in its post (kept without a span)": 1,
-        "post with the text of another post": 2,
+        "near-duplicate of another post (kept in the same part)": 2,
     }
     assert corpus.annotations["match"].tolist() == ["exact", "normalised", "none"]
     assert corpus.annotations["start"].tolist() == [0, 15, -1]
 
 
 def test_tolerated_problems_drop_rows_and_are_counted(project: Path) -> None:
-    rows = ROW + ROW.replace(",1,", ",0,") + "p9,x,a,FATIGUE,1,\np2,y,All is fine.,FATIGUE,0,\n"
-    settings = CorpusSettings(tolerate=("contradiction", "unknown_post"))
-    corpus = read_corpus(settings, write(project, HEAD + rows))
-    assert corpus.annotations["post_id"].tolist() == ["p2"]
-    assert set(corpus.oddities) == {"dropped: contradiction", "dropped: unknown post"}
+    corpus = read_corpus(CorpusSettings(tolerate=("unknown_post",)), write(project, HEAD + ROW + "p9,x,a,FATIGUE,1,\n"))
+    assert corpus.annotations["post_id"].tolist() == ["p1"]
+    assert set(corpus.oddities) == {"dropped: unknown post"}
+
+
+@pytest.mark.parametrize(("statuses", "kept"), [("10", []), ("101", [1]), ("100", [0]), ("11", [1])])
+def test_of_contradicting_rows_the_majority_counts_if_tolerated(project: Path, statuses: str, kept: list[int]) -> None:
+    rows = "".join(ROW.replace(",1,", f",{status},") for status in statuses)
+    corpus = read_corpus(CorpusSettings(tolerate=("contradiction",)), write(project, HEAD + ROW2 + rows))
+    assert corpus.annotations["status"].tolist() == [0, *kept]
+    counted = sum(len(places) for kind, places in corpus.oddities.items() if "majority" in kind or "duplicate" in kind)
+    assert counted >= len(statuses) - 1
+
+
+def test_an_edited_sentence_is_found_by_fuzzy_search(project: Path) -> None:
+    post = "It began in May. I have not been sleeping for more than three weeks now. Work is fine."
+    row = "p1,a,I have not slept for more than three weeks now.,SLEEP_ISSUES,1,\n"
+    write(project, HEAD + row, f"post_id,text\np1,{post}\n")
+    found = read_corpus(CorpusSettings(), project).annotations.iloc[0]
+    assert post[found["start"] : found["end"]] == "I have not been sleeping for more than three weeks now."
+    assert found["match"] == "fuzzy" and 0.85 < found["score"] < 1
+    assert read_corpus(CorpusSettings(least_match=0.95), project).annotations["match"].tolist() == ["none"]
+
+
+@pytest.mark.parametrize("names", [("redsm5_posts.csv", "redsm5_annotations.csv"), ("a.csv", "b.csv")])
+def test_files_are_found_by_their_names(project: Path, names: tuple[str, str]) -> None:
+    write(project)
+    for old, new in zip(("posts.csv", "annotations.csv"), names, strict=True):
+        (project / old).rename(project / new)
+    own = CorpusSettings.model_validate({"files": {"posts": names[0], "annotations": names[1]}})
+    assert len(read_corpus(own, project).annotations) == 1
+    if names[0] == "redsm5_posts.csv":
+        assert len(read_corpus(CorpusSettings(), project).annotations) == 1
+    else:
+        assert "posts.csv: no such file; corpus.dir must hold" in refused(project)[0]
+
+
+AUTHORS = "post_id,text,author\ns_7_1,One thing.,ann\ns_7_2,Quite another story.,bob\ns_8_1,A third one.,ann\n"
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [(None, [0, 1, 2]), ({"pattern": r"^s_(\d+)_"}, [0, 0, 1]), ({"column": "author"}, [0, 1, 0])],
+)
+def test_posts_of_an_author_are_one_group(project: Path, group: dict[str, str] | None, expected: list[int]) -> None:
+    write(project, HEAD + "s_7_1,a,One thing.,FATIGUE,0,\n", AUTHORS)
+    settings = CorpusSettings.model_validate({"group": group})
+    assert read_corpus(settings, project).posts["group"].tolist() == expected
+
+
+def test_an_author_that_is_not_given_is_a_problem(project: Path) -> None:
+    write(project, HEAD + "s_7_1,a,One thing.,FATIGUE,0,\n", AUTHORS.replace(",bob", ","))
+    assert refused(project, CorpusSettings.model_validate({"group": {"column": "author"}})) == [
+        f"{project / 'posts.csv'}, row 3: author is empty (post 's_7_2')"
+    ]
+    assert len(refused(project, CorpusSettings.model_validate({"group": {"pattern": "^x(.)"}}))) == 3
 
 
 def test_columns_can_be_renamed(project: Path) -> None:

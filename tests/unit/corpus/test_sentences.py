@@ -1,15 +1,50 @@
-from lib.corpus.sentences import sentences
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.corpus.sentences import sentences, sentences_around
 
 
-def test_sentences_cover_everything_except_white_space() -> None:
-    text = " One. Two!? three\nfour... \n\n five "
-    assert [text[start:end] for start, end in sentences(text)] == ["One.", "Two!?", "three", "four...", "five"]
+def pieces(text: str, spans: list[tuple[int, int]]) -> list[str]:
+    return [text[start:end] for start, end in spans]
 
 
-def test_a_stop_within_a_word_or_a_number_ends_no_sentence() -> None:
-    text = "I take 3.5 mg (s.o. said so). It helps."
-    assert [text[start:end] for start, end in sentences(text)] == ["I take 3.5 mg (s.o.", "said so).", "It helps."]
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (" One. Two!? three\nfour... \n\n five ", ["One.", "Two!?", "three", "four...", "five"]),
+        ("I saw Dr. Smith. He gave me 3.5 mg.", ["I saw Dr. Smith.", "He gave me 3.5 mg."]),
+        ("Some things help, e.g. walking. i feel bad.", ["Some things help, e.g. walking.", "i feel bad."]),
+        ("I cannot sleep :( Why?? No idea...", ["I cannot sleep :( Why??", "No idea..."]),
+        ("My list:\n- sleep\n- food", ["My list:", "- sleep", "- food"]),
+        ("It is: • sleep • food", ["It is:", "• sleep", "• food"]),
+        ("I woke at 3 a.m. and cried. The end", ["I woke at 3 a.m. and cried.", "The end"]),
+        ("", []),
+        (" \n ", []),
+    ],
+)
+def test_texts_are_cut_where_a_reader_would_cut_them(text: str, expected: list[str]) -> None:
+    assert pieces(text, sentences(text)) == expected
 
 
 def test_a_sentence_can_be_cut_where_an_answer_ends() -> None:
     assert sentences("I sleep badly now.", [8, 13]) == [(0, 7), (8, 13), (14, 18)]
+
+
+def test_annotated_parts_stay_whole() -> None:
+    text = "It began. I am sad. I cry. All day. The end."
+    kept = [(10, 26), (20, 35)]  # two overlapping parts of several sentences
+    assert pieces(text, sentences_around(text, kept)) == [
+        "It began.",
+        "I am sad. I cry.",
+        "I cry. All day.",
+        "The end.",
+    ]
+
+
+@given(text=st.text(alphabet=st.sampled_from("ab .!?\n\r•*:(é🙂\u2028"), max_size=60))
+def test_sentences_cover_every_character_but_white_space_once(text: str) -> None:
+    spans = sentences(text)
+    assert "".join("".join(pieces(text, spans)).split()) == "".join(text.split())
+    assert spans == sorted(spans)
+    assert sentences_around(text, []) == spans

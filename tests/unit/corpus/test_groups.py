@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+
+from lib.corpus.groups import group_posts, near_duplicates
+
+WORDS = [f"word{i}" for i in range(500)]
+
+
+def text(seed: int, n: int = 80) -> str:
+    return " ".join(np.random.default_rng(seed).choice(WORDS, n))
+
+
+def test_reposts_and_edited_reposts_are_near_duplicates() -> None:
+    original = text(0)
+    edited = original.replace(original.split()[40], "changed").upper()
+    texts = [original, text(1), "  " + original.replace(" ", "\n"), edited, "Hi.", "hi.", "Ho."]
+    assert list(near_duplicates(texts, 0.8)) == [(0, 2), (0, 3), (2, 3), (4, 5)]
+    assert (0, 3) not in list(near_duplicates(texts, 1.0)) and (0, 2) in list(near_duplicates(texts, 1.0))
+
+
+def test_different_posts_are_not_near_duplicates() -> None:
+    assert not list(near_duplicates([text(seed) for seed in range(60)], 0.5))
+
+
+@pytest.mark.parametrize("least", [0.5, 0.8])
+def test_authors_and_near_duplicates_join_in_one_group(least: float) -> None:
+    posts = {"a": text(0), "b": text(1), "c": text(0), "d": text(2)}
+    groups, alike = group_posts(posts, {"a": "ann", "b": "ann"}, least)
+    assert groups == {"a": 0, "b": 0, "c": 0, "d": 1} and alike == {"a", "c"}
+    assert group_posts(posts, {}, least)[0] == {"a": 0, "b": 1, "c": 0, "d": 2}
