@@ -15,15 +15,19 @@ from lib.metrics.resampling import ScoreFromStatistics
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.examples import Characters, Examples, Targets
+from lib.tasks.decision import DecisionRule, RuleValues
+from lib.tasks.examples import Characters, Examples, Sample, Targets
 from lib.tasks.task import Index, Task
 
 if TYPE_CHECKING:  # importing pandas takes a second, and the engine does not need it
     from lib.corpus.store import Part
 
+# Standard deviation of log odds below which a model tells no examples apart.
+_COLLAPSED = 0.2
 Logits = dict[str, Any]
 Predictions = dict[str, Any]
-Temperatures = Mapping[str, float]
+Rules = Mapping[str, DecisionRule]
+AllValues = Mapping[str, RuleValues]
 
 
 @dataclass(frozen=True)
@@ -81,14 +85,11 @@ class Agent(ABC):
     reads_posts: bool
 
     @abstractmethod
-    def examples(self, part: "Part", *, unannotated: float, seed: int) -> Examples:
-        """Return the examples of a part of the corpus, in the order of the corpus.
+    def examples(self, part: "Part") -> Examples:
+        """Return the examples of a part of the corpus: all (criterion, text) pairs of natural prevalence.
 
         Args:
-            part: The development set or the test set.
-            unannotated: The number of unannotated (post, criterion) pairs that an agent of posts adds as examples
-                without evidence, as a share of the number of annotated pairs.
-            seed: Seed of the draw of these pairs.
+            part: The development set or the test set. If its unannotated pairs are unknown, they are left out.
 
         Returns:
             The examples.
@@ -181,127 +182,192 @@ class Agent(ABC):
             for task in self.tasks
         }
 
-    def decide(
-        self,
-        logits: Logits,
-        examples: Examples,
-        index: Index,
-        hyper: Hyperparameters,
-        temperatures: Temperatures | None = None,
-    ) -> Predictions:
-        """Decide for each task by the null policy.
+    def fit_rules(self, logits: Logits, examples: Examples, sample: Sample, hyper: Hyperparameters) -> Rules:
+        """Fit the decision rule of each task.
 
         Args:
             logits: Of n examples, by task.
             examples: All examples.
-            index: (n,) the examples that the logits belong to.
+            sample: The n examples that the logits belong to, with their weights.
             hyper: Gives the null policy.
-            temperatures: One for each task. Without them the `calibrated` null policy cross-fits them: the
-                temperature of each half of the posts is fitted on the other half, so an example never calibrates
-                itself. Other policies use `null_policy.temperature`.
+
+        Returns:
+            The rules by task.
+        """
+        return {task.name: task.fit_rule(logits[task.name], examples, sample, hyper) for task in self.tasks}
+
+    def neutral_rules(self, criteria: Sequence[str]) -> Rules:
+        """Return rules that change no probability and say yes where it is the more probable answer."""
+        return {task.name: DecisionRule.neutral(criteria) for task in self.tasks}
+
+    def rule_values(self, rules: Rules, examples: Examples, index: Index) -> AllValues:
+        """Return the values of rules for some examples, by task."""
+        criterion = [examples.criterion[i] for i in index]
+        return {name: RuleValues.of(rule, criterion) for name, rule in rules.items()}
+
+    def cross_fit(self, logits: Logits, examples: Examples, sample: Sample, hyper: Hyperparameters) -> AllValues:
+        """Fit rules on each half of the groups of posts for the other half, so that no example decides about itself.
+
+        Args:
+            logits: Of n examples, by task.
+            examples: All examples.
+            sample: The n examples that the logits belong to, with their weights.
+            hyper: Gives the null policy.
+
+        Returns:
+            The values for the n examples, by task. They are neutral where the other half is empty.
+        """
+        place = {group: place for place, group in enumerate(np.unique(examples.group[sample.index]).tolist())}
+        half = np.array([place[group] % 2 for group in examples.group[sample.index].tolist()])
+        names = sorted({examples.criterion[i] for i in sample.index})
+        parts: dict[str, list[tuple[RuleValues, NDArray[np.bool_]]]] = {task.name: [] for task in self.tasks}
+        for own in (half == 0, half == 1):
+            there = np.flatnonzero(~own)
+            rules = dict(self.neutral_rules(names))
+            if len(there):
+                other = Sample(sample.index[there], sample.weight[there])
+                fitted = self.fit_rules(self.select(logits, there), examples, other, hyper)
+                rules = {name: rule.completed(names) for name, rule in fitted.items()}
+            for name, values in self.rule_values(rules, examples, sample.index[own]).items():
+                parts[name].append((values, own))
+        return {name: RuleValues.merged(found) for name, found in parts.items()}
+
+    def decide(self, logits: Logits, values: AllValues, hyper: Hyperparameters) -> Predictions:
+        """Decide at the thresholds of natural prevalence.
+
+        Args:
+            logits: Of n examples, by task.
+            values: The values of the rules for these examples, by task.
+            hyper: Gives the null policy.
 
         Returns:
             The predictions by task.
         """
-        predictions: Predictions = {}
-        for task in self.tasks:
-            own = logits[task.name]
-            if temperatures is not None:
-                temperature = np.full(len(index), temperatures[task.name])
-            elif hyper.null_policy != "calibrated":
-                temperature = np.full(len(index), hyper.null_temperature)
-            else:
-                temperature = _cross_fit_temperatures(task, own, examples, index)
-            predictions[task.name] = task.decide(own, temperature, hyper)
-        return predictions
+        return {
+            task.name: task.decide(logits[task.name], values[task.name], hyper, values[task.name].threshold)
+            for task in self.tasks
+        }
 
-    def temperatures(self, logits: Logits, examples: Examples, index: Index, hyper: Hyperparameters) -> Temperatures:
-        """Return the temperature of each task.
+    def decide_annotated(self, logits: Logits, values: AllValues, hyper: Hyperparameters) -> Predictions:
+        """Decide at the threshold of annotated pairs.
 
         Args:
             logits: Of n examples, by task.
-            examples: All examples.
-            index: (n,) the examples that the logits belong to.
+            values: The values of the rules for these examples, by task.
             hyper: Gives the null policy.
 
         Returns:
-            Temperatures by task. The `calibrated` null policy fits them on these examples; other policies use
-            `null_policy.temperature`.
+            The predictions by task.
         """
-        if hyper.null_policy != "calibrated":
-            return {task.name: hyper.null_temperature for task in self.tasks}
-        return {task.name: task.fit_temperature(logits[task.name], examples, index) for task in self.tasks}
+        return {
+            task.name: task.decide(logits[task.name], values[task.name], hyper, values[task.name].annotated_threshold)
+            for task in self.tasks
+        }
 
-    def to_logits(self, predictions: Predictions, temperatures: Temperatures) -> Logits:
-        """Return the logits that led to predictions.
-
-        Args:
-            predictions: By task.
-            temperatures: By task, as they were when the predictions were made.
-
-        Returns:
-            The logits by task.
-        """
-        return {task.name: predictions[task.name].to_logits(temperatures[task.name]) for task in self.tasks}
+    def select(self, logits: Logits, chosen: Index) -> Logits:
+        """Return the logits of some of the examples, given by their places."""
+        return {task.name: task.select(logits[task.name], chosen) for task in self.tasks}
 
     def concatenate(self, all_logits: Sequence[Logits]) -> Logits:
         """Concatenate the logits of several sets of examples, in their order."""
         return {task.name: task.concatenate([logits[task.name] for logits in all_logits]) for task in self.tasks}
 
-    def from_log_odds(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Predictions:
-        """Return predictions, without a null policy, from scored parts of each example's text.
+    def logits_from_log_odds(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Logits:
+        """Return logits from scored parts of each example's text.
 
         Args:
             scored: For each example, the characters [start, end) of its parts and their log odds.
         """
-        return {task.name: task.from_log_odds(scored) for task in self.tasks}
+        return {task.name: task.logits_from_log_odds(scored) for task in self.tasks}
 
-    def collapsed(self, predictions: Predictions) -> bool:
-        """Return whether every task puts all examples on the same side of probability 0.5, before any null policy."""
-        yes = [predictions[task.name].yes_probability > 0.5 for task in self.tasks]
-        return all(bool((each == each[0]).all()) for each in yes)
+    def average_logits(self, members: Sequence[tuple[Logits, AllValues]]) -> Logits:
+        """Average the calibrated probabilities of several models for the same examples, and return their logits."""
+        return {
+            task.name: task.average_logits([(logits[task.name], values[task.name]) for logits, values in members])
+            for task in self.tasks
+        }
 
-    def scores(self, predictions: Predictions, examples: Examples, index: Index) -> dict[str, Any]:
-        """Score the predictions.
+    def collapsed(self, logits: Logits) -> bool:
+        """Return whether every task gives all examples nearly the same log odds.
+
+        Decisions do not show this, since fitted thresholds part even a model's noise.
+        """
+        return all(float(np.std(task.log_odds(logits[task.name], 1.0))) < _COLLAPSED for task in self.tasks)
+
+    def scores(
+        self, logits: Logits, values: AllValues, examples: Examples, sample: Sample, hyper: Hyperparameters
+    ) -> dict[str, Any]:
+        """Score logits for a sample of natural prevalence, and for the annotated pairs in it.
+
+        Args:
+            logits: Of n examples, by task.
+            values: The values of the rules for these examples, by task.
+            examples: All examples.
+            sample: The n examples, with their weights.
+            hyper: Gives the null policy.
+
+        Returns:
+            `population`, the scores at natural prevalence (see `combined_scores`), and under `annotated` those of the
+            annotated pairs, which are decided at their own threshold. If the sample has no other pairs, the population
+            is 'annotated', and all scores are those of the annotated pairs. Criteria that do not count are left out.
+        """
+        counted = np.flatnonzero(examples.counted[sample.index])
+        logits, values = self.select(logits, counted), {name: value.select(counted) for name, value in values.items()}
+        sample = Sample(sample.index[counted], sample.weight[counted])
+        known = np.flatnonzero(examples.annotated[sample.index])
+        own = {name: value.select(known) for name, value in values.items()}
+        annotated = self.combined_scores(
+            self.decide_annotated(self.select(logits, known), own, hyper),
+            examples,
+            Sample.whole(sample.index[known]),
+        )
+        if len(known) == len(sample):
+            return {"population": "annotated", **annotated, "annotated": annotated}
+        natural = self.combined_scores(self.decide(logits, values, hyper), examples, sample)
+        return {"population": "natural", **natural, "annotated": annotated}
+
+    def combined_scores(self, predictions: Predictions, examples: Examples, sample: Sample) -> dict[str, Any]:
+        """Score predictions.
 
         Args:
             predictions: Of n examples, by task.
             examples: All examples.
-            index: (n,) the examples that the predictions belong to.
+            sample: The n examples that the predictions belong to, with their weights.
 
         Returns:
-            The scores of an only task. With two tasks, the means of their F1-macro and ECE, overall (`f1_macro`,
-            `ece`) and of F1-macro within each criterion (`per_criterion`), and each task's scores under its name.
+            The scores of an only task. With two tasks, the means of the scores that both have, overall and of the F1
+            within each criterion (`per_criterion`), and each task's scores under its name.
         """
-        parts = {task.name: task.score(predictions[task.name], examples, index) for task in self.tasks}
+        parts = {task.name: task.score(predictions[task.name], examples, sample) for task in self.tasks}
         if len(parts) == 1:
             return next(iter(parts.values()))
         each = list(parts.values())
+        shared = [name for name in each[0] if all(_is_number(part.get(name)) for part in each)]
+        criteria = {name: [part["per_criterion"][name]["f1"] for part in each] for name in each[0]["per_criterion"]}
         return {
-            "f1_macro": float(np.mean([part["f1_macro"] for part in each])),
-            "ece": float(np.mean([part["ece"] for part in each])),
+            **{name: float(np.mean([part[name] for part in each])) for name in shared},
+            "without_positive": each[0]["without_positive"],
             "per_criterion": {
-                name: {"f1_macro": float(np.mean([part["per_criterion"][name]["f1_macro"] for part in each]))}
-                for name in each[0]["per_criterion"]
+                name: {"f1": None if None in values else float(np.mean(values))} for name, values in criteria.items()
             },
             **parts,
         }
 
     def sufficient_statistics(
-        self, predictions: Predictions, examples: Examples, index: Index
+        self, predictions: Predictions, examples: Examples, sample: Sample
     ) -> tuple[NDArray[np.float64], ScoreFromStatistics]:
         """Return statistics of each example, and the function that maps sums of them to scores.
 
         Args:
             predictions: Of n examples, by task.
             examples: All examples.
-            index: (n,) the examples that the predictions belong to.
+            sample: The n examples that the predictions belong to, with their weights.
 
         Returns:
             (n, statistics), and a function that maps (samples, statistics), the sums over each sample's examples, to
-            (samples, 2), the F1-macro and ECE that `scores` returns for such a sample.
+            (samples, 4), the means over tasks of the scores of `Task.score_from_statistics`.
         """
-        parts = [task.sufficient_statistics(predictions[task.name], examples, index) for task in self.tasks]
+        parts = [task.sufficient_statistics(predictions[task.name], examples, sample) for task in self.tasks]
         ends = np.cumsum([part.shape[1] for part in parts])[:-1]
 
         def score(sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -310,9 +376,13 @@ class Agent(ABC):
 
         return np.hstack(parts), score
 
-    def average(self, members: Sequence[Predictions]) -> Predictions:
-        """Average the predictions of several models for the same examples, without a null policy."""
-        return {task.name: task.predictions.average([member[task.name] for member in members]) for task in self.tasks}
+    def dump_logits(self, logits: Logits) -> dict[str, Any]:
+        """Return logits as values that JSON can hold."""
+        return {task.name: task.dump_logits(logits[task.name]) for task in self.tasks}
+
+    def load_logits(self, dumped: Mapping[str, Any]) -> Logits:
+        """Return the logits of a dump."""
+        return {task.name: task.load_logits(dumped[task.name]) for task in self.tasks}
 
     def dump(self, predictions: Predictions) -> dict[str, Any]:
         """Return the predictions as values that JSON can hold."""
@@ -323,19 +393,5 @@ class Agent(ABC):
         return {task.name: task.predictions.load(dumped[task.name]) for task in self.tasks}
 
 
-def _cross_fit_temperatures(
-    task: Task[Any, Any], logits: Any, examples: Examples, index: Index
-) -> NDArray[np.float64]:
-    """Return a temperature for each example, (n,), fitted on the half of the posts that does not hold it.
-
-    It is 1 where that half is empty.
-    """
-    place = {post: place for place, post in enumerate(sorted({examples.post_id[i] for i in index}))}
-    half = np.array([place[examples.post_id[i]] % 2 for i in index])
-    temperature = np.ones(len(index))
-    for own in (0, 1):
-        there = np.flatnonzero(half != own)
-        if len(there):
-            fitted = task.fit_temperature(task.select(logits, there), examples, index[there])
-            temperature[half == own] = fitted
-    return temperature
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lib.agents.agent import Agent
-from lib.files.hashing import derive_seed
 from lib.tasks.examples import Characters, Examples
 
 if TYPE_CHECKING:  # importing pandas takes a second, and the engine does not need it
@@ -18,16 +17,14 @@ class PostAgent(Agent):
 
     reads_posts = True
 
-    def examples(self, part: "Part", *, unannotated: float, seed: int) -> Examples:
-        """Return one example per annotated (post, criterion) pair, and some unannotated pairs without evidence.
+    def examples(self, part: "Part") -> Examples:
+        """Return an example for each (post, criterion), which is annotated if a row of the corpus is about it.
 
         All sentences of status 1 are answers. A pair is left out if one of its sentences of status 1 was not found
         in the post, since the place of that evidence is unknown.
 
         Args:
-            part: The development set or the test set.
-            unannotated: Number of unannotated pairs to draw, as a share of the number of annotated pairs.
-            seed: Seed of that draw.
+            part: The development set or the test set. If its unannotated pairs are unknown, they are left out.
 
         Returns:
             The examples, by post and then by criterion in the order of the corpus.
@@ -41,25 +38,17 @@ class PostAgent(Agent):
                 pair.add((int(start), int(end)))
             elif status == 1:
                 lost.add((post_id, criterion))
-        drawn = _unannotated(part, set(answers), round(unannotated * len(answers)), seed)
-        texts = part.texts
-        order = [(post, criterion) for post in texts for criterion in part.criteria]
-        known = (set(answers) - lost) | drawn
-        pairs = [pair for pair in order if pair in known]
+        order = [(post, criterion) for post in part.texts for criterion in part.criteria]
+        pairs = [pair for pair in order if pair not in lost and (part.natural or pair in answers)]
         return Examples(
             first=[part.criteria[criterion] for _, criterion in pairs],
-            second=[texts[post] for post, _ in pairs],
+            second=[part.texts[post] for post, _ in pairs],
             label=np.array([bool(answers.get(pair)) for pair in pairs], dtype=np.int64),
             answers=[sorted(answers.get(pair, ())) for pair in pairs],
             criterion=[criterion for _, criterion in pairs],
             post_id=[post for post, _ in pairs],
+            group=np.array([part.groups[post] for post, _ in pairs], dtype=np.int64),
+            annotated=np.array([pair in answers for pair in pairs], dtype=bool),
+            counted=~np.isin([criterion for _, criterion in pairs], part.excluded),
             ids=[f"{post} {criterion}" for post, criterion in pairs],
         )
-
-
-def _unannotated(part: "Part", annotated: set[tuple[str, str]], n: int, seed: int) -> set[tuple[str, str]]:
-    """Draw n unannotated pairs, or all if there are fewer, of criteria that are annotated in some post."""
-    criteria = [name for name in part.criteria if any(name == criterion for _, criterion in annotated)]
-    others = [(post, name) for post in part.texts for name in criteria if (post, name) not in annotated]
-    rng = np.random.default_rng(derive_seed(seed, "unannotated pairs"))
-    return {others[i] for i in rng.permutation(len(others))[:n]}

@@ -47,7 +47,7 @@ class AugmentableTexts:
     """
 
     def __init__(self, examples: Examples, *, whole: bool) -> None:
-        """Cut the second texts of all examples.
+        """Cut the second texts of the annotated examples. Others are not augmented, as each epoch draws new ones.
 
         Args:
             examples: The examples.
@@ -55,8 +55,8 @@ class AugmentableTexts:
         """
         self.examples = examples
         self.pieces = [
-            cut_pieces(second, answers, whole=whole)
-            for second, answers in zip(examples.second, examples.answers, strict=True)
+            cut_pieces(second, answers, whole=whole) if annotated else []
+            for second, answers, annotated in zip(examples.second, examples.answers, examples.annotated, strict=True)
         ]
         found = [[s[a:b] for a, b in places] for s, places in zip(examples.second, self.pieces, strict=True)]
         self.unique = sorted(set(chain.from_iterable(found)))
@@ -182,5 +182,8 @@ class Augmenter:
             answers=answers,
             criterion=[old.criterion[i] for i in index],
             post_id=[old.post_id[i] for i in index],
+            group=old.group[index],
+            annotated=old.annotated[index],
+            counted=old.counted[index],
             ids=[old.ids[i] for i in index],
         )

@@ -7,9 +7,7 @@ from lib.corpus.reader import Corpus
 _SHOWN = 20
 
 
-def describe_corpus(
-    corpus: Corpus, parts: pd.DataFrame, *, source: str, generated: bool, with_authors: bool
-) -> str:
+def describe_corpus(corpus: Corpus, parts: pd.DataFrame, *, source: str, generated: bool, with_authors: bool) -> str:
     """Return the report on a corpus. It holds counts and ids, never texts.
 
     Args:

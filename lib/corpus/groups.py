@@ -11,7 +11,9 @@ _SHINGLE = 3
 _PERMUTATIONS = 128
 
 
-def group_posts(posts: Mapping[str, str], authors: Mapping[str, str], least: float) -> tuple[dict[str, int], set[str]]:
+def group_posts(
+    posts: Mapping[str, str], authors: Mapping[str, str], least: float
+) -> tuple[dict[str, int], set[str]]:
     """Group posts by author, and join the groups of near-duplicates.
 
     Args:

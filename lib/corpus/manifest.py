@@ -14,16 +14,23 @@ class CorpusManifest(Document):
         posts: Number of posts by part.
         annotations: Number of annotations by part.
         positives: Number of positive annotations by part.
+        groups: Number of groups of posts by part.
+        unannotated_means: Whether a pair without an annotation is negative or unknown.
+        excluded_criteria: Criteria that are left out of the scores.
         criteria: Criterion id to text.
         oddities: Kind of oddity to the rows where it was found.
     """
 
     KIND: ClassVar[str] = "corpus"
+    VERSION: ClassVar[int] = 2
 
     generated: bool
     corpus_hash: str
     posts: dict[str, int]
     annotations: dict[str, int]
     positives: dict[str, int]
+    groups: dict[str, int]
+    unannotated_means: str
+    excluded_criteria: tuple[str, ...]
     criteria: dict[str, str]
     oddities: dict[str, list[str]]

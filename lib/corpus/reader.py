@@ -187,7 +187,9 @@ def _read_posts(path: Path, settings: CorpusSettings, issues: _Issues) -> tuple[
             if author:
                 authors[post_id] = author
             elif settings.group is not None:
-                where = f"{author_column} is empty" if author_column else "post_id does not match corpus.group.pattern"
+                where = (
+                    f"{author_column} is empty" if author_column else "post_id does not match corpus.group.pattern"
+                )
                 issues.problems.append(f"{path}, row {row}: {where} (post '{post_id}')")
     return posts, authors
 

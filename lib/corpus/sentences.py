@@ -13,7 +13,35 @@ Characters = tuple[int, int]
 
 # Abbreviations that end with a full stop within a sentence, without that stop.
 _ABBREVIATIONS = frozenset(
-    "dr mr mrs ms prof rev st jr sr vs approx ca cf resp incl esp fig dept e.g i.e a.m p.m u.s u.k ph.d m.d b.i.d".split()
+    [
+        "dr",
+        "mr",
+        "mrs",
+        "ms",
+        "prof",
+        "rev",
+        "st",
+        "jr",
+        "sr",
+        "vs",
+        "approx",
+        "ca",
+        "cf",
+        "resp",
+        "incl",
+        "esp",
+        "fig",
+        "dept",
+        "e.g",
+        "i.e",
+        "a.m",
+        "p.m",
+        "u.s",
+        "u.k",
+        "ph.d",
+        "m.d",
+        "b.i.d",
+    ]
 )
 _LINE = re.compile(r"[^\n\r]+")
 _WORD = re.compile(r"\w")

@@ -19,12 +19,23 @@ from lib.schemas.evaluation import TestOpening
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the corpus, with the same columns as `Corpus`. The hash is that of the whole corpus."""
+    """A part of the corpus.
+
+    Attributes:
+        posts: With the columns of `Corpus`.
+        annotations: With the columns of `Corpus`.
+        criteria: Criterion id to text, of the criteria that the whole corpus annotates.
+        corpus_hash: Of the whole corpus.
+        natural: Whether pairs without an annotation are negatives. Otherwise they are unknown.
+        excluded: Criteria that are left out of the scores.
+    """
 
     posts: pd.DataFrame
     annotations: pd.DataFrame
     criteria: dict[str, str]
     corpus_hash: str
+    natural: bool
+    excluded: tuple[str, ...] = ()
 
     @cached_property
     def texts(self) -> dict[str, str]:
@@ -116,12 +127,15 @@ def _part(folder: Path, name: str) -> dict[str, Any]:
     check_disjoint(tables["splits"].merge(tables["posts"], on="post_id"))
     if Corpus(tables["posts"], tables["annotations"], manifest.criteria).hash() != manifest.corpus_hash:
         raise UserError(f"{folder}: the tables do not match corpus.json; remove the folder to create it again")
+    asked = set(tables["annotations"]["criterion"])
     ids = set(tables["splits"]["post_id"][tables["splits"]["part"] == name])
     return {
         "posts": tables["posts"][tables["posts"]["post_id"].isin(ids)].reset_index(drop=True),
         "annotations": tables["annotations"][tables["annotations"]["post_id"].isin(ids)].reset_index(drop=True),
-        "criteria": manifest.criteria,
+        "criteria": {name: text for name, text in manifest.criteria.items() if name in asked},
         "corpus_hash": manifest.corpus_hash,
+        "natural": manifest.unannotated_means == "negative",
+        "excluded": manifest.excluded_criteria,
     }
 
 

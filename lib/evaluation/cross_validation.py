@@ -6,13 +6,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lib.agents.agent import Logits
+from lib.evaluation.default_params import default_params
 from lib.evaluation.statistics import corrected_resampled_t_test, corrected_standard_error
 from lib.experiment.experiment import Experiment
 from lib.schemas.document import now
 from lib.schemas.evaluation import CrossValidatedBaseline, FoldResult, StageC
 from lib.schemas.search import Candidates
+from lib.settings.hyperparameters import Hyperparameters
+from lib.tasks.decision import load_rules
+from lib.tasks.examples import Sample
 
 _SIGNIFICANT = 0.05
+# The scores that are counts.
+_COUNTS = ("confusion", "positives")
 
 
 def score_fold(experiment: Experiment, chosen: Candidates, candidate: int, number: int) -> FoldResult:
@@ -25,7 +32,7 @@ def score_fold(experiment: Experiment, chosen: Candidates, candidate: int, numbe
         number: Number of the fold, from 0; the folds of later repeats follow those of the first.
 
     Returns:
-        Scores, predictions and temperatures on the held-out fold.
+        Scores and logits on the held-out fold, and the rules fitted on the stopping part.
 
     Raises:
         TrainingFailure: The training gives no result.
@@ -34,8 +41,8 @@ def score_fold(experiment: Experiment, chosen: Candidates, candidate: int, numbe
     split = experiment.splits.fold(number, limits.folds)
     params = chosen.candidates[candidate].params
     run = experiment.run(params, split, epochs=limits.epochs)
-    assert run.held_out is not None and run.examples is not None and run.answers is not None
-    assert run.temperatures is not None and split.held_out is not None
+    assert run.held_out is not None and run.examples is not None and run.logits is not None
+    assert split.held_out is not None
     return FoldResult(
         provenance=run.provenance,
         agent=experiment.agent.name,
@@ -47,8 +54,8 @@ def score_fold(experiment: Experiment, chosen: Candidates, candidate: int, numbe
         best_epoch=run.best_epoch,
         scores=run.held_out,
         examples=run.examples,
-        answers=run.answers,
-        temperatures=run.temperatures,
+        logits=run.logits,
+        rules=run.rules,
         performance=run.performance,
     )
 
@@ -56,10 +63,10 @@ def score_fold(experiment: Experiment, chosen: Candidates, candidate: int, numbe
 def collect_stage_c(
     experiment: Experiment, chosen: Candidates, results: Sequence[FoldResult], base: CrossValidatedBaseline
 ) -> StageC:
-    """Rank the candidates by mean F1-macro and choose one by the one-standard-error rule.
+    """Rank the candidates by mean objective and choose one by the one-standard-error rule.
 
-    Of the candidates whose mean F1-macro lies within one corrected standard error of the best one, the candidate with
-    the lowest mean ECE is chosen.
+    Of the candidates whose mean objective lies within one corrected standard error of the best one, the candidate with
+    the lowest mean calibration error is chosen.
 
     Args:
         experiment: Gives the examples and the settings; nothing is trained.
@@ -75,50 +82,57 @@ def collect_stage_c(
     by = {(result.candidate, result.fold): result for result in results}
     numbers = range(limits.folds * limits.repeats)
     ratio = 1 / (limits.folds - 1)
-    f1 = {c.number: np.array([by[c.number, n].scores["f1_macro"] for n in numbers]) for c in chosen.candidates}
-    ece = {c.number: np.array([by[c.number, n].scores["ece"] for n in numbers]) for c in chosen.candidates}
-    order = sorted(f1, key=lambda number: (-f1[number].mean(), number))
+    objective, error = (
+        {c.number: np.array([by[c.number, n].scores[name] for n in numbers]) for c in chosen.candidates}
+        for name in ("objective", "calibration_error")
+    )
+    order = sorted(objective, key=lambda number: (-objective[number].mean(), number))
     best = order[0]
-    margin = corrected_standard_error(f1[best], ratio)
-    tied = [number for number in order if f1[number].mean() >= f1[best].mean() - margin]
-    choice = min(tied, key=lambda number: (ece[number].mean(), order.index(number)))
+    margin = corrected_standard_error(objective[best], ratio)
+    tied = [number for number in order if objective[number].mean() >= objective[best].mean() - margin]
+    choice = min(tied, key=lambda number: (error[number].mean(), order.index(number)))
     ranking = [
         {
             "candidate": number,
             "params": chosen.candidates[number].params,
-            "f1_macro": summarise_folds(f1[number], ratio),
-            "ece": summarise_folds(ece[number], ratio),
+            "objective": summarise_folds(objective[number], ratio),
+            "calibration_error": summarise_folds(error[number], ratio),
             "within_one_standard_error": number in tied,
-            "against_best": None if number == best else compare_folds(f1[best], f1[number], ratio),
+            "against_best": None if number == best else compare_folds(objective[best], objective[number], ratio),
             "scores": average_scores([by[number, n].scores for n in numbers]),
         }
         for number in order
     ]
-    base_f1 = np.array([fold.scores["f1_macro"] for fold in base.folds])
+    base_objective, base_error = (
+        np.array([fold.scores[name] for fold in base.folds]) for name in ("objective", "calibration_error")
+    )
     runner_up = order[1] if len(order) > 1 else None
     return StageC(
         provenance=experiment.provenance(started),
         agent=experiment.agent.name,
         folds=limits.folds,
         repeats=limits.repeats,
+        objective=experiment.objective.name,
+        calibration=experiment.objective.calibration_name,
         ranking=ranking,
         choice={
             "candidate": choice,
             "params": chosen.candidates[choice].params,
-            "f1_macro": summarise_folds(f1[choice], ratio),
-            "ece": summarise_folds(ece[choice], ratio),
-            "rule": "lowest ECE within one standard error of the best F1-macro",
-            "best_f1_candidate": best,
+            "objective": summarise_folds(objective[choice], ratio),
+            "calibration_error": summarise_folds(error[choice], ratio),
+            "rule": f"lowest {experiment.objective.calibration_name} within one standard error of the best"
+            f" {experiment.objective.name}",
+            "best_candidate": best,
             "lead_of_best_is_significant": None
             if runner_up is None
-            else compare_folds(f1[best], f1[runner_up], ratio)["significant"],
+            else compare_folds(objective[best], objective[runner_up], ratio)["significant"],
         },
         ensemble=_ensemble(experiment, by, order[: limits.ensemble], ratio),
         baseline={
             "name": base.name,
-            "f1_macro": summarise_folds(base_f1, ratio),
-            "ece": summarise_folds(np.array([fold.scores["ece"] for fold in base.folds]), ratio),
-            "choice_against_baseline": compare_folds(f1[choice], base_f1, ratio),
+            "objective": summarise_folds(base_objective, ratio),
+            "calibration_error": summarise_folds(base_error, ratio),
+            "choice_against_baseline": compare_folds(objective[choice], base_objective, ratio),
         },
         performance={"training_seconds": round(sum(r.performance["seconds"] for r in results), 1)},
     )
@@ -155,33 +169,80 @@ def compare_folds(first: NDArray[np.float64], second: NDArray[np.float64], ratio
 
 
 def average_scores(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Average every score over the folds that have it; whole numbers are counts and are summed."""
+    """Average every score over the folds that have it.
+
+    Counts are summed, texts must be the same in all folds, and of lists the elements of any fold are kept.
+    """
     result: dict[str, Any] = {}
     for name in dict.fromkeys(name for each in scores for name in each):
         values = [each[name] for each in scores if each.get(name) is not None]
         if not values:
             result[name] = None
+        elif name in _COUNTS:
+            result[name] = _summed(values)
         elif isinstance(values[0], Mapping):
             result[name] = average_scores(values)
+        elif isinstance(values[0], list):
+            result[name] = sorted(set().union(*values))
+        elif isinstance(values[0], str):
+            result[name] = values[0]
         else:
-            result[name] = sum(values) if isinstance(values[0], int) else float(np.mean(values))
+            result[name] = float(np.mean(values))
     return result
+
+
+def _summed(values: Sequence[Any]) -> Any:
+    if isinstance(values[0], Mapping):
+        return {name: sum(value[name] for value in values) for name in values[0]}
+    return sum(values)
 
 
 def _ensemble(
     experiment: Experiment, by: dict[tuple[int, int], FoldResult], members: list[int], ratio: float
 ) -> dict[str, Any]:
-    """Score the average of the members' held-out predictions, fold by fold."""
+    """Score the average of the members' held-out probabilities, fold by fold.
+
+    Its rules are those of the default policy, fitted on the other folds of the same repeat.
+    """
+    averages = {
+        number: average_members(experiment, [by[member, number] for member in members])
+        for number in sorted({n for _, n in by})
+    }
+    k = experiment.settings.config.stage_c.folds
+    hyper = Hyperparameters.of(default_params(experiment.settings))
     agent, examples = experiment.agent, experiment.examples
-    f1, ece = [], []
-    for number in sorted({n for _, n in by}):
-        index = examples.places(by[members[0], number].examples)
-        predictions = agent.average([agent.load(by[member, number].answers) for member in members])
-        scores = agent.scores(predictions, examples, index)
-        f1.append(scores["f1_macro"])
-        ece.append(scores["ece"])
+    objective: list[float] = []
+    error: list[float] = []
+    for number, (logits, index) in averages.items():
+        others = [averages[n] for n in averages if n // k == number // k and n != number]
+        reference = Sample.whole(np.concatenate([index for _, index in others]))
+        rules = agent.fit_rules(agent.concatenate([own for own, _ in others]), examples, reference, hyper)
+        names = list(experiment.development.criteria)
+        completed = {task: rule.completed(names) for task, rule in rules.items()}
+        values = agent.rule_values(completed, examples, index)
+        scores = agent.scores(logits, values, examples, Sample.whole(index), hyper)
+        for target, value in zip((objective, error), experiment.objective.values(scores), strict=True):
+            target.append(value)
     return {
         "members": members,
-        "f1_macro": summarise_folds(np.array(f1), ratio),
-        "ece": summarise_folds(np.array(ece), ratio),
+        "objective": summarise_folds(np.array(objective), ratio),
+        "calibration_error": summarise_folds(np.array(error), ratio),
     }
+
+
+def average_members(experiment: Experiment, folds: Sequence[FoldResult]) -> tuple[Logits, NDArray[np.int64]]:
+    """Average the calibrated probabilities of several models on the same fold.
+
+    Args:
+        experiment: Gives agent and examples.
+        folds: The result of each model.
+
+    Returns:
+        Logits that have these probabilities, and the examples that they belong to.
+    """
+    agent, examples = experiment.agent, experiment.examples
+    index = examples.places(folds[0].examples)
+    members = [
+        (agent.load_logits(fold.logits), agent.rule_values(load_rules(fold.rules), examples, index)) for fold in folds
+    ]
+    return agent.average_logits(members), index

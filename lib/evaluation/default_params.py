@@ -13,7 +13,7 @@ def default_params(settings: Settings) -> dict[str, Any]:
     Training follows the defaults of the Hugging Face Trainer (transformers' TrainingArguments), which are AdamW, a
     learning rate of 5e-5 that falls linearly, no warm-up, no weight decay, batches of 8, and gradients clipped at 1.
     The heads are the usual ones, with the cls token, dropout 0.1 and one layer. Spans follow the question answering
-    example of transformers: answers have at most 30 tokens, and "none" is the answer if it is more probable. The
+    example of transformers: answers have at most 30 tokens. Thresholds are fitted as for every model. The
     backbone is the configured one or the space's first one, and the length is the greatest of the space.
     """
     space = settings.space
@@ -28,6 +28,7 @@ def default_params(settings: Settings) -> dict[str, Any]:
         head_hidden=256,
         head_activation="tanh",
         head_dropout=0.1,
+        unannotated=settings.config.corpus.unannotated,
         max_length=space.longest_length,
         overlap=0.25,
         batch_size=8,
@@ -44,10 +45,7 @@ def default_params(settings: Settings) -> dict[str, Any]:
         label_smoothing=0.0,
         span_weight=0.5,
         max_answer=30,
-        null_policy="ratio",
-        null_threshold=0.5,
-        null_ratio=1.0,
-        null_temperature=1.0,
+        null_policy="threshold",
         joint_fusion="concat",
         joint_dropout=0.1,
         augment=False,

@@ -1,15 +1,24 @@
 """Write the model card, which describes a model's purpose, origin, scores and limits."""
 
-from lib.schemas.evaluation import ModelManifest, TestEvaluation, format_interval
+from lib.metrics.objective import population_name
+from lib.schemas.evaluation import ModelManifest, ModelScores, TestEvaluation, format_interval
+from lib.tasks.decision import load_rules
 
 _LIMITS = """\
 ## Intended use and limits
 
 The model is for research on texts like those it was trained on. It gives **no diagnosis** and no advice, and it must
-not decide about a person. It knows the criteria listed above and no others. Its probabilities are calibrated on the
-development posts. On texts of another kind (another forum, language, time or length), neither the probabilities nor
+not decide about a person. It knows the criteria listed above and no others. {calibrated} On texts of another kind (another forum, language, time or length), neither the probabilities nor
 the F1 scores apply. People did not write their posts for research, so treat texts and predictions as personal data.
 """
+
+
+_CALIBRATED = {
+    "natural": "Its probabilities are calibrated on the development posts, for every sentence or post that one may ask"
+    " about.",
+    "annotated": "Its probabilities are calibrated on annotated pairs only. Asked about every sentence, it says yes too"
+    " often, because the corpus does not say what unannotated sentences are.",
+}
 
 
 def model_card(manifest: ModelManifest, test: TestEvaluation, *, generated: bool) -> str:
@@ -27,16 +36,18 @@ def model_card(manifest: ModelManifest, test: TestEvaluation, *, generated: bool
     source = "a generated corpus (no person wrote it)" if generated else f"corpus {made.corpus_hash}"
     rows = "\n".join(
         f"| {model.name} | {format_interval(model.f1_macro)} | {format_interval(model.ece)} |"
+        f" {format_interval(model.intervals['annotated']['f1_macro'])} |"
         for model in test.models
     )
     criteria = "\n".join(
-        f"| {name} | {scores['f1_macro']:.3f} |" for name, scores in chosen.scores["per_criterion"].items()
+        f"| {name} | {'–' if scores['f1'] is None else format(scores['f1'], '.3f')} |"
+        for name, scores in chosen.scores["per_criterion"].items()
     )
+    where = population_name(test.population)
     asked = "\n".join(f"* **{name}**: {text}" for name, text in manifest.criteria.items())
     met = "\n".join(f"* {name}: {'met' if is_met else 'not met'}" for name, is_met in test.targets.items())
-    decides = manifest.params
-    temperatures = ", ".join(f"{name} {value:.3f}" for name, value in manifest.temperatures.items())
-    policy = ", ".join(f"{name} {decides[f'null_policy.{name}']:.3f}" for name in ("threshold", "ratio"))
+    rules = load_rules(manifest.rules)
+    temperatures = ", ".join(f"{name} {rule.temperature:.3f}" for name, rule in rules.items())
     sizes = (
         f"{test.sizes['posts']} test posts ({test.sizes['examples']} examples, {test.sizes['positives']} positive)"
     )
@@ -48,28 +59,42 @@ development set: {trained["posts"]} posts, {trained["examples"]} examples, {trai
 
 ## How good it is
 
-On {sizes} that no search saw, with 95 % intervals by post.
+On {sizes} that no search saw, with 95 % intervals by author, or by post where authors are not known.
 The test set has been opened {len(test.openings)} time(s).
 
-| model | F1-macro | ECE |
-|---|---|---|
+| model | F1-macro, {where} | ECE, {where} | F1-macro, annotated pairs |
+|---|---|---|---|
 {rows}
+
+{_by_post(chosen)}
 
 {met}
 
-| criterion | F1-macro |
+| criterion | F1, {where} |
 |---|---|
 {criteria}
 
 ## How it decides
 
-Null policy `{decides["null_policy.name"]}` ({policy}), temperature: {temperatures}. Criteria it reads:
+Null policy `{manifest.params["null_policy.name"]}`, temperature: {temperatures}. Offsets and thresholds of each
+criterion stand in `model.json`; they were fitted at {where}. Criteria it reads:
 
 {asked}
 
-{_LIMITS}
+{_LIMITS.format(calibrated=_CALIBRATED[manifest.population])}
 ## Where it comes from
 
 Code {made.code_version}, configuration {made.config_hash}, seed {made.seed}, {made.device}, {made.finished}.
-Posts were split by post, never by row.
+Posts were split by author where authors are known, and never by row.
 """
+
+
+def _by_post(chosen: ModelScores) -> str:
+    if "post" not in chosen.intervals:
+        return "Figures at natural prevalence are withheld, since the truth of unannotated pairs is unknown."
+    pairs, sets = chosen.intervals["post_criterion"], chosen.intervals["post"]
+    return (
+        f"By (post, criterion) at natural prevalence: F1-macro {format_interval(pairs['f1_macro'])}, F1-micro"
+        f" {format_interval(pairs['f1_micro'])}, ECE {format_interval(pairs['ece'])}. By post, as the set of criteria or"
+        f" none: F1-macro {format_interval(sets['f1_macro'])}, F1-micro {format_interval(sets['f1_micro'])}."
+    )

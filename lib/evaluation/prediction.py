@@ -10,11 +10,21 @@ from lib.corpus.sentences import sentences
 from lib.evaluation.saved_model import SavedModel
 from lib.tasks.examples import Examples
 
-COLUMNS = ["post_id", "criterion", "start", "end", "met", "probability", "text"]
+COLUMNS = [
+    "post_id",
+    "criterion",
+    "start",
+    "end",
+    "met",
+    "probability",
+    "text",
+    "post_met",
+    "post_probability",
+]
 
 
 def predict_posts(model: SavedModel, posts: Sequence[tuple[str, str]], criteria: Sequence[str]) -> pd.DataFrame:
-    """Return a model's predictions for posts.
+    """Return a model's predictions for posts, at natural prevalence.
 
     Args:
         model: The model to apply.
@@ -26,44 +36,48 @@ def predict_posts(model: SavedModel, posts: Sequence[tuple[str, str]], criteria:
         agent that reads sentences a row for each sentence and criterion. `met` says whether the criterion is met or,
         for an agent that only finds spans, whether it found evidence. `probability` is the probability of that.
         `start`, `end` and `text` are the characters [start, end) of the evidence, or -1, -1 and '' if there is none.
+        `post_met` and `post_probability` are the answer about the whole post.
     """
     whole = {name: [(0, len(text))] for name, text in posts}
     parts = whole if model.agent.reads_posts else {name: sentences(text) for name, text in posts}
     keys = [(post, text, part, name) for post, text in posts for part in parts[post] for name in criteria]
     if not keys:
         return pd.DataFrame(columns=COLUMNS)
-    predictions = model.predict(_examples(model, keys))
+    examples = _examples(model, keys)
+    predictions = model.predict(examples)
     tasks = [task.name for task in model.agent.tasks]
-    task = model.agent.tasks[0]
-    given: Any = predictions[task.name]
+    given: Any = predictions[tasks[0]]
     probability = given.yes_probability
+    labels, pairs = model.predict_posts(predictions, examples)
+    of_post = dict(
+        zip(
+            zip(pairs.post_id, pairs.criterion, strict=True),
+            zip(labels.yes.tolist(), labels.probability.tolist(), strict=True),
+            strict=True,
+        )
+    )
     rows = []
     for i, (post, text, part, name) in enumerate(keys):
         start, end = part
         if "span" in tasks:
             found = predictions["span"]
             start, end = found.candidates[i][0][:2] if found.yes[i] else (-1, -1)
-        rows.append(
-            (
-                post,
-                name,
-                start,
-                end,
-                bool(given.yes[i]),
-                probability[i],
-                text[max(start, 0) : max(end, 0)],
-            )
-        )
+        evidence = text[max(start, 0) : max(end, 0)]
+        rows.append((post, name, start, end, bool(given.yes[i]), probability[i], evidence, *of_post[post, name]))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _examples(model: SavedModel, keys: Sequence[tuple[str, str, tuple[int, int], str]]) -> Examples:
+    posts = [post for post, *_ in keys]
     return Examples(
         first=[model.manifest.criteria[name] for *_, name in keys],
         second=[text[slice(*part)] for _, text, part, _ in keys],
         label=np.zeros(len(keys), dtype=np.int64),
         answers=[[] for _ in keys],
         criterion=[name for *_, name in keys],
-        post_id=[post for post, *_ in keys],
+        post_id=posts,
+        group=np.unique(posts, return_inverse=True)[1],
+        annotated=np.zeros(len(keys), dtype=bool),
+        counted=np.ones(len(keys), dtype=bool),
         ids=[f"{post} {part[0]} {name}" for post, _, part, name in keys],
     )

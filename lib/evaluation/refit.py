@@ -1,24 +1,52 @@
-"""Train a configuration on the whole development set, with epochs and temperatures from cross-validation."""
+"""Train a configuration on the whole development set, with epochs and decision rules from cross-validation."""
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from lib.agents.agent import Temperatures
+from lib.agents.agent import Logits, Rules
+from lib.evaluation.by_post import fit_post_rule, post_pairs
 from lib.evaluation.saved_model import SavedModel, save_model
 from lib.experiment.experiment import Experiment
-from lib.files.hashing import hash_value
 from lib.schemas.document import now
 from lib.schemas.evaluation import MODEL_MANIFEST, FoldResult, ModelManifest
 from lib.settings.hyperparameters import Hyperparameters
+from lib.tasks.decision import DecisionRule, load_rules
+from lib.tasks.examples import Sample
+from lib.tasks.task import Index
 
 # Quantile of the folds' best epochs after which a refit ends.
 _EPOCH_QUANTILE = 0.9
+
+
+@dataclass(frozen=True)
+class FinalRules:
+    """The rules with which a final model decides.
+
+    Attributes:
+        rules: By task.
+        post_rule: For answers about posts; None for an agent that reads posts, and if unannotated pairs are unknown.
+    """
+
+    rules: Rules
+    post_rule: DecisionRule | None
+
+    def dump(self) -> dict[str, Any]:
+        """Return both as values that JSON can hold, under the names of the attributes."""
+        return {
+            "rules": {task: rule.dump() for task, rule in self.rules.items()},
+            "post_rule": None if self.post_rule is None else self.post_rule.dump(),
+        }
+
+    @classmethod
+    def load(cls, rules: Mapping[str, Any], post_rule: Mapping[str, Any] | None) -> Self:
+        """Return the rules of a dump."""
+        return cls(load_rules(rules), None if post_rule is None else DecisionRule.load(post_rule))
 
 
 @dataclass(frozen=True)
@@ -29,13 +57,13 @@ class RefitConfig:
         params: Hyper-parameters, under the names of the search space.
         epochs: Epochs for which the learning rate schedule is laid out.
         until: Epoch after which the training ends.
-        temperatures: Temperature of each task, with which the model decides afterwards.
+        decisions: The rules with which the model decides afterwards.
     """
 
     params: dict[str, Any]
     epochs: int
     until: int
-    temperatures: Temperatures
+    decisions: FinalRules
 
 
 def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitConfig:
@@ -43,36 +71,57 @@ def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitCo
 
     The training lasts as many epochs as nine in ten folds needed to reach their best epoch. There is no
     early-stopping split, and one epoch too few costs more than one too many, because the learning rate is low at the
-    schedule's end (docs/performance.md). The temperature of the `calibrated` null policy is fitted on the held-out
-    predictions of all folds together. Every development post is thus predicted by models that have not seen it, as in
-    scikit-learn's CalibratedClassifierCV with ensemble=False.
+    schedule's end (docs/performance.md). The rules are fitted on the held-out logits of all folds together. Every
+    development post is thus predicted by models that have not seen it, as in scikit-learn's CalibratedClassifierCV with
+    ensemble=False.
 
     Args:
         experiment: The agent's experiment; nothing is trained here.
         folds: Results of one candidate on all folds.
 
     Returns:
-        Hyper-parameters, epochs and temperatures of the refit.
+        Hyper-parameters, epochs and rules of the refit.
     """
-    agent, hyper = experiment.agent, Hyperparameters.of(folds[0].params)
+    agent = experiment.agent
     index = experiment.examples.places([name for fold in folds for name in fold.examples])
-    logits = agent.concatenate([agent.to_logits(agent.load(fold.answers), fold.temperatures) for fold in folds])
+    logits = agent.concatenate([agent.load_logits(fold.logits) for fold in folds])
     return RefitConfig(
         params=folds[0].params,
         epochs=experiment.settings.config.stage_c.epochs,
         until=int(np.ceil(np.quantile([fold.best_epoch for fold in folds], _EPOCH_QUANTILE))),
-        temperatures=agent.temperatures(logits, experiment.examples, index, hyper),
+        decisions=fit_final_rules(experiment, logits, index, Hyperparameters.of(folds[0].params)),
     )
 
 
-def refit(experiment: Experiment, config: RefitConfig) -> SavedModel:
-    """Return the refitted model, from the cache or trained now and kept there.
+def fit_final_rules(experiment: Experiment, logits: Logits, index: Index, hyper: Hyperparameters) -> FinalRules:
+    """Fit the rules of a final model on predictions of models that have not seen the examples.
 
-    A training that was killed is resumed from its checkpoint.
+    Args:
+        experiment: Gives agent and examples.
+        logits: Of n examples, which are all examples of their posts.
+        index: (n,) the examples.
+        hyper: Gives the null policy.
+    """
+    agent, examples, names = experiment.agent, experiment.examples, list(experiment.development.criteria)
+    fitted = agent.fit_rules(logits, examples, Sample.whole(index), hyper)
+    rules = {task: rule.completed(names) for task, rule in fitted.items()}
+    if agent.reads_posts or not experiment.development.natural:
+        return FinalRules(rules, None)
+    task = agent.tasks[0].name
+    decided = agent.decide(logits, agent.rule_values(rules, examples, index), hyper)[task]
+    post_rule = fit_post_rule(post_pairs(decided.yes_probability, examples, index))
+    return FinalRules(rules, post_rule.completed(names))
+
+
+def refit(experiment: Experiment, config: RefitConfig) -> SavedModel:
+    """Return the refitted model, with weights from the cache or trained now and kept there.
+
+    A training that was killed is resumed from its checkpoint. The rules are not cached: other folds may fit others to
+    the same training.
 
     Args:
         experiment: Trains the model.
-        config: What to train, and the temperatures to save with the model.
+        config: What to train, and the rules to save with the model.
 
     Returns:
         The model as it was saved, on the experiment's device.
@@ -81,11 +130,11 @@ def refit(experiment: Experiment, config: RefitConfig) -> SavedModel:
         TrainingFailure: The training gives no result.
     """
     key = experiment.refit_key(config.params, epochs=config.epochs, until=config.until)
-    # Other folds may fit other temperatures to the same training.
-    name = f"{key}-{hash_value(dict(config.temperatures), length=8)}"
-    folder = experiment.results / "cache" / "refits" / experiment.agent.name / name
+    folder = experiment.results / "cache" / "refits" / experiment.agent.name / key
     if not (folder / MODEL_MANIFEST).exists():
         _train(experiment, config, folder)
+    manifest = ModelManifest.read(folder / MODEL_MANIFEST).model_copy(update=config.decisions.dump())
+    manifest.write(folder / MODEL_MANIFEST)
     return SavedModel.load(folder, experiment.device)
 
 
@@ -96,12 +145,14 @@ def _train(experiment: Experiment, config: RefitConfig, folder: Path) -> None:
         provenance=experiment.provenance(started),
         agent=experiment.agent.name,
         params=config.params,
-        temperatures=dict(config.temperatures),
+        **config.decisions.dump(),
+        population="natural" if experiment.development.natural else "annotated",
         criteria=experiment.development.criteria,
         trained={
             "epochs": config.until,
             "of": config.epochs,
             "examples": len(experiment.examples),
+            "annotated": int(experiment.examples.annotated.sum()),
             "posts": len(set(experiment.examples.post_id)),
         },
         performance={**trained.result.performance, "seconds": round(time.perf_counter() - clock, 3)},

@@ -11,15 +11,18 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from lib.agents import get_agent
-from lib.agents.agent import Agent, Features, Logits, Predictions
+from lib.agents.agent import Agent, Features, Logits, Predictions, Rules
 from lib.devices.device import Device
 from lib.errors import UserError
+from lib.evaluation.by_post import answer_posts
 from lib.files.atomic import replacing
 from lib.modeling.backbones import Backbones, without_pooler
 from lib.modeling.layers import named_encoders
 from lib.schemas.evaluation import MODEL_MANIFEST, ModelManifest
 from lib.settings.hyperparameters import Hyperparameters
+from lib.tasks.decision import DecisionRule, load_rules
 from lib.tasks.examples import Examples
+from lib.tasks.label import Labels
 from lib.training.features import features_in
 from lib.training.inference import predict_logits
 
@@ -81,6 +84,10 @@ class SavedModel:
         self.manifest, self.folder, self.device = manifest, folder, device
         self.agent: Agent = get_agent(manifest.agent)
         self.hyper = Hyperparameters.of(manifest.params)
+        self.rules: Rules = load_rules(manifest.rules)
+        self.post_rule = None if manifest.post_rule is None else DecisionRule.load(manifest.post_rule)
+        if self.post_rule is None and not self.agent.reads_posts:
+            self.post_rule = DecisionRule.neutral(list(manifest.criteria))
         self._model, self._tokenizers = model.to(device.torch), tokenizers
 
     @classmethod
@@ -111,7 +118,7 @@ class SavedModel:
         return cls(manifest, folder, model, tokenizers, device)
 
     def logits(self, examples: Examples) -> Logits:
-        """Return the model's logits for examples, before temperatures and null policy are applied."""
+        """Return the model's logits for examples, before its rules are applied."""
         features = features_in(
             self.agent, examples, self.hyper, self._tokenizers, list(self.manifest.criteria.values())
         )
@@ -120,9 +127,22 @@ class SavedModel:
         return predict_logits(self._model, self.agent, on_device, index, self.hyper, self.device)
 
     def predict(self, examples: Examples) -> Predictions:
-        """Return the model's predictions, with its temperatures and null policy."""
-        index, temperatures = np.arange(len(examples)), self.manifest.temperatures
-        return self.agent.decide(self.logits(examples), examples, index, self.hyper, temperatures)
+        """Return the model's predictions, with its rules."""
+        values = self.agent.rule_values(self.rules, examples, np.arange(len(examples)))
+        return self.agent.decide(self.logits(examples), values, self.hyper)
+
+    def predict_posts(self, predictions: Predictions, examples: Examples) -> tuple[Labels, Examples]:
+        """Return the answers about whole posts.
+
+        Args:
+            predictions: Of all examples of some posts.
+            examples: These examples.
+
+        Returns:
+            The answer about each (post, criterion), and these pairs.
+        """
+        first = predictions[self.agent.tasks[0].name]
+        return answer_posts(first, examples, np.arange(len(examples)), self.post_rule)
 
 
 def _random_encoder(folder: Path) -> nn.Module:

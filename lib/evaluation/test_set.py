@@ -2,19 +2,46 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.agents.agent import Agent, Predictions
+from lib.agents.agent import Agent, Logits, Predictions
 from lib.corpus.store import open_test
-from lib.evaluation.baselines import BAG_OF_WORDS, DEFAULT, MAJORITY, predict_bag_of_words, predict_majority
-from lib.evaluation.refit import RefitConfig, refit, refit_config
+from lib.evaluation.baselines import (
+    BAG_OF_WORDS,
+    DEFAULT,
+    MAJORITY,
+    fit_bag_of_words,
+    majority_logits,
+    predict_fold,
+)
+from lib.evaluation.by_post import (
+    answer_posts,
+    fit_post_rule,
+    post_pairs,
+    post_statistics,
+    score_posts,
+    set_scores_from_statistics,
+    set_statistics,
+)
+from lib.evaluation.cross_validation import average_members
+from lib.evaluation.default_params import default_params
+from lib.evaluation.refit import FinalRules, RefitConfig, fit_final_rules, refit, refit_config
 from lib.evaluation.saved_model import SavedModel
 from lib.experiment.experiment import Experiment
 from lib.files.hashing import derive_seed
-from lib.metrics.resampling import ScoreFromStatistics, bootstrap, holm, paired_comparison, sum_by_post
+from lib.metrics.objective import population_name
+from lib.metrics.resampling import (
+    ScoreFromStatistics,
+    bootstrap,
+    bootstrap_average_precision,
+    holm,
+    paired_comparison,
+    sum_by_group,
+)
 from lib.schemas.document import code_version, now
 from lib.schemas.evaluation import (
     Baselines,
@@ -26,7 +53,9 @@ from lib.schemas.evaluation import (
     TestOpening,
     format_interval,
 )
-from lib.tasks.examples import Examples
+from lib.settings.hyperparameters import Hyperparameters
+from lib.tasks.examples import Examples, Sample
+from lib.tasks.task import Index
 
 CHOSEN = "chosen"
 # Targets: least relative gain in F1-macro over the strongest baseline, in %, and greatest ECE.
@@ -63,11 +92,9 @@ def evaluate_on_test_set(
     )
     results = experiment.results
     part, openings = open_test(results / "corpus", results / experiment.agent.name / "test_openings.jsonl", opening)
-    examples = experiment.agent.examples(
-        part, unannotated=experiment.settings.config.corpus.unannotated, seed=experiment.settings.config.seed
-    )
-    predictions = _predict_test_set(experiment, result, models, examples)
-    scored, against = _compare_models(experiment, predictions, examples)
+    examples = experiment.agent.examples(part).counting()
+    answers = _answer_test_set(experiment, result, folds, models, examples)
+    scored, against = _compare_models(experiment, answers, examples)
     return models[result.choice["candidate"]], TestEvaluation(
         provenance=experiment.provenance(started),
         agent=experiment.agent.name,
@@ -76,7 +103,14 @@ def evaluate_on_test_set(
             "backbone": result.choice["params"]["model.backbone"],
             "average_of": result.ensemble["members"],
         },
-        sizes={"posts": len(part.posts), "examples": len(examples), "positives": int(examples.label.sum())},
+        population=scored[0].scores["population"],
+        sizes={
+            "posts": len(part.posts),
+            "groups": int(part.posts["group"].nunique()),
+            "examples": len(examples),
+            "annotated": int(examples.annotated.sum()),
+            "positives": int(examples.label.sum()),
+        },
         examples=examples.ids,
         truth=[bool(label) for label in examples.label],
         criteria=examples.criterion,
@@ -109,6 +143,21 @@ def check_targets(chosen: ModelScores, against: Sequence[PairedComparison]) -> d
     }
 
 
+@dataclass(frozen=True)
+class _Answers:
+    """A model's answers about the test set.
+
+    Attributes:
+        logits: Of all test examples that count.
+        rules: The rules that turn them into answers.
+        hyper: Gives the null policy.
+    """
+
+    logits: Logits
+    rules: FinalRules
+    hyper: Hyperparameters
+
+
 def _refit_models(
     experiment: Experiment, result: StageC, folds: Sequence[FoldResult], baselines: Baselines
 ) -> dict[int | str, SavedModel]:
@@ -122,56 +171,171 @@ def _refit_models(
         params=baselines.params,
         epochs=baselines.epochs,
         until=baselines.epochs,
-        temperatures={task.name: 1.0 for task in experiment.agent.tasks},
+        decisions=FinalRules.load(baselines.rules, baselines.post_rule),
     )
     return {**models, DEFAULT: refit(experiment, untuned)}
 
 
-def _predict_test_set(
-    experiment: Experiment, result: StageC, models: dict[int | str, SavedModel], examples: Examples
-) -> dict[str, Predictions]:
-    """Return every model's predictions for the test set, those of the chosen model first."""
-    agent = experiment.agent
-    known, index = experiment.examples, np.arange(len(experiment.examples))
-    wanted = np.arange(len(examples))
-    given = {number: model.predict(examples) for number, model in models.items()}
+def _average_rules(experiment: Experiment, folds: Sequence[FoldResult], members: Sequence[int]) -> FinalRules:
+    """Fit the rules of the average of several candidates on their held-out predictions."""
+    numbers = sorted({fold.fold for fold in folds})
+    by = {(fold.candidate, fold.fold): fold for fold in folds}
+    averages = [average_members(experiment, [by[member, number] for member in members]) for number in numbers]
+    logits = experiment.agent.concatenate([own for own, _ in averages])
+    hyper = Hyperparameters.of(default_params(experiment.settings))
+    return fit_final_rules(experiment, logits, np.concatenate([index for _, index in averages]), hyper)
+
+
+def _bag_of_words(experiment: Experiment, examples: Examples, hyper: Hyperparameters) -> _Answers:
+    """Fit the bag of words on the development set, and its rules on the held-out predictions of the first folds."""
+    k = experiment.settings.config.stage_c.folds
+    folds = [predict_fold(experiment, experiment.splits.fold(number, k)) for number in range(k)]
+    logits = experiment.agent.concatenate([own for own, *_ in folds])
+    rules = fit_final_rules(experiment, logits, np.concatenate([part.index for *_, part in folds]), hyper)
+    model = fit_bag_of_words(experiment, np.arange(len(experiment.examples)))
+    return _Answers(model.logits(examples, np.arange(len(examples))), rules, hyper)
+
+
+def _majority(experiment: Experiment, examples: Examples, hyper: Hyperparameters) -> _Answers:
+    """Say no everywhere, with the prevalence of the development set as probability."""
+    names, own = list(experiment.development.criteria), np.arange(len(experiment.examples))
+    rules = experiment.agent.neutral_rules(names)
+    post_rule = None
+    if not experiment.agent.reads_posts and experiment.development.natural:
+        pairs = post_pairs(np.full(len(own), experiment.examples.label.mean()), experiment.examples, own)
+        fitted = fit_post_rule(pairs).completed(names)
+        post_rule = replace(fitted, threshold=dict.fromkeys(names, 0.0))
+    logits = majority_logits(experiment, examples, np.arange(len(examples)))
+    return _Answers(logits, FinalRules(rules, post_rule), hyper)
+
+
+def _answer_test_set(
+    experiment: Experiment,
+    result: StageC,
+    folds: Sequence[FoldResult],
+    models: dict[int | str, SavedModel],
+    examples: Examples,
+) -> dict[str, _Answers]:
+    """Return every model's answers about the test set, those of the chosen model first."""
+    agent, index = experiment.agent, np.arange(len(examples))
+    default = Hyperparameters.of(default_params(experiment.settings))
+    given = {
+        number: _Answers(model.logits(examples), FinalRules(model.rules, model.post_rule), model.hyper)
+        for number, model in models.items()
+    }
     members = result.ensemble["members"]
+    average = agent.average_logits(
+        [(given[m].logits, agent.rule_values(given[m].rules.rules, examples, index)) for m in members]
+    )
     return {
         CHOSEN: given[result.choice["candidate"]],
-        f"average of the best {len(members)}": agent.average([given[number] for number in members]),
+        f"average of the best {len(members)}": _Answers(average, _average_rules(experiment, folds, members), default),
         DEFAULT: given[DEFAULT],
-        BAG_OF_WORDS: predict_bag_of_words(agent, known, index, examples, wanted, experiment.settings.config.tfidf),
-        MAJORITY: predict_majority(agent, known, index, examples, wanted),
+        BAG_OF_WORDS: _bag_of_words(experiment, examples, default),
+        MAJORITY: _majority(experiment, examples, default),
     }
 
 
+@dataclass(frozen=True)
+class _Level:
+    """A model's answers at one level, ready for intervals.
+
+    Attributes:
+        summed: (groups, statistics) the statistics of each group of posts.
+        score: Maps sums of statistics to scores.
+        names: The names of the scores.
+    """
+
+    summed: NDArray[np.float64]
+    score: ScoreFromStatistics
+    names: tuple[str, ...]
+
+
+def _levels(agent: Agent, answers: _Answers, examples: Examples) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a model's levels by name, and its scores and answers."""
+    index = np.arange(len(examples))
+    values = agent.rule_values(answers.rules.rules, examples, index)
+    scores = agent.scores(answers.logits, values, examples, Sample.whole(index), answers.hyper)
+    known = np.flatnonzero(examples.annotated)
+    own = {name: value.select(known) for name, value in values.items()}
+    decided = agent.decide_annotated(agent.select(answers.logits, known), own, answers.hyper)
+    fourth = "has_answer" if agent.tasks[-1].name == "span" and len(agent.tasks) == 1 else "f1_yes_no"
+    names = ("f1_macro", "ece", "f1_micro", fourth)
+
+    def level(predictions: Predictions, which: Index) -> _Level:
+        statistics, score = agent.sufficient_statistics(predictions, examples, Sample.whole(which))
+        return _Level(sum_by_group(statistics, examples.group[which]), score, names)
+
+    levels = {"annotated": level(decided, known)}
+    if scores["population"] == "annotated":
+        return levels, {"scores": scores, "answers": agent.dump(decided)}
+    predictions = agent.decide(answers.logits, values, answers.hyper)
+    levels = {"natural": level(predictions, index), **levels}
+    first = predictions[agent.tasks[0].name]
+    labels, pairs = answer_posts(first, examples, index, answers.rules.post_rule)
+    statistics, score = post_statistics(labels, pairs)
+    levels["post_criterion"] = _Level(
+        sum_by_group(statistics, pairs.group), score, ("f1_macro", "ece", "f1_micro", "f1_yes_no")
+    )
+    sets, groups = set_statistics(labels.yes, pairs)
+    levels["post"] = _Level(sum_by_group(sets, groups), set_scores_from_statistics, ("f1_macro", "f1_micro"))
+    scores = {**scores, "post_criterion": score_posts(labels, pairs)}
+    return levels, {"scores": scores, "answers": agent.dump(predictions)}
+
+
 def _compare_models(
-    experiment: Experiment, predictions: dict[str, Predictions], examples: Examples
+    experiment: Experiment, answers: dict[str, _Answers], examples: Examples
 ) -> tuple[list[ModelScores], list[PairedComparison]]:
-    agent, index = experiment.agent, np.arange(len(examples))
-    seed = derive_seed(experiment.settings.config.seed, "test intervals")
-    scores = {name: agent.scores(given, examples, index) for name, given in predictions.items()}
-    statistics: dict[str, NDArray[np.float64]] = {}
-    summed: dict[str, NDArray[np.float64]] = {}
+    """Score every model at every level, and compare the chosen one with each other one."""
+    agent, seed = experiment.agent, derive_seed(experiment.settings.config.seed, "test intervals")
+    found = {name: _levels(agent, given, examples) for name, given in answers.items()}
     models = []
-    for name, given in predictions.items():
-        statistics[name], score = agent.sufficient_statistics(given, examples, index)
-        summed[name] = sum_by_post(statistics[name], examples.post_id)
-        f1, ece = (asdict(each) for each in bootstrap(summed[name], score, seed))
-        models.append(ModelScores(name=name, f1_macro=f1, ece=ece, scores=scores[name], answers=agent.dump(given)))
+    for name, (levels, scored) in found.items():
+        intervals = {
+            place: {
+                each: asdict(interval)
+                for each, interval in zip(level.names, bootstrap(level.summed, level.score, seed), strict=True)
+            }
+            for place, level in levels.items()
+        }
+        main = intervals[scored["scores"]["population"]]
+        if examples.label.any():
+            main["average_precision"] = _average_precision(agent, answers[name], examples, seed)
+        models.append(
+            ModelScores(name=name, f1_macro=main["f1_macro"], ece=main["ece"], intervals=intervals, **scored)
+        )
+    population = models[0].scores["population"]
     against = []
-    for name in list(predictions)[1:]:
-        f1, ece = (asdict(difference) for difference in paired_comparison(summed[CHOSEN], summed[name], score, seed))
+    for model in models[1:]:
+        first, second = found[CHOSEN][0], found[model.name][0]
+        differences = {
+            place: [
+                asdict(each)
+                for each in paired_comparison(first[place].summed, second[place].summed, first[place].score, seed)
+            ]
+            for place in first
+        }
+        f1, ece = differences[population][:2]
         against.append(
             PairedComparison(
-                other=name,
+                other=model.name,
                 f1_macro=f1,
                 ece=ece,
-                gain_percent=_percent(f1["value"], scores[name]["f1_macro"]),
-                per_criterion=_per_criterion(statistics[CHOSEN], statistics[name], examples, score, seed),
+                gain_percent=_percent(f1["value"], model.f1_macro["value"]),
+                per_criterion=_per_criterion(agent, answers[CHOSEN], answers[model.name], examples, seed),
+                levels={place: each[0] for place, each in differences.items()},
             )
         )
     return models, against
+
+
+def _average_precision(agent: Agent, answers: _Answers, examples: Examples, seed: int) -> dict[str, float]:
+    """Return the average precision of the agent's first task, over all test examples, with its interval."""
+    index = np.arange(len(examples))
+    values = agent.rule_values(answers.rules.rules, examples, index)
+    task = agent.tasks[0]
+    probability = agent.decide(answers.logits, values, answers.hyper)[task.name].yes_probability
+    return asdict(bootstrap_average_precision(probability, task.truth(examples, index), examples.group, seed))
 
 
 def _percent(difference: float, of: float) -> float | None:
@@ -179,19 +343,24 @@ def _percent(difference: float, of: float) -> float | None:
 
 
 def _per_criterion(
-    chosen: NDArray[np.float64],
-    other: NDArray[np.float64],
-    examples: Examples,
-    score: ScoreFromStatistics,
-    seed: int,
+    agent: Agent, chosen: _Answers, other: _Answers, examples: Examples, seed: int
 ) -> dict[str, dict[str, float]]:
-    """Compare the F1-macro of two models separately on the examples of each criterion."""
-    criterion, post = np.array(examples.criterion), np.array(examples.post_id)
+    """Compare the F1 of two models separately on the examples of each criterion that has a positive."""
+    criterion = np.array(examples.criterion)
+    natural = not examples.annotated.all()
     found = {}
     for name in sorted(set(examples.criterion)):
-        own = criterion == name
-        first, second = (sum_by_post(statistics[own], post[own].tolist()) for statistics in (chosen, other))
-        found[name] = asdict(paired_comparison(first, second, score, seed)[0])
+        own = np.flatnonzero(criterion == name)
+        if not examples.label[own].any():
+            continue
+        summed = []
+        for given in (chosen, other):
+            values = agent.rule_values(given.rules.rules, examples, own)
+            decide = agent.decide if natural else agent.decide_annotated
+            predictions = decide(agent.select(given.logits, own), values, given.hyper)
+            statistics, score = agent.sufficient_statistics(predictions, examples, Sample.whole(own))
+            summed.append(sum_by_group(statistics, examples.group[own]))
+        found[name] = asdict(paired_comparison(summed[0], summed[1], score, seed)[0])
     for difference, p in zip(found.values(), holm([each["p"] for each in found.values()]), strict=True):
         difference["p_holm"] = p
     return found
@@ -209,7 +378,7 @@ def format_result(test: TestEvaluation, agent: Agent) -> str:
     """
     chosen, (strongest, comparison) = test.models[0], test.strongest()
     return (
-        f"final {agent.name}: test F1-macro {format_interval(chosen.f1_macro)},"
+        f"final {agent.name}: test F1-macro ({population_name(test.population)}) {format_interval(chosen.f1_macro)},"
         f" ECE {chosen.ece['value']:.3f}; {strongest.name} {strongest.f1_macro['value']:.3f}"
         f" (p {comparison.f1_macro['p']:.3f}); the test set was opened {len(test.openings)} time(s)"
     )

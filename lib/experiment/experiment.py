@@ -5,8 +5,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
 from lib.agents import get_agent
@@ -18,12 +16,14 @@ from lib.experiment.model_builder import ModelBuilder
 from lib.experiment.run_store import RunStore, run_key
 from lib.experiment.splits import Split, Splits
 from lib.files.hashing import derive_seed
+from lib.metrics.objective import Objective
 from lib.modeling.tokens import check_criteria_fit
 from lib.schemas.document import NO_TRAINING, Provenance, make_provenance, now
 from lib.schemas.run import Run
 from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.load import Settings
-from lib.tasks.examples import Examples
+from lib.tasks.decision import load_rules
+from lib.tasks.examples import Examples, Sample
 from lib.training.data import TrainingData, TrainingFailure
 from lib.training.engine import OnEpoch, TrainingOptions, TrainingResult, replay, train
 from lib.training.inference import predict_logits
@@ -31,7 +31,7 @@ from lib.training.memory import MicroBatches
 from lib.training.optimizers import check_optimizers
 
 # Increase it when the engine gives other numbers for the same hyper-parameters, so that old runs are not reused.
-ENGINE_VERSION = 11
+ENGINE_VERSION = 12
 
 
 class PrunedError(Exception):
@@ -76,9 +76,8 @@ class Experiment:
         self.agent: Agent = get_agent(agent)
         self.results = results
         self.development: Development = load_development(results / "corpus")
-        self.examples: Examples = self.agent.examples(
-            self.development, unannotated=settings.config.corpus.unannotated, seed=settings.config.seed
-        )
+        self.examples: Examples = self.agent.examples(self.development)
+        self.objective = Objective(**settings.config.objective.model_dump())
         self.splits = Splits(settings.config, self.development, self.examples)
         self._cache = results / "cache"
         self._store = RunStore(results / agent / "runs", self._cache / "checkpoints")
@@ -114,7 +113,8 @@ class Experiment:
             "precision": "bf16" if self.device.bf16 else "fp32",
             "patience": training.patience,
             "test_fraction": self.settings.config.corpus.test_fraction,
-            "unannotated": self.settings.config.corpus.unannotated,
+            "objective": self.settings.config.objective.model_dump(mode="json"),
+            "natural": self.development.natural,
         }
 
     def fingerprints(self) -> dict[str, str]:
@@ -153,7 +153,7 @@ class Experiment:
             params: Hyper-parameters, under the names of the search space.
             split: The examples to train on, to validate on and, in Stage C, to hold out.
             epochs: Greatest number of epochs; the learning rate schedule is laid out for it.
-            on_epoch: Called with (epoch, best F1-macro so far) after each epoch; True stops the training. A stored
+            on_epoch: Called with (epoch, best objective so far) after each epoch; True stops the training. A stored
                 run is replayed through it.
 
         Returns:
@@ -228,10 +228,18 @@ class Experiment:
         with seeded_torch(seed):
             features = self.builder.features(hyper)
             # Started before the model is built, so that the first epoch's texts are ready when training begins.
-            augmentation = self.builder.augmentation(hyper, features, split.train, seed) if hyper.augment else None
+            known = split.train[self.examples.annotated[split.train]]
+            augmentation = self.builder.augmentation(hyper, features, known, seed) if hyper.augment else None
             model, _ = self.builder.model(hyper)
             training_data = TrainingData(
-                self.agent, self.examples, features, hyper, split.train, split.validation, augmentation
+                self.agent,
+                self.examples,
+                features,
+                hyper,
+                split.train,
+                split.validation,
+                self.objective,
+                augmentation,
             )
             names = self.agent.backbones(hyper)
             memory = MicroBatches(self._cache / "micro_batches.json", self.device.model, *names, hyper.max_length)
@@ -251,7 +259,7 @@ class Experiment:
         result = trained.result
         if result.stopped == "pruned":
             raise PrunedError(result)
-        held_out = {} if split.held_out is None else self._hold_out(trained.model, training_data, split.held_out)
+        held_out = {} if split.held_out is None else self._hold_out(trained, training_data, split.held_out)
         return Run(
             provenance=self.provenance(started),
             agent=self.agent.name,
@@ -263,23 +271,24 @@ class Experiment:
             stopped=result.stopped,
             history=result.history,
             scores=result.scores,
+            rules=result.rules,
             augmented=result.augmented,
             performance=result.performance,
             **held_out,
         )
 
-    def _hold_out(self, model: nn.Module, data: TrainingData, held_out: NDArray[np.int64]) -> dict[str, Any]:
-        """Score the held-out part; temperatures are fitted on the validation part, which chose the best epoch."""
+    def _hold_out(self, trained: TrainedModel, data: TrainingData, held_out: Sample) -> dict[str, Any]:
+        """Score the held-out part by the rules of the validation part, which chose the best epoch."""
         agent, examples, hyper = data.agent, data.examples, data.hyper
-        reference = predict_logits(model, agent, data.features, data.validation, hyper, self.device)
-        temperatures = agent.temperatures(reference, examples, data.validation, hyper)
-        logits = predict_logits(model, agent, data.features, held_out, hyper, self.device)
-        predictions = agent.decide(logits, examples, held_out, hyper, temperatures)
+        rules = load_rules(trained.result.rules)
+        logits = predict_logits(trained.model, agent, data.features, held_out.index, hyper, self.device)
+        values = agent.rule_values(rules, examples, held_out.index)
+        scores = agent.scores(logits, values, examples, held_out, hyper)
+        objective, calibration_error = self.objective.values(scores)
         return {
-            "temperatures": temperatures,
-            "held_out": agent.scores(predictions, examples, held_out),
-            "examples": [examples.ids[i] for i in held_out],
-            "answers": agent.dump(predictions),
+            "held_out": {"objective": objective, "calibration_error": calibration_error, **scores},
+            "examples": [examples.ids[i] for i in held_out.index],
+            "logits": agent.dump_logits(logits),
         }
 
 

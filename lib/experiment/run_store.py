@@ -55,5 +55,9 @@ def run_key(identity: Mapping[str, Any], params: Mapping[str, Any], split: Split
     Returns:
         24 hexadecimal digits.
     """
-    parts = [part if part is None else part.tolist() for part in (split.train, split.validation, split.held_out)]
+    samples = [
+        None if part is None else [part.index.tolist(), part.weight.tolist()]
+        for part in (split.validation, split.held_out)
+    ]
+    parts = [split.train.tolist(), *samples]
     return hash_value([identity, params, split.name, parts, epochs], 24)

@@ -1,6 +1,6 @@
 """Split an agent's examples for the search (Stages A and B) and for cross-validation (Stage C)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from lib.corpus.store import Development
 from lib.corpus.stratify import split_folds, split_posts
 from lib.files.hashing import derive_seed
 from lib.settings.config import Config
-from lib.tasks.examples import Examples
+from lib.tasks.examples import Examples, Sample
 
 
 @dataclass(frozen=True)
@@ -18,15 +18,16 @@ class Split:
 
     Attributes:
         name: Name of the split in result files.
-        train: Examples to train on, (n,).
-        validation: Validation split, or the early-stopping split of a fold, (m,).
-        held_out: Held-out examples of a fold, (k,); None outside cross-validation.
+        train: Examples of the training part, (n,).
+        validation: Validation split, or the early-stopping split of a fold. It has all annotated examples of the part
+            and a sample of the others.
+        held_out: All held-out examples of a fold; None outside cross-validation.
     """
 
     name: str
     train: NDArray[np.int64]
-    validation: NDArray[np.int64]
-    held_out: NDArray[np.int64] | None = None
+    validation: Sample
+    held_out: Sample | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,15 @@ class Splits:
         seed = derive_seed(self.config.seed, "development split", number)
         assigned = split_posts(self.corpus.annotations, self.corpus.groups, [1 - fraction, fraction], seed)
         parts = np.array([assigned[post_id] for post_id in self.examples.post_id])
-        return Split(f"development-{number}", np.flatnonzero(parts == 0), np.flatnonzero(parts == 1))
+        train, validation = np.flatnonzero(parts == 0), np.flatnonzero(parts == 1)
+        return Split(f"development-{number}", train, self._sample(validation, train, seed))
+
+    def development_with_posts(self, number: int) -> Split:
+        """Return development split `number`, with all examples of its validation part held out."""
+        split = self.development(number)
+        posts = {self.examples.post_id[i] for i in split.validation.index}
+        whole = np.flatnonzero([post_id in posts for post_id in self.examples.post_id])
+        return replace(split, held_out=Sample.whole(whole))
 
     def fold(self, number: int, k: int) -> Split:
         """Return a fold of repeated k-fold cross-validation.
@@ -63,11 +72,33 @@ class Splits:
         of_post = split_folds(rows, groups, k=k, repeat=repeat, seed=seed)
         training = {post_id: group for post_id, group in groups.items() if of_post[post_id] != fold}
         fraction = self.config.training.stopping_fraction
-        validation = split_posts(rows, training, [1 - fraction, fraction], derive_seed(seed, "stop", k, number))
+        seed_of_stop = derive_seed(seed, "stop", k, number)
+        validation = split_posts(rows, training, [1 - fraction, fraction], seed_of_stop)
         part = np.array([validation.get(post_id, 2) for post_id in self.examples.post_id])
         name = f"fold-{fold + 1}-of-{k}-repeat-{repeat + 1}"
-        return Split(name, *(np.flatnonzero(part == value) for value in range(3)))
+        train, stopping, held_out = (np.flatnonzero(part == value) for value in range(3))
+        return Split(name, train, self._sample(stopping, train, seed_of_stop), Sample.whole(held_out))
 
     def whole(self) -> Split:
         """Return a split with all examples in the training part and an empty validation part."""
-        return Split("all of development", np.arange(len(self.examples)), np.array([], dtype=np.int64))
+        none = Sample.whole(np.array([], dtype=np.int64))
+        return Split("all of development", np.arange(len(self.examples)), none)
+
+    def _sample(self, index: NDArray[np.int64], train: NDArray[np.int64], seed: int) -> Sample:
+        """Return all annotated examples of a part and a weighted sample of the others.
+
+        Args:
+            index: The examples of the part.
+            train: The examples of the training part. The sample grows with its annotated ones, because the time to
+                score an epoch should stay small against the time to train it.
+            seed: Seed of the draw.
+        """
+        known = self.examples.annotated[index]
+        others = index[~known]
+        wanted = round(self.config.training.evaluated_unannotated * int(self.examples.annotated[train].sum()))
+        if wanted >= len(others):
+            return Sample.whole(index)
+        rng = np.random.default_rng(derive_seed(seed, "sample of the unannotated"))
+        drawn = np.sort(rng.permutation(others)[:wanted])
+        weight = np.append(np.ones(int(known.sum())), np.full(wanted, len(others) / wanted))
+        return Sample(np.append(index[known], drawn), weight)

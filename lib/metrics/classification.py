@@ -1,65 +1,107 @@
-"""Scores of a binary classifier over (criterion, text) pairs.
+"""Scores of a binary classifier over (criterion, text) pairs; docs/metrics.md has the formulas.
 
-scikit-learn is imported in the functions, because its import takes two seconds and nothing needs it before the end of
-the first epoch.
+Every function takes weights, which say how many pairs of a population each pair stands for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.metrics.calibration import expected_calibration_error
+from lib.metrics.calibration import calibration_error_of_yes, classwise_ece, expected_calibration_error
+
+Floats = NDArray[np.float64]
+CELLS = ("true_negative", "false_positive", "false_negative", "true_positive")
 
 
-def score(
-    probability: NDArray[np.float64], predicted: NDArray[np.bool_], label: NDArray[np.int64], criterion: Sequence[str]
+def binary_scores(
+    probability: Floats,
+    predicted: NDArray[np.bool_],
+    label: NDArray[np.int64],
+    criterion: Sequence[str],
+    weight: Floats,
 ) -> dict[str, Any]:
     """Score the predictions of a binary classifier.
 
     Args:
-        probability: (n,), the probability of class 1.
-        predicted: (n,), whether class 1 is predicted.
-        label: (n,), the true class, 0 or 1.
+        probability: (n,), the probability that the criterion is met.
+        predicted: (n,), whether the answer is yes.
+        label: (n,), 1 where the criterion is met, else 0.
         criterion: n names of criteria.
+        weight: (n,), the number of pairs that each one stands for.
 
     Returns:
-        f1_macro, ece, accuracy, confusion, the scores of `probability_scores`, and per_criterion, which holds
-        f1_macro and confusion of each criterion.
+        `f1_macro` (mean over the criteria of the F1 of yes), `f1_micro` (F1 of yes over all pairs), `f1_yes_no` (mean
+        of the F1 of yes and of no over all pairs), `precision`, `sensitivity`, `yes_rate`, `prevalence`, `accuracy`,
+        the scores of `probability_scores`, `ece` (top-label), `classwise_ece`, `ece_of_yes`, `confusion` (weighted
+        counts), `without_positive` (criteria that are left out of `f1_macro`, because no pair of the part is positive)
+        and `per_criterion`.
 
     Raises:
         ValueError: There is nothing to score, or a probability is not finite.
     """
-    probabilistic = probability_scores(probability, label)
-    decided = predicted.astype(np.int64)
+    probabilistic = probability_scores(probability, label, weight)
     names = np.asarray(criterion)
+    counts = confusion(label, predicted, weight)
+    per_criterion = {
+        str(name): _criterion_scores(probability[own], predicted[own], label[own], weight[own])
+        for name in np.unique(names)
+        for own in [names == name]
+    }
     confidence = np.where(predicted, probability, 1 - probability)
+    total = float(weight.sum())
     return {
-        "f1_macro": f1_macro(label, decided),
-        "ece": expected_calibration_error(confidence, decided == label),
-        "accuracy": float((decided == label).mean()),
-        "confusion": confusion(label, decided),
+        "f1_macro": mean_f1(per_criterion),
+        "f1_micro": f1_of_yes(counts),
+        "f1_yes_no": (f1_of_yes(counts) + f1_of_no(counts)) / 2,
+        "precision": precision(counts),
+        "sensitivity": sensitivity(counts),
+        "yes_rate": float(weight[predicted].sum() / total),
+        "prevalence": float(weight[label == 1].sum() / total),
+        "accuracy": (counts["true_negative"] + counts["true_positive"]) / total,
         **probabilistic,
-        "per_criterion": {
-            name: {
-                "f1_macro": f1_macro(label[names == name], decided[names == name]),
-                "confusion": confusion(label[names == name], decided[names == name]),
-            }
-            for name in sorted(set(names.tolist()))
-        },
+        "ece": expected_calibration_error(confidence, predicted == (label == 1), weight),
+        "classwise_ece": classwise_ece(probability, label, names, weight),
+        "ece_of_yes": calibration_error_of_yes(probability, predicted, label, weight),
+        "confusion": counts,
+        "without_positive": [name for name, own in per_criterion.items() if own["f1"] is None],
+        "per_criterion": per_criterion,
     }
 
 
-def probability_scores(probability: NDArray[np.float64], label: NDArray[np.int64]) -> dict[str, float | None]:
+def _criterion_scores(
+    probability: Floats, predicted: NDArray[np.bool_], label: NDArray[np.int64], weight: Floats
+) -> dict[str, Any]:
+    counts = confusion(label, predicted, weight)
+    positive = bool((label == 1).any())
+    return {
+        "f1": f1_of_yes(counts) if positive else None,
+        "precision": precision(counts),
+        "sensitivity": sensitivity(counts),
+        "average_precision": weighted_average_precision(probability, label, weight) if positive else None,
+        "positives": int(label.sum()),
+        "confusion": counts,
+    }
+
+
+def mean_f1(per_criterion: Mapping[str, Mapping[str, Any]]) -> float:
+    """Return the mean of the criteria's `f1`, without those that have none; 0 if none has."""
+    known = [own["f1"] for own in per_criterion.values() if own["f1"] is not None]
+    return float(np.mean(known)) if known else 0.0
+
+
+def probability_scores(probability: Floats, label: NDArray[np.int64], weight: Floats) -> dict[str, float | None]:
     """Compute the scores that depend on the probabilities only, and not on the decisions.
 
     Args:
         probability: (n,), the probability of class 1.
         label: (n,), the true class, 0 or 1.
+        weight: (n,), the number of pairs that each one stands for.
 
     Returns:
-        auroc and average_precision, which are None if only one class is present, log_loss (in nats) and brier.
+        `auroc`, `average_precision` and `brier_skill`, which are None if only one class is present, `log_loss` (in
+        nats) and `brier`. The skill compares with predicting the prevalence everywhere.
 
     Raises:
         ValueError: There is nothing to score, or a probability is not finite.
@@ -68,41 +110,82 @@ def probability_scores(probability: NDArray[np.float64], label: NDArray[np.int64
         raise ValueError("no predictions to score")
     if not np.isfinite(probability).all():
         raise ValueError("a probability is not finite")
-    from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
-
     both = len(np.unique(label)) == 2
+    share = float(np.average(label, weights=weight))
+    brier = float(np.average((probability - label) ** 2, weights=weight))
+    right = np.clip(np.where(label == 1, probability, 1 - probability), np.finfo(np.float64).eps, 1)
     return {
-        "auroc": float(roc_auc_score(label, probability)) if both else None,
-        "average_precision": float(average_precision_score(label, probability)) if both else None,
-        "log_loss": float(log_loss(label, probability, labels=[0, 1])),
-        "brier": float(brier_score_loss(label, probability, labels=[0, 1])),
+        "auroc": _auroc(probability, label, weight) if both else None,
+        "average_precision": weighted_average_precision(probability, label, weight) if both else None,
+        "log_loss": float(np.average(-np.log(right), weights=weight)),
+        "brier": brier,
+        "brier_skill": 1 - brier / (share * (1 - share)) if both else None,
     }
 
 
-def f1_macro(label: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
-    """Return F1-macro, the mean of the F1 of both classes.
+def weighted_average_precision(probability: Floats, label: NDArray[np.int64], weight: Floats) -> float:
+    """Return the average precision, Σ (R_k − R_k−1) P_k over the distinct probabilities in descending order.
 
     Args:
-        label: (n,), the true class, 0 or 1.
-        predicted: (n,), the predicted class, 0 or 1.
-
-    Returns:
-        F1-macro, in [0, 1]. The F1 of a class that is neither present nor predicted is 0.
+        probability: (n,), the probability of class 1.
+        label: (n,), the true class, 0 or 1; at least one is 1.
+        weight: (n,), the number of pairs that each one stands for.
     """
-    from sklearn.metrics import f1_score
+    true, false = _cumulative_counts(probability, label, weight)
+    gained = np.diff(true, prepend=0.0)
+    return float((gained * true / (true + false)).sum() / true[-1])
 
-    return float(f1_score(label, predicted, labels=[0, 1], average="macro", zero_division=0.0))
+
+def _auroc(probability: Floats, label: NDArray[np.int64], weight: Floats) -> float:
+    true, false = _cumulative_counts(probability, label, weight)
+    area = np.trapezoid(np.append(0.0, true), np.append(0.0, false))
+    return float(area / (true[-1] * false[-1]))
 
 
-def confusion(label: NDArray[np.int64], predicted: NDArray[np.int64]) -> dict[str, int]:
+def _cumulative_counts(probability: Floats, label: NDArray[np.int64], weight: Floats) -> tuple[Floats, Floats]:
+    """Return the weights of true and false positives at each distinct probability, in descending order."""
+    order = np.argsort(-probability, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(probability[order])), len(order) - 1)
+    weights, positive = weight[order], label[order] == 1
+    return np.cumsum(weights * positive)[last], np.cumsum(weights * ~positive)[last]
+
+
+def confusion(label: NDArray[np.int64], predicted: NDArray[np.bool_], weight: Floats) -> dict[str, float]:
     """Count true and false positives and negatives.
 
     Args:
         label: (n,), the true class, 0 or 1.
-        predicted: (n,), the predicted class, 0 or 1.
+        predicted: (n,), whether class 1 is predicted.
+        weight: (n,), the number of pairs that each one stands for.
 
     Returns:
-        true_negative, false_positive, false_negative and true_positive.
+        The weight of true_negative, false_positive, false_negative and true_positive.
     """
-    counts = np.bincount(2 * label + predicted, minlength=4).tolist()
-    return dict(zip(("true_negative", "false_positive", "false_negative", "true_positive"), counts, strict=True))
+    counts = np.bincount(2 * label + predicted, weight, minlength=4).tolist()
+    return dict(zip(CELLS, counts, strict=True))
+
+
+def f1_of_yes(counts: Mapping[str, float]) -> float:
+    """Return the F1 of yes from the counts of `confusion`, 0 if yes is neither present nor predicted."""
+    return _f1(counts["true_positive"], counts["false_positive"] + counts["false_negative"])
+
+
+def f1_of_no(counts: Mapping[str, float]) -> float:
+    """Return the F1 of no from the counts of `confusion`, 0 if no is neither present nor predicted."""
+    return _f1(counts["true_negative"], counts["false_positive"] + counts["false_negative"])
+
+
+def _f1(hits: float, errors: float) -> float:
+    return 2 * hits / (2 * hits + errors) if hits + errors > 0 else 0.0
+
+
+def precision(counts: Mapping[str, float]) -> float | None:
+    """Return the precision of yes from the counts of `confusion`, None if yes is never predicted."""
+    yes = counts["true_positive"] + counts["false_positive"]
+    return counts["true_positive"] / yes if yes > 0 else None
+
+
+def sensitivity(counts: Mapping[str, float]) -> float | None:
+    """Return the sensitivity (recall of yes) from the counts of `confusion`, None if nothing is positive."""
+    positive = counts["true_positive"] + counts["false_negative"]
+    return counts["true_positive"] / positive if positive > 0 else None

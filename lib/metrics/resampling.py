@@ -1,6 +1,6 @@
-"""Confidence intervals of scores, and paired comparisons of two models, by resampling posts.
+"""Confidence intervals of scores, and paired comparisons of two models, by resampling groups of posts.
 
-Whole posts are drawn, because the rows of a post are not independent. A score is a function of sums over examples
+Whole groups are drawn, because the rows of a post or of an author are not independent. A score is a function of sums over examples
 (`Task.sufficient_statistics`, `Task.score_from_statistics`), so that one matrix product gives thousands of samples.
 """
 
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLES = 4000
+# Average precision is no function of sums, so that its samples cost more.
+_FEWER_SAMPLES = 1000
 # Sums, (samples, statistics), to scores, (samples, scores).
 ScoreFromStatistics = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -34,17 +36,17 @@ class Difference:
     p: float
 
 
-def sum_by_post(statistics: NDArray[np.float64], posts: Sequence[str]) -> NDArray[np.float64]:
-    """Sum statistics over the examples of each post.
+def sum_by_group(statistics: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Sum statistics over the examples of each group of posts.
 
     Args:
         statistics: (examples, statistics), the statistics of each example.
-        posts: Post id of each example.
+        groups: (examples,) the group of each example.
 
     Returns:
-        (posts, statistics), with the posts sorted by id.
+        (groups, statistics), with the groups sorted by number.
     """
-    which = np.unique(posts, return_inverse=True)[1]
+    which = np.unique(groups, return_inverse=True)[1]
     summed = np.zeros((which.max() + 1, statistics.shape[1]))
     np.add.at(summed, which, statistics)
     return summed
@@ -54,9 +56,9 @@ def bootstrap(statistics: NDArray[np.float64], score: ScoreFromStatistics, seed:
     """Compute scores with their cluster bootstrap intervals (Davison & Hinkley, 1997).
 
     Args:
-        statistics: (posts, statistics), the statistics of each post.
+        statistics: (groups, statistics), the statistics of each group of posts.
         score: Computes scores in [0, 1] from sums of statistics.
-        seed: Seed that draws the posts.
+        seed: Seed that draws the groups.
 
     Returns:
         Each score that `score` returns with its 95 % percentile interval, corrected for bias and clipped to [0, 1].
@@ -68,18 +70,53 @@ def bootstrap(statistics: NDArray[np.float64], score: ScoreFromStatistics, seed:
     ]
 
 
+def bootstrap_average_precision(
+    probability: NDArray[np.float64], label: NDArray[np.int64], groups: NDArray[np.int64], seed: int
+) -> Interval:
+    """Compute the average precision with its cluster bootstrap interval.
+
+    Args:
+        probability: (n,), the probability of class 1.
+        label: (n,), the true class, 0 or 1; at least one is 1.
+        groups: (n,), the group of posts of each example.
+        seed: Seed that draws the groups.
+
+    Returns:
+        The average precision and its interval, as in `bootstrap`. Samples without a positive are left out.
+    """
+    order = np.argsort(-probability, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(probability[order])), len(order) - 1)
+    positive, which = label[order] == 1, np.unique(groups[order], return_inverse=True)[1]
+
+    def average_precision(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        weight = counts[:, which]
+        true = np.cumsum(weight * positive, axis=1)[:, last].astype(np.float64)
+        total = np.cumsum(weight, axis=1)[:, last]
+        precision = np.divide(true, total, out=np.zeros(true.shape), where=total > 0)
+        gained = np.diff(true, prepend=0.0, axis=1)
+        return np.asarray((gained * precision).sum(axis=1) / np.where(true[:, -1] > 0, true[:, -1], np.nan))
+
+    n = int(which.max()) + 1
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), _FEWER_SAMPLES)
+    # A few samples at a time, because each needs an array of all examples.
+    found = np.concatenate([average_precision(drawn[start : start + 25]) for start in range(0, len(drawn), 25)])
+    value = average_precision(np.ones((1, n), dtype=np.int64))
+    low, high = _percentile_intervals(found[~np.isnan(found), None], value)[0]
+    return Interval(float(value[0]), max(0.0, low), min(1.0, high))
+
+
 def paired_comparison(
     first: NDArray[np.float64], second: NDArray[np.float64], score: ScoreFromStatistics, seed: int
 ) -> list[Difference]:
-    """Compare two models on the same posts.
+    """Compare two models on the same groups of posts.
 
     The intervals are those of the paired bootstrap. The p values are those of approximate randomisation (Noreen,
-    1989; Yeh, 2000), which swaps the two results of each post at random and counts how often the difference is
+    1989; Yeh, 2000), which swaps the two results of each group at random and counts how often the difference is
     at least as large as the observed one.
 
     Args:
-        first: (posts, statistics), the statistics of the first model.
-        second: (posts, statistics), those of the second model on the same posts in the same order.
+        first: (groups, statistics), the statistics of the first model.
+        second: (groups, statistics), those of the second model on the same groups in the same order.
         score: Computes scores from sums of statistics.
         seed: Seed that draws and swaps.
 
@@ -109,7 +146,7 @@ def holm(chances: Sequence[float]) -> list[float]:
 
 
 def _bootstrap_sums(statistics: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Return the sums over bootstrap samples of posts, (samples, statistics). The same seed draws the same posts."""
+    """Return the sums over bootstrap samples of groups, (samples, statistics). The same seed draws the same groups."""
     n = len(statistics)
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), SAMPLES)
     return np.asarray(drawn @ statistics)
@@ -118,7 +155,7 @@ def _bootstrap_sums(statistics: NDArray[np.float64], seed: int) -> NDArray[np.fl
 def _percentile_intervals(scores: NDArray[np.float64], observed: NDArray[np.float64]) -> list[tuple[float, float]]:
     """Return 95 % percentile intervals, corrected for the bias of the bootstrap.
 
-    The ECE of a bootstrap sample is too high, because the sample holds fewer distinct posts and its bins deviate
+    The ECE of a bootstrap sample is too high, because the sample holds fewer distinct groups and its bins deviate
     more. Without the correction, an interval may not even contain the observed value.
     """
     low, high = np.percentile(scores, [2.5, 97.5], axis=0) - (scores.mean(axis=0) - observed)

@@ -2,7 +2,7 @@
 
 import re
 import string
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.metrics.calibration import expected_calibration_error
-from lib.metrics.classification import confusion, probability_scores
+from lib.metrics.classification import binary_scores
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -55,12 +55,13 @@ def best_over_golds(golds: Sequence[str], answer: str) -> tuple[float, float]:
     return max(token_f1(gold, answer) for gold in known), exact
 
 
-def score(
+def span_scores(
     answers: Sequence[str],
     golds: Sequence[Sequence[str]],
     confidence: NDArray[np.float64],
     probability: NDArray[np.float64],
     criterion: Sequence[str],
+    weight: NDArray[np.float64],
 ) -> dict[str, Any]:
     """Score answers that are spans of a text.
 
@@ -70,11 +71,16 @@ def score(
         confidence: (n,), the model's confidence in its answer, in [0, 1].
         probability: (n,), the model's probability that there is any evidence.
         criterion: n names of criteria.
+        weight: (n,), the number of pairs that each one stands for.
 
     Returns:
-        f1_macro (mean token F1 of each criterion, averaged over the criteria), f1 (mean token F1), exact_match, ece
-        (an answer is right if its token F1 is at least 0.5), accuracy and confusion of whether there is evidence,
-        no_answer (predicted and true share), the scores of `probability_scores`, and per_criterion.
+        `f1_macro` (mean token F1 of each criterion, averaged over the criteria that have evidence in this part; 0
+        without any), `f1` (mean token F1 of all pairs), `has_answer`
+        and `no_answer` (the mean token F1 of the pairs with and without evidence, averaged in the same way; None
+        without such pairs), `exact_match`, `ece` (an answer is right if its token F1 is at least 0.5), and the scores
+        of `binary_scores` for whether there is evidence: `evidence_f1_macro`, `f1_micro`, `f1_yes_no`, precision,
+        sensitivity, yes_rate, prevalence, accuracy, confusion, `ece_of_yes`, `classwise_ece` and those of
+        `probability_scores`; and per_criterion.
 
     Raises:
         ValueError: There is nothing to score, or a probability is not finite.
@@ -82,26 +88,36 @@ def score(
     pairs = np.array([best_over_golds(gold, answer) for gold, answer in zip(golds, answers, strict=True)])
     f1, exact = pairs.reshape(-1, 2).T
     there = np.array([any(map(normalise_answer, gold)) for gold in golds], dtype=np.int64)
-    given = np.array([bool(answer) for answer in answers], dtype=np.int64)
-    rows: dict[str, list[int]] = defaultdict(list)
-    for row, name in enumerate(criterion):
-        rows[name].append(row)
+    given = np.array([bool(answer) for answer in answers], dtype=bool)
+    evidence = binary_scores(probability, given, there, criterion, weight)
+    names = np.asarray(criterion)
+
+    with_positive = np.isin(names, np.unique(names[there == 1]))
+
+    def mean_within_criteria(values: NDArray[np.float64], chosen: NDArray[np.bool_]) -> float | None:
+        chosen = chosen & with_positive
+        groups = [chosen & (names == name) for name in np.unique(names[chosen])]
+        means = [float(np.average(values[own], weights=weight[own])) for own in groups]
+        return float(np.mean(means)) if means else None
+
+    everything = np.ones(len(f1), dtype=bool)
     per_criterion = {
         name: {
-            "f1_macro": float(f1[rows[name]].mean()),
-            "exact_match": float(exact[rows[name]].mean()),
-            "confusion": confusion(there[rows[name]], given[rows[name]]),
+            **{key: value for key, value in own.items() if key != "f1"},
+            "f1": mean_within_criteria(f1, names == name),
+            "has_answer": mean_within_criteria(f1, (names == name) & (there == 1)),
+            "no_answer": mean_within_criteria(f1, (names == name) & (there == 0)),
         }
-        for name in sorted(rows)
+        for name, own in evidence["per_criterion"].items()
     }
+    renamed = {"f1_macro": "evidence_f1_macro"}
     return {
-        **probability_scores(probability, there),
-        "f1_macro": float(np.mean([entry["f1_macro"] for entry in per_criterion.values()])),
-        "f1": float(f1.mean()),
-        "exact_match": float(exact.mean()),
-        "ece": expected_calibration_error(confidence, f1 >= RIGHT),
-        "accuracy": float((there == given).mean()),
-        "confusion": confusion(there, given),
-        "no_answer": {"predicted": float(1 - given.mean()), "true": float(1 - there.mean())},
+        **{renamed.get(name, name): value for name, value in evidence.items()},
+        "f1_macro": mean_within_criteria(f1, everything) or 0.0,
+        "f1": float(np.average(f1, weights=weight)),
+        "has_answer": mean_within_criteria(f1, there == 1),
+        "no_answer": mean_within_criteria(f1, there == 0),
+        "exact_match": float(np.average(exact, weights=weight)),
+        "ece": expected_calibration_error(confidence, f1 >= RIGHT, weight),
         "per_criterion": per_criterion,
     }

@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
+from lib.metrics.objective import population_name
 from lib.reporting import figures
 from lib.reporting.costs import Cost, costs, total
 from lib.reporting.page import Section, Table, page
 from lib.reporting.report_data import ReportData
-from lib.schemas.evaluation import Baselines, StageC, TestEvaluation, format_interval
+from lib.schemas.evaluation import Baselines, ModelScores, StageC, TestEvaluation, format_interval
 from lib.schemas.run import Run
 from lib.settings.config import CostSettings
 from lib.settings.hyperparameters import Hyperparameters
+from lib.tasks.decision import load_rules
 
 
 def render_report(found: ReportData) -> str:
@@ -35,14 +37,16 @@ def headline(test: TestEvaluation, result: StageC) -> list[str]:
     """
     chosen = test.models[0]
     strongest, comparison = test.strongest()
-    cv = result.choice["f1_macro"]
+    cv = result.choice["objective"]
     met = "; ".join(f"{name}: {'met' if is_met else 'NOT met'}" for name, is_met in test.targets.items())
     significance = "not significant" if comparison.f1_macro["p"] >= 0.05 else "significant"
+    where = population_name(test.population)
     return [
-        f"Chosen: {test.chosen['backbone']} (candidate {test.chosen['candidate']}), F1-macro"
+        f"Chosen: {test.chosen['backbone']} (candidate {test.chosen['candidate']}), F1-macro at {where}"
         f" {format_interval(chosen.f1_macro)} and ECE {format_interval(chosen.ece)}"
-        f" on {test.sizes['posts']} test posts;"
-        f" cross-validated F1-macro {cv['mean']:.3f} ± {cv['standard_error']:.3f}.",
+        f" on {test.sizes['posts']} test posts ({test.sizes['groups']} groups);"
+        f" cross-validated {result.objective} {cv['mean']:.3f} ± {cv['standard_error']:.3f}.",
+        *_by_post(chosen),
         f"Strongest baseline: {strongest.name}, F1-macro {format_interval(strongest.f1_macro)};"
         f" difference {comparison.f1_macro['value']:+.3f},"
         f" p {comparison.f1_macro['p']:.3f} ({significance} at 0.05).",
@@ -56,6 +60,22 @@ def headline(test: TestEvaluation, result: StageC) -> list[str]:
     ]
 
 
+def _by_post(chosen: ModelScores) -> list[str]:
+    if "post_criterion" not in chosen.scores:
+        return [
+            "Figures at natural prevalence are withheld, because the corpus does not say what pairs without a row are"
+            " (corpus.unannotated_means: unknown)."
+        ]
+    posts = chosen.scores["post_criterion"]["post"]
+    pairs, sets = chosen.intervals["post_criterion"], chosen.intervals["post"]
+    return [
+        f"By (post, criterion): F1-macro {format_interval(pairs['f1_macro'])}, ECE {format_interval(pairs['ece'])}."
+        f" By post (set of criteria, or none): F1-macro {format_interval(sets['f1_macro'])}, F1-micro"
+        f" {format_interval(sets['f1_micro'])}. The model says {posts['criteria_said']:.2f} criteria a post, true are"
+        f" {posts['criteria_true']:.2f}; {posts['told_everything']:.0%} of the posts are told every criterion."
+    ]
+
+
 def _sections(f: ReportData) -> Sequence[Section]:
     a, limits = f.trials["stage_a"], f.settings.config.stage_a
     weights = figures.importances(a, f.settings.config.seed)
@@ -63,22 +83,24 @@ def _sections(f: ReportData) -> Sequence[Section]:
     return [
         Section(
             "Test set",
-            "All models were trained before the test set was opened. The 95 % intervals come from drawing posts with"
-            " replacement, and p from swapping the two models' results of posts at random.",
+            "All models were trained before the test set was opened. The 95 % intervals come from drawing groups of"
+            " posts with replacement, and p from swapping the two models' results of groups at random. Populations and"
+            " scores are defined in docs/metrics.md.",
             [figures.against(f.test)],
-            [_models(f.test), _baselines(f.baselines)],
+            [*_models(f.test), _baselines(f.baselines, f.stage_c)],
             wide=True,
         ),
         Section(
             "Criteria",
-            "F1-macro on the test set, compared with the strongest baseline, and confusion counts. Positive means"
+            f"F1 on the test set ({population_name(f.test.population)}), compared with the strongest baseline, and"
+            " confusion counts. A criterion without a positive has no F1 and is left out of averages. Positive means"
             " that the criterion is met, or that there is evidence.",
             tables=_criteria(f.test),
         ),
         Section(
             "Calibration",
             "Bars show how often answers with a given confidence were right; the dashed line is perfect calibration."
-            " The area of a dot shows the number of answers. 'Before' is at temperature 1. All answers are those"
+            " The area of a dot shows the number of answers. 'Before' is without rules. All answers are those"
             " of the chosen candidate on its held-out folds.",
             [figures.reliability(_reliability(f))],
             [_temperatures(f)],
@@ -129,34 +151,71 @@ def _varied(trials: Sequence[FrozenTrial]) -> list[str]:
     return [name for name in names if len({str(t.params.get(name)) for t in trials}) > 1]
 
 
-def _models(test: TestEvaluation) -> Table:
-    rows = [
-        [
-            test.models[0].name,
-            format_interval(test.models[0].f1_macro),
-            format_interval(test.models[0].ece),
-            "",
-            "",
-            "",
-        ]
-    ]
-    for model, comparison in zip(test.models[1:], test.against, strict=True):
-        gain = "–" if comparison.gain_percent is None else f"{comparison.gain_percent:+.1f} %"
-        p = f"{comparison.f1_macro['p']:.3f}", f"{comparison.ece['p']:.3f}"
-        rows.append([model.name, format_interval(model.f1_macro), format_interval(model.ece), gain, *p])
-    return Table(["model", "F1-macro", "ECE", "gain of the chosen in F1", "p (F1)", "p (ECE)"], rows)
+_LEVELS = {
+    "natural": "natural prevalence",
+    "annotated": "annotated pairs",
+    "post_criterion": "natural prevalence, by (post, criterion)",
+    "post": "natural prevalence, by post (set of criteria or none)",
+}
+_SCORES = {
+    "f1_macro": "F1-macro",
+    "f1_micro": "F1-micro",
+    "f1_yes_no": "F1 of yes and no",
+    "has_answer": "HasAns",
+    "average_precision": "average precision",
+    "ece": "ECE",
+}
 
 
-def _baselines(found: Baselines) -> Table:
-    rows = [[e.name, f"{e.f1_macro:.3f}", f"{e.ece:.3f}"] for e in found.entries]
-    return Table(["baseline on development splits", "F1-macro", "ECE"], rows)
+def _models(test: TestEvaluation) -> list[Table]:
+    """Return a table for each level, with the scores of every model and the comparison with the chosen one."""
+    tables = []
+    for level, intervals in test.models[0].intervals.items():
+        names = [name for name in _SCORES if name in intervals]
+        rows = []
+        for model, comparison in zip(test.models, [None, *test.against], strict=True):
+            scores = [format_interval(model.intervals[level][name]) for name in names]
+            lead = None if comparison is None else comparison.levels[level]
+            rows.append([model.name, *scores, *(["", ""] if lead is None else _lead(lead))])
+        columns = [_SCORES[name] for name in names]
+        tables.append(Table([_LEVELS[level], *columns, "lead of the chosen in F1-macro", "p"], rows))
+    return [*tables, _rates(test)]
+
+
+def _lead(lead: Mapping[str, float]) -> list[str]:
+    return [f"{lead['value']:+.3f}", f"{lead['p']:.3f}"]
+
+
+def _rates(test: TestEvaluation) -> Table:
+    """Return how often each model says yes, with precision and sensitivity, in each population."""
+    rows = []
+    for model in test.models:
+        populations = {test.population: model.scores, "annotated": model.scores["annotated"]}
+        named = {_LEVELS[name]: scores for name, scores in populations.items()}
+        if "post_criterion" in model.scores:
+            named[_LEVELS["post_criterion"]] = model.scores["post_criterion"]
+        for place, scores in named.items():
+            for task, own in _tasks(scores).items():
+                rates = [own[name] for name in ("precision", "sensitivity", "yes_rate", "prevalence")]
+                name = model.name if not task else f"{model.name} ({task})"
+                rows.append([name, place, *("–" if rate is None else f"{rate:.3f}" for rate in rates)])
+    return Table(["model", "population", "precision", "sensitivity", "says yes", "is yes"], rows)
+
+
+def _baselines(found: Baselines, result: StageC) -> Table:
+    rows = [[e.name, f"{e.objective:.3f}", f"{e.calibration_error:.3f}"] for e in found.entries]
+    return Table(["baseline on development splits", result.objective, result.calibration], rows)
+
+
+def _tasks(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the scores by task; the name of an only task is empty."""
+    parts: dict[str, Any] = {name: scores[name] for name in ("label", "span") if name in scores}
+    return parts or {"": scores}
 
 
 def _scores_by_task(test: TestEvaluation) -> dict[str, Any]:
     """Return the chosen model's scores by task."""
-    scores = test.models[0].scores
-    parts: dict[str, Any] = {name: scores[name] for name in ("label", "span") if name in scores}
-    return parts or {"": scores}
+    return _tasks(test.models[0].scores)
 
 
 def _constant_predictions(test: TestEvaluation) -> list[tuple[str, str]]:
@@ -177,8 +236,8 @@ def _criteria(test: TestEvaluation) -> list[Table]:
     for name, scores in _scores_by_task(test).items():
         rows = [["all", f"{scores['f1_macro']:.3f}", *_confusion(scores["confusion"])]]
         for criterion, own in scores["per_criterion"].items():
-            rows.append([criterion, f"{own['f1_macro']:.3f}", *_confusion(own["confusion"])])
-        columns = ["F1-macro", "true positive", "false positive", "false negative", "true negative"]
+            rows.append([criterion, _score(own["f1"]), *_confusion(own["confusion"])])
+        columns = ["F1", "true positive", "false positive", "false negative", "true negative"]
         tables.append(Table([name or "criterion", *columns], rows))
     return tables
 
@@ -188,15 +247,21 @@ def _criteria_against_baseline(test: TestEvaluation) -> Table:
     strongest, comparison = test.strongest()
     rows = []
     for criterion, own in test.models[0].scores["per_criterion"].items():
+        if criterion not in comparison.per_criterion:
+            continue
         lead, other = comparison.per_criterion[criterion], strongest.scores["per_criterion"][criterion]
         difference = f"{lead['value']:+.3f} [{lead['low']:+.3f}, {lead['high']:+.3f}]"
-        scores = [f"{each['f1_macro']:.3f}" for each in (own, other)]
+        scores = [_score(each["f1"]) for each in (own, other)]
         rows.append([criterion, *scores, difference, f"{lead['p']:.3f}", f"{lead['p_holm']:.3f}"])
-    return Table(["criterion", "F1-macro", strongest.name, "difference", "p", "p (Holm)"], rows)
+    return Table(["criterion", "F1", strongest.name, "difference", "p", "p (Holm)"], rows)
 
 
-def _confusion(counts: Mapping[str, int]) -> list[int]:
-    return [counts[name] for name in ("true_positive", "false_positive", "false_negative", "true_negative")]
+def _score(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _confusion(counts: Mapping[str, float]) -> list[int]:
+    return [round(counts[name]) for name in ("true_positive", "false_positive", "false_negative", "true_negative")]
 
 
 def _reliability(f: ReportData) -> dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]:
@@ -204,31 +269,35 @@ def _reliability(f: ReportData) -> dict[str, tuple[NDArray[np.float64], NDArray[
     agent, folds = f.agent, [fold for fold in f.folds if fold.candidate == f.stage_c.choice["candidate"]]
     hyper = Hyperparameters.of(folds[0].params)
     places = [f.examples.places(fold.examples) for fold in folds]
-    all_logits = [agent.to_logits(agent.load(fold.answers), fold.temperatures) for fold in folds]
-    cold = dict.fromkeys(folds[0].temperatures, 1.0)
+    all_logits = [agent.load_logits(fold.logits) for fold in folds]
+    neutral = agent.neutral_rules(sorted(set(f.examples.criterion)))
     panels = {}
     for task in agent.tasks:
         head = f"{task.name}: " if len(agent.tasks) > 1 else ""
         for when in ("before", "after"):
-            found = [
-                task.reliability(
-                    agent.decide(logits, f.examples, where, hyper, cold if when == "before" else fold.temperatures)[
-                        task.name
-                    ],
-                    f.examples,
-                    where,
-                )
-                for logits, fold, where in zip(all_logits, folds, places, strict=True)
-            ]
+            found = []
+            for logits, fold, where in zip(all_logits, folds, places, strict=True):
+                rules = neutral if when == "before" else load_rules(fold.rules)
+                predictions = agent.decide(logits, agent.rule_values(rules, f.examples, where), hyper)
+                found.append(task.reliability(predictions[task.name], f.examples, where))
             confidence, right = (np.concatenate(each) for each in zip(*found, strict=True))
-            panels[f"{head}{when} temperature"] = confidence, right
+            panels[f"{head}{when} calibration"] = confidence, right
     return panels
 
 
 def _temperatures(f: ReportData) -> Table:
     chosen = [fold for fold in f.folds if fold.candidate == f.stage_c.choice["candidate"]]
-    rows = [[fold.split, *(f"{t:.3f}" for t in fold.temperatures.values())] for fold in chosen[:10]]
-    return Table(["fold", *(f"temperature of {task}" for task in chosen[0].temperatures)], rows)
+    rows = []
+    for fold in chosen[:10]:
+        rules = load_rules(fold.rules)
+        offsets = [np.mean(list(rule.offset.values())) for rule in rules.values()]
+        each = zip(rules.values(), offsets, strict=True)
+        rows.append(
+            [fold.split, *(text for rule, mean in each for text in (f"{rule.temperature:.3f}", f"{mean:+.3f}"))]
+        )
+    tasks = list(load_rules(chosen[0].rules))
+    columns = [f"{what} of {task}" for task in tasks for what in ("temperature", "mean offset")]
+    return Table(["fold", *columns], rows)
 
 
 def _counts(f: ReportData) -> Table:
@@ -243,24 +312,24 @@ def _lead_of_best(result: StageC) -> str:
     significant = result.choice["lead_of_best_is_significant"]
     if significant is None:
         return "There was only one candidate."
-    return f"The lead of the best candidate's F1-macro over the next is {'' if significant else 'not '}significant."
+    return f"The lead of the best candidate over the next is {'' if significant else 'not '}significant."
 
 
 def _ranking(result: StageC) -> Table:
     rows = []
     for entry in result.ranking:
-        f1, ece, p = entry["f1_macro"], entry["ece"], entry["against_best"]
+        score, error, p = entry["objective"], entry["calibration_error"], entry["against_best"]
         rows.append(
             [
                 f"candidate {entry['candidate']}",
                 entry["params"]["model.backbone"],
-                f"{f1['mean']:.3f} ± {f1['standard_error']:.3f}",
-                f"{ece['mean']:.3f}",
+                f"{score['mean']:.3f} ± {score['standard_error']:.3f}",
+                f"{error['mean']:.3f}",
                 "" if p is None else f"{p['p']:.3f}",
                 "yes" if entry["candidate"] == result.choice["candidate"] else "",
             ]
         )
-    return Table(["", "backbone", "F1-macro", "ECE", "p against the best", "chosen"], rows)
+    return Table(["", "backbone", result.objective, result.calibration, "p against the best", "chosen"], rows)
 
 
 def _costs(f: ReportData) -> Table:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
 from lib.metrics.calibration import BINS
+from lib.metrics.objective import population_name
 from lib.metrics.pareto import hypervolume, pareto_front
 from lib.reporting.svg import BLUE, COLOURS, GREEN, GREY, ORANGE, categories, drawn, figure, label, legend, svg, whole
 from lib.schemas.evaluation import StageC, TestEvaluation
@@ -47,7 +48,7 @@ def history(trials: Sequence[FrozenTrial]) -> str:
     """Draw the F1-macro of every trial, in the order of their numbers, and the best so far."""
     made, (axes,) = figure()
     for state, (colour, marker) in _STATES.items():
-        own = [(t.number, f1) for t in trials if t.state == state and (f1 := first_f1(t)) is not None]
+        own = [(t.number, f1) for t in trials if t.state == state and (f1 := mean_objective(t)) is not None]
         if own:
             x, y = zip(*own, strict=True)
             axes.scatter(x, y, c=colour, marker=marker, s=16, label=state.name.lower())
@@ -57,15 +58,15 @@ def history(trials: Sequence[FrozenTrial]) -> str:
     best = np.maximum.accumulate([t.values[0] for t in complete])
     axes.step([t.number for t in complete], best, where="post", color=ORANGE, label="best so far")
     whole(axes)
-    label(axes, "trial", "F1-macro (development)")
+    label(axes, "trial", "objective (development)")
     legend(axes)
-    return svg(made, "history", "F1-macro of every trial of Stage A and the best so far")
+    return svg(made, "history", "Objective of every trial of Stage A and the best so far")
 
 
-def first_f1(trial: FrozenTrial) -> float | None:
-    """Return the mean F1-macro of the seeds that a trial trained."""
+def mean_objective(trial: FrozenTrial) -> float | None:
+    """Return the mean objective of the seeds that a trial trained."""
     seeds = trial.user_attrs.get("seeds") or []
-    return float(np.mean([seed["f1_macro"] for seed in seeds])) if seeds else None
+    return float(np.mean([seed["objective"] for seed in seeds])) if seeds else None
 
 
 def rung_counts(trials: Sequence[FrozenTrial], limits: StageASettings) -> list[tuple[str, int, int]]:
@@ -182,7 +183,7 @@ def parallel(trials: Sequence[FrozenTrial], names: Sequence[str]) -> str:
     for row, line in enumerate(lines):
         best = row >= len(lines) - good
         axes.plot(line, color=BLUE if best else GREY, alpha=0.9 if best else 0.35, linewidth=1.6 if best else 0.8)
-    axes.set_xticks(range(len(columns)), [*(n.replace(".", ".\n") for n in names), "F1-\nmacro"])
+    axes.set_xticks(range(len(columns)), [*(n.replace(".", ".\n") for n in names), "objec-\ntive"])
     for x, (_, ends) in enumerate(columns):
         axes.annotate(ends[0], (x, -0.06), ha="center", va="top", fontsize=7)
         axes.annotate(ends[1], (x, 1.03), ha="center", va="bottom", fontsize=7)
@@ -211,47 +212,48 @@ def _scaled(values: Sequence[Any]) -> tuple[NDArray[np.float64], tuple[str, str]
 def front(result: StageB) -> str:
     """Draw the Pareto front after a third, two thirds and all of the trials, and the growth of its hypervolume."""
     trials = sorted(
-        (t for t in result.trials if t.f1_macro is not None and t.ece is not None), key=lambda t: t.number
+        (t for t in result.trials if t.objective is not None and t.calibration_error is not None),
+        key=lambda t: t.number,
     )
     if not trials:
         return ""
-    points = [(t.f1_macro or 0.0, t.ece or 0.0) for t in trials]
+    points = [(t.objective or 0.0, t.calibration_error or 0.0) for t in trials]
     made, (plane, growth) = figure(width=8.4, columns=2)
     plane.scatter([e for _, e in points], [f for f, _ in points], c=GREY, s=12)
     for share, colour in ((1 / 3, ORANGE), (2 / 3, GREEN), (1.0, BLUE)):
         until = points[: max(1, round(share * len(points)))]
         best = pareto_front(until)
         plane.plot([e for _, e in best], [f for f, _ in best], "o-", color=colour, ms=4, label=f"after {share:.0%}")
-    label(plane, "ECE (lower is better)", "F1-macro", "Pareto front")
+    label(plane, "calibration error (lower is better)", "objective", "Pareto front")
     legend(plane)
     areas = [hypervolume(points[:n]) for n in range(1, len(points) + 1)]
     growth.step(range(1, len(points) + 1), areas, where="post", color=BLUE)
     whole(growth)
     label(growth, "completed trials", "hypervolume", "Growth")
-    return svg(made, "pareto", "Pareto front of F1-macro and ECE, and its growth over the trials")
+    return svg(made, "pareto", "Pareto front of objective and calibration error, and its growth over the trials")
 
 
 @drawn
 def folds(result: StageC) -> str:
-    """Draw F1-macro by fold of the candidates, the average and the baseline, with corrected standard errors."""
-    entries = [(f"candidate {e['candidate']}", e["f1_macro"], BLUE) for e in result.ranking]
+    """Draw the objective by fold of the candidates, the average and the baseline, with corrected standard errors."""
+    entries = [(f"candidate {e['candidate']}", e["objective"], BLUE) for e in result.ranking]
     entries = [(n, v, ORANGE if n == f"candidate {result.choice['candidate']}" else c) for n, v, c in entries]
     members = ", ".join(map(str, result.ensemble["members"]))
-    entries += [(f"average of {members}", result.ensemble["f1_macro"], GREEN)]
-    entries += [(result.baseline["name"], result.baseline["f1_macro"], GREY)]
+    entries += [(f"average of {members}", result.ensemble["objective"], GREEN)]
+    entries += [(result.baseline["name"], result.baseline["objective"], GREY)]
     chosen = next(e for e in result.ranking if e["candidate"] == result.choice["candidate"])
     criteria = chosen["scores"]["per_criterion"]
     made, (axes, by_criterion) = figure(width=9.6, height=0.3 * max(len(entries), len(criteria)) + 1.1, columns=2)
-    by_criterion.barh(range(len(criteria)), [own["f1_macro"] for own in criteria.values()], color=ORANGE)
+    by_criterion.barh(range(len(criteria)), [own["f1"] or 0.0 for own in criteria.values()], color=ORANGE)
     categories(by_criterion, list(criteria))
     by_criterion.set_xlim(0, 1)
-    label(by_criterion, "F1-macro of the chosen by criterion")
+    label(by_criterion, "F1 of the chosen by criterion")
     for place, (_, values, colour) in enumerate(entries):
         axes.scatter(values["folds"], [place] * len(values["folds"]), color=colour, alpha=0.35, s=12)
         axes.errorbar(values["mean"], place, xerr=values["standard_error"], fmt="o", color=colour, capsize=4)
     categories(axes, [name for name, _, _ in entries])
-    label(axes, "F1-macro ± corrected standard error (orange is chosen)")
-    return svg(made, "folds", "F1-macro by fold of candidates, their average and the baseline, and by criterion")
+    label(axes, f"{result.objective} ± corrected standard error (orange is chosen)")
+    return svg(made, "folds", "Objective by fold of candidates, their average and the baseline, and by criterion")
 
 
 @drawn
@@ -285,24 +287,26 @@ def against(test: TestEvaluation) -> str:
             axes.plot([score["low"], score["high"]], [place, place], color=colour)
             axes.plot(score["value"], place, "o", color=colour)
         categories(axes, [model.name for model in test.models] if name == "f1_macro" else [""] * len(test.models))
-        label(axes, "F1-macro" if name == "f1_macro" else "ECE (lower is better)")
+        label(
+            axes, f"F1-macro ({population_name(test.population)})" if name == "f1_macro" else "ECE (lower is better)"
+        )
     return svg(made, "test", "All models on the test set with intervals")
 
 
 @drawn
 def learning(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
-    """Draw training loss and F1-macro by epoch; `curves` maps the name of a run to its history."""
+    """Draw training loss and objective by epoch; `curves` maps the name of a run to its history."""
     if not curves:
         return ""
-    made, (loss, f1) = figure(width=8.4, columns=2)
+    made, (loss, objective) = figure(width=8.4, columns=2)
     for number, (name, epochs) in enumerate(curves.items()):
         colour = COLOURS[number % len(COLOURS)]
         loss.plot([e["epoch"] for e in epochs], [e["loss"] for e in epochs], color=colour, label=name)
-        f1.plot([e["epoch"] for e in epochs], [e["f1_macro"] for e in epochs], color=colour)
+        objective.plot([e["epoch"] for e in epochs], [e["objective"] for e in epochs], color=colour)
     whole(loss)
-    whole(f1)
+    whole(objective)
     label(loss, "epoch", "training loss")
-    label(f1, "epoch", "F1-macro (early-stopping split)")
+    label(objective, "epoch", "objective (early-stopping split)")
     if len(curves) <= len(COLOURS):
         legend(loss)
     return svg(made, "learning", "Learning curves of the chosen configuration")
@@ -310,7 +314,7 @@ def learning(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
 
 @drawn
 def effects(found: Sequence[MethodEffect]) -> str:
-    """Draw the correlation of each augmentation method's use with F1-macro."""
+    """Draw the correlation of each augmentation method's use with the objective."""
     known = [e for e in found if e.rho is not None and e.low is not None and e.high is not None]
     if not known:
         return ""
@@ -322,5 +326,5 @@ def effects(found: Sequence[MethodEffect]) -> str:
         axes.plot(e.rho or 0, place, "o", color=colour)
     categories(axes, [e.method for e in known])
     axes.set_xlim(-1, 1)
-    label(axes, "Spearman's rho of use and F1-macro, 95 % interval (blue excludes 0)")
+    label(axes, "Spearman's rho of use and objective, 95 % interval (blue excludes 0)")
     return svg(made, "augmentation", "Effect of each augmentation method")

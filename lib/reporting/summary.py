@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from lib.metrics.objective import population_name
 from lib.reporting.page import Section, Table, page
 from lib.schemas.document import Document
 from lib.schemas.evaluation import StageC, TestEvaluation, format_interval
@@ -12,6 +13,7 @@ class Summary(Document):
     """summary.json, the main results of every agent, as `summary_entry` returns them."""
 
     KIND: ClassVar[str] = "summary"
+    VERSION: ClassVar[int] = 2
 
     agents: list[dict[str, Any]]
 
@@ -30,7 +32,10 @@ def summary_entry(result: StageC, test: TestEvaluation) -> dict[str, Any]:
     return {
         "agent": test.agent,
         "backbone": test.chosen["backbone"],
-        "cross_validated": result.choice["f1_macro"],
+        "population": test.population,
+        "objective": result.objective,
+        "cross_validated": result.choice["objective"],
+        "by_post": chosen.intervals.get("post"),
         "f1_macro": chosen.f1_macro,
         "ece": chosen.ece,
         "strongest_baseline": {"name": strongest.name, "f1_macro": strongest.f1_macro, "ece": strongest.ece},
@@ -59,7 +64,9 @@ def summary_table(agents: Sequence[dict[str, Any]]) -> Table:
                 " / ".join("met" if met else "not met" for met in each["targets"].values()),
             ]
         )
-    columns = ["agent", "backbone", "CV F1-macro", "test F1-macro", "test ECE", "strongest baseline"]
+    where = population_name(agents[0]["population"])
+    columns = ["agent", "backbone", f"CV {agents[0]['objective']}", f"test F1-macro ({where})", "test ECE"]
+    columns.append("strongest baseline")
     return Table([*columns, "difference", "p", "F1 and ECE targets"], rows)
 
 
@@ -67,7 +74,7 @@ def render_html(agents: Sequence[dict[str, Any]]) -> str:
     """Return the HTML page of at least one agent."""
     targets = "Targets: " + "; ".join(agents[0]["targets"]) + "."
     note = (
-        "Test F1-macro and ECE have 95 % bootstrap intervals over posts, and p comes from approximate randomisation. "
+        "Test F1-macro and ECE have 95 % bootstrap intervals over groups of posts, and p comes from approximate randomisation. "
         + targets
     )
     return page(

@@ -22,13 +22,13 @@ class FoldResult(Document):
         best_epoch: The epoch that scored best on the early-stopping split.
         scores: Scores on the held-out fold.
         examples: Ids of the held-out examples.
-        answers: The predictions for `examples`, as `Agent.dump` returns them.
-        temperatures: Calibration temperature of each task, fitted on the early-stopping split.
+        logits: The logits for `examples`, as `Agent.dump_logits` returns them.
+        rules: The decision rule of each task, fitted on the early-stopping split.
         performance: Figures measured with a clock or a memory counter.
     """
 
     KIND: ClassVar[str] = "stage_c_fold"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     agent: str
     candidate: int
@@ -39,8 +39,8 @@ class FoldResult(Document):
     best_epoch: int
     scores: dict[str, Any]
     examples: list[str]
-    answers: dict[str, Any]
-    temperatures: dict[str, float]
+    logits: dict[str, Any]
+    rules: dict[str, Any]
     performance: dict[str, Any]
 
 
@@ -56,6 +56,7 @@ class CrossValidatedBaseline(Document):
     """stage_c/baseline.json, the scores of TF-IDF + logistic regression on the same folds."""
 
     KIND: ClassVar[str] = "stage_c_baseline"
+    VERSION: ClassVar[int] = 2
 
     agent: str
     name: str
@@ -67,8 +68,8 @@ class BaselineScores(FrozenModel):
     """A baseline's scores on the development splits, as means over the seeds and for each seed."""
 
     name: str
-    f1_macro: float
-    ece: float
+    objective: float
+    calibration_error: float
     seeds: list[dict[str, Any]]
 
 
@@ -78,14 +79,19 @@ class Baselines(Document):
     Attributes:
         params: Hyper-parameters of the default transformer.
         epochs: Epochs of the default transformer.
+        rules: The decision rules of the default transformer, fitted on the validation part of the first seed.
+        post_rule: Its rule for answers about posts, see `ModelManifest`.
         entries: One for each baseline.
     """
 
     KIND: ClassVar[str] = "baseline"
+    VERSION: ClassVar[int] = 2
 
     agent: str
     params: dict[str, Any]
     epochs: int
+    rules: dict[str, Any]
+    post_rule: dict[str, Any] | None
     entries: list[BaselineScores]
     performance: dict[str, float]
 
@@ -96,17 +102,22 @@ class StageC(Document):
     Attributes:
         folds: Number of folds in each repeat.
         repeats: Number of repeats.
-        ranking: The candidates by mean F1-macro, best first, with standard errors and tests against the best.
+        objective: The score that ranks the candidates and its population, in words.
+        calibration: The calibration error that decides between equals, in words.
+        ranking: The candidates by mean objective, best first, with standard errors and tests against the best.
         choice: The chosen candidate, and the rule that chose it.
         ensemble: The members and scores of the average of the best.
         baseline: The baseline's scores, and the test of the chosen candidate against it.
     """
 
     KIND: ClassVar[str] = "stage_c"
+    VERSION: ClassVar[int] = 2
 
     agent: str
     folds: int
     repeats: int
+    objective: str
+    calibration: str
     ranking: list[dict[str, Any]]
     choice: dict[str, Any]
     ensemble: dict[str, Any]
@@ -118,15 +129,19 @@ class ModelScores(FrozenModel):
     """The scores of a model on the test set.
 
     Attributes:
-        f1_macro: {value, low, high}, with a 95 % bootstrap interval over posts.
+        f1_macro: {value, low, high} in the population of the evaluation, with a 95 % bootstrap interval over groups of
+            posts.
         ece: Likewise.
-        scores: All scores, as `Agent.scores` returns them.
+        intervals: Scores with intervals by level and name. The levels are 'annotated' pairs, 'natural' pairs,
+            'post_criterion' (all pairs of a post and a criterion) and 'post' (each post's set of criteria).
+        scores: All scores, as `Agent.scores` returns them, and under `post_criterion` those of `score_posts`.
         answers: The predictions, as `Agent.dump` returns them.
     """
 
     name: str
     f1_macro: dict[str, float]
     ece: dict[str, float]
+    intervals: dict[str, dict[str, dict[str, float]]]
     scores: dict[str, Any]
     answers: dict[str, Any]
 
@@ -139,7 +154,9 @@ class PairedComparison(FrozenModel):
         f1_macro: Difference chosen − other as {value, low, high, p}, with a 95 % interval and a two-sided p.
         ece: Likewise.
         gain_percent: Difference of F1-macro in percent of the other's; None if the other's is 0.
-        per_criterion: As f1_macro, for each criterion; p_holm is p adjusted for the number of criteria (Holm, 1979).
+        per_criterion: As f1_macro, for each criterion with a positive; p_holm is p adjusted for the number of criteria
+            (Holm, 1979).
+        levels: The difference of F1-macro at each level of `ModelScores.intervals`.
     """
 
     other: str
@@ -147,6 +164,7 @@ class PairedComparison(FrozenModel):
     ece: dict[str, float]
     gain_percent: float | None
     per_criterion: dict[str, dict[str, float]]
+    levels: dict[str, dict[str, float]]
 
 
 class TestOpening(FrozenModel):
@@ -163,7 +181,8 @@ class TestEvaluation(Document):
 
     Attributes:
         chosen: The chosen candidate and its backbone, and the members of the average.
-        sizes: Number of posts, examples and positives.
+        population: The population of the main scores, 'natural' or 'annotated'.
+        sizes: Number of posts, groups of posts, examples, annotated examples and positives.
         examples: Ids of the examples.
         truth: Label of each example.
         criteria: Criterion of each example.
@@ -175,10 +194,11 @@ class TestEvaluation(Document):
     """
 
     KIND: ClassVar[str] = "test"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     agent: str
     chosen: dict[str, Any]
+    population: str
     sizes: dict[str, int]
     examples: list[str]
     truth: list[bool]
@@ -229,17 +249,23 @@ class ModelManifest(Document):
     Attributes:
         agent: Name of the agent.
         params: Hyper-parameters, under the names of the search space.
-        temperatures: Temperature of each task, by which its logits are divided.
+        rules: The decision rule of each task.
+        post_rule: The rule by which answers about sentences become answers about posts; None for an agent that reads
+            posts, and if unannotated pairs are unknown.
+        population: The population that the rules were fitted for, 'natural' or 'annotated'.
         criteria: Text that the model reads for each criterion, by name.
         trained: `epochs`, the epochs trained; `of`, the length of the schedule; numbers of examples and posts.
         performance: Times and memory of the training.
     """
 
     KIND: ClassVar[str] = "model"
+    VERSION: ClassVar[int] = 2
 
     agent: str
     params: dict[str, Any]
-    temperatures: dict[str, float]
+    rules: dict[str, Any]
+    post_rule: dict[str, Any] | None
+    population: str
     criteria: dict[str, str]
     trained: dict[str, int]
     performance: dict[str, float]

@@ -18,15 +18,16 @@ class Run(Document):
         stopped: Why it ended.
         history: The figures of each epoch.
         scores: Scores of the best epoch on the validation or early-stopping split.
-        held_out: Scores on the held-out fold; this and the next three are None without one.
+        rules: The decision rule of each task, fitted on that split.
+        held_out: Scores on the held-out fold; this and the next two are None without one.
         examples: Ids of the held-out examples.
-        answers: The predictions for `examples`, as `Agent.dump` returns them.
-        temperatures: Calibration temperature of each task.
+        logits: The logits for `examples`, as `Agent.dump_logits` returns them.
         augmented: How often each augmentation method changed an example.
         performance: Figures measured with a clock or a memory counter.
     """
 
     KIND: ClassVar[str] = "run"
+    VERSION: ClassVar[int] = 2
 
     agent: str
     key: str
@@ -37,10 +38,10 @@ class Run(Document):
     stopped: str
     history: list[dict[str, float]]
     scores: dict[str, Any]
+    rules: dict[str, Any]
     held_out: dict[str, Any] | None = None
     examples: list[str] | None = None
-    answers: dict[str, Any] | None = None
-    temperatures: dict[str, float] | None = None
+    logits: dict[str, Any] | None = None
     augmented: dict[str, int]
     performance: dict[str, float]
 
@@ -50,8 +51,8 @@ class SeedResult(FrozenModel):
 
     seed: int
     key: str
-    f1_macro: float
-    ece: float
+    objective: float
+    calibration_error: float
     best_epoch: int
     epochs_run: int
     stopped: str

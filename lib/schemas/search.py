@@ -17,8 +17,8 @@ class TrialResult(FrozenModel):
         number: Its number in the study.
         state: Optuna's name of its state, e.g. COMPLETE.
         params: Hyper-parameters, named as in the search space.
-        f1_macro: Mean over its seeds; None if the trial failed.
-        ece: Likewise.
+        objective: Mean over its seeds; None if the trial failed.
+        calibration_error: Likewise.
         seeds: The result of each seed.
         rank: Non-dominated rank in Stage B, 0 for the Pareto front; None in Stage A.
         reason: Why it failed, if known.
@@ -27,8 +27,8 @@ class TrialResult(FrozenModel):
     number: int
     state: str
     params: dict[str, Any]
-    f1_macro: float | None
-    ece: float | None
+    objective: float | None
+    calibration_error: float | None
     seeds: list[SeedResult]
     rank: int | None = None
     reason: str | None = None
@@ -43,13 +43,13 @@ class TrialCounts(FrozenModel):
 
 
 class MethodEffect(FrozenModel):
-    """The correlation of an augmentation method's use with F1-macro, over trials that completed their first seed.
+    """The correlation of an augmentation method's use with the objective, over trials that completed their first seed.
 
     Attributes:
         method: Name of the method.
         trials: Number of such trials.
         exposed: How many of these could apply the method.
-        rho: Spearman's correlation of the method's exposure with the first seed's F1-macro; None if it is undefined.
+        rho: Spearman's correlation of the method's exposure with the first seed's objective; None if it is undefined.
         low: Lower end of its 95 % interval.
         high: Upper end of its 95 % interval.
     """
@@ -114,16 +114,16 @@ class Candidate(FrozenModel):
         trial: Number of its trial in Stage B.
         rank: Non-dominated rank of the trial.
         params: Hyper-parameters, named as in the search space.
-        f1_macro: Mean F1-macro over the trial's seeds.
-        ece: Mean ECE over the trial's seeds.
+        objective: Mean objective over the trial's seeds.
+        calibration_error: Mean calibration error over the trial's seeds.
     """
 
     number: int
     trial: int
     rank: int
     params: dict[str, Any]
-    f1_macro: float
-    ece: float
+    objective: float
+    calibration_error: float
 
 
 class Candidates(Document):

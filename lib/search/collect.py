@@ -53,14 +53,14 @@ def collect_stage_b(search: SearchResults) -> StageB:
     complete = [result for trial in trials if (result := trial_result(trial)).state == "COMPLETE"]
     if not complete:
         raise UserError(f"stage B of {search.agent}: no trial gave a result ({failure_reasons(trials)})")
-    ranks = non_dominated_ranks([(r.f1_macro or 0.0, r.ece or 0.0) for r in complete])
+    ranks = non_dominated_ranks([(r.objective or 0.0, r.calibration_error or 0.0) for r in complete])
     ranked = [r.model_copy(update={"rank": rank}) for r, rank in zip(complete, ranks, strict=True)]
     return StageB(
         provenance=search.provenance(started),
         agent=search.agent,
         space=search.settings.space,
         counts=count_states(trials),
-        trials=sorted(ranked, key=lambda r: (r.rank, -(r.f1_macro or 0.0), r.number)),
+        trials=sorted(ranked, key=lambda r: (r.rank, -(r.objective or 0.0), r.number)),
     )
 
 
@@ -68,7 +68,7 @@ def rank_trials(results: Sequence[TrialResult]) -> list[TrialResult]:
     """Return the completed and pruned trials, best first.
 
     Completed trials come before pruned ones, pruned trials with more epochs before those with fewer, and then the
-    F1-macro decides. The F1 of a pruned trial comes from less training, so it can only be compared with trials that
+    objective decides. The objective of a pruned trial comes from less training, so it can only be compared with trials that
     got equally far.
     """
 
@@ -77,7 +77,7 @@ def rank_trials(results: Sequence[TrialResult]) -> list[TrialResult]:
         return complete, 0 if complete else sum(seed.epochs_run for seed in result.seeds)
 
     scored = [result for result in results if result.state in {"COMPLETE", "PRUNED"}]
-    return sorted(scored, key=lambda r: (*fidelity(r), r.f1_macro or 0.0, -r.number), reverse=True)
+    return sorted(scored, key=lambda r: (*fidelity(r), r.objective or 0.0, -r.number), reverse=True)
 
 
 def _effects(results: Sequence[TrialResult], seed: int) -> list[MethodEffect]:

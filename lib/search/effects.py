@@ -13,7 +13,7 @@ _LEAST, _RESAMPLES = 4, 1000
 
 
 def method_effects(trials: Sequence[TrialResult], seed: int) -> list[MethodEffect]:
-    """Correlate each method's exposure with the first seed's F1-macro (Spearman's rho).
+    """Correlate each method's exposure with the first seed's objective (Spearman's rho).
 
     Exposure is how often an epoch applies the method to an example. Only trials whose first seed was trained to its
     end count, which are completed trials and those pruned after a seed. The 95 % intervals are percentile bootstrap
@@ -28,7 +28,7 @@ def method_effects(trials: Sequence[TrialResult], seed: int) -> list[MethodEffec
         An entry for each known method; rho and its interval are None if there is nothing to correlate.
     """
     done = [t for t in trials if t.state in ("COMPLETE", "PRUNED") and t.seeds[0].stopped != "pruned"]
-    f1 = np.array([trial.seeds[0].f1_macro for trial in done])
+    f1 = np.array([trial.seeds[0].objective for trial in done])
     exposed = [exposure(trial.params) for trial in done]
     rng = np.random.default_rng(seed)
     effects = []

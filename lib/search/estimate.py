@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,9 @@ from lib.settings.config import Config, StageASettings
 from lib.settings.hyperparameters import Hyperparameters
 from lib.studies.pruners import min_trials_at_rung, rung_steps
 from lib.studies.sobol import sobol_design
+from lib.tasks.examples import Sample
 from lib.training.data import TrainingData, TrainingFailure
+from lib.training.draws import EpochDraws
 from lib.training.engine import TrainingOptions, train
 from lib.training.inference import predict_logits
 from lib.training.memory import MicroBatches
@@ -101,9 +103,12 @@ def _measure_configuration(
     model, features = experiment.builder.model(hyper)
     beginning = time.perf_counter() - began
     split = experiment.splits.development(0)
-    few = np.random.default_rng(0).permutation(split.train)[:_EXAMPLES]
+    drawn = EpochDraws.of(experiment.examples, split.train, hyper.unannotated, seed=0).epoch(1)
+    few = np.sort(np.random.default_rng(0).permutation(drawn)[:_EXAMPLES])
+    # Only these examples, so that the training draws no others.
+    hyper_of_few = replace(hyper, unannotated=float("inf"))
     training_data = TrainingData(
-        experiment.agent, experiment.examples, features, hyper, np.sort(few), np.array([], dtype=np.int64)
+        experiment.agent, experiment.examples, features, hyper_of_few, few, Sample.whole(few[:0])
     )
     # The first epoch also finds the batch sizes and warms the device up, so the second one is measured.
     options = TrainingOptions(epochs=2, patience=9, until=1)
@@ -116,14 +121,15 @@ def _measure_configuration(
     predicting = time.perf_counter() - began
 
     def epoch(of: Split) -> float:
+        drawn = EpochDraws.of(experiment.examples, of.train, hyper.unannotated, seed=0).epoch(1)
         learnt, scored = (
-            features.lengths[features.windows(part)].sum() / tokens for part in (of.train, of.validation)
+            features.lengths[features.windows(part)].sum() / tokens for part in (drawn, of.validation.index)
         )
         return float(learnt * learning + scored * predicting)
 
     fold = experiment.splits.fold(0, experiment.settings.config.stage_c.folds)
     assert fold.held_out is not None
-    held_out = features.lengths[features.windows(fold.held_out)].sum() / tokens * predicting
+    held_out = features.lengths[features.windows(fold.held_out.index)].sum() / tokens * predicting
     size = sum(p.numel() * p.element_size() for p in model.parameters()) / 2**20
     return beginning, epoch(split), epoch(fold), float(held_out), size
 

@@ -36,7 +36,9 @@ class Progress:
         result, states = trial_result(trial), Counter(t.state for t in finished)
         # The ETA uses the trials of all processes since this one began.
         each = (time.monotonic() - self._started) / max(1, len(finished) - self._before)
-        scores = "" if result.f1_macro is None else f" F1 {result.f1_macro:.3f} ECE {result.ece:.3f}"
+        scores = (
+            "" if result.objective is None else f" score {result.objective:.3f} error {result.calibration_error:.3f}"
+        )
         print(
             f"{self._head}  {len(finished)}/{self._total}  trial {number} {result.state.lower()}{scores}"
             f" {result.params['model.backbone']}  {format_best_trial(finished)}"
@@ -48,9 +50,9 @@ class Progress:
 
 
 def format_best_trial(finished: Sequence[FrozenTrial]) -> str:
-    """Return a phrase with the best F1 of the completed trials and the trial's number."""
+    """Return a phrase with the best objective of the completed trials and the trial's number."""
     complete = [(t.values[0], -t.number) for t in finished if t.state == TrialState.COMPLETE]
-    return f"best F1 {max(complete)[0]:.3f} (trial {-max(complete)[1]})" if complete else "best none yet"
+    return f"best {max(complete)[0]:.3f} (trial {-max(complete)[1]})" if complete else "best none yet"
 
 
 def format_duration(seconds: float) -> str:

@@ -32,8 +32,8 @@ def select_candidates(search: SearchResults, front: StageB) -> Candidates:
 def choose_candidates(trials: Sequence[TrialResult], n: int) -> list[Candidate]:
     """Pick n distinct configurations, from the front first and then from later ranks.
 
-    Within a rank, the configuration with the best F1 is picked first. Each further one is the point farthest from all
-    points already picked, with F1 and ECE scaled to [0, 1]. The first k of n candidates are the same as the
+    Within a rank, the configuration with the best objective is picked first. Each further one is the point farthest from all
+    points already picked, with objective and calibration error scaled to [0, 1]. The first k of n candidates are the same as the
     candidates for n = k.
 
     Args:
@@ -47,7 +47,7 @@ def choose_candidates(trials: Sequence[TrialResult], n: int) -> list[Candidate]:
         UserError: There are fewer than n distinct configurations.
     """
     distinct: dict[str, TrialResult] = {}
-    for trial in sorted(trials, key=lambda t: (t.rank if t.rank is not None else 0, -(t.f1_macro or 0.0), t.number)):
+    for trial in sorted(trials, key=lambda t: (t.rank if t.rank is not None else 0, -(t.objective or 0.0), t.number)):
         distinct.setdefault(json.dumps(trial.params, sort_keys=True), trial)
     pool = list(distinct.values())
     if len(pool) < n:
@@ -55,7 +55,7 @@ def choose_candidates(trials: Sequence[TrialResult], n: int) -> list[Candidate]:
             f"stage_c.candidates is {n}, but Stage B has only {len(pool)} distinct completed configurations;"
             " lower it or raise stage_b.trials"
         )
-    points = np.array([(t.f1_macro, t.ece) for t in pool], dtype=float)
+    points = np.array([(t.objective, t.calibration_error) for t in pool], dtype=float)
     extent = np.ptp(points, axis=0)
     points = (points - points.min(axis=0)) / np.where(extent > 0, extent, 1)
     picked: list[int] = []
@@ -71,12 +71,12 @@ def choose_candidates(trials: Sequence[TrialResult], n: int) -> list[Candidate]:
 
 
 def _candidate(number: int, trial: TrialResult) -> Candidate:
-    assert trial.f1_macro is not None and trial.ece is not None
+    assert trial.objective is not None and trial.calibration_error is not None
     return Candidate(
         number=number,
         trial=trial.number,
         rank=trial.rank or 0,
         params=trial.params,
-        f1_macro=trial.f1_macro,
-        ece=trial.ece,
+        objective=trial.objective,
+        calibration_error=trial.calibration_error,
     )

@@ -1,7 +1,7 @@
 """Define how Stages A and B search.
 
-Stage A maximises F1-macro with multivariate TPE (or a Gaussian process). ASHA can stop a trial early in its first
-seed, and again after each seed. Stage B trades F1-macro against ECE with NSGA-II (or multi-objective TPE) and starts
+Stage A maximises the objective with multivariate TPE (or a Gaussian process). ASHA can stop a trial early in its first
+seed, and again after each seed. Stage B trades it against the calibration error with NSGA-II (or multi-objective TPE) and starts
 from the best of Stage A. It stops a trial as soon as its first seeds show that a completed trial dominates it.
 """
 
@@ -36,7 +36,7 @@ class SearchStrategy:
         pruner: The pruner that `trial.should_prune()` asks.
         sampler: Returns the sampler for a trial number.
         values: Returns the objectives from the results of all seeds.
-        after_epoch: Called with (trial, epoch, best F1-macro so far) after each epoch of the first seed; returns
+        after_epoch: Called with (trial, epoch, best objective so far) after each epoch of the first seed; returns
             whether to stop the trial. None if no trial is stopped within a seed.
         after_seed: Called with (trial, results of the seeds so far) after each seed but the last; returns whether to
             stop the trial.
@@ -63,7 +63,7 @@ def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageA] =
         earlier: Results of other agents' Stage A, whose best configurations are among the first trials.
 
     Returns:
-        The strategy, with one objective (F1-macro).
+        The strategy, with one objective.
     """
     config, limits = settings.config, settings.config.stage_a
 
@@ -128,7 +128,7 @@ def stage_b_strategy(settings: Settings, agent: str, best: StageA) -> SearchStra
         best: The agent's result of Stage A, whose best configurations are the first trials.
 
     Returns:
-        The strategy, with two objectives (F1-macro and ECE).
+        The strategy, with two objectives (the score and the calibration error).
     """
     config, limits = settings.config, settings.config.stage_b
 
@@ -152,7 +152,7 @@ def stage_b_strategy(settings: Settings, agent: str, best: StageA) -> SearchStra
 
 
 def _means(seeds: list[SeedResult]) -> list[float]:
-    return [sum(s.f1_macro for s in seeds) / len(seeds), sum(s.ece for s in seeds) / len(seeds)]
+    return [sum(s.objective for s in seeds) / len(seeds), sum(s.calibration_error for s in seeds) / len(seeds)]
 
 
 def _is_dominated(trial: Trial, seeds: list[SeedResult]) -> bool:
@@ -160,5 +160,7 @@ def _is_dominated(trial: Trial, seeds: list[SeedResult]) -> bool:
     completed = trial.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
     if not completed:
         return False
-    finished = np.array([[(-s["f1_macro"], s["ece"]) for s in t.user_attrs["seeds"]] for t in completed])
-    return is_dominated(np.array([(-s.f1_macro, s.ece) for s in seeds]), finished)
+    finished = np.array(
+        [[(-s["objective"], s["calibration_error"]) for s in t.user_attrs["seeds"]] for t in completed]
+    )
+    return is_dominated(np.array([(-s.objective, s.calibration_error) for s in seeds]), finished)

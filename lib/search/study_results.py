@@ -86,8 +86,8 @@ def trial_result(trial: FrozenTrial) -> TrialResult:
         number=trial.number,
         state=trial.state.name,
         params=trial.params,
-        f1_macro=float(np.mean([s.f1_macro for s in seeds])) if seeds else None,
-        ece=float(np.mean([s.ece for s in seeds])) if seeds else None,
+        objective=float(np.mean([s.objective for s in seeds])) if seeds else None,
+        calibration_error=float(np.mean([s.calibration_error for s in seeds])) if seeds else None,
         seeds=seeds,
         reason=trial.user_attrs.get("reason"),
     )

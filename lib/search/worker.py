@@ -125,8 +125,8 @@ def _seed_result(seed: int, key: str, run: Run | TrainingResult) -> SeedResult:
     return SeedResult(
         seed=seed,
         key=key,
-        f1_macro=run.scores["f1_macro"],
-        ece=run.scores["ece"],
+        objective=run.scores["objective"],
+        calibration_error=run.scores["calibration_error"],
         best_epoch=run.best_epoch,
         epochs_run=len(run.history),
         stopped=run.stopped,

@@ -99,11 +99,19 @@ class CorpusSettings(StrictModel):
     test_seed: int = Field(
         default=0, description="seed of the test set, which stays the same when `seed` replicates a search"
     )
+    unannotated_means: Literal["negative", "unknown"] = Field(
+        default="negative",
+        description="whether a (text, criterion) pair without a row is negative, or unknown because the annotators did"
+        " not read everything; figures at natural prevalence need 'negative'",
+    )
     unannotated: float = Field(
-        default=0.5,
+        default=5.0,
         ge=0.0,
-        description="number of (post, criterion) pairs without annotation that span agents see as examples without"
-        " evidence, per annotated pair",
+        description="number of unannotated pairs per annotated pair that the baselines learn from; the search tries"
+        " others (data.unannotated)",
+    )
+    excluded_criteria: tuple[Name, ...] = Field(
+        default=(), description="criteria that are learned and predicted, but left out of the scores"
     )
 
 
@@ -158,6 +166,18 @@ class AugmentationWords(StrictModel):
     )
 
 
+class ObjectiveSettings(StrictModel):
+    """What the search maximises and minimises; docs/metrics.md defines the scores and populations."""
+
+    metric: Literal["f1_macro", "f1_micro", "f1_yes_no", "average_precision"] = "f1_macro"
+    population: Literal["natural", "annotated"] = Field(
+        default="natural", description="natural prevalence, i.e. all pairs of the posts, or the annotated pairs alone"
+    )
+    calibration: Literal["ece_of_yes", "classwise_ece", "ece"] = Field(
+        default="ece_of_yes", description="calibration error that Stages B and C minimise"
+    )
+
+
 class TrainingSettings(StrictModel):
     """What is the same for every training, whatever its hyper-parameters."""
 
@@ -174,6 +194,12 @@ class TrainingSettings(StrictModel):
         default=3,
         description="epochs without a better F1 before a training stops; twice as many while it gives every"
         " example the same answer",
+    )
+    evaluated_unannotated: float = Field(
+        default=3.0,
+        gt=0.0,
+        description="number of unannotated validation pairs that are scored after each epoch, per annotated pair that"
+        " is trained on; they are weighted to stand for all",
     )
     validation_fraction: Fraction = Field(
         default=0.2, description="share of the development posts in the validation split (Stages A and B)"
@@ -303,6 +329,7 @@ class Config(StrictModel):
     generator: GeneratorSettings = GeneratorSettings()
     tfidf: TfidfSettings = TfidfSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
+    objective: ObjectiveSettings = ObjectiveSettings()
     training: TrainingSettings = TrainingSettings()
     stage_a: StageASettings
     stage_b: StageBSettings
@@ -342,6 +369,13 @@ class Config(StrictModel):
             problems.append(("trials_per_gpu", "must be 1 where training.device is 'cpu'; use workers"))
         if self.corpus.files is not None and self.corpus.dir is None:
             problems.append(("corpus.files", "names files of a folder, but corpus.dir is null"))
+        if self.corpus.unannotated_means == "unknown" and self.objective.population == "natural":
+            problems.append(
+                (
+                    "objective.population",
+                    "'natural' needs the truth of all pairs, but corpus.unannotated_means is 'unknown'; use 'annotated'",
+                )
+            )
         if len(set(self.agents)) < len(self.agents):
             problems.append(("agents", "an agent is listed twice"))
         return problems

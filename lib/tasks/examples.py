@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,9 @@ class Examples:
             no evidence, and for an agent that does not predict spans.
         criterion: The criterion's name.
         post_id: The post that the text is from.
+        group: (n,) the number of the post's group, whose posts no split separates.
+        annotated: (n,) True where the corpus has a row about the pair. Other pairs are negatives.
+        counted: (n,) True where the criterion counts in the scores.
         ids: The names of the examples in result files.
     """
 
@@ -34,6 +38,9 @@ class Examples:
     answers: list[list[Characters]]
     criterion: list[str]
     post_id: list[str]
+    group: NDArray[np.int64]
+    annotated: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
     ids: list[str]
 
     def __len__(self) -> int:
@@ -43,6 +50,36 @@ class Examples:
         """Return the indices of the examples with these names."""
         position = {name: i for i, name in enumerate(self.ids)}
         return np.array([position[name] for name in ids])
+
+    def counting(self) -> "Examples":
+        """Return the examples whose criterion counts in the scores."""
+        chosen = np.flatnonzero(self.counted)
+        taken: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            taken[field.name] = value[chosen] if isinstance(value, np.ndarray) else [value[i] for i in chosen]
+        return Examples(**taken)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Examples that stand for a population, as after sampling with unequal probabilities (Horvitz & Thompson, 1952).
+
+    Attributes:
+        index: (n,) the examples.
+        weight: (n,) the number of examples of the population that each one stands for.
+    """
+
+    index: NDArray[np.int64]
+    weight: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @classmethod
+    def whole(cls, index: NDArray[np.int64]) -> "Sample":
+        """Return examples that stand for themselves only."""
+        return cls(index, np.ones(len(index)))
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from scipy.special import expit, logit
 from torch import Tensor
 from torch.nn import functional as F
 
-from lib.metrics.calibration import calibration_gaps, ece_from_gaps
-from lib.metrics.classification import score
+from lib.metrics.calibration import BINS, calibration_gaps, ece_from_gaps
+from lib.metrics.classification import binary_scores
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.decision import apply_null_policy, fit_temperature, negative_log_likelihood
-from lib.tasks.examples import Characters, Examples, Targets
+from lib.tasks.decision import RuleValues, fit_f1_thresholds
+from lib.tasks.examples import Characters, Examples, Sample, Targets
 from lib.tasks.task import Index, Task, TaskPredictions
 
 LogOdds = NDArray[np.float64]
@@ -39,21 +39,9 @@ class Labels(TaskPredictions):
         """The probability that the criterion is met, (n,)."""
         return self.probability
 
-    def to_logits(self, temperature: float) -> LogOdds:
-        """Return the log odds at a temperature. They are finite, as probabilities are clipped to [eps, 1 - eps]."""
-        tiny = np.finfo(np.float64).eps
-        odds: LogOdds = temperature * logit(np.clip(self.probability, tiny, 1 - tiny))
-        return odds
-
-    @classmethod
-    def average(cls, members: Sequence[Self]) -> Self:
-        """Average the probabilities; a mean above 0.5 is positive."""
-        mean = np.mean([member.probability for member in members], axis=0)
-        return cls(mean, mean > 0.5)
-
     def dump(self) -> dict[str, Any]:
         """Return probabilities and decisions as lists."""
-        return {"probability": self.probability.tolist(), "yes": self.yes.tolist()}
+        return {"probability": np.round(self.probability, 6).tolist(), "yes": self.yes.tolist()}
 
     @classmethod
     def load(cls, dumped: Mapping[str, Any]) -> Self:
@@ -129,59 +117,101 @@ class LabelTask(Task[LogOdds, Labels]):
         """
         return logits[chosen]
 
-    def fit_temperature(self, logits: LogOdds, examples: Examples, index: Index) -> float:
-        """Fit the temperature by the negative log likelihood of the labels.
-
-        Args:
-            logits: (n,) log odds.
-            examples: All examples.
-            index: (n,) the examples that the log odds belong to.
-
-        Returns:
-            The temperature.
-        """
-        return fit_temperature(lambda t: negative_log_likelihood(expit(logits / t), examples.label[index]))
-
-    def decide(self, logits: LogOdds, temperature: NDArray[np.float64], hyper: Hyperparameters) -> Labels:
-        """Decide by the null policy, or without one for the more probable label.
-
-        Args:
-            logits: (n,) log odds.
-            temperature: (n,) the log odds are divided by it.
-            hyper: Gives the null policy.
-
-        Returns:
-            The labels of the n examples.
-        """
-        yes = expit(logits / temperature)
-        return Labels(yes, apply_null_policy(hyper, yes, yes, 1 - yes, without_policy=yes > 0.5))
-
     def concatenate(self, all_logits: Sequence[LogOdds]) -> LogOdds:
         """Concatenate log odds."""
         return np.concatenate(all_logits)
 
-    def from_log_odds(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Labels:
-        """Take the highest log odds of each example's parts, and decide for the more probable label.
+    def logits_from_log_odds(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> LogOdds:
+        """Return the highest log odds of each example's parts.
 
         Args:
             scored: For each example, the characters [start, end) of its parts and their log odds.
         """
-        yes = expit(np.array([max((odds for _, odds in parts), default=-np.inf) for parts in scored]))
-        return Labels(yes, yes > 0.5)
+        return np.array([max((odds for _, odds in parts), default=-np.inf) for parts in scored])
 
-    def score(self, predictions: Labels, examples: Examples, index: Index) -> dict[str, Any]:
+    def log_odds(self, logits: LogOdds, temperature: float) -> LogOdds:
+        """Return the log odds divided by a temperature, (n,)."""
+        return logits / temperature
+
+    def truth(self, examples: Examples, index: Index) -> NDArray[np.int64]:
+        """Return the labels of the examples."""
+        return examples.label[index]
+
+    def statistic(self, logits: LogOdds, values: RuleValues, hyper: Hyperparameters) -> NDArray[np.float64]:
+        """Return the calibrated log odds, which every null policy compares with its threshold.
+
+        Args:
+            logits: (n,) log odds.
+            values: The values of a rule for the n examples.
+            hyper: Not used, as a label has only one possible answer.
+        """
+        return logits / values.temperature + values.offset
+
+    def fit_thresholds(
+        self, statistic: NDArray[np.float64], logits: LogOdds, examples: Examples, sample: Sample
+    ) -> dict[str, float]:
+        """Return the thresholds by criterion that maximise the F1 of yes.
+
+        Args:
+            statistic: (n,) the calibrated log odds.
+            logits: Not used.
+            examples: All examples.
+            sample: The n examples, with their weights.
+        """
+        criterion = [examples.criterion[i] for i in sample.index]
+        return fit_f1_thresholds(statistic, examples.label[sample.index], criterion, sample.weight)
+
+    def decide(self, logits: LogOdds, values: RuleValues, hyper: Hyperparameters, threshold: LogOdds) -> Labels:
+        """Say yes where the calibrated log odds reach the threshold.
+
+        Args:
+            logits: (n,) log odds.
+            values: Temperature and offset of the n examples.
+            hyper: Not used.
+            threshold: (n,) the thresholds.
+
+        Returns:
+            The labels of the n examples.
+        """
+        odds = self.statistic(logits, values, hyper)
+        return Labels(expit(odds), odds >= threshold)
+
+    def average_logits(self, members: Sequence[tuple[LogOdds, RuleValues]]) -> LogOdds:
+        """Average the calibrated probabilities of several models, and return their log odds.
+
+        Args:
+            members: The logits of each model for the same n examples, and the values of its rule.
+
+        Returns:
+            (n,) log odds. They are finite, as probabilities are clipped to [1e-12, 1 - 1e-12].
+        """
+        mean = np.mean([expit(logits / values.temperature + values.offset) for logits, values in members], axis=0)
+        odds: LogOdds = logit(np.clip(mean, 1e-12, 1 - 1e-12))
+        return odds
+
+    def dump_logits(self, logits: LogOdds) -> list[float]:
+        """Return the log odds as a list, rounded to five decimals."""
+        rounded: list[float] = np.round(logits, 5).tolist()
+        return rounded
+
+    def load_logits(self, dumped: Any) -> LogOdds:
+        """Return the log odds of a dump."""
+        return np.array(dumped, dtype=np.float64)
+
+    def score(self, predictions: Labels, examples: Examples, sample: Sample) -> dict[str, Any]:
         """Score the labels as a binary classification.
 
         Args:
             predictions: Of n examples.
             examples: All examples.
-            index: (n,) the examples that the predictions belong to.
+            sample: The n examples that the predictions belong to.
 
         Returns:
-            The scores of `lib.metrics.classification.score`.
+            The scores of `lib.metrics.classification.binary_scores`.
         """
-        criterion = [examples.criterion[i] for i in index]
-        return score(predictions.probability, predictions.yes, examples.label[index], criterion)
+        criterion = [examples.criterion[i] for i in sample.index]
+        label = examples.label[sample.index]
+        return binary_scores(predictions.probability, predictions.yes, label, criterion, sample.weight)
 
     def reliability(
         self, predictions: Labels, examples: Examples, index: Index
@@ -199,31 +229,42 @@ class LabelTask(Task[LogOdds, Labels]):
         confidence = np.where(predictions.yes, predictions.probability, 1 - predictions.probability)
         return confidence, predictions.yes == (examples.label[index] == 1)
 
-    def sufficient_statistics(self, predictions: Labels, examples: Examples, index: Index) -> NDArray[np.float64]:
-        """Return each example's cell of the confusion matrix and its calibration gap.
+    def sufficient_statistics(self, predictions: Labels, examples: Examples, sample: Sample) -> NDArray[np.float64]:
+        """Return each example's cell of the confusion matrix, by criterion, and its calibration gap.
 
         Args:
             predictions: Of n examples.
             examples: All examples.
-            index: (n,) the examples that the predictions belong to.
+            sample: The n examples that the predictions belong to.
 
         Returns:
-            (n, 4 + bins): a one-hot cell (true negative, false positive, false negative, true positive), and the gaps
-            of `calibration_gaps`.
+            (n, 4 criteria + bins), all times the weight: a one-hot cell (true negative, false positive, false
+            negative, true positive) of each criterion, in alphabetical order, and the gaps of `calibration_gaps`.
         """
-        cell = 2 * examples.label[index] + predictions.yes
-        return np.hstack([np.eye(4)[cell], calibration_gaps(*self.reliability(predictions, examples, index))])
+        index = sample.index
+        names, which = np.unique([examples.criterion[i] for i in index], return_inverse=True)
+        cell = 4 * which + 2 * examples.label[index] + predictions.yes
+        gaps = calibration_gaps(*self.reliability(predictions, examples, index))
+        return np.hstack([np.eye(4 * len(names))[cell], gaps]) * sample.weight[:, None]
 
     def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the mean F1 of both classes and the ECE, (samples, 2).
+        """Return F1-macro, ECE, F1-micro and the mean F1 of yes and no, (samples, 4).
+
+        A criterion without a positive in a sample is left out of that sample's F1-macro.
 
         Args:
-            sums: (samples, 4 + bins) the summed statistics of `sufficient_statistics`.
+            sums: (samples, 4 criteria + bins) the summed statistics of `sufficient_statistics`.
         """
-        negative, false, missed, positive = sums[:, :4].T
-        errors = false + missed
-        f1 = [
-            np.divide(2 * hit, 2 * hit + errors, out=np.zeros(len(hit)), where=2 * hit + errors > 0)
-            for hit in (negative, positive)
-        ]
-        return np.stack([np.mean(f1, axis=0), ece_from_gaps(sums[:, 4:], sums[:, :4].sum(axis=1))], axis=1)
+        cells = sums[:, :-BINS].reshape(len(sums), -1, 4)
+        per_criterion = _f1(cells[:, :, 3], cells[:, :, 1] + cells[:, :, 2])
+        positive = cells[:, :, 2] + cells[:, :, 3] > 0
+        macro = np.divide((per_criterion * positive).sum(axis=1), positive.sum(axis=1).clip(1))
+        negative, false, missed, hit = cells.sum(axis=1).T
+        yes, no = _f1(hit, false + missed), _f1(negative, false + missed)
+        ece = ece_from_gaps(sums[:, -BINS:], cells.sum(axis=(1, 2)))
+        return np.stack([macro, ece, yes, (yes + no) / 2], axis=1)
+
+
+def _f1(hits: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.float64]:
+    total = 2 * hits + errors
+    return np.divide(2 * hits, total, out=np.zeros(total.shape), where=total > 0)

@@ -12,21 +12,23 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import logsumexp, softmax
 from torch import Tensor
 from torch.nn import functional as F
 
 from lib.metrics.calibration import BINS, calibration_gaps, ece_from_gaps
-from lib.metrics.spans import RIGHT, best_over_golds, score
+from lib.metrics.spans import RIGHT, best_over_golds, span_scores
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.decision import apply_null_policy, fit_temperature, negative_log_likelihood
-from lib.tasks.examples import Characters, Examples, Targets
+from lib.tasks.decision import RuleValues, fit_mean_thresholds
+from lib.tasks.examples import Characters, Examples, Sample, Targets
 from lib.tasks.task import Index, Task, TaskPredictions
 
 # The number of starts and of ends that are combined in a window, and of spans kept per window and per example.
 _ENDS, _BEST = 20, 10
+# Log odds of an example without any span, which would be -inf.
+_LEAST_ODDS = -700.0
 ScoredSpan = tuple[int, int, float]
 ScoredSpans = list[list[ScoredSpan]]
 
@@ -63,34 +65,10 @@ class Spans(TaskPredictions):
         ]
         return np.clip(np.array(values, dtype=np.float64), 0, 1)
 
-    def to_logits(self, temperature: float) -> ScoredSpans:
-        """Return the scores at a temperature; probabilities of 0 count as the smallest normal float."""
-        tiny = np.finfo(np.float64).tiny
-        return [
-            [(s, e, float(temperature * np.log(max(p, tiny) / max(none, tiny)))) for s, e, p in spans]
-            for spans, none in zip(self.candidates, self.none.tolist(), strict=True)
-        ]
-
-    @classmethod
-    def average(cls, members: Sequence[Self]) -> Self:
-        """Average the probabilities of equal spans and of no evidence.
-
-        The best span is the answer where the mean probability of no evidence is below 0.5.
-        """
-        candidates: ScoredSpans = []
-        for lists in zip(*(member.candidates for member in members), strict=True):
-            total: dict[tuple[int, int], float] = defaultdict(float)
-            for start, end, chance in (candidate for spans in lists for candidate in spans):
-                total[start, end] += chance / len(members)
-            ordered = sorted(total.items(), key=lambda item: (-item[1], item[0]))
-            candidates.append([(*span, chance) for span, chance in ordered])
-        none = np.mean([member.none for member in members], axis=0)
-        return cls(none, candidates, np.array([bool(c) for c in candidates]) & (none < 0.5))
-
     def dump(self) -> dict[str, Any]:
         """Return offsets, probabilities and decisions as lists, without any text."""
-        candidates = [[list(candidate) for candidate in spans] for spans in self.candidates]
-        return {"none": self.none.tolist(), "candidates": candidates, "yes": self.yes.tolist()}
+        candidates = [[[start, end, round(p, 6)] for start, end, p in spans] for spans in self.candidates]
+        return {"none": np.round(self.none, 6).tolist(), "candidates": candidates, "yes": self.yes.tolist()}
 
     @classmethod
     def load(cls, dumped: Mapping[str, Any]) -> Self:
@@ -194,68 +172,124 @@ class SpanTask(Task[ScoredSpans, Spans]):
         """
         return [logits[place] for place in chosen]
 
-    def fit_temperature(self, logits: ScoredSpans, examples: Examples, index: Index) -> float:
-        """Fit the temperature by the negative log likelihood of whether there is evidence.
-
-        Args:
-            logits: The spans of n examples.
-            examples: All examples.
-            index: (n,) the examples that the spans belong to.
-
-        Returns:
-            The temperature.
-        """
-        truth = np.array([bool(examples.answers[i]) for i in index], dtype=np.int64)
-        scores = _padded(logits)
-        return fit_temperature(lambda t: negative_log_likelihood(1 - softmax(scores / t, axis=1)[:, 0], truth))
-
-    def decide(self, logits: ScoredSpans, temperature: NDArray[np.float64], hyper: Hyperparameters) -> Spans:
-        """Decide by the null policy; without one, every example that has a span gets an answer.
-
-        Args:
-            logits: The spans of n examples.
-            temperature: (n,) the scores are divided by it.
-            hyper: Gives the null policy.
-
-        Returns:
-            The spans with their probabilities. They and no evidence sum to 1 for each example.
-        """
-        none, candidates = _chances(logits, temperature)
-        best = np.array([spans[0][2] if spans else 0.0 for spans in candidates])
-        found = np.array([bool(spans) for spans in candidates])
-        return Spans(none, candidates, found & apply_null_policy(hyper, 1 - none, best, none, without_policy=found))
-
     def concatenate(self, all_logits: Sequence[ScoredSpans]) -> ScoredSpans:
         """Concatenate lists of spans."""
         return [spans for logits in all_logits for spans in logits]
 
-    def from_log_odds(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Spans:
-        """Take the ten best parts of each example as its spans.
-
-        The best one is the answer where the probability of no evidence is below 0.5.
+    def logits_from_log_odds(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> ScoredSpans:
+        """Return the ten best parts of each example as its spans.
 
         Args:
             scored: For each example, the characters [start, end) of its parts and their log odds.
         """
         ranked = [sorted(parts, key=lambda part: (-part[1], part[0]))[:_BEST] for parts in scored]
-        logits = [[(*span, odds) for span, odds in parts] for parts in ranked]
-        none, candidates = _chances(logits, np.ones(len(logits)))
-        return Spans(none, candidates, np.array([bool(spans) for spans in candidates]) & (none < 0.5))
+        return [[(*span, odds) for span, odds in parts] for parts in ranked]
 
-    def score(self, predictions: Spans, examples: Examples, index: Index) -> dict[str, Any]:
+    def log_odds(self, logits: ScoredSpans, temperature: float) -> NDArray[np.float64]:
+        """Return the log odds that there is any evidence, from scores divided by a temperature, (n,)."""
+        odds: NDArray[np.float64] = logsumexp(_padded(logits)[:, 1:] / temperature, axis=1)
+        return np.maximum(odds, _LEAST_ODDS)
+
+    def truth(self, examples: Examples, index: Index) -> NDArray[np.int64]:
+        """Return 1 where there is evidence, else 0, (n,)."""
+        return np.array([bool(examples.answers[i]) for i in index], dtype=np.int64)
+
+    def statistic(self, logits: ScoredSpans, values: RuleValues, hyper: Hyperparameters) -> NDArray[np.float64]:
+        """Return what the null policy compares with its threshold, (n,).
+
+        Args:
+            logits: The spans of n examples.
+            values: The values of a rule for the n examples.
+            hyper: Gives the null policy. For `ratio` it is the log odds of the best span against no evidence, for
+                others those of any span.
+        """
+        scores = _padded(logits)[:, 1:] / values.temperature[:, None]
+        odds = scores.max(axis=1) if hyper.null_policy == "ratio" else logsumexp(scores, axis=1)
+        statistic: NDArray[np.float64] = np.maximum(odds, _LEAST_ODDS) + values.offset
+        return statistic
+
+    def fit_thresholds(
+        self, statistic: NDArray[np.float64], logits: ScoredSpans, examples: Examples, sample: Sample
+    ) -> dict[str, float]:
+        """Return the thresholds by criterion that maximise the mean token F1.
+
+        Args:
+            statistic: (n,) what the null policy compares with its threshold.
+            logits: The spans of n examples.
+            examples: All examples.
+            sample: The n examples, with their weights.
+        """
+        index = sample.index
+        texts = [examples.second[i][slice(*s[0][:2])] if s else "" for i, s in zip(index, logits, strict=True)]
+        golds = _golds(examples, index)
+        yes = np.array([best_over_golds(gold, text)[0] for gold, text in zip(golds, texts, strict=True)])
+        no = np.array([best_over_golds(gold, "")[0] for gold in golds])
+        return fit_mean_thresholds(statistic, yes, no, [examples.criterion[i] for i in index], sample.weight)
+
+    def decide(
+        self, logits: ScoredSpans, values: RuleValues, hyper: Hyperparameters, threshold: NDArray[np.float64]
+    ) -> Spans:
+        """Give the best span as the answer where the null policy's statistic reaches the threshold.
+
+        Args:
+            logits: The spans of n examples.
+            values: Temperature and offset of the n examples.
+            hyper: Gives the null policy; the policy `none` gives an answer to every example that has a span.
+            threshold: (n,) the thresholds.
+
+        Returns:
+            The spans with their probabilities. They and no evidence sum to 1 for each example.
+        """
+        none, candidates = _chances(logits, values)
+        found = np.array([bool(spans) for spans in candidates])
+        if hyper.null_policy == "none":
+            return Spans(none, candidates, found)
+        return Spans(none, candidates, found & (self.statistic(logits, values, hyper) >= threshold))
+
+    def average_logits(self, members: Sequence[tuple[ScoredSpans, RuleValues]]) -> ScoredSpans:
+        """Average the calibrated probabilities of equal spans and of no evidence, and return scores.
+
+        Args:
+            members: The spans of each model for the same n examples, and the values of its rule.
+
+        Returns:
+            The ten best spans of each example. Their scores are log odds against no evidence.
+        """
+        chances = [_chances(logits, values) for logits, values in members]
+        none = np.mean([each for each, _ in chances], axis=0).clip(np.finfo(np.float64).tiny)
+        averaged: ScoredSpans = []
+        for row, lists in enumerate(zip(*(candidates for _, candidates in chances), strict=True)):
+            total: dict[tuple[int, int], float] = defaultdict(float)
+            for start, end, chance in (candidate for spans in lists for candidate in spans):
+                total[start, end] += chance / len(members)
+            ordered = sorted(total.items(), key=lambda item: (-item[1], item[0]))[:_BEST]
+            averaged.append([(*span, float(np.log(max(p, 1e-300) / none[row]))) for span, p in ordered])
+        return averaged
+
+    def dump_logits(self, logits: ScoredSpans) -> list[list[list[float]]]:
+        """Return the spans as lists, with scores rounded to five decimals."""
+        return [[[start, end, round(score, 5)] for start, end, score in spans] for spans in logits]
+
+    def load_logits(self, dumped: Any) -> ScoredSpans:
+        """Return the spans of a dump."""
+        return [[(int(start), int(end), float(score)) for start, end, score in spans] for spans in dumped]
+
+    def score(self, predictions: Spans, examples: Examples, sample: Sample) -> dict[str, Any]:
         """Score the texts of the answers as SQuAD 2.0 does.
 
         Args:
             predictions: Of n examples.
             examples: All examples.
-            index: (n,) the examples that the predictions belong to.
+            sample: The n examples that the predictions belong to.
 
         Returns:
-            The scores of `lib.metrics.spans.score`.
+            The scores of `lib.metrics.spans.span_scores`.
         """
-        texts, golds = _texts(predictions, examples, index)
-        criterion = [examples.criterion[i] for i in index]
-        return score(texts, golds, predictions.confidence, predictions.yes_probability, criterion)
+        texts, golds = _texts(predictions, examples, sample.index), _golds(examples, sample.index)
+        criterion = [examples.criterion[i] for i in sample.index]
+        return span_scores(
+            texts, golds, predictions.confidence, predictions.yes_probability, criterion, sample.weight
+        )
 
     def reliability(
         self, predictions: Spans, examples: Examples, index: Index
@@ -272,49 +306,62 @@ class SpanTask(Task[ScoredSpans, Spans]):
         """
         return predictions.confidence, _token_f1(predictions, examples, index) >= RIGHT
 
-    def sufficient_statistics(self, predictions: Spans, examples: Examples, index: Index) -> NDArray[np.float64]:
+    def sufficient_statistics(self, predictions: Spans, examples: Examples, sample: Sample) -> NDArray[np.float64]:
         """Return each example's token F1 by criterion and its calibration gap.
 
         Args:
             predictions: Of n examples.
             examples: All examples.
-            index: (n,) the examples that the predictions belong to.
+            sample: The n examples that the predictions belong to.
 
         Returns:
-            (n, 2 criteria + bins): the token F1 in the column of the example's criterion, the one-hot criterion, and
-            the gaps of `calibration_gaps`. The criteria are those of these examples, in alphabetical order.
+            (n, 6 criteria + bins), all times the weight. For each criterion, in alphabetical order: the token F1, the
+            pair itself, and whether it has evidence, an answer, both, or a token F1 of a pair with evidence; then the
+            gaps of `calibration_gaps`.
         """
-        f1 = _token_f1(predictions, examples, index)
-        names = [examples.criterion[i] for i in index]
-        criterion = np.eye(len(set(names)))[np.unique(names, return_inverse=True)[1]]
-        return np.hstack([criterion * f1[:, None], criterion, calibration_gaps(predictions.confidence, f1 >= RIGHT)])
+        f1 = _token_f1(predictions, examples, sample.index)
+        names, which = np.unique([examples.criterion[i] for i in sample.index], return_inverse=True)
+        there, given = self.truth(examples, sample.index) == 1, predictions.yes
+        columns = np.stack([f1, np.ones(len(f1)), there, given, there & given, f1 * there], axis=1)
+        by_criterion = (np.eye(len(names))[which][:, :, None] * columns[:, None, :]).reshape(len(f1), -1)
+        gaps = calibration_gaps(predictions.confidence, f1 >= RIGHT)
+        return np.hstack([by_criterion, gaps]) * sample.weight[:, None]
 
     def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return F1-macro and ECE, (samples, 2).
+        """Return F1-macro, ECE, F1-micro of whether there is evidence, and HasAns, (samples, 4).
 
-        F1-macro averages token F1 within each criterion that occurs in the sample, and then over these criteria.
+        F1-macro averages token F1 within each criterion that has evidence in the sample, and then over these criteria.
 
         Args:
-            sums: (samples, 2 criteria + bins) the summed statistics of `sufficient_statistics`.
+            sums: (samples, 6 criteria + bins) the summed statistics of `sufficient_statistics`.
         """
-        criteria = (sums.shape[1] - BINS) // 2
-        total, count = sums[:, :criteria], sums[:, criteria : 2 * criteria]
-        means = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-        return np.stack([np.nanmean(means, axis=1), ece_from_gaps(sums[:, -BINS:], count.sum(axis=1))], axis=1)
+        columns = sums[:, :-BINS].reshape(len(sums), -1, 6)
+        f1, count, there, given, hit, has_answer = (columns[:, :, i] for i in range(6))
+        positive = there > 0
+        n = positive.sum(axis=1).clip(1)
+        macro = (np.divide(f1, count, out=np.zeros(f1.shape), where=positive)).sum(axis=1) / n
+        has = (np.divide(has_answer, there, out=np.zeros(f1.shape), where=positive)).sum(axis=1) / n
+        both = (there + given).sum(axis=1)
+        micro = np.divide(2 * hit.sum(axis=1), both, out=np.zeros(len(sums)), where=both > 0)
+        return np.stack([macro, ece_from_gaps(sums[:, -BINS:], count.sum(axis=1)), micro, has], axis=1)
 
 
 def _token_f1(predictions: Spans, examples: Examples, index: Index) -> NDArray[np.float64]:
-    texts, golds = _texts(predictions, examples, index)
-    return np.array([best_over_golds(gold, text)[0] for text, gold in zip(texts, golds, strict=True)])
+    pairs = zip(_texts(predictions, examples, index), _golds(examples, index), strict=True)
+    return np.array([best_over_golds(gold, text)[0] for text, gold in pairs])
 
 
-def _texts(predictions: Spans, examples: Examples, index: Index) -> tuple[list[str], list[list[str]]]:
-    """Return the text of each answer, '' for "no evidence", and the texts of its gold answers."""
-    texts = [
+def _texts(predictions: Spans, examples: Examples, index: Index) -> list[str]:
+    """Return the text of each answer, '' for "no evidence"."""
+    return [
         examples.second[i][slice(*spans[0][:2])] if yes else ""
         for i, spans, yes in zip(index, predictions.candidates, predictions.yes, strict=True)
     ]
-    return texts, [[examples.second[i][slice(*characters)] for characters in examples.answers[i]] for i in index]
+
+
+def _golds(examples: Examples, index: Index) -> list[list[str]]:
+    """Return the texts of each example's gold answers."""
+    return [[examples.second[i][slice(*characters)] for characters in examples.answers[i]] for i in index]
 
 
 def _overlap(span: tuple[int, int], other: ScoredSpan) -> float:
@@ -322,9 +369,11 @@ def _overlap(span: tuple[int, int], other: ScoredSpan) -> float:
     return 2 * shared / (span[1] - span[0] + other[1] - other[0])
 
 
-def _chances(logits: ScoredSpans, temperature: NDArray[np.float64]) -> tuple[NDArray[np.float64], ScoredSpans]:
-    """Return the probabilities of no evidence, (n,), and of each span, from scores divided by `temperature`, (n,)."""
-    chances = softmax(_padded(logits) / temperature[:, None], axis=1)
+def _chances(logits: ScoredSpans, values: RuleValues) -> tuple[NDArray[np.float64], ScoredSpans]:
+    """Return the calibrated probabilities of no evidence, (n,), and of each span."""
+    scores = _padded(logits) / values.temperature[:, None]
+    scores[:, 1:] += values.offset[:, None]
+    chances = softmax(scores, axis=1)
     candidates = [
         [(start, end, float(chance)) for (start, end, _), chance in zip(spans, row[1:], strict=False)]
         for spans, row in zip(logits, chances, strict=True)

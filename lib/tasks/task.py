@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -11,28 +13,26 @@ from torch import Tensor
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.examples import Characters, Examples, Targets
+from lib.tasks.decision import DecisionRule, RuleValues, fit_calibration, fit_yes_no_threshold
+from lib.tasks.examples import Characters, Examples, Sample, Targets
 
 Index = NDArray[np.int64]
 LogitsT = TypeVar("LogitsT")
 
 
 class TaskPredictions(ABC):
-    """The decisions of a task about n examples, with probabilities."""
+    """The decisions of a task about n examples, with probabilities.
+
+    Attributes:
+        yes: (n,) True for a positive answer.
+    """
+
+    yes: NDArray[np.bool_]
 
     @property
     @abstractmethod
     def yes_probability(self) -> NDArray[np.float64]:
         """The probability of a positive answer, (n,)."""
-
-    @abstractmethod
-    def to_logits(self, temperature: float) -> Any:
-        """Return the logits that gave these predictions at this temperature."""
-
-    @classmethod
-    @abstractmethod
-    def average(cls, members: Sequence[Self]) -> Self:
-        """Average several models' probabilities for the same examples, and decide for the more probable answer."""
 
     @abstractmethod
     def dump(self) -> dict[str, Any]:
@@ -112,53 +112,115 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
         """
 
     @abstractmethod
-    def fit_temperature(self, logits: LogitsT, examples: Examples, index: Index) -> float:
-        """Fit the temperature that calibrates the logits to the true labels or answers.
-
-        Args:
-            logits: Of n examples.
-            examples: All examples.
-            index: (n,) the examples that the logits belong to.
-
-        Returns:
-            The temperature.
-        """
-
-    @abstractmethod
-    def decide(self, logits: LogitsT, temperature: NDArray[np.float64], hyper: Hyperparameters) -> PredictionsT:
-        """Decide by the null policy.
-
-        Args:
-            logits: Of n examples.
-            temperature: (n,) the logits are divided by it.
-            hyper: Gives the null policy.
-
-        Returns:
-            The predictions for the n examples.
-        """
-
-    @abstractmethod
     def concatenate(self, all_logits: Sequence[LogitsT]) -> LogitsT:
         """Concatenate logits, in their order."""
 
     @abstractmethod
-    def from_log_odds(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> PredictionsT:
-        """Return predictions from the log odds that parts of each example's text show the criterion.
-
-        The more probable answer is predicted, without a null policy.
+    def logits_from_log_odds(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> LogitsT:
+        """Return logits from the log odds that parts of each example's text show the criterion.
 
         Args:
             scored: For each example, the characters [start, end) of its parts and their log odds.
         """
 
     @abstractmethod
-    def score(self, predictions: PredictionsT, examples: Examples, index: Index) -> dict[str, Any]:
+    def log_odds(self, logits: LogitsT, temperature: float) -> NDArray[np.float64]:
+        """Return the log odds of yes, (n,), from logits that are divided by a temperature."""
+
+    @abstractmethod
+    def truth(self, examples: Examples, index: Index) -> NDArray[np.int64]:
+        """Return 1 where yes is right, else 0, (n,)."""
+
+    @abstractmethod
+    def statistic(self, logits: LogitsT, values: RuleValues, hyper: Hyperparameters) -> NDArray[np.float64]:
+        """Return what the null policy compares with its threshold, (n,).
+
+        Args:
+            logits: Of n examples.
+            values: The values of a rule for the n examples.
+            hyper: Gives the null policy.
+        """
+
+    def fit_rule(self, logits: LogitsT, examples: Examples, sample: Sample, hyper: Hyperparameters) -> DecisionRule:
+        """Fit temperature, offsets and thresholds on examples with known answers.
+
+        Args:
+            logits: Of n examples.
+            examples: All examples.
+            sample: The n examples that the logits belong to, with their weights.
+            hyper: Gives the null policy. `threshold` and `ratio` have fitted thresholds. The other policies say yes where
+                it is more probable than no.
+
+        Returns:
+            The rule for the criteria of these examples.
+        """
+        index, weight = sample.index, sample.weight
+        criterion, truth = [examples.criterion[i] for i in index], self.truth(examples, index)
+        temperature, offset = fit_calibration(partial(self.log_odds, logits), truth, criterion, weight)
+        rule = DecisionRule(temperature, offset, dict.fromkeys(offset, 0.0), 0.0)
+        if hyper.null_policy not in ("threshold", "ratio"):
+            return rule
+        statistic = self.statistic(logits, RuleValues.of(rule, criterion), hyper)
+        known = examples.annotated[index]
+        return replace(
+            rule,
+            threshold=self.fit_thresholds(statistic, logits, examples, sample),
+            annotated_threshold=fit_yes_no_threshold(statistic[known], truth[known]),
+        )
+
+    @abstractmethod
+    def fit_thresholds(
+        self, statistic: NDArray[np.float64], logits: LogitsT, examples: Examples, sample: Sample
+    ) -> dict[str, float]:
+        """Return the thresholds by criterion that maximise the task's F1-macro, as `score` computes it.
+
+        Args:
+            statistic: (n,) what the null policy compares with its threshold.
+            logits: Of n examples.
+            examples: All examples.
+            sample: The n examples that the logits belong to, with their weights.
+        """
+
+    @abstractmethod
+    def decide(
+        self, logits: LogitsT, values: RuleValues, hyper: Hyperparameters, threshold: NDArray[np.float64]
+    ) -> PredictionsT:
+        """Decide by the null policy.
+
+        Args:
+            logits: Of n examples.
+            values: Temperature and offset of the n examples.
+            hyper: Gives the null policy.
+            threshold: (n,) the thresholds of the population.
+
+        Returns:
+            The predictions for the n examples.
+        """
+
+    @abstractmethod
+    def average_logits(self, members: Sequence[tuple[LogitsT, RuleValues]]) -> LogitsT:
+        """Average the calibrated probabilities of several models, and return logits that have them.
+
+        Args:
+            members: The logits of each model for the same n examples, and the values of its rule.
+        """
+
+    @abstractmethod
+    def dump_logits(self, logits: LogitsT) -> Any:
+        """Return logits as values that JSON can hold."""
+
+    @abstractmethod
+    def load_logits(self, dumped: Any) -> LogitsT:
+        """Return the logits that `dump_logits` was called on."""
+
+    @abstractmethod
+    def score(self, predictions: PredictionsT, examples: Examples, sample: Sample) -> dict[str, Any]:
         """Score the predictions.
 
         Args:
             predictions: Of n examples.
             examples: All examples.
-            index: (n,) the examples that the predictions belong to.
+            sample: The n examples that the predictions belong to, with their weights.
 
         Returns:
             Scores by name. `f1_macro`, `ece` and `per_criterion` are always among them.
@@ -181,14 +243,14 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
 
     @abstractmethod
     def sufficient_statistics(
-        self, predictions: PredictionsT, examples: Examples, index: Index
+        self, predictions: PredictionsT, examples: Examples, sample: Sample
     ) -> NDArray[np.float64]:
-        """Return the statistics of each example, whose sums determine F1-macro and ECE.
+        """Return the weighted statistics of each example, whose sums determine the scores of `score_from_statistics`.
 
         Args:
             predictions: Of n examples.
             examples: All examples.
-            index: (n,) the examples that the predictions belong to.
+            sample: The n examples that the predictions belong to, with their weights.
 
         Returns:
             (n, statistics).
@@ -196,12 +258,12 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
 
     @abstractmethod
     def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return F1-macro and ECE, as `score` computes them, of samples of examples.
+        """Return F1-macro, ECE and two further scores, as `score` computes them, of samples of examples.
 
         Args:
             sums: (samples, statistics) the statistics that `sufficient_statistics` returns, summed over the examples
                 of each sample. A sample may hold an example many times or not at all.
 
         Returns:
-            (samples, 2).
+            (samples, 4).
         """

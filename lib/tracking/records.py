@@ -98,7 +98,7 @@ def _search(
     begun = min(t.datetime_start for t in trials if t.datetime_start is not None).isoformat()
     head = f"{name}/{begun}"
     done = [t for t in trials if t.state == TrialState.COMPLETE]
-    best = [("best_f1_macro", max(float(t.values[0]) for t in done), len(trials))] if done else []
+    best = [("best_objective", max(float(t.values[0]) for t in done), len(trials))] if done else []
     counts: list[MetricPoint] = [("trials", float(len(trials)), len(trials)), *best]
     runs = {file.stem: file for file in (path.parent / "runs").glob("*.json")}
     return Group(
@@ -114,7 +114,7 @@ def _trial(key: str, trial: FrozenTrial, runs: Mapping[str, Path]) -> Record:
     augmented: dict[str, int] = {}
     seeds = trial.user_attrs.get("seeds", [])
     for seed in seeds:
-        points += [(name, seed[name], seed["seed"]) for name in ("f1_macro", "ece")]
+        points += [(name, seed[name], seed["seed"]) for name in ("objective", "calibration_error")]
         if (path := runs.get(seed["key"])) is not None:
             run = Run.read(path)
             points += _epochs(run.history, f"seed{seed['seed']}/")
@@ -122,7 +122,7 @@ def _trial(key: str, trial: FrozenTrial, runs: Mapping[str, Path]) -> Record:
             for method, n in run.augmented.items():
                 augmented[method] = augmented.get(method, 0) + n
     if not seeds or not seeds[0]["key"]:  # it was pruned in its first seed, so no run was kept
-        points += [("seed0/f1_macro", value, epoch) for epoch, value in trial.intermediate_values.items()]
+        points += [("seed0/objective", value, epoch) for epoch, value in trial.intermediate_values.items()]
     points += [(f"augmented/{method}", float(n), 0) for method, n in augmented.items()]
     tags = {"state": trial.state.name, "number": str(trial.number)}
     tags |= {"reason": str(trial.user_attrs["reason"])} if "reason" in trial.user_attrs else {}
@@ -154,14 +154,16 @@ def _folds(folder: Path, result: StageC, agent: str) -> Group:
     for path in sorted((folder / "stage_c").glob("[0-9]*-[0-9]*.json")):
         fold = FoldResult.read(path)
         points: list[MetricPoint] = [
-            (n, fold.scores[n], fold.fold) for n in ("f1_macro", "ece", "accuracy") if n in fold.scores
+            (n, fold.scores[n], fold.fold)
+            for n in ("objective", "calibration_error", "f1_macro", "ece", "accuracy")
+            if n in fold.scores
         ]
         points += [(f"perf/{name}", float(value), fold.fold) for name, value in fold.performance.items()]
         tags = {"candidate": str(fold.candidate), "fold": fold.split}
         name = f"candidate {fold.candidate}, {fold.split}"
         children.append(Record(f"{head}/{path.stem}", name, params=fold.params, points=points, tags=tags))
     choice = result.choice
-    points = [(name, choice[name]["mean"], 0) for name in ("f1_macro", "ece")]
+    points = [(name, choice[name]["mean"], 0) for name in ("objective", "calibration_error")]
     parent = Record(head, "cross-validation", params=choice["params"], points=points, tags=_tags(result.provenance))
     files = [path for path in (folder / "stage_c.json", folder / "stage_c.svg") if path.exists()]
     return Group(f"{agent}/stage_c", parent, children, files)
@@ -169,8 +171,15 @@ def _folds(folder: Path, result: StageC, agent: str) -> Group:
 
 def _final(folder: Path, test: TestEvaluation, agent: str) -> Group:
     chosen = test.models[0]
-    points: list[MetricPoint] = [("test/f1_macro", chosen.f1_macro["value"], 0), ("test/ece", chosen.ece["value"], 0)]
-    points += [(f"test/{m.name.replace(' + ', ' and ')}/f1_macro", m.f1_macro["value"], 0) for m in test.models[1:]]
+    points: list[MetricPoint] = [
+        (f"test/{level}/{name}", interval["value"], 0)
+        for level, intervals in chosen.intervals.items()
+        for name, interval in intervals.items()
+    ]
+    points += [
+        (f"test/{m.name.replace(' + ', ' and ')}/{test.population}/f1_macro", m.f1_macro["value"], 0)
+        for m in test.models[1:]
+    ]
     parent = Record(
         f"{agent}/final/{test.provenance.finished}",
         "final model",

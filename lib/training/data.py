@@ -1,11 +1,12 @@
 """The data of one training, and the exception for a training that gives no result."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lib.agents.agent import Agent, Features
+from lib.metrics.objective import Objective
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.examples import Examples
+from lib.tasks.examples import Examples, Sample
 from lib.tasks.task import Index
 
 if TYPE_CHECKING:  # augmentation needs packages that the engine does not
@@ -25,9 +26,11 @@ class TrainingData:
         examples: All examples.
         features: Of all examples, on the device.
         hyper: The hyper-parameters.
-        train: (n_train,) indices of the examples to train on.
-        validation: (n_validation,) indices of the examples to validate on; they may be none.
-        augmentation: Augments the training examples of each epoch; None without augmentation.
+        train: (n_train,) indices of the examples of the training part. Each epoch trains on the annotated ones and
+            on a draw of the others.
+        validation: The examples to validate on; they may be none.
+        objective: Chooses the best epoch.
+        augmentation: Augments the annotated training examples of each epoch; None without augmentation.
     """
 
     agent: Agent
@@ -35,5 +38,6 @@ class TrainingData:
     features: Features
     hyper: Hyperparameters
     train: Index
-    validation: Index
+    validation: Sample
+    objective: Objective = field(default_factory=Objective)
     augmentation: "EpochAugmentation | None" = None

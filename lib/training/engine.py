@@ -21,6 +21,7 @@ from lib.tasks.task import Index
 from lib.training import checkpoints
 from lib.training.batches import training_batches
 from lib.training.data import TrainingData, TrainingFailure
+from lib.training.draws import EpochDraws
 from lib.training.gradients import Gradients
 from lib.training.inference import predict_logits
 from lib.training.memory import MicroBatches, out_of_memory
@@ -36,14 +37,17 @@ class TrainingResult:
 
     Attributes:
         scores: Of the validation part at the best epoch; empty without a validation part.
-        best_epoch: The epoch with the highest F1-macro, counted from 1.
-        history: `epoch`, `loss`, `f1_macro` and `ece` of each epoch; without a validation part only the first two.
+        rules: The decision rules of the best epoch, fitted on the validation part, as dumps.
+        best_epoch: The epoch with the highest objective, counted from 1.
+        history: `epoch`, `loss`, `objective` and `calibration_error` of each epoch; without a validation part only the
+            first two.
         stopped: Why the training ended: after all epochs, by lack of patience, collapsed or pruned.
         augmented: How often each augmentation method changed an example.
         performance: Seconds, tokens per second, memory and utilisation.
     """
 
     scores: dict[str, Any] = field(default_factory=dict)
+    rules: dict[str, dict[str, Any]] = field(default_factory=dict)
     best_epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     stopped: Stopped = "epochs"
@@ -79,8 +83,8 @@ class TrainingOptions:
 
     Attributes:
         epochs: The length of the learning-rate schedule, and the greatest number of epochs.
-        patience: The training stops after this number of epochs without a better F1-macro.
-        on_epoch: Called after each epoch with its number and the best F1-macro so far. True stops the training as
+        patience: The training stops after this number of epochs without a better objective.
+        on_epoch: Called after each epoch with its number and the best objective so far. True stops the training as
             pruned.
         keep_best: Whether the model gets the weights of its best epoch at the end.
         checkpoint: File that is written after each epoch. If it exists at the start, the training is resumed.
@@ -110,9 +114,9 @@ def train(
     seed: int,
     memory: MicroBatches | None = None,
 ) -> TrainingResult:
-    """Fine-tune a model in place with early stopping on the F1-macro of the validation part.
+    """Fine-tune a model in place with early stopping on the objective of the validation part.
 
-    The training stops after `patience` epochs without a better F1-macro. A collapsed model, which predicts the same
+    The training stops after `patience` epochs without a better objective. A collapsed model, which predicts the same
     for every example, gets twice as many epochs. Small encoders on small corpora leave that state late, although
     their loss falls from the start.
 
@@ -161,17 +165,17 @@ def replay(history: list[dict[str, float]], on_epoch: OnEpoch) -> TrainingResult
         The result up to the epoch at which it is pruned, or None if it is not.
     """
     for epochs in range(1, len(history) + 1):
-        best = max(history[:epochs], key=lambda entry: entry["f1_macro"])
-        if on_epoch(int(history[epochs - 1]["epoch"]), best["f1_macro"]):
-            scores = {name: best[name] for name in ("f1_macro", "ece")}
-            return TrainingResult(scores, int(best["epoch"]), history[:epochs], "pruned")
+        best = max(history[:epochs], key=lambda entry: entry["objective"])
+        if on_epoch(int(history[epochs - 1]["epoch"]), best["objective"]):
+            scores = {name: best[name] for name in ("objective", "calibration_error")}
+            return TrainingResult(scores, best_epoch=int(best["epoch"]), history=history[:epochs], stopped="pruned")
     return None
 
 
 def _stop_reason(training: "_Training", options: TrainingOptions) -> Stopped:
     result, patience = training.result, options.patience
     epoch = len(result.history)
-    if options.on_epoch is not None and options.on_epoch(epoch, result.scores["f1_macro"]):
+    if options.on_epoch is not None and options.on_epoch(epoch, result.scores["objective"]):
         return "pruned"
     if training.collapsed >= 2 * patience and epoch < options.epochs:
         return "collapsed"
@@ -200,11 +204,10 @@ class _Training:
                 checkpoint_gradients(encoder)
         if device.compile:
             model.compile(dynamic=True)
-        self.windows = training_data.features.windows(training_data.train)
-        per_epoch = math.ceil(math.ceil(len(self.windows) / hyper.batch_size) / hyper.accumulation)
+        self.draws = EpochDraws.of(training_data.examples, training_data.train, hyper.unannotated, seed)
         self.gradients = Gradients(model, training_data, device, memory)
         self.optimizer = make_optimizer(model, hyper)
-        self.planned, self.steps = per_epoch * options.epochs, 0
+        self.planned, self.steps = sum(self._steps(epoch + 1) for epoch in range(options.epochs)), 0
         self.scheduler = make_scheduler(self.optimizer, hyper, self.planned)
         self.average = make_ema(model, hyper)
         self.result, self.clock = TrainingResult(), _Clock()
@@ -219,6 +222,12 @@ class _Training:
         """The model that is evaluated, which is the moving average of the weights if there is one."""
         return self.model if self.average is None else self.average.module
 
+    def _steps(self, epoch: int) -> int:
+        """Return the number of optimizer steps of an epoch without augmentation."""
+        hyper = self.training_data.hyper
+        windows = len(self.training_data.features.windows(self.draws.epoch(epoch)))
+        return math.ceil(math.ceil(windows / hyper.batch_size) / hyper.accumulation)
+
     def epoch(self) -> None:
         """Train one epoch and score it."""
         training_data, result = self.training_data, self.result
@@ -229,16 +238,22 @@ class _Training:
             result.best_epoch = epoch
             return
         agent, examples, hyper = training_data.agent, training_data.examples, training_data.hyper
-        validation = training_data.validation
-        logits = predict_logits(self.evaluated, agent, training_data.features, validation, hyper, self.device)
-        predictions = agent.decide(logits, examples, validation, hyper)
-        scores = agent.scores(predictions, examples, validation)
-        result.history.append({"epoch": epoch, "loss": loss, "f1_macro": scores["f1_macro"], "ece": scores["ece"]})
-        if not result.scores or scores["f1_macro"] > result.scores["f1_macro"]:
+        sample = training_data.validation
+        logits = predict_logits(self.evaluated, agent, training_data.features, sample.index, hyper, self.device)
+        values = agent.cross_fit(logits, examples, sample, hyper)
+        scores = agent.scores(logits, values, examples, sample, hyper)
+        objective, calibration_error = training_data.objective.values(scores)
+        scores = {"objective": objective, "calibration_error": calibration_error, **scores}
+        entry = {"epoch": epoch, "loss": loss, "objective": objective, "calibration_error": calibration_error}
+        result.history.append(entry)
+        if not result.scores or objective > result.scores["objective"]:
             result.scores, result.best_epoch = scores, epoch
+            names = sorted(set(examples.criterion))
+            rules = agent.fit_rules(logits, examples, sample, hyper)
+            result.rules = {name: rule.completed(names).dump() for name, rule in rules.items()}
             if self.options.keep_best:
                 self.best = {name: value.clone() for name, value in self.evaluated.state_dict().items()}
-        self.collapsed = self.collapsed + 1 if agent.collapsed(predictions) else 0
+        self.collapsed = self.collapsed + 1 if agent.collapsed(logits) else 0
 
     def finish(self) -> None:
         """Load the weights that were evaluated into the model, and record the performance."""
@@ -334,9 +349,11 @@ class _Training:
     def _material(self, epoch: int) -> tuple[Index, Index]:
         """Return the windows to train on in an epoch, and the lengths of all windows."""
         training_data = self.training_data
+        drawn = training_data.features.windows(self.draws.negatives(epoch))
         if training_data.augmentation is None:
-            return self.windows, training_data.features.lengths
+            known = training_data.features.windows(self.draws.annotated)
+            return np.concatenate([known, drawn]), training_data.features.lengths
         material = training_data.augmentation.epoch_data(epoch, last=epoch == self.options.last)
         self.gradients.features = material.features
         self.result.augmented = dict(Counter(self.result.augmented) + material.applied)
-        return material.windows, material.features.lengths
+        return np.concatenate([material.windows, drawn]), material.features.lengths

@@ -20,7 +20,7 @@ class EpochData:
 
     Attributes:
         features: Of all examples, and after them of the augmented ones.
-        windows: The windows to train on. Those of augmented examples replace those of the originals.
+        windows: The windows of the annotated examples. Those of augmented examples replace those of the originals.
         applied: How often each augmentation method changed an example.
     """
 
@@ -40,7 +40,7 @@ class EpochAugmentation:
         Args:
             augmenter: Draws the augmented examples of an epoch.
             base: Features of all examples, on the device of the training.
-            train: (n,) the examples to train on.
+            train: (n,) the annotated examples to train on.
             tokenize: Returns the features of augmented examples, in the vocabularies of `base`.
         """
         self._augmenter, self._base, self._train, self._tokenize = augmenter, base, train, tokenize

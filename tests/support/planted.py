@@ -1,5 +1,6 @@
 """A corpus that no model can solve without the criterion, and training data from it for every agent."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ from torch import nn
 from lib.agents import get_agent
 from lib.corpus.store import Development
 from lib.evaluation.saved_model import SavedModel, save_model
+from lib.metrics.objective import Objective
 from lib.modeling.backbones import Backbones, fetch
 from lib.schemas.backbone import BACKBONE_MANIFEST, BackboneManifest
 from lib.schemas.evaluation import ModelManifest
 from lib.settings.config import Architecture, TinyBackbone
 from lib.settings.hyperparameters import Hyperparameters
+from lib.tasks.examples import Sample
 from lib.training.data import TrainingData
 from lib.training.engine import TrainingOptions, train
 from lib.training.features import make_features
@@ -31,8 +34,7 @@ PLANTED_PARAMS: dict[str, object] = {
     "schedule.warmup": 0.1,
     "loss.span_weight": 0.5,
     "null_policy.name": "threshold",
-    "null_policy.threshold": 0.5,
-    "null_policy.temperature": 1.0,
+    "data.unannotated": 1.0,
 }
 CRITERIA = {"FRUIT": "it tells of an apple", "WEATHER": "it tells of a storm"}
 _EVIDENCE = {"FRUIT": "there was an apple .", "WEATHER": "there was a storm ."}
@@ -63,10 +65,11 @@ def corpus(posts: int, seed: int = 0) -> Development:
                 rows.append((len(rows), post_id, other, name, 0, start, start + len(other)))
     columns = ["row", "post_id", "sentence", "criterion", "status", "start", "end"]
     return Development(
-        posts=pd.DataFrame(texts, columns=["post_id", "text"]),
+        posts=pd.DataFrame(texts, columns=["post_id", "text"]).assign(group=range(posts)),
         annotations=pd.DataFrame(rows, columns=columns),
         criteria=CRITERIA,
         corpus_hash="planted",
+        natural=False,
     )
 
 
@@ -77,7 +80,7 @@ def prepare_training(
     *,
     first: Architecture = "bert",
     second: Architecture = "bert",
-    unannotated: float = 0.0,
+    natural: bool = False,
     **more: object,
 ) -> tuple[nn.Module, TrainingData]:
     """Make an agent's model and training data, with a quarter of the posts for validation.
@@ -89,7 +92,7 @@ def prepare_training(
         _backbone(folder, kind)
     hyper = Hyperparameters.of(params(**PLANTED_PARAMS | {"model.backbone": first, "joint.backbone": second} | more))
     agent = get_agent(name)
-    examples = agent.examples(development, unannotated=unannotated, seed=0)
+    examples = agent.examples(replace(development, natural=natural))
     backbones = Backbones(folder)
     features = make_features(agent, examples, hyper, backbones, folder / "cache")
     torch.manual_seed(0)
@@ -99,7 +102,9 @@ def prepare_training(
     ]
     model = agent.model(encoders, [tokens.cls_token_id for tokens in features.tokens], hyper)
     known = np.array(examples.post_id) < f"p{int(0.75 * len(development.posts)):04d}"
-    return model, TrainingData(agent, examples, features, hyper, np.flatnonzero(known), np.flatnonzero(~known))
+    objective = Objective() if natural else Objective(metric="f1_yes_no", population="annotated")
+    validation = Sample.whole(np.flatnonzero(~known))
+    return model, TrainingData(agent, examples, features, hyper, np.flatnonzero(known), validation, objective)
 
 
 def train_and_save(
@@ -112,7 +117,9 @@ def train_and_save(
         provenance=empty_provenance(),
         agent=agent,
         params=training_data.hyper.params(),
-        temperatures={task.name: 1.0 for task in training_data.agent.tasks},
+        rules={name: rule.dump() for name, rule in training_data.agent.neutral_rules(list(CRITERIA)).items()},
+        post_rule=None,
+        population="annotated",
         criteria=CRITERIA,
         trained={"epochs": epochs, "of": epochs, "examples": 1, "posts": 1},
         performance={},

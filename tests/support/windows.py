@@ -10,8 +10,8 @@ from support.tiny import params
 
 
 def hyper(**more: object) -> Hyperparameters:
-    """Return hyper-parameters without label smoothing and temperature."""
-    return Hyperparameters.of(params(**{"loss.label_smoothing": 0.0, "null_policy.temperature": 1.0} | more))
+    """Return hyper-parameters without label smoothing."""
+    return Hyperparameters.of(params(**{"loss.label_smoothing": 0.0} | more))
 
 
 def tokens() -> Tokens:

@@ -29,7 +29,7 @@ def write_bank(options: Namespace) -> None:
 
     began, started, settings = time.perf_counter(), now(), read_settings(options.settings)
     development, agent = load_development_set(options), get_agent(options.agent)
-    examples = agent.examples(development, unannotated=settings.config.corpus.unannotated, seed=settings.config.seed)
+    examples = agent.examples(development)
     texts = AugmentableTexts(examples, whole=not agent.reads_posts).unique
     of_tfidf = TfidfManifest.read(agent_path(options, "tfidf/manifest.json")).key
     of_lexicon = Lexicon.read(options.results / "lexicon" / "lexicon.json").fingerprint

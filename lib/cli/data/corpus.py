@@ -36,6 +36,7 @@ def prepare_corpus(options: Namespace) -> None:
     description = describe_corpus(read, parts, source=source, generated=generated, with_authors=with_authors)
     write_text(folder / "report.md", description)
     svg.save_svg(figures.corpus(count_annotations(read, parts)), folder / "report.svg")
+    in_parts = read.posts.merge(parts, on="post_id")
     joined = read.annotations.merge(parts, on="post_id")
     CorpusManifest(
         provenance=make_provenance(settings, started=started, corpus_hash=read.hash()),
@@ -44,6 +45,9 @@ def prepare_corpus(options: Namespace) -> None:
         posts={name: int(n) for name, n in parts["part"].value_counts().items()},
         annotations={name: int(n) for name, n in joined["part"].value_counts().items()},
         positives={name: int(n) for name, n in joined.groupby("part")["status"].sum().items()},
+        groups={name: int(n) for name, n in in_parts.groupby("part")["group"].nunique().items()},
+        unannotated_means=corpus.unannotated_means,
+        excluded_criteria=corpus.excluded_criteria,
         criteria=read.criteria,
         oddities=read.oddities,
     ).write(folder / "corpus.json")

@@ -17,9 +17,7 @@ def fit_tfidf(options: Namespace) -> None:
     started, settings = now(), read_settings(options.settings)
     development = load_development_set(options)
     folder: Path = options.results / options.agent / "tfidf"
-    examples = get_agent(options.agent).examples(
-        development, unannotated=settings.config.corpus.unannotated, seed=settings.config.seed
-    )
+    examples = get_agent(options.agent).examples(development)
     texts = list(dict.fromkeys(examples.second))
     facts = build_tfidf(texts, settings.config.tfidf, cache=options.results / "cache" / "tfidf", folder=folder)
     TfidfManifest(

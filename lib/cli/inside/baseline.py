@@ -13,8 +13,9 @@ def score_all_baselines(options: Namespace) -> None:
 
         found = score_baselines(experiment)
         found.write(agent_path(options, "baseline.json"))
-    each = "; ".join(f"{entry.name} F1-macro {entry.f1_macro:.3f}, ECE {entry.ece:.3f}" for entry in found.entries)
-    echo(f"baseline {options.agent}: {each}")
+    objective = experiment.objective
+    each = "; ".join(f"{e.name} {e.objective:.3f} and {e.calibration_error:.3f}" for e in found.entries)
+    echo(f"baseline {options.agent}, {objective.name} and {objective.calibration_name}: {each}")
 
 
 COMMAND = Command("baseline", "Score the baselines on the development splits.", score_all_baselines, agent=True)

@@ -19,12 +19,16 @@ def collect(options: Namespace) -> None:
     result = collect_stage_c(experiment, chosen, read_folds(options, experiment.settings), baseline)
     svg.save_svg(figures.folds(result), agent_path(options, "stage_c.svg"))
     result.write(agent_path(options, "stage_c.json"))
-    f1, ece, base = result.choice["f1_macro"], result.choice["ece"], result.baseline["f1_macro"]
+    score, error, base = (
+        result.choice["objective"],
+        result.choice["calibration_error"],
+        result.baseline["objective"],
+    )
     echo(
         f"stage_c {options.agent}: chose candidate {result.choice['candidate']}"
-        f" ({result.choice['params']['model.backbone']}): F1-macro {f1['mean']:.3f} ± {f1['standard_error']:.3f},"
-        f" ECE {ece['mean']:.3f}; {result.baseline['name']}:"
-        f" F1-macro {base['mean']:.3f} ± {base['standard_error']:.3f}"
+        f" ({result.choice['params']['model.backbone']}): {result.objective}"
+        f" {score['mean']:.3f} ± {score['standard_error']:.3f}, {result.calibration} {error['mean']:.3f};"
+        f" {result.baseline['name']}: {base['mean']:.3f} ± {base['standard_error']:.3f}"
     )
 
 

@@ -24,7 +24,8 @@ def score_one_fold(options: Namespace) -> None:
         result.write(agent_path(options, f"stage_c/{options.candidate}-{options.fold}.json"))
     echo(
         f"stage_c {options.agent}  candidate {options.candidate}  {result.split}"
-        f"  F1 {result.scores['f1_macro']:.3f}  ECE {result.scores['ece']:.3f}"
+        f"  {experiment.objective.name} {result.scores['objective']:.3f}"
+        f"  {experiment.objective.calibration_name} {result.scores['calibration_error']:.3f}"
         f"  best epoch {result.best_epoch}  {result.performance['seconds']:.1f} s"
     )
 

@@ -52,6 +52,12 @@ def predict(options: Namespace) -> None:
         if name not in known:
             raise UserError(unknown_name("criterion", name, list(known)))
     posts = _posts(options)
+    if model.manifest.population == "annotated":
+        print(
+            "The corpus of this model does not say what unannotated sentences are (corpus.unannotated_means: unknown),"
+            " so its answers are fitted to annotated ones and say yes too often.",
+            file=sys.stderr,
+        )
     found = predict_posts(model, posts, options.criterion or list(known))
     if options.output is not None:
         with replacing(options.output) as temporary:
@@ -81,12 +87,19 @@ def format_predictions(found: "pd.DataFrame", text: str, *, colour: bool) -> Ite
     Yields:
         A line for each criterion, most probable first; below a met criterion, the post with its evidence marked.
     """
-    best = found.groupby("criterion")["probability"].max().sort_values(ascending=False)
-    for name, probability in best.items():
-        met = found[(found["criterion"] == name) & found["met"]]
-        yield f"{'yes' if len(met) else 'no ':4s}{probability:6.3f}  {name}"
-        if len(met):
-            yield "    " + mark_spans(text, list(zip(met["start"], met["end"], strict=True)), colour=colour)
+    posts = found.drop_duplicates("criterion").sort_values("post_probability", ascending=False, kind="stable")
+    for name, post_met, probability in zip(
+        posts["criterion"], posts["post_met"], posts["post_probability"], strict=True
+    ):
+        yield f"{'yes' if post_met else 'no ':4s}{probability:6.3f}  {name}"
+        if post_met:
+            own = found[found["criterion"] == name]
+            # Several sentences can meet a criterion together, although each of them is below the threshold.
+            evidence = own[own["met"]] if own["met"].any() else own.nlargest(1, "probability")
+            spans = [
+                (start, end) for start, end in zip(evidence["start"], evidence["end"], strict=True) if end > start
+            ]
+            yield "    " + mark_spans(text, spans, colour=colour)
     yield "Research only: no diagnosis."
 
 

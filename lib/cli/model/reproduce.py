@@ -57,9 +57,10 @@ def reproduce(options: Namespace) -> None:
             rows = list(_repeat_seeds(experiment, found.params, found.seeds))
     here, there = str(experiment.device), found.provenance.device
     print(f"trial {found.trial} of {found.agent}, made on {there}, now on {here}")
-    print("seed  F1-macro then  now        ECE then   now")
-    for seed, (f1, f1_now), (ece, ece_now) in rows:
-        print(f"{seed:4d}  {f1:.8f}     {f1_now:.8f} {ece:.8f} {ece_now:.8f}")
+    print(f"{experiment.objective.name} and {experiment.objective.calibration_name}")
+    print("seed  objective then  now        calibration error then  now")
+    for seed, (score, score_now), (error, error_now) in rows:
+        print(f"{seed:4d}  {score:.8f}      {score_now:.8f} {error:.8f}              {error_now:.8f}")
     worst = max(abs(then - again) for _, *pairs in rows for then, again in pairs)
     exact = here == there and here.startswith("cpu")
     if worst > (_SAME if exact else _NEAR):
@@ -91,11 +92,15 @@ def _run_command(command: Command, words: list[str], results: Path) -> None:
 def _repeat_seeds(
     experiment: "Experiment", params: dict[str, Any], seeds: Sequence["SeedResult"]
 ) -> Iterator[tuple[int, tuple[float, float], tuple[float, float]]]:
-    """Yield (seed, (F1 then, F1 now), (ECE then, ECE now))."""
+    """Yield (seed, (objective then, objective now), (calibration error then, calibration error now))."""
     limits = experiment.settings.config.stage_b
     for seed in seeds:
         run = experiment.run(params, experiment.splits.development(seed.seed), epochs=limits.epochs)
-        yield seed.seed, (seed.f1_macro, run.scores["f1_macro"]), (seed.ece, run.scores["ece"])
+        yield (
+            seed.seed,
+            (seed.objective, run.scores["objective"]),
+            (seed.calibration_error, run.scores["calibration_error"]),
+        )
 
 
 def _versions(then: dict[str, str]) -> str:

@@ -16,6 +16,7 @@ from lib.agents.agent import Predictions
 from lib.agents.posts import PostAgent
 from lib.modeling.backbones import Backbones
 from lib.modeling.models import PairModel
+from lib.tasks.examples import Sample
 from lib.tasks.label import LabelTask
 from lib.tasks.task import Index
 from lib.training.data import TrainingData
@@ -42,16 +43,14 @@ def trained(request: pytest.FixtureRequest, folder: Path) -> tuple[nn.Module, Tr
         TrainingOptions(epochs=EPOCHS, patience=EPOCHS, keep_best=True, on_epoch=lambda _, best: best >= 0.99),
         seed=0,
     )
-    return model, training_data, outcome.scores["f1_macro"]
+    return model, training_data, outcome.scores["objective"]
 
 
 def predict(model: nn.Module, training_data: TrainingData, index: Index) -> Predictions:
-    return training_data.agent.decide(
-        predict_logits(model, training_data.agent, training_data.features, index, training_data.hyper, CPU),
-        training_data.examples,
-        index,
-        training_data.hyper,
-    )
+    agent = training_data.agent
+    logits = predict_logits(model, agent, training_data.features, index, training_data.hyper, CPU)
+    values = agent.rule_values(agent.neutral_rules(list(CRITERIA)), training_data.examples, index)
+    return agent.decide(logits, values, training_data.hyper)
 
 
 def test_an_agent_learns_the_planted_corpus(trained: tuple[nn.Module, TrainingData, float]) -> None:
@@ -73,7 +72,7 @@ def test_swapping_the_criterion_changes_the_answer(
     swapped = replace(training_data, examples=other, features=features)
     evidence = {"FRUIT": "apple", "WEATHER": "storm"}
     words = [[name for name, word in evidence.items() if word in text] for text in examples.second]
-    one = np.array([i for i in training_data.validation if len(words[i]) == 1])
+    one = np.array([i for i in training_data.validation.index if len(words[i]) == 1])
     before, after = predict(model, training_data, one), predict(model, swapped, one)
     for task in training_data.agent.tasks:
         truth = np.array([words[i] == [examples.criterion[i]] for i in one])
@@ -81,7 +80,7 @@ def test_swapping_the_criterion_changes_the_answer(
         assert (after[task.name].yes == ~truth).mean() > 0.9
     if "span" not in before:
         return
-    both = np.array([i for i in training_data.validation if len(words[i]) == 2])
+    both = np.array([i for i in training_data.validation.index if len(words[i]) == 2])
     for asked, given in (
         (training_data, predict(model, training_data, both)),
         (swapped, predict(model, swapped, both)),
@@ -106,7 +105,7 @@ def test_shuffled_labels_give_chance_scores_on_new_posts(name: str, folder: Path
     )
     outcome = train(model, training_data, CPU, TrainingOptions(epochs=12, patience=12), seed=0)
     # A model that always answers "none" is right for 0.55 of the spans.
-    assert np.mean([entry["f1_macro"] for entry in outcome.history[-6:]]) < 0.62
+    assert np.mean([entry["objective"] for entry in outcome.history[-6:]]) < 0.62
 
 
 @pytest.mark.parametrize("name", AGENTS)
@@ -114,11 +113,11 @@ def test_an_agent_overfits_32_examples(name: str, folder: Path) -> None:
     model, training_data = prepare_training(folder, name, corpus(60), **{"optim.batch_size": 4})
     few = training_data.train[:32]
     assert 0.2 < training_data.examples.label[few].mean() < 0.8
-    few_only = replace(training_data, train=few, validation=few)
+    few_only = replace(training_data, train=few, validation=Sample.whole(few))
     outcome = train(
         model, few_only, CPU, TrainingOptions(epochs=120, patience=120, on_epoch=lambda _, best: best >= 0.95), seed=0
     )
-    assert outcome.scores["f1_macro"] >= 0.95
+    assert outcome.scores["objective"] >= 0.95
 
 
 def test_the_example_agent_of_the_docs_trains(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

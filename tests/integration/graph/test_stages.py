@@ -46,11 +46,11 @@ def test_the_results_of_the_stages_are_consistent(copy_of_finished: Path) -> Non
     first_of_b = sorted(b.trials, key=lambda t: t.number)[:2]
     assert [t.params for t in first_of_b] == [t.params for t in a.trials[:2]]
     c = json.loads(Path("results/criteria/stage_c.json").read_text())
-    ranked = [entry["f1_macro"]["mean"] for entry in c["ranking"]]
+    ranked = [entry["objective"]["mean"] for entry in c["ranking"]]
     assert ranked == sorted(ranked, reverse=True) and len(c["ensemble"]["members"]) == 2
     allowed = [e for e in c["ranking"] if e["within_one_standard_error"]]
-    assert c["choice"]["ece"]["mean"] == min(e["ece"]["mean"] for e in allowed)
-    assert c["provenance"]["corpus_hash"] == a.provenance.corpus_hash and c["schema_version"] == 1
+    assert c["choice"]["calibration_error"]["mean"] == min(e["calibration_error"]["mean"] for e in allowed)
+    assert c["provenance"]["corpus_hash"] == a.provenance.corpus_hash and c["schema_version"] == 2
     assert read_stage(StageA, Path("results/criteria/stage_a_top50.json"), settings.space) == a
 
 
@@ -88,8 +88,8 @@ def test_asha_prunes_the_first_seed_and_only_survivors_run_the_others(copy_of_fi
         outcome = TrainingResult()
         for epoch in (1, 2, 3):
             f1 = training_data.hyper.lr * 500 + epoch / 100
-            outcome.history.append({"epoch": epoch, "loss": 1.0, "f1_macro": f1, "ece": 0.1})
-            outcome.scores, outcome.best_epoch = {"f1_macro": f1, "ece": 0.1}, epoch
+            outcome.history.append({"epoch": epoch, "loss": 1.0, "objective": f1, "calibration_error": 0.1})
+            outcome.scores, outcome.best_epoch = {"objective": f1, "calibration_error": 0.1}, epoch
             if options.on_epoch is not None and options.on_epoch(epoch, f1):
                 outcome.stopped = "pruned"
                 break
@@ -114,10 +114,10 @@ def train_better_with_the_rate(model, training_data, device, options, *, seed=0,
     """Pretend to train. F1 rises and ECE falls with the learning rate, and each seed shifts all trials alike."""
     shift, noise = seed % 7 / 100, (seed + int(1e9 * training_data.hyper.lr)) % 11 / 1e4
     scores = {
-        "f1_macro": training_data.hyper.lr * 500 + shift + noise,
-        "ece": 0.6 - training_data.hyper.lr * 500 + shift,
+        "objective": training_data.hyper.lr * 500 + shift + noise,
+        "calibration_error": 0.6 - training_data.hyper.lr * 500 + shift,
     }
-    return TrainingResult(scores, 1, [{"epoch": 1, "loss": 1.0, **scores}])
+    return TrainingResult(scores, best_epoch=1, history=[{"epoch": 1, "loss": 1.0, **scores}])
 
 
 @pytest.mark.parametrize("sampler", ["nsga2", "tpe"])

@@ -26,25 +26,43 @@ def test_the_test_result_compares_the_chosen_model_with_an_ensemble_and_three_ba
     held = set(splits["post_id"][splits["part"] == "test"])
     rows = pd.read_parquet("results/corpus/annotations.parquet")
     rows = rows[rows["post_id"].isin(held)]
-    assert test.examples == [f"row {row}" for row in rows["row"]]
-    assert test.sizes == {"posts": len(held), "examples": len(rows), "positives": int(rows["status"].sum())}
-    assert test.truth == (rows["status"] == 1).tolist()
+    assert test.examples[: len(rows)] == [f"row {row}" for row in rows["row"]]
+    assert test.truth[: len(rows)] == (rows["status"] == 1).tolist() and not any(test.truth[len(rows) :])
+    assert test.sizes["posts"] == test.sizes["groups"] == len(held) and test.sizes["annotated"] == len(rows)
+    assert test.sizes["examples"] == len(test.examples) > 5 * len(rows)
+    assert test.sizes["positives"] == rows["status"].sum()
     for model in test.models:
-        for score in (model.f1_macro, model.ece):
-            assert 0 <= score["low"] <= score["value"] <= score["high"] <= 1
+        assert list(model.intervals) == ["natural", "annotated", "post_criterion", "post"]
+        for intervals in model.intervals.values():
+            for score in intervals.values():
+                assert 0 <= score["low"] <= score["value"] <= score["high"] <= 1
+        own = model.intervals["annotated"]
+        for name in ("f1_macro", "f1_micro", "f1_yes_no", "ece"):
+            assert own[name]["value"] == pytest.approx(model.scores["annotated"][name])
+            assert model.intervals["post_criterion"][name]["value"] == pytest.approx(
+                model.scores["post_criterion"][name]
+            )
+        for name in ("f1_macro", "f1_micro"):
+            assert model.intervals["post"][name]["value"] == pytest.approx(
+                model.scores["post_criterion"]["post"][name]
+            )
+        precision = model.intervals["natural"]["average_precision"]["value"]
+        assert precision == pytest.approx(model.scores["average_precision"], abs=1e-4)
         assert model.f1_macro["value"] == pytest.approx(model.scores["f1_macro"])
         assert model.ece["value"] == pytest.approx(model.scores["ece"])
     for versus, other in zip(test.against, test.models[1:], strict=True):
         assert versus.other == other.name
         difference = test.models[0].scores["f1_macro"] - other.scores["f1_macro"]
         assert versus.f1_macro["value"] == pytest.approx(difference)
-        assert versus.gain_percent == pytest.approx(100 * difference / other.scores["f1_macro"])
-        assert set(versus.per_criterion) == set(rows["criterion"])
+        base = other.scores["f1_macro"]
+        assert versus.gain_percent == (pytest.approx(100 * difference / base) if base else None)
+        assert set(versus.per_criterion) == set(rows[rows["status"] == 1]["criterion"])
+        assert versus.levels["natural"] == versus.f1_macro
         for name, lead in versus.per_criterion.items():
-            own, theirs = (m.scores["per_criterion"][name]["f1_macro"] for m in (test.models[0], other))
+            own, theirs = (m.scores["per_criterion"][name]["f1"] for m in (test.models[0], other))
             assert lead["value"] == pytest.approx(own - theirs)
             assert 0 < lead["p"] <= lead["p_holm"] <= 1
-    gains = [v.gain_percent for v in test.against[1:]]
+    gains = [v.gain_percent for v in test.against[1:] if v.gain_percent is not None]
     assert list(test.targets.values()) == [min(gains) >= 2, test.models[0].ece["value"] < 0.1]
     texts = pd.read_parquet("results/corpus/posts.parquet")["text"]
     assert not any(text[:25] in Path("results/criteria/test.json").read_text() for text in texts)
@@ -54,11 +72,11 @@ def test_every_opening_is_counted_and_nothing_is_trained_after_it(copy_of_finish
     assert len(TestEvaluation.read("results/criteria/test.json").openings) == 1
     shutil.rmtree("results/cache/refits")
     order = []
-    for name in ("refit._train", "test_set.open_test", "test_set.predict_bag_of_words"):
+    for name in ("refit._train", "test_set.open_test", "test_set.fit_bag_of_words"):
         real = getattr(import_module(f"lib.evaluation.{name.split('.')[0]}"), name.split(".")[1])
         monkeypatch.setattr(f"lib.evaluation.{name}", lambda *a, real=real, name=name: order.append(name) or real(*a))
     assert main(["final", "criteria"]) == 0
-    assert order == [*["refit._train"] * 3, "test_set.open_test", "test_set.predict_bag_of_words"]
+    assert order == [*["refit._train"] * 3, "test_set.open_test", "test_set.fit_bag_of_words"]
     again = TestEvaluation.read("results/criteria/test.json")
     assert len(again.openings) == 2 and again.openings[0].model == f"candidate {again.chosen['candidate']}"
     shutil.rmtree("results/criteria/model")
@@ -67,13 +85,16 @@ def test_every_opening_is_counted_and_nothing_is_trained_after_it(copy_of_finish
     assert len(TestEvaluation.read("results/criteria/test.json").openings) == 3, "the ledger is nobody's output"
 
 
-def test_a_refit_uses_the_given_temperatures(copy_of_finished: Path) -> None:
+def test_a_refit_uses_the_given_rules_and_is_trained_once(copy_of_finished: Path, monkeypatch) -> None:
     experiment = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
     folds = [FoldResult.read(path) for path in sorted(Path("results/criteria/stage_c").glob("0-*.json"))]
     config = refit_config(experiment, folds)
-    other = dict.fromkeys(config.temperatures, 3.5)
-    for temperatures in (config.temperatures, other):
-        assert refit(experiment, replace(config, temperatures=temperatures)).manifest.temperatures == temperatures
+    other = replace(config.decisions, rules={"label": replace(config.decisions.rules["label"], temperature=3.5)})
+    first = refit(experiment, config)
+    monkeypatch.setattr("lib.evaluation.refit._train", lambda *_: pytest.fail("trained again"))
+    second = refit(experiment, replace(config, decisions=other))
+    assert first.rules == config.decisions.rules and second.rules == other.rules
+    assert second.post_rule == config.decisions.post_rule
 
 
 def test_the_model_folder_is_complete_and_predicts(copy_of_finished: Path, capsys, tmp_path: Path) -> None:
@@ -110,4 +131,4 @@ def test_baselines_are_scored_on_the_development_set(copy_of_finished: Path) -> 
     assert all(len(entry.seeds) == 2 for entry in found.entries)
     assert found.params["optim.lr"] == 5e-5 and found.params["optim.batch_size"] == 8
     for seed in found.entries[0].seeds:  # the majority model predicts one class, so the other has an F1 of 0
-        assert seed["f1_macro"] <= 0.5 and (seed["auroc"] or 0.5) == 0.5
+        assert seed["f1_macro"] == 0 and seed["f1_yes_no"] <= 0.5 and (seed["auroc"] or 0.5) == 0.5

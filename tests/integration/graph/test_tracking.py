@@ -45,7 +45,7 @@ def test_everything_is_uploaded_once_and_the_model_is_registered(copy_of_finishe
     top = json.loads(Path("results/criteria/stage_a_top50.json").read_text())["trials"][0]
     best = next(run for run in trials if run.data.tags["number"] == str(top["number"]))
     assert best.data.params["optim.lr"] == str(top["params"]["optim.lr"])
-    assert {"seed0/loss", "seed0/f1_macro", "perf/seconds", "perf/data_step_ratio", "perf/peak_memory_mb"} <= set(
+    assert {"seed0/loss", "seed0/objective", "perf/seconds", "perf/data_step_ratio", "perf/peak_memory_mb"} <= set(
         best.data.metrics
     )
     client = mlflow.MlflowClient(uri, uri)
@@ -63,7 +63,7 @@ def test_everything_is_uploaded_once_and_the_model_is_registered(copy_of_finishe
     assert len(answered) == 2 * 9 and answered["probability"].between(0, 1).all()
     test = TestEvaluation.read("results/criteria/test.json")
     final = runs(uri, "criteria/final")[0]
-    assert final.data.metrics["test/f1_macro"] == pytest.approx(test.models[0].f1_macro["value"])
+    assert final.data.metrics["test/natural/f1_macro"] == pytest.approx(test.models[0].f1_macro["value"])
 
 
 def test_a_dead_server_is_reported_and_stops_nothing(copy_of_finished: Path, capsys) -> None:

@@ -1,18 +1,21 @@
-"""Agents run on every architecture, and fit calibration temperatures across posts."""
+"""Agents run on every architecture, fit rules across posts, and score two populations."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
 from scipy.special import expit
-from support.planted import PLANTED_PARAMS, corpus, prepare_training
+from support.planted import CRITERIA, PLANTED_PARAMS, corpus, prepare_training
 from support.tiny import params
 from support.training import CPU
 
 from lib.agents import AGENTS, get_agent
+from lib.metrics.objective import Objective
 from lib.settings.config import Architecture
 from lib.settings.hyperparameters import Hyperparameters, Pooling
+from lib.tasks.examples import Sample
 from lib.training.engine import TrainingOptions, train
 from lib.training.inference import predict_logits
 
@@ -42,28 +45,61 @@ def test_an_agent_runs_on_every_architecture_and_packing_changes_nothing(
         ]
         for task in training_data.agent.tasks:
             rows = [together[task.name]] + [logits[task.name] for logits in alone]
-            chances = [task.decide(row, np.ones(len(row)), training_data.hyper).yes_probability for row in rows]
+            chances = [expit(task.log_odds(row, 1.0)) for row in rows]
             # transformers' ConvBERT convolves over padding.
             tolerance = 0.1 if architecture == "convbert" else 1e-4
             assert np.allclose(chances[0], np.concatenate(chances[1:]), atol=tolerance), pooling
     outcome = train(model, training_data, CPU, TrainingOptions(epochs=1, patience=1), seed=0)
-    assert 0 <= outcome.scores["f1_macro"] <= 1 and np.isfinite(outcome.history[0]["loss"])
+    assert 0 <= outcome.scores["objective"] <= 1 and np.isfinite(outcome.history[0]["loss"])
 
 
-def test_a_temperature_is_fitted_on_other_posts() -> None:
-    """One half of the posts has overconfident log-odds. Each half uses the temperature fitted on the other half."""
+def test_rules_are_fitted_on_other_posts() -> None:
+    """One half of the posts has overconfident log odds. Each half uses the rule fitted on the other half."""
     agent = get_agent("criteria")
-    examples = agent.examples(corpus(40), unannotated=0.0, seed=0)
-    index = np.arange(len(examples))
-    order = {post: place for place, post in enumerate(sorted(set(examples.post_id)))}
-    half = np.array([order[post] % 2 for post in examples.post_id])
-    noise = np.random.default_rng(0).normal(0, 1, len(index))
+    examples = agent.examples(corpus(40))
+    sample = Sample.whole(np.arange(len(examples)))
+    half = examples.group % 2
+    noise = np.random.default_rng(0).normal(0, 1, len(examples))
     odds = (2.0 * examples.label - 1 + noise) * np.where(half == 0, 10, 1)
-    hyper = Hyperparameters.of(params(**PLANTED_PARAMS | {"null_policy.name": "calibrated"}))
-    crossed = agent.decide({"label": odds}, examples, index, hyper)["label"].probability
-    hot = agent.tasks[0].fit_temperature(odds[half == 0], examples, index[half == 0])
-    cool = agent.tasks[0].fit_temperature(odds[half == 1], examples, index[half == 1])
-    assert hot > 3 * cool
-    assert np.allclose(crossed, expit(odds / np.where(half == 0, cool, hot)))
-    fixed = agent.decide({"label": odds}, examples, index, hyper, {"label": hot})
-    assert np.allclose(fixed["label"].probability, expit(odds / hot))
+    hyper = Hyperparameters.of(params(**PLANTED_PARAMS))
+    crossed = agent.cross_fit({"label": odds}, examples, sample, hyper)["label"]
+    hot, cool = (
+        agent.fit_rules({"label": odds[half == own]}, examples, Sample.whole(np.flatnonzero(half == own)), hyper)[
+            "label"
+        ]
+        for own in (0, 1)
+    )
+    assert hot.temperature > 3 * cool.temperature
+    assert crossed.temperature == pytest.approx(np.where(half == 0, cool.temperature, hot.temperature))
+    for name in set(examples.criterion):
+        own = np.array(examples.criterion) == name
+        assert crossed.threshold[own] == pytest.approx(
+            np.where(half == 0, cool.threshold[name], hot.threshold[name])[own]
+        )
+
+
+def test_two_populations_are_scored_apart() -> None:
+    """A model that says yes to half of the unannotated pairs is good on annotated pairs, and bad where it is used."""
+    agent = get_agent("criteria")
+    examples = agent.examples(replace(corpus(40), natural=True))
+    sample = Sample.whole(np.arange(len(examples)))
+    careless = np.random.default_rng(0).random(len(examples)) < 0.5
+    odds = np.where(examples.annotated, 8.0 * examples.label - 4, np.where(careless, 4.0, -4.0))
+    hyper = Hyperparameters.of(params(**PLANTED_PARAMS))
+    values = agent.rule_values(agent.neutral_rules(list(CRITERIA)), examples, sample.index)
+    scores = agent.scores({"label": odds}, values, examples, sample, hyper)
+    assert scores["population"] == "natural" and scores["annotated"]["f1_yes_no"] == 1
+    assert scores["precision"] < 0.4 and scores["sensitivity"] == 1
+    assert Objective().values(scores)[0] < 0.6
+    assert Objective(metric="f1_yes_no", population="annotated").values(scores)[0] == 1
+
+
+def test_a_criterion_that_does_not_count_is_left_out_of_the_scores() -> None:
+    agent = get_agent("criteria")
+    examples = agent.examples(replace(corpus(20), excluded=("FRUIT",)))
+    sample = Sample.whole(np.arange(len(examples)))
+    values = agent.rule_values(agent.neutral_rules(list(CRITERIA)), examples, sample.index)
+    hyper = Hyperparameters.of(params(**PLANTED_PARAMS))
+    scores = agent.scores({"label": np.zeros(len(examples))}, values, examples, sample, hyper)
+    assert list(scores["per_criterion"]) == ["WEATHER"] and "FRUIT" in examples.criterion
+    assert set(examples.counting().criterion) == {"WEATHER"}

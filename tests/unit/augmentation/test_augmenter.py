@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from support.examples import make_examples
 from support.tiny import params
 
 from lib.augmentation.augmenter import AugmentableTexts, Augmenter, cut_pieces
@@ -41,7 +42,7 @@ def posts(draw) -> tuple[str, list[tuple[int, int]]]:
 
 
 def examples(text: str, answers: list[tuple[int, int]]) -> Examples:
-    return Examples(["?"], [text], np.array([1]), [answers], ["C"], ["p"], ["p C"])
+    return make_examples(text, [answers], ["C"])
 
 
 def hyper(**more: object) -> Hyperparameters:
@@ -78,7 +79,7 @@ def test_pieces_cover_all_of_the_text_except_white_space(post: tuple[str, list[t
 
 def test_the_same_seed_and_epoch_give_the_same_texts_and_others_do_not() -> None:
     text = "one two three four"
-    old = Examples(*([x] * 200 for x in ("?", text)), np.zeros(200, int), [[]] * 200, *([["x"] * 200] * 3))
+    old = make_examples(text, [[]] * 200, ["x"] * 200)
     banks = {name: Shouting([text], marks=name) for name in METHODS}
 
     def drawn(seed: int, epoch: int, **more: object):
@@ -97,7 +98,7 @@ def test_the_same_seed_and_epoch_give_the_same_texts_and_others_do_not() -> None
 
 def test_strategies_and_the_guard_decide_which_methods_are_drawn() -> None:
     text = "one two three four"
-    old = Examples(*([x] * 50 for x in ("?", text)), np.zeros(50, int), [[]] * 50, *([["x"] * 50] * 3))
+    old = make_examples(text, [[]] * 50, ["x"] * 50)
     banks = {name: Shouting([text]) for name in METHODS}
 
     def used(**more: object) -> set[str]:

@@ -91,17 +91,23 @@ def test_oddities_are_counted(project: Path) -> None:
 
 
 def test_tolerated_problems_drop_rows_and_are_counted(project: Path) -> None:
-    corpus = read_corpus(CorpusSettings(tolerate=("unknown_post",)), write(project, HEAD + ROW + "p9,x,a,FATIGUE,1,\n"))
+    corpus = read_corpus(
+        CorpusSettings(tolerate=("unknown_post",)), write(project, HEAD + ROW + "p9,x,a,FATIGUE,1,\n")
+    )
     assert corpus.annotations["post_id"].tolist() == ["p1"]
     assert set(corpus.oddities) == {"dropped: unknown post"}
 
 
 @pytest.mark.parametrize(("statuses", "kept"), [("10", []), ("101", [1]), ("100", [0]), ("11", [1])])
-def test_of_contradicting_rows_the_majority_counts_if_tolerated(project: Path, statuses: str, kept: list[int]) -> None:
+def test_of_contradicting_rows_the_majority_counts_if_tolerated(
+    project: Path, statuses: str, kept: list[int]
+) -> None:
     rows = "".join(ROW.replace(",1,", f",{status},") for status in statuses)
     corpus = read_corpus(CorpusSettings(tolerate=("contradiction",)), write(project, HEAD + ROW2 + rows))
     assert corpus.annotations["status"].tolist() == [0, *kept]
-    counted = sum(len(places) for kind, places in corpus.oddities.items() if "majority" in kind or "duplicate" in kind)
+    counted = sum(
+        len(places) for kind, places in corpus.oddities.items() if "majority" in kind or "duplicate" in kind
+    )
     assert counted >= len(statuses) - 1
 
 

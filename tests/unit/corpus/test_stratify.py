@@ -52,7 +52,9 @@ def test_strata_are_split_in_the_requested_proportions() -> None:
 def test_repeats_differ_and_shares_are_checked() -> None:
     ids = [f"p{i}" for i in range(30)]
     rows = pd.DataFrame({"post_id": ids, "criterion": "A", "status": 1})
-    first, second = (split_folds(rows, dict(zip(ids, range(30), strict=True)), k=3, repeat=r, seed=0) for r in range(2))
+    first, second = (
+        split_folds(rows, dict(zip(ids, range(30), strict=True)), k=3, repeat=r, seed=0) for r in range(2)
+    )
     assert first != second
     with pytest.raises(ValueError, match="sum to 1"):
         stratify_groups(np.ones((3, 1)), [0.5, 0.4], 0)

@@ -17,7 +17,7 @@ def test_a_run_is_trained_once_and_replayed_to_the_pruner(experiment, monkeypatc
     with pytest.raises(PrunedError) as pruned:
         experiment.run(params(), split, epochs=2, on_epoch=lambda *_: True)
     assert pruned.value.result.history == first.history[:1]
-    assert pruned.value.result.scores["f1_macro"] == first.history[0]["f1_macro"]
+    assert pruned.value.result.scores["objective"] == first.history[0]["objective"]
 
 
 def test_a_killed_run_goes_on_from_its_last_epoch_and_leaves_nothing_behind(experiment, monkeypatch) -> None:

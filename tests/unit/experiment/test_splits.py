@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 
 def test_development_and_folds_share_no_post(experiment) -> None:
@@ -6,10 +7,22 @@ def test_development_and_folds_share_no_post(experiment) -> None:
     held_out = []
     for number in range(4):
         fold = experiment.splits.fold(number, 2)
-        groups = [set(posts[part]) for part in (fold.train, fold.validation, fold.held_out)]
+        parts = fold.train, fold.validation.index, fold.held_out.index
+        groups = [set(posts[part]) for part in parts]
         assert not groups[0] & groups[1] and not groups[0] & groups[2] and not groups[1] & groups[2]
-        assert sum(map(len, (fold.train, fold.validation, fold.held_out))) == len(posts)
-        held_out.append(set(fold.held_out.tolist()))
+        assert len(fold.train) + len(fold.held_out) + fold.validation.weight.sum() == pytest.approx(len(posts))
+        held_out.append(set(fold.held_out.index.tolist()))
     assert not held_out[0] & held_out[1] and held_out[0] != held_out[2]
     split = experiment.splits.development(1)
-    assert not set(posts[split.train]) & set(posts[split.validation])
+    assert not set(posts[split.train]) & set(posts[split.validation.index])
+
+
+def test_validation_holds_all_annotated_pairs_and_a_weighted_sample_of_the_others(experiment) -> None:
+    examples, split = experiment.examples, experiment.splits.development_with_posts(0)
+    whole, sample = split.held_out.index, split.validation
+    known = examples.annotated[sample.index]
+    assert set(sample.index[known]) == set(whole[examples.annotated[whole]])
+    assert (sample.weight[known] == 1).all() and (sample.weight[~known] > 1).all()
+    assert sample.weight.sum() == pytest.approx(len(whole)) and len(sample) < len(whole)
+    wanted = experiment.settings.config.training.evaluated_unannotated * examples.annotated[split.train].sum()
+    assert (~known).sum() == round(wanted)

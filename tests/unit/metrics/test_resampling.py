@@ -5,36 +5,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.metrics import average_precision_score
+from support.examples import make_examples
 from support.tiny import params
 
 from lib.agents import AGENTS, get_agent
-from lib.metrics.resampling import bootstrap, holm, paired_comparison, sum_by_post
+from lib.metrics.resampling import bootstrap, bootstrap_average_precision, holm, paired_comparison, sum_by_group
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.examples import Examples
-from lib.tasks.label import LabelTask
-from lib.tasks.span import SpanTask
+from lib.tasks.examples import Examples, Sample
+from lib.tasks.label import Labels, LabelTask
 
 TEXT = "I sleep badly and I am always tired of it"
 
 
 def examples(n: int, rng: np.random.Generator) -> Examples:
     answers = [[(0, 13)] if yes else [] for yes in rng.integers(0, 2, n)]
-    return Examples(
-        first=["?"] * n,
-        second=[TEXT] * n,
-        label=np.array([int(bool(a)) for a in answers]),
-        answers=answers,
-        criterion=[str(name) for name in rng.choice(["A", "B", "C"], n)],
-        post_id=[f"p{i // 2}" for i in range(n)],
-        ids=[str(i) for i in range(n)],
-    )
+    criterion = [str(name) for name in rng.choice(["A", "B", "C"], n)]
+    return make_examples(TEXT, answers, criterion, [f"p{i // 2}" for i in range(n)])
 
 
-def random_predictions(name: str, n: int, rng: np.random.Generator) -> dict:
-    """Make random predictions, with a few spans of the text and their log-odds for each example."""
+def random_logits(name: str, n: int, rng: np.random.Generator) -> dict:
+    """Make random logits from a few spans of the text and their log odds for each example."""
     spans = [(0, 13), (2, 7), (18, 41)]
     scored = [[(span, float(rng.normal())) for span in spans] for _ in range(n)]
-    return get_agent(name).from_log_odds(scored)
+    return get_agent(name).logits_from_log_odds(scored)
 
 
 @pytest.mark.parametrize("name", AGENTS)
@@ -42,34 +37,29 @@ def random_predictions(name: str, n: int, rng: np.random.Generator) -> dict:
 @pytest.mark.slow
 def test_scores_follow_from_sums_of_statistics(name: str, n: int, seed: int) -> None:
     rng, agent = np.random.default_rng(seed), get_agent(name)
-    data, predictions = examples(n, rng), random_predictions(name, n, rng)
-    drawn = rng.integers(0, n, 2 * n)
-    statistics, score = agent.sufficient_statistics(predictions, data, np.arange(n))
-    again = agent.concatenate([agent.to_logits(predictions, dict.fromkeys(("label", "span"), 1.0))])
-    assert set(again) == set(predictions)
+    data, logits = examples(n, rng), random_logits(name, n, rng)
+    hyper = Hyperparameters.of(params())
+    rules = agent.neutral_rules(["A", "B", "C"])
+    weight = rng.choice([1.0, 2.5], n)
     # An example that is drawn twice counts twice, and one that is not drawn does not count.
-    picked = {
-        task.name: task.predictions.load({k: [v[i] for i in drawn] for k, v in predictions[task.name].dump().items()})
-        for task in agent.tasks
-    }
-    for index, own, sums in (
-        (np.arange(n), predictions, statistics.sum(0)),
-        (drawn, picked, statistics[drawn].sum(0)),
-    ):
-        expected = agent.scores(own, data, index)
-        assert score(sums[None])[0].tolist() == pytest.approx([expected["f1_macro"], expected["ece"]])
+    drawn = rng.integers(0, n, 2 * n)
+    predictions = agent.decide(logits, agent.rule_values(rules, data, np.arange(n)), hyper)
+    statistics, score = agent.sufficient_statistics(predictions, data, Sample(np.arange(n), weight))
+    for places in (np.arange(n), drawn):
+        own = agent.decide(agent.select(logits, places), agent.rule_values(rules, data, places), hyper)
+        expected = agent.combined_scores(own, data, Sample(places, weight[places]))
+        found = score(statistics[places].sum(0)[None])[0]
+        assert found[:3].tolist() == pytest.approx([expected[each] for each in ("f1_macro", "ece", "f1_micro")])
 
 
-@given(seed=st.integers(0, 99), temperature=st.floats(0.1, 10))
-def test_to_logits_inverts_decide(seed: int, temperature: float) -> None:
-    rng, hyper = np.random.default_rng(seed), Hyperparameters.of(params())
-    odds = rng.normal(0, 3, 9) * temperature
-    at = np.full(9, temperature)
-    assert LabelTask().decide(odds, at, hyper).to_logits(temperature) == pytest.approx(odds)
-    spans = [[(0, 4, 2.0 * temperature), (2, 9, -1.0 * temperature)], [(1, 2, 0.5)], []]
-    back = SpanTask().decide(spans, at[:3], hyper).to_logits(temperature)
-    assert [[s[:2] for s in each] for each in back] == [[s[:2] for s in each] for each in spans]
-    assert [v for e in back for *_, v in e] == pytest.approx([v for e in spans for *_, v in e])
+@given(seed=st.integers(0, 99))
+def test_the_average_precision_of_all_groups_is_that_of_scikit_learn(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    probability, label = rng.random(50).round(1), rng.integers(0, 2, 50)
+    label[0] = 1
+    interval = bootstrap_average_precision(probability, label, rng.integers(0, 9, 50), seed)
+    assert interval.value == pytest.approx(average_precision_score(label, probability))
+    assert 0 <= interval.low <= interval.high <= 1
 
 
 def share_right(sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -97,9 +87,9 @@ def test_the_interval_of_the_ece_contains_the_ece() -> None:
     for seed in range(20):
         data = examples(60, rng)
         odds = rng.normal(0, 1, 60) + np.where(data.label == 1, 1, -1)
-        statistics = sum_by_post(
-            task.sufficient_statistics(task.from_log_odds([[((0, 1), o)] for o in odds]), data, np.arange(60)),
-            data.post_id,
+        predictions = Labels(expit(odds), odds > 0)
+        statistics = sum_by_group(
+            task.sufficient_statistics(predictions, data, Sample.whole(np.arange(60))), data.group
         )
         ece = bootstrap(statistics, task.score_from_statistics, seed)[1]
         assert 0 <= ece.low <= ece.value <= ece.high <= 1
@@ -137,9 +127,9 @@ def test_holm_keeps_the_order_and_never_makes_p_smaller(chances: list[float]) ->
 
 def test_rows_of_a_post_are_drawn_together() -> None:
     statistics = np.array([[1.0, 1], [1, 1], [0, 1], [0, 1]])
-    assert sum_by_post(statistics, ["a", "a", "b", "b"]).tolist() == [[2, 2], [0, 2]]
+    assert sum_by_group(statistics, np.array([0, 0, 1, 1])).tolist() == [[2, 2], [0, 2]]
     whole, rows = (
-        bootstrap(sum_by_post(np.repeat(statistics, 10, axis=0), names), share_right, 0)[0]
-        for names in (["a"] * 20 + ["b"] * 20, [str(i) for i in range(40)])
+        bootstrap(sum_by_group(np.repeat(statistics, 10, axis=0), groups), share_right, 0)[0]
+        for groups in (np.arange(40) // 20, np.arange(40))
     )
     assert whole.high - whole.low > rows.high - rows.low

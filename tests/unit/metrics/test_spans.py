@@ -6,7 +6,7 @@ from torchmetrics.functional.text import squad
 from transformers.data.metrics.squad_metrics import squad_evaluate
 from transformers.data.processors.squad import SquadExample
 
-from lib.metrics.spans import best_over_golds, normalise_answer, score
+from lib.metrics.spans import best_over_golds, normalise_answer, span_scores
 
 WORDS = st.lists(
     st.sampled_from(["I", "the", "a", "slept", "badly", "!", "An", "never,", "again", "\t", "❤️"]), max_size=6
@@ -58,19 +58,26 @@ def test_answers_by_hand(golds: list[str], answer: str, f1: float, exact: float)
 
 
 def test_span_scores_by_hand() -> None:
-    found = score(
+    found = span_scores(
         answers=["I slept badly", "", "wrong words", ""],
         golds=[["slept badly"], ["something"], [], []],
         confidence=np.array([0.9, 0.6, 0.7, 0.8]),
         probability=np.array([0.9, 0.4, 0.7, 0.2]),
         criterion=["A", "A", "A", "B"],
+        weight=np.ones(4),
     )
-    assert found["per_criterion"]["A"]["f1_macro"] == pytest.approx(0.8 / 3)
-    assert found["f1_macro"] == pytest.approx((0.8 / 3 + 1) / 2)
+    assert found["per_criterion"]["A"]["f1"] == found["f1_macro"] == pytest.approx(0.8 / 3)
+    assert found["per_criterion"]["B"]["f1"] is None and found["without_positive"] == ["B"]
     assert found["f1"] == pytest.approx(1.8 / 4) and found["exact_match"] == 0.25
+    assert found["has_answer"] == pytest.approx(0.4) and found["no_answer"] == 0
     assert found["ece"] == pytest.approx((0.1 + 0.6 + 0.7 + 0.2) / 4)
-    assert found["no_answer"] == {"predicted": 0.5, "true": 0.5}
     assert found["confusion"] == {"true_negative": 1, "false_positive": 1, "false_negative": 1, "true_positive": 1}
-    assert found["accuracy"] == 0.5 and found["auroc"] == 0.75
+    assert found["accuracy"] == 0.5 and found["auroc"] == 0.75 and found["yes_rate"] == found["prevalence"] == 0.5
     with pytest.raises(ValueError, match="no predictions"):
-        score([], [], np.array([]), np.array([]), [])
+        span_scores([], [], np.array([]), np.array([]), [], np.array([]))
+
+
+def test_an_agent_that_always_abstains_is_seen() -> None:
+    golds: list[list[str]] = [["slept badly"], *([] for _ in range(9))]
+    found = span_scores([""] * 10, golds, np.full(10, 0.9), np.full(10, 0.1), ["A"] * 10, np.ones(10))
+    assert found["f1_macro"] == pytest.approx(0.9) and found["no_answer"] == 1 and found["has_answer"] == 0

@@ -16,7 +16,7 @@ def trial(number: int, lr: float, kind: str, f1: float, state=TrialState.COMPLET
         value=f1,
         state=state,
         intermediate_values=steps or {},
-        user_attrs={"seeds": [{"f1_macro": f1}]},
+        user_attrs={"seeds": [{"objective": f1}]},
     )
     made.number = number
     return made

@@ -21,11 +21,17 @@ def test_stage_a_estimates_each_methods_effect_and_the_page_shows_it() -> None:
             state="COMPLETE" if i % 2 else "PRUNED",
             params=augmenting_params("criteria", **{"aug.strategy": "custom"})
             | {f"aug.weight_{name}": float(name == "ocr") * i / 20 + 0.1 for name in METHODS},
-            f1_macro=0.4 + i / 50,
-            ece=0.1,
+            objective=0.4 + i / 50,
+            calibration_error=0.1,
             seeds=[
                 SeedResult(
-                    seed=0, key="", f1_macro=0.4 + i / 50, ece=0.1, best_epoch=1, epochs_run=1, stopped="epochs"
+                    seed=0,
+                    key="",
+                    objective=0.4 + i / 50,
+                    calibration_error=0.1,
+                    best_epoch=1,
+                    epochs_run=1,
+                    stopped="epochs",
                 )
             ],
         )

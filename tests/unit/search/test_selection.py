@@ -6,12 +6,12 @@ from lib.search.collect import rank_trials
 from lib.search.selection import choose_candidates
 
 
-def result(number: int, f1: float, ece: float, rank: int = 0, **more: object) -> TrialResult:
+def result(number: int, score: float, error: float, rank: int = 0, **more: object) -> TrialResult:
     fields: dict = {"state": "COMPLETE", "params": {"n": number}, "seeds": []}
-    return TrialResult(number=number, f1_macro=f1, ece=ece, rank=rank, **fields | more)
+    return TrialResult(number=number, objective=score, calibration_error=error, rank=rank, **fields | more)
 
 
-def test_candidates_are_the_best_f1_then_spread_then_the_next_rank() -> None:
+def test_candidates_are_the_best_then_spread_then_the_next_rank() -> None:
     pool = [
         result(0, 0.9, 0.3),
         result(1, 0.89, 0.29),
@@ -30,7 +30,15 @@ def test_candidates_are_the_best_f1_then_spread_then_the_next_rank() -> None:
 def test_completed_trials_rank_first_and_pruned_ones_by_their_epochs() -> None:
     def seeds(n: int) -> list[dict]:
         return [
-            {"seed": 0, "key": "", "f1_macro": 0, "ece": 0, "best_epoch": 1, "epochs_run": n, "stopped": "pruned"}
+            {
+                "seed": 0,
+                "key": "",
+                "objective": 0,
+                "calibration_error": 0,
+                "best_epoch": 1,
+                "epochs_run": n,
+                "stopped": "pruned",
+            }
         ]
 
     pool = [

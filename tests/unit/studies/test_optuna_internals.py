@@ -42,14 +42,14 @@ def test_a_database_keeps_all_that_a_study_writes(tmp_path: Path) -> None:
             trial.report(trial.number + step / 10, step)
         state = states[trial.number]
         values = [trial.params["optim.lr"]] if state == TrialState.COMPLETE else None
-        study.end_trial(trial, {"seeds": [{"f1_macro": 0.5}], "reason": "none"}, state, values)
+        study.end_trial(trial, {"seeds": [{"objective": 0.5}], "reason": "none"}, state, values)
     registry.close()
     storage = cached_database(url)
     (only,) = storage.get_all_studies()
     found = storage.get_all_trials(only._study_id)
     assert [t.state for t in found] == [*states, TrialState.RUNNING]
     assert all(len(t.params) == len(space.parameters) for t in found)
-    assert all(t.user_attrs == {"seeds": [{"f1_macro": 0.5}], "reason": "none"} for t in found[:4])
+    assert all(t.user_attrs == {"seeds": [{"objective": 0.5}], "reason": "none"} for t in found[:4])
     assert found[0].values == [found[0].params["optim.lr"]] and found[1].intermediate_values == {1: 1.1, 2: 1.2}
     with pytest.raises(UpdateFinishedTrialError):
         storage.set_trial_state_values(storage_id(found[0]), TrialState.FAIL)

@@ -1,16 +1,18 @@
 import numpy as np
 import pytest
 import torch
+from support.examples import make_examples
 from support.windows import batch_of, hyper, tokens
 
-from lib.tasks.examples import Examples, make_targets
+from lib.tasks.decision import DecisionRule, RuleValues
+from lib.tasks.examples import Sample, make_targets
 from lib.tasks.span import Spans, SpanTask
 
 TEXT = "Hello. I am tired. Bye."
 
 
-def examples(answers: list[tuple[int, int]]) -> Examples:
-    return Examples(["?"], [TEXT], np.array([int(bool(answers))]), [answers], ["A"], ["p"], ["p A"])
+def neutral(n: int) -> RuleValues:
+    return RuleValues.of(DecisionRule.neutral(["A"]), ["A"] * n)
 
 
 def test_the_span_loss_by_hand() -> None:
@@ -45,22 +47,34 @@ def test_the_best_legal_span_is_found_across_windows_in_characters() -> None:
     short = task.window_logits({"start": start, "end": end}, targets, batch, hyper(**{"span.max_answer": 2}))
     spans = task.gather({n: v.numpy() for n, v in short.items()}, known, np.arange(2), np.array([0]))[0]
     assert (7, 18) not in {(s, e) for s, e, _ in spans} and (9, 18, 5.0) in spans
-    predictions = task.decide(logits, np.ones(1), hyper(**{"null_policy.name": "none"}))
-    scores = task.score(predictions, examples([(9, 18)]), np.array([0]))
-    assert scores["exact_match"] == 1 and scores["no_answer"] == {"predicted": 0.0, "true": 0.0}
+    predictions = task.decide(logits, neutral(1), hyper(**{"null_policy.name": "none"}), np.zeros(1))
+    scores = task.score(predictions, make_examples(TEXT, [[(9, 18)]], ["A"]), Sample.whole(np.array([0])))
+    assert scores["exact_match"] == scores["has_answer"] == 1 and scores["no_answer"] is None
     total = predictions.none[0] + sum(p for _, _, p in predictions.candidates[0])
     assert total == pytest.approx(1) and predictions.none[0] < 0.01
     assert 0.9 < predictions.confidence[0] <= 1
-    assert Spans.load(predictions.dump()).candidates == predictions.candidates
+    again = Spans.load(predictions.dump()).candidates[0]
+    assert [span[:2] for span in again] == [span[:2] for span in predictions.candidates[0]]
+    assert task.load_logits(task.dump_logits(logits)) == logits
 
 
 def test_members_are_averaged_span_by_span() -> None:
     task = SpanTask()
-    one = task.decide([[(0, 6, 2.0)]], np.ones(1), hyper())
-    two = task.decide([[(7, 18, 3.0), (0, 6, 1.0)]], np.ones(1), hyper())
-    mean = Spans.average([one, two])
+    members = [([[(0, 6, 2.0)]], neutral(1)), ([[(7, 18, 3.0), (0, 6, 1.0)]], neutral(1))]
+    one, two = (task.decide(logits, values, hyper(), np.zeros(1)) for logits, values in members)
+    mean = task.decide(task.average_logits(members), neutral(1), hyper(), np.zeros(1))
     chances = {(s, e): p for s, e, p in mean.candidates[0]}
-    first = {(s, e): p for s, e, p in two.candidates[0]}
-    assert chances[0, 6] == pytest.approx((one.candidates[0][0][2] + first[0, 6]) / 2)
-    assert chances[7, 18] == pytest.approx(first[7, 18] / 2)
+    second = {(s, e): p for s, e, p in two.candidates[0]}
+    assert chances[0, 6] == pytest.approx((one.candidates[0][0][2] + second[0, 6]) / 2)
+    assert chances[7, 18] == pytest.approx(second[7, 18] / 2)
     assert mean.none[0] == pytest.approx((one.none[0] + two.none[0]) / 2) and mean.yes[0]
+
+
+def test_thresholds_of_spans_weigh_wrong_answers_against_missed_ones() -> None:
+    """Half of the answers with a score of 1 are right, and most of those with a score of 3."""
+    task, data = SpanTask(), make_examples(TEXT, [[(7, 18)], [], [], [(7, 18)], [(7, 18)], []] * 20, ["A"] * 120)
+    logits = [[(7, 18, score)] for score in (1.0, 1.0, 1.0, 3.0, 3.0, -1.0)] * 20
+    rule = task.fit_rule(logits, data, Sample.whole(np.arange(120)), hyper(**{"null_policy.name": "threshold"}))
+    values = RuleValues.of(rule, data.criterion)
+    decided = task.decide(logits, values, hyper(**{"null_policy.name": "threshold"}), values.threshold)
+    assert decided.yes[:6].tolist() == [False, False, False, True, True, False]

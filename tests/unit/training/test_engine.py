@@ -1,40 +1,52 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from support.training import CPU, model_and_data, params, without_dropout
 
 from lib.devices import device as devices
+from lib.metrics.objective import Objective
 from lib.settings.config import TrainingSettings
 from lib.settings.hyperparameters import Hyperparameters
-from lib.training.data import TrainingFailure
+from lib.tasks.examples import Sample
+from lib.training.data import TrainingData, TrainingFailure
 from lib.training.engine import TrainingOptions, train
 from lib.training.inference import predict_logits
+
+ANNOTATED = Objective(metric="f1_yes_no", population="annotated")
+
+
+def balanced(training_data: TrainingData, n: int) -> np.ndarray:
+    """Return annotated training examples, half of them positive."""
+    known = training_data.train[training_data.examples.annotated[training_data.train]]
+    label = training_data.examples.label[known]
+    return np.concatenate([known[label == value][: n // 2] for value in (0, 1)])
 
 
 @pytest.mark.slow
 def test_a_model_overfits_a_few_examples(experiment) -> None:
     hyper = Hyperparameters.of(params(**{"optim.lr": 3e-3}))
     model, training_data = model_and_data(experiment, hyper)
-    few = training_data.train[:32]
-    outcome = train(
-        model, replace(training_data, train=few, validation=few), CPU, TrainingOptions(epochs=60, patience=60), seed=0
-    )
-    assert outcome.scores["f1_macro"] >= 0.95
+    few = np.sort(balanced(training_data, 32))
+    data = replace(training_data, train=few, validation=Sample.whole(few), objective=ANNOTATED)
+    outcome = train(model, data, CPU, TrainingOptions(epochs=60, patience=60), seed=0)
+    assert outcome.scores["annotated"]["f1_yes_no"] >= 0.95
 
 
 def test_the_best_epoch_is_kept_and_patience_stops(experiment) -> None:
     hyper = Hyperparameters.of(params())
     model, training_data = model_and_data(experiment, hyper)
     outcome = train(model, training_data, CPU, TrainingOptions(epochs=30, patience=2, keep_best=True), seed=0)
-    best = max(entry["f1_macro"] for entry in outcome.history)
-    assert outcome.scores["f1_macro"] == best == outcome.history[outcome.best_epoch - 1]["f1_macro"]
-    logits = predict_logits(
-        model, training_data.agent, training_data.features, training_data.validation, training_data.hyper, CPU
-    )
-    predictions = training_data.agent.decide(logits, training_data.examples, training_data.validation, hyper)
-    again = training_data.agent.scores(predictions, training_data.examples, training_data.validation)
-    assert again == outcome.scores
+    best = max(entry["objective"] for entry in outcome.history)
+    assert outcome.scores["objective"] == best == outcome.history[outcome.best_epoch - 1]["objective"]
+    agent, examples, sample = training_data.agent, training_data.examples, training_data.validation
+    logits = predict_logits(model, agent, training_data.features, sample.index, training_data.hyper, CPU)
+    values = agent.cross_fit(logits, examples, sample, hyper)
+    again = agent.scores(logits, values, examples, sample, hyper)
+    assert outcome.scores == {**again, "objective": best, "calibration_error": again["ece_of_yes"]}
+    rules = {name: rule.dump() for name, rule in agent.fit_rules(logits, examples, sample, hyper).items()}
+    assert outcome.rules == rules
     assert outcome.stopped in {"patience", "collapsed"} and len(outcome.history) < 30
 
 
@@ -64,7 +76,7 @@ def test_a_non_finite_loss_and_lack_of_memory_fail_with_their_reason(experiment,
             train(model, training_data, CPU, TrainingOptions(epochs=1, patience=1), seed=0)
         with pytest.raises(TrainingFailure, match=r"out of memory: a window of \d+ tokens does not fit"):
             predict_logits(
-                model, training_data.agent, training_data.features, training_data.validation, training_data.hyper, CPU
+                model, training_data.agent, training_data.features, training_data.train, training_data.hyper, CPU
             )
     monkeypatch.setattr(torch.optim.AdamW, "step", full)
     model, training_data = model_and_data(experiment, hyper)

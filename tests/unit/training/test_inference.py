@@ -15,9 +15,9 @@ from lib.training.inference import predict_logits
 def test_predictions_do_not_depend_on_what_else_is_in_a_batch(experiment, architecture: str) -> None:
     name = fetch_tiny(architecture)
     model, training_data = model_and_data(experiment, Hyperparameters.of(params(**{"model.backbone": name})))
-    some = training_data.validation[:12]
+    some = training_data.validation.index[:12]
     together = predict_logits(
-        model, training_data.agent, training_data.features, training_data.validation, training_data.hyper, CPU
+        model, training_data.agent, training_data.features, training_data.validation.index, training_data.hyper, CPU
     )["label"][:12]
     alone = [
         predict_logits(model, training_data.agent, training_data.features, some[i : i + 1], training_data.hyper, CPU)[

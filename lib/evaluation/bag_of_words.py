@@ -1,0 +1,129 @@
+"""TF-IDF with logistic regression, fitted on the pairs that a transformer would learn from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score
+from sklearn.model_selection import StratifiedGroupKFold
+
+from lib.agents.agent import Agent, Logits
+from lib.corpus.sentences import sentences
+from lib.settings.config import TfidfSettings
+from lib.tasks.examples import Characters, Examples
+from lib.tasks.task import Index
+
+# The sentences of each example, by its index.
+Bags = Mapping[int, list[Characters]]
+
+_STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0)
+_FOLDS = 3
+
+
+class BagOfWords:
+    """A linear model over the terms of sentences.
+
+    A (criterion, text) pair is a bag of sentences. The model learns which single sentences are evidence. For a label,
+    the sentence with the highest log odds decides; for a span, all sentences are candidates. The features of a
+    sentence are its terms alone and its terms crossed with the criterion, so that a linear model can weigh a term
+    separately for each criterion.
+    """
+
+    def __init__(self, agent: Agent, tfidf: TfidfSettings) -> None:
+        """Build an unfitted model.
+
+        Args:
+            agent: Says whether texts are whole posts, and turns log odds into logits.
+            tfidf: Range of n-grams and number of features.
+        """
+        self._agent = agent
+        self._vectorizer = TfidfVectorizer(
+            analyzer=CrossedTerms(tfidf.ngram_range), max_features=2 * tfidf.max_features, sublinear_tf=True
+        )
+        self._model = LogisticRegression(max_iter=2000)
+
+    def fit(self, examples: Examples, index: Index) -> "BagOfWords":
+        """Fit on examples, with the inverse regularisation strength C that cross-validation by group finds best.
+
+        Args:
+            examples: Examples with labels and evidence.
+            index: The examples to fit on, (n,).
+
+        Returns:
+            The model itself.
+        """
+        bags = self._bags(examples, index)
+        features = self._vectorizer.fit_transform(_texts(examples, bags, index))
+        labels = np.array([_is_evidence(examples, i, span) for i in index for span in bags[i]], dtype=np.int64)
+        groups = np.array([examples.group[i] for i in index for _ in bags[i]])
+        self._model.set_params(C=_best_strength(features, labels, groups)).fit(features, labels)
+        return self
+
+    def logits(self, examples: Examples, index: Index) -> Logits:
+        """Return the logits of some examples."""
+        bags = self._bags(examples, index)
+        log_odds = self._model.decision_function(self._vectorizer.transform(_texts(examples, bags, index)))
+        parts = np.split(log_odds, np.cumsum([len(bags[i]) for i in index])[:-1])
+        return self._agent.logits_from_log_odds(
+            [list(zip(bags[i], part.tolist(), strict=True)) for i, part in zip(index, parts, strict=True)]
+        )
+
+    def _bags(self, examples: Examples, index: Index) -> Bags:
+        """Return the sentences of each text; the text of an agent that reads sentences is a single one."""
+        if not self._agent.reads_posts:
+            return {i: [(0, len(examples.second[i]))] for i in index}
+        cut: dict[str, list[Characters]] = {}
+        return {i: cut.setdefault(text, sentences(text)) for i in index for text in [examples.second[i]]}
+
+
+def _best_strength(features: Any, labels: NDArray[np.int64], groups: NDArray[np.int64]) -> float:
+    """Return the C with the highest mean average precision on held-out groups; the middle one if there are too few."""
+    middle = _STRENGTHS[len(_STRENGTHS) // 2]
+    folds = min(_FOLDS, len(np.unique(groups[labels == 1])))
+    if folds < 2 or labels.all():
+        return middle
+    splits = StratifiedGroupKFold(folds).split(features, labels, groups)
+    usable = [(a, b) for a, b in splits if 0 < labels[a].sum() < len(a) and labels[b].sum() > 0]
+    if not usable:
+        return middle
+
+    def quality(strength: float) -> float:
+        model = LogisticRegression(C=strength, max_iter=2000)
+        found = [(labels[b], model.fit(features[a], labels[a]).decision_function(features[b])) for a, b in usable]
+        return float(np.mean([average_precision_score(*each) for each in found]))
+
+    return max(_STRENGTHS, key=quality)
+
+
+def _texts(examples: Examples, bags: Bags, index: Index) -> NDArray[np.object_]:
+    pairs = [f"{examples.criterion[i]}\t{examples.second[i][slice(*span)]}" for i in index for span in bags[i]]
+    return np.array(pairs, dtype=object)
+
+
+def _is_evidence(examples: Examples, i: int, span: Characters) -> bool:
+    """Return whether an answer covers at least half of a sentence; without answers the pair's label counts."""
+    if not examples.answers[i]:
+        return bool(examples.label[i])
+    shared = max(min(span[1], end) - max(span[0], start) for start, end in examples.answers[i])
+    return 2 * shared >= span[1] - span[0]
+
+
+class CrossedTerms:
+    """Analyzer that returns the terms of 'criterion<TAB>sentence', alone and crossed with the criterion."""
+
+    def __init__(self, ngram_range: tuple[int, int]) -> None:
+        """Build the analyzer of terms.
+
+        Args:
+            ngram_range: Least and greatest number of words of a term.
+        """
+        self._analyze = TfidfVectorizer(ngram_range=ngram_range).build_analyzer()
+
+    def __call__(self, pair: str) -> list[str]:
+        """Return the terms of one pair."""
+        criterion, _, sentence = pair.partition("\t")
+        terms: list[str] = self._analyze(sentence)
+        return terms + [f"{criterion}|{term}" for term in terms]

@@ -1,0 +1,206 @@
+"""Answers by post. A post meets a criterion if any of its sentences does."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from lib.metrics.classification import binary_scores
+from lib.metrics.resampling import ScoreFromStatistics
+from lib.tasks.decision import DecisionRule, RuleValues, fit_calibration, fit_f1_thresholds
+from lib.tasks.examples import Examples, Sample
+from lib.tasks.label import Labels, LabelTask
+from lib.tasks.task import Index, TaskPredictions
+
+
+@dataclass(frozen=True)
+class PostPairs:
+    """All (post, criterion) pairs of some posts.
+
+    Attributes:
+        examples: The pairs, as examples without texts, by post and criterion.
+        log_odds: (n,) the log odds that the criterion is met.
+    """
+
+    examples: Examples
+    log_odds: NDArray[np.float64]
+
+
+def post_pairs(probability: NDArray[np.float64], examples: Examples, index: Index) -> PostPairs:
+    """Combine the answers about sentences into answers about posts.
+
+    The probability of a post is that of at least one sentence, 1 − Π (1 − p), as if sentences were independent. They
+    are not, so a rule is fitted to it (`fit_post_rule`).
+
+    Args:
+        probability: (n,) the calibrated probability of each pair; a pair of a whole post is kept as it is.
+        examples: All examples.
+        index: (n,) the examples that the probabilities belong to.
+    """
+    names = [f"{examples.post_id[i]}\t{examples.criterion[i]}" for i in index]
+    keys, first, which = np.unique(names, return_index=True, return_inverse=True)
+    label, annotated = np.zeros(len(keys), dtype=np.int64), np.zeros(len(keys), dtype=bool)
+    np.maximum.at(label, which, examples.label[index])
+    np.logical_or.at(annotated, which, examples.annotated[index])
+    log_no = np.zeros(len(keys))
+    np.add.at(log_no, which, np.log1p(-np.clip(probability, 0, 1 - 1e-12)))
+    yes = np.maximum(-np.expm1(log_no), 1e-12)
+    pairs = [key.split("\t") for key in keys.tolist()]
+    return PostPairs(
+        examples=Examples(
+            first=["" for _ in pairs],
+            second=["" for _ in pairs],
+            label=label,
+            answers=[[] for _ in pairs],
+            criterion=[criterion for _, criterion in pairs],
+            post_id=[post for post, _ in pairs],
+            group=examples.group[index][first],
+            annotated=annotated,
+            counted=examples.counted[index][first],
+            ids=[f"{post} {criterion}" for post, criterion in pairs],
+        ),
+        log_odds=np.log(yes) - log_no,
+    )
+
+
+def fit_post_rule(pairs: PostPairs) -> DecisionRule:
+    """Fit the rule that turns the log odds of posts into calibrated probabilities and decisions.
+
+    Args:
+        pairs: The pairs of posts that the model has not learned from.
+    """
+    examples, weight = pairs.examples, np.ones(len(pairs.log_odds))
+    label, criterion = examples.label, examples.criterion
+    temperature, offset = fit_calibration(lambda t: pairs.log_odds / t, label, criterion, weight)
+    rule = DecisionRule(temperature, offset, dict.fromkeys(offset, 0.0), 0.0)
+    values = RuleValues.of(rule, criterion)
+    odds = pairs.log_odds / values.temperature + values.offset
+    threshold = fit_f1_thresholds(odds, label, criterion, weight)
+    return DecisionRule(temperature, offset, threshold, 0.0)
+
+
+def decide_posts(pairs: PostPairs, rule: DecisionRule) -> Labels:
+    """Decide which posts meet which criteria.
+
+    Args:
+        pairs: The pairs to decide.
+        rule: From `fit_post_rule`.
+    """
+    values = RuleValues.of(rule, pairs.examples.criterion)
+    odds = pairs.log_odds / values.temperature + values.offset
+    return Labels(expit(odds), odds >= values.threshold)
+
+
+def answer_posts(
+    predictions: TaskPredictions, examples: Examples, index: Index, rule: DecisionRule | None
+) -> tuple[Labels, Examples]:
+    """Return the answers about posts from those about all of their examples.
+
+    Args:
+        predictions: Of n examples.
+        examples: All examples.
+        index: (n,) the examples that the predictions belong to.
+        rule: From `fit_post_rule`; None if the examples are whole posts, whose answers are kept.
+
+    Returns:
+        The answer about each (post, criterion), and these pairs.
+    """
+    pairs = post_pairs(predictions.yes_probability, examples, index)
+    if rule is not None:
+        return decide_posts(pairs, rule), pairs.examples
+    place = {name: i for i, name in enumerate(pairs.examples.ids)}
+    order = np.argsort([place[f"{examples.post_id[i]} {examples.criterion[i]}"] for i in index])
+    return Labels(predictions.yes_probability[order], predictions.yes[order]), pairs.examples
+
+
+def score_posts(labels: Labels, examples: Examples) -> dict[str, Any]:
+    """Score the answers by (post, criterion), and the set of criteria of each post.
+
+    Args:
+        labels: The answers about all (post, criterion) pairs.
+        examples: These pairs.
+
+    Returns:
+        The scores of `binary_scores`, and under `post` those of `score_sets`.
+    """
+    scores = binary_scores(
+        labels.probability, labels.yes, examples.label, examples.criterion, np.ones(len(examples.label))
+    )
+    return {**scores, "post": score_sets(labels.yes, examples)}
+
+
+def score_sets(yes: NDArray[np.bool_], examples: Examples) -> dict[str, Any]:
+    """Score each post's set of criteria, with 'none' as a further label, as ReDSM5's authors do.
+
+    Args:
+        yes: (n,) the answers about all (post, criterion) pairs.
+        examples: These pairs.
+
+    Returns:
+        `f1_micro` and `f1_macro` over the labels that occur, the share of posts of which every criterion is said to be
+        met (`told_everything`), and the mean number of criteria said and truly met.
+    """
+    said, true = _sets(yes, examples), _sets(examples.label == 1, examples)
+    hits, wrong = (said & true).sum(axis=0), (said ^ true).sum(axis=0)
+    total = 2 * hits + wrong
+    f1 = np.divide(2 * hits, total, out=np.zeros(len(total)), where=total > 0)
+    return {
+        "f1_micro": float(2 * hits.sum() / max(1, total.sum())),
+        "f1_macro": float(f1[true.any(axis=0)].mean()) if true.any() else 0.0,
+        "told_everything": float(said[:, :-1].all(axis=1).mean()),
+        "criteria_said": float(said[:, :-1].sum(axis=1).mean()),
+        "criteria_true": float(true[:, :-1].sum(axis=1).mean()),
+    }
+
+
+def _sets(yes: NDArray[np.bool_], examples: Examples) -> NDArray[np.bool_]:
+    """Return the labels of each post, (posts, criteria + 1), with 'none' last."""
+    names, which = np.unique(examples.criterion, return_inverse=True)
+    posts, row = np.unique(examples.post_id, return_inverse=True)
+    table = np.zeros((len(posts), len(names) + 1), dtype=bool)
+    table[row[yes], which[yes]] = True
+    table[:, -1] = ~table[:, :-1].any(axis=1)
+    return table
+
+
+def post_statistics(labels: Labels, examples: Examples) -> tuple[NDArray[np.float64], ScoreFromStatistics]:
+    """Return statistics of each (post, criterion) pair for intervals, as `Agent.sufficient_statistics` does.
+
+    Args:
+        labels: The answers about all (post, criterion) pairs.
+        examples: These pairs.
+    """
+    task = LabelTask()
+    sample = Sample.whole(np.arange(len(examples)))
+    return task.sufficient_statistics(labels, examples, sample), task.score_from_statistics
+
+
+def set_statistics(yes: NDArray[np.bool_], examples: Examples) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return each post's hits, errors and truths by label, and the group of each post.
+
+    Args:
+        yes: (n,) the answers about all (post, criterion) pairs.
+        examples: These pairs.
+
+    Returns:
+        (posts, 3 labels) for `set_scores_from_statistics`, and (posts,).
+    """
+    said, true = _sets(yes, examples), _sets(examples.label == 1, examples)
+    _, first = np.unique(examples.post_id, return_index=True)
+    return np.hstack([said & true, said ^ true, true]).astype(np.float64), examples.group[first]
+
+
+def set_scores_from_statistics(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return F1-macro and F1-micro of the sets of criteria, (samples, 2).
+
+    Args:
+        sums: (samples, 3 labels) the summed statistics of `set_statistics`.
+    """
+    hits, wrong, true = np.split(sums, 3, axis=1)
+    total = 2 * hits + wrong
+    f1 = np.divide(2 * hits, total, out=np.zeros(total.shape), where=total > 0)
+    occurs = true > 0
+    macro = (f1 * occurs).sum(axis=1) / occurs.sum(axis=1).clip(1)
+    return np.stack([macro, 2 * hits.sum(axis=1) / total.sum(axis=1).clip(1)], axis=1)

@@ -1,0 +1,54 @@
+"""Choose the two numbers that a search maximises and minimises from the scores of a model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_NAMES = {
+    "f1_macro": "F1-macro",
+    "f1_micro": "F1-micro",
+    "f1_yes_no": "F1 of yes and no",
+    "average_precision": "average precision",
+    "ece_of_yes": "ECE of yes",
+    "classwise_ece": "class-wise ECE",
+    "ece": "ECE",
+}
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a search maximises and minimises.
+
+    Attributes:
+        metric: Name of the score to maximise.
+        population: 'natural' or 'annotated'.
+        calibration: Name of the calibration error to minimise.
+    """
+
+    metric: str = "f1_macro"
+    population: str = "natural"
+    calibration: str = "ece_of_yes"
+
+    def values(self, scores: Mapping[str, Any]) -> tuple[float, float]:
+        """Return the score and the calibration error of a model.
+
+        Args:
+            scores: As `Agent.scores` returns them. A score that is undefined counts as 0.
+        """
+        own = scores if self.population == scores["population"] else scores[self.population]
+        return float(own[self.metric] or 0.0), float(own[self.calibration])
+
+    @property
+    def name(self) -> str:
+        """The metric and its population, in words."""
+        return f"{_NAMES[self.metric]} ({population_name(self.population)})"
+
+    @property
+    def calibration_name(self) -> str:
+        """The calibration error, in words."""
+        return _NAMES[self.calibration]
+
+
+def population_name(population: str) -> str:
+    """Return a population in words."""
+    return {"natural": "natural prevalence", "annotated": "annotated pairs"}[population]

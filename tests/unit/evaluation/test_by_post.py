@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+from support.examples import make_examples
+
+from lib.evaluation.by_post import answer_posts, fit_post_rule, post_pairs, score_sets
+from lib.tasks.label import Labels
+
+
+def test_a_post_meets_a_criterion_if_any_of_its_sentences_does() -> None:
+    answers = [[(0, 1)], [], [], []]
+    examples = make_examples("x", answers, ["A", "A", "B", "A"], ["p", "p", "p", "q"])
+    pairs = post_pairs(np.array([0.5, 0.2, 0.1, 0.3]), examples, np.arange(4))
+    assert pairs.examples.ids == ["p A", "p B", "q A"] and pairs.examples.label.tolist() == [1, 0, 0]
+    assert expit(pairs.log_odds) == pytest.approx([1 - 0.5 * 0.8, 0.1, 0.3])
+
+
+def test_the_answers_of_an_agent_that_reads_posts_are_kept() -> None:
+    examples = make_examples("x", [[], [(0, 1)]], ["B", "A"], ["p", "p"])
+    given = Labels(np.array([0.2, 0.9]), np.array([False, True]))
+    labels, pairs = answer_posts(given, examples, np.arange(2), None)
+    assert pairs.ids == ["p A", "p B"] and labels.probability.tolist() == [0.9, 0.2]
+    assert labels.yes.tolist() == [True, False]
+
+
+def test_the_rule_of_posts_corrects_for_sentences_that_depend_on_each_other() -> None:
+    """All sentences of a post have the same truth, so the product of their probabilities is far too sure."""
+    rng = np.random.default_rng(0)
+    chance = expit(rng.normal(-2, 1, 400))
+    true = rng.random(400) < chance
+    posts = [f"p{i:03d}" for i in range(400) for _ in range(10)]
+    examples = make_examples("x", [[(0, 1)] if yes else [] for yes in np.repeat(true, 10)], ["A"] * 4000, posts)
+    pairs = post_pairs(np.repeat(chance, 10), examples, np.arange(4000))
+    naive = float(np.mean(expit(pairs.log_odds)))
+    labels, _ = answer_posts(
+        Labels(np.repeat(chance, 10), np.zeros(4000, bool)), examples, np.arange(4000), fit_post_rule(pairs)
+    )
+    assert naive > 2 * true.mean() and labels.probability.mean() == pytest.approx(true.mean(), abs=0.02)
+    assert np.corrcoef(logit(labels.probability), logit(chance))[0, 1] > 0.9
+
+
+def test_the_sets_of_criteria_are_scored_with_none_as_a_label() -> None:
+    """The first post is right, the second is told everything and meets nothing."""
+    answers = [[(0, 1)], [], [], []]
+    examples = make_examples("x", answers, ["A", "B", "A", "B"], ["p", "p", "q", "q"])
+    scores = score_sets(np.array([True, False, True, True]), examples)
+    assert scores["told_everything"] == 0.5 and scores["criteria_said"] == 1.5 and scores["criteria_true"] == 0.5
+    # A: one hit and one false, B: one false, none: one missed; B never occurs.
+    assert scores["f1_micro"] == pytest.approx(2 / (2 + 3))
+    assert scores["f1_macro"] == pytest.approx((2 / 3 + 0) / 2)
