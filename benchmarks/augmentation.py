@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import FIXED, prepare, training_experiment
+from common import FIXED, prepare_project, training_experiment
 
 from lib.cli.main import main
 from lib.experiment.experiment import Experiment
@@ -98,7 +98,7 @@ def run() -> None:
     logging.getLogger("lib.training").setLevel(logging.INFO)
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         Path("config").symlink_to(config)
-        prepare(
+        prepare_project(
             corpus,
             generator={"posts": options.posts, "words": 150},
             constraints={

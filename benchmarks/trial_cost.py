@@ -14,7 +14,7 @@ from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
-from common import FIXED, prepare, training_experiment
+from common import FIXED, prepare_project, training_experiment
 from support.checkouts import ROOT
 
 from lib.experiment.experiment import Experiment
@@ -91,7 +91,7 @@ def run() -> None:
     config = Path("config").resolve()
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         Path("config").symlink_to(config)
-        prepare(corpus)
+        prepare_project(corpus)
         costs = trials(training_experiment("criteria"), TRIALS)
     later = sorted(cost for cost, _ in costs[1:])
     middle = later[len(later) // 2]
