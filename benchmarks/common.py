@@ -11,6 +11,7 @@ from lib.devices.process import keep_freed_memory, training_process
 from lib.experiment.experiment import Experiment
 from lib.settings.load import Settings, load_settings, merge, read_settings, read_yaml, save_settings
 
+ROOT = Path(__file__).resolve().parents[1]
 # Contexts that stay open until the process ends.
 _CONTEXTS = ExitStack()
 

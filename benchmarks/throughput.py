@@ -22,8 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import FIXED, prepare_project
-from support.checkouts import ROOT
+from common import FIXED, ROOT, prepare_project
 
 from lib.devices.device import Device
 from lib.devices.process import keep_freed_memory, training_process

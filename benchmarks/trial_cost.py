@@ -14,8 +14,7 @@ from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
-from common import FIXED, prepare_project, training_experiment
-from support.checkouts import ROOT
+from common import FIXED, ROOT, prepare_project, training_experiment
 
 from lib.experiment.experiment import Experiment
 from lib.settings.hyperparameters import Hyperparameters

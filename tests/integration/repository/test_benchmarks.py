@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from support.checkouts import ROOT
 
-PARTS = {"common.py", "search_table.py", "search_variants.py"}  # imported by the programs
-PROGRAMS = [path for path in sorted((ROOT / "benchmarks").glob("*.py")) if path.name not in PARTS]
+IMPORTED = {"common.py", "search_table.py", "search_variants.py"}  # imported by the programs
+PROGRAMS = [path for path in sorted((ROOT / "benchmarks").glob("*.py")) if path.name not in IMPORTED]
 
 
 def run_program(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
