@@ -35,7 +35,7 @@ def prepare_corpus(options: Namespace) -> None:
     with_authors = corpus.group is not None
     description = describe_corpus(read, parts, source=source, generated=generated, with_authors=with_authors)
     write_text(folder / "report.md", description)
-    svg.save_svg(figures.corpus(count_annotations(read, parts)), folder / "report.svg")
+    svg.save_svg(figures.plot_corpus(count_annotations(read, parts)), folder / "report.svg")
     joined = read.annotations.merge(parts, on="post_id")
     CorpusManifest(
         provenance=make_provenance(settings, started=started, corpus_hash=read.hash()),

@@ -22,7 +22,7 @@ def write_augmentation_report(options: Namespace) -> None:
     for path in sorted(agent_path(options, "runs").glob("*.json")):
         applied.update(Run.read(path).augmented)
     write_text(agent_path(options, "augmentation.md"), describe_augmentation(bank, effects, applied))
-    svg.save_svg(figures.effects(effects), agent_path(options, "augmentation.svg"))
+    svg.save_svg(figures.plot_method_effects(effects), agent_path(options, "augmentation.svg"))
 
 
 COMMAND = Command(
