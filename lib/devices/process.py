@@ -38,20 +38,20 @@ def training_process(threads: int) -> Iterator[None]:
 
 @contextmanager
 def seeded_torch(seed: int) -> Iterator[None]:
-    """Seed torch's global generators within the block, and restore their state after it.
+    """Seed torch's global generators of the CPU and of all GPUs within the block, and restore their states after it.
 
     Args:
-        seed: Seed of the generators of the CPU and of all GPUs.
+        seed: Seed of all these generators.
     """
     cpu = torch.get_rng_state()
-    gpu = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
     torch.manual_seed(seed)
     try:
         yield
     finally:
         torch.set_rng_state(cpu)
-        if gpu is not None:
-            torch.cuda.set_rng_state(gpu)
+        if gpus is not None:
+            torch.cuda.set_rng_state_all(gpus)
 
 
 def keep_freed_memory() -> None:
