@@ -32,7 +32,7 @@ class Features:
 
     Attributes:
         tokens: One for each encoder, with the same windows. Spans are predicted on the tokens of the first one.
-        targets: Of the windows, with the flat arrays of the first encoder's tokens.
+        targets: The targets of the windows, with the flat arrays of the first encoder's tokens.
     """
 
     tokens: tuple[Tokens, ...]
@@ -130,7 +130,7 @@ class Agent(ABC):
 
         Args:
             outputs: The model's outputs for a batch.
-            targets: Of the batch.
+            targets: The targets of the batch.
             hyper: Gives the weights of the tasks and the label smoothing.
 
         Returns:
@@ -146,7 +146,7 @@ class Agent(ABC):
 
         Args:
             outputs: The model's outputs for the batch.
-            targets: Of the batch.
+            targets: The targets of the batch.
             batch: The batch of the first encoder.
             hyper: Gives the greatest number of tokens of an answer.
 
@@ -192,7 +192,7 @@ class Agent(ABC):
         """Decide for each task by the null policy.
 
         Args:
-            logits: Of n examples, by task.
+            logits: The logits of n examples, by task.
             examples: All examples.
             index: (n,) the examples that the logits belong to.
             hyper: Gives the null policy.
@@ -219,7 +219,7 @@ class Agent(ABC):
         """Return the temperature of each task.
 
         Args:
-            logits: Of n examples, by task.
+            logits: The logits of n examples, by task.
             examples: All examples.
             index: (n,) the examples that the logits belong to.
             hyper: Gives the null policy.
@@ -265,7 +265,7 @@ class Agent(ABC):
         """Score the predictions.
 
         Args:
-            predictions: Of n examples, by task.
+            predictions: The predictions for n examples, by task.
             examples: All examples.
             index: (n,) the examples that the predictions belong to.
 
@@ -293,7 +293,7 @@ class Agent(ABC):
         """Return statistics of each example, and the function that maps sums of them to scores.
 
         Args:
-            predictions: Of n examples, by task.
+            predictions: The predictions for n examples, by task.
             examples: All examples.
             index: (n,) the examples that the predictions belong to.
 

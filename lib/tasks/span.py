@@ -113,7 +113,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
 
         Args:
             outputs: 'start' and 'end', (batch, tokens) each.
-            targets: Of the batch.
+            targets: The targets of the batch.
             hyper: Gives the label smoothing.
 
         Returns:
@@ -246,7 +246,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
         """Score the texts of the answers as SQuAD 2.0 does.
 
         Args:
-            predictions: Of n examples.
+            predictions: The predictions for n examples.
             examples: All examples.
             index: (n,) the examples that the predictions belong to.
 
@@ -263,7 +263,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
         """Return the confidence of each answer and whether it is right.
 
         Args:
-            predictions: Of n examples.
+            predictions: The predictions for n examples.
             examples: All examples.
             index: (n,) the examples that the predictions belong to.
 
@@ -276,7 +276,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
         """Return each example's token F1 by criterion and its calibration gap.
 
         Args:
-            predictions: Of n examples.
+            predictions: The predictions for n examples.
             examples: All examples.
             index: (n,) the examples that the predictions belong to.
 
