@@ -53,7 +53,7 @@ def trained(experiment: Experiment, hyper: Hyperparameters, ratios: list[float])
     """Train one configuration.
 
     Args:
-        experiment: Of the agent.
+        experiment: The experiment of the agent.
         hyper: The configuration.
         ratios: Is cleared, and then filled by the log handler with the data/step ratio after each epoch.
 
@@ -118,7 +118,7 @@ def report(experiment: Experiment, backbone: str, runs: int, ratios: list[float]
     """Train with and without augmentation in turn, and print medians.
 
     Args:
-        experiment: Of the agent.
+        experiment: The experiment of the agent.
         backbone: The backbone's name.
         runs: Number of measured repetitions; one more comes first and warms up the caches.
         ratios: The list that the log handler fills.

@@ -64,7 +64,7 @@ def training_data(lengths: np.ndarray, hyper: Hyperparameters, device: Device) -
     Args:
         lengths: (n,) the tokens of each pair.
         hyper: The hyper-parameters.
-        device: Where the features are placed.
+        device: The device for the features.
 
     Returns:
         All pairs for training, and the first eight for validation.

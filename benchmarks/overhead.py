@@ -1,4 +1,4 @@
-"""Measure the cost of Stage A apart from its trainings: Snakemake, start-up, sampler, storage and results.
+"""Measure the cost that Snakemake, start-up, sampler, storage and results add to the trainings of Stage A.
 
 The first measurement replaces trainings by a function that takes no time, over the production space, and gives the
 cost of a trial. The second one runs the embedded default and gives the share of time outside of trainings. Corpus and

@@ -29,7 +29,7 @@ def open_study(folder: Path, url: str | None) -> Study:
     """Open the study of the benchmark, or create it.
 
     Args:
-        folder: Of the journal and its locks.
+        folder: Folder of the journal and its locks.
         url: URL of a database, or None for the journal.
 
     Returns:

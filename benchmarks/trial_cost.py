@@ -1,4 +1,4 @@
-"""Measure the cost of a trial apart from its steps: imports, building a model, and memory that is not freed.
+"""Measure the cost of a trial apart from its steps, which is that of imports, of building a model, and of memory.
 
 The results are the seconds to import the modules of a training and of a search, the seconds from the start of a trial
 to its first step, and the resident memory during thirty trials in one process.
@@ -52,7 +52,7 @@ def trials(experiment: Experiment, number: int) -> list[tuple[float, float]]:
     """Run trials of one short epoch in this process.
 
     Args:
-        experiment: Of the agent.
+        experiment: The experiment of the agent.
         number: Number of trials.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Build the inputs of a training for one agent: features, a model, and augmented examples."""
+"""Build features, a model and augmented examples for a training of one agent."""
 
 import gc
 from functools import cached_property

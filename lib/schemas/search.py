@@ -17,8 +17,8 @@ class TrialResult(FrozenModel):
         number: Its number in the study.
         state: Optuna's name of its state, e.g. COMPLETE.
         params: Hyper-parameters, named as in the search space.
-        f1_macro: Mean over its seeds; None if the trial failed.
-        ece: Likewise.
+        f1_macro: Mean F1-macro over its seeds; None if the trial failed.
+        ece: Mean ECE over its seeds; None if the trial failed.
         seeds: The result of each seed.
         rank: Non-dominated rank in Stage B, 0 for the Pareto front; None in Stage A.
         reason: Why it failed, if known.

@@ -21,9 +21,9 @@ class TrainingData:
     """The examples to train on and to validate on.
 
     Attributes:
-        agent: Whose model is trained.
+        agent: The agent whose model is trained.
         examples: All examples.
-        features: Of all examples, on the device.
+        features: The features of all examples, on the device.
         hyper: The hyper-parameters.
         train: (n_train,) indices of the examples to train on.
         validation: (n_validation,) indices of the examples to validate on; they may be none.

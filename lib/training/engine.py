@@ -35,7 +35,7 @@ class TrainingResult:
     """The result of a training.
 
     Attributes:
-        scores: Of the validation part at the best epoch; empty without a validation part.
+        scores: Scores of the validation part at the best epoch; empty without a validation part.
         best_epoch: The epoch with the highest F1-macro, counted from 1.
         history: `epoch`, `loss`, `f1_macro` and `ece` of each epoch; without a validation part only the first two.
         stopped: Why the training ended: after all epochs, by lack of patience, collapsed or pruned.

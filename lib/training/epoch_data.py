@@ -19,7 +19,7 @@ class EpochData:
     """What the model trains on in an epoch.
 
     Attributes:
-        features: Of all examples, and after them of the augmented ones.
+        features: Features of all examples, and after them of the augmented ones.
         windows: The windows to train on. Those of augmented examples replace those of the originals.
         applied: How often each augmentation method changed an example.
     """

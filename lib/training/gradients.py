@@ -39,7 +39,7 @@ class Gradients:
     """Computes the gradients of one model.
 
     Attributes:
-        features: Of the current epoch. The engine replaces them where texts are augmented.
+        features: The features of the current epoch. The engine replaces them where texts are augmented.
         weights: The trainable parameters, whose gradients are set.
         data_seconds: Seconds that steps spent on waiting for batches or on making them.
     """
@@ -48,7 +48,7 @@ class Gradients:
         """Prepare to train a model.
 
         Args:
-            model: On the device.
+            model: The model, on the device.
             training_data: Gives features, agent and hyper-parameters.
             device: The device and precision.
             memory: Cuts batches into micro-batches that fit into memory.
