@@ -18,11 +18,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 def prepare_corpus(options: Namespace) -> None:
     """Check a corpus and write its tables, splits, manifest, report and picture."""
     from lib.corpus.data_report import count_annotations, describe_corpus
-    from lib.corpus.manifest import CorpusManifest
     from lib.corpus.reader import read_corpus, sample_posts
     from lib.corpus.store import part_of_posts, save_tables
     from lib.files.hashing import derive_seed
     from lib.reporting import figures, svg
+    from lib.schemas.corpus import CorpusManifest
 
     started, settings = now(), read_settings(options.settings)
     corpus, seed = settings.config.corpus, derive_seed(settings.config.corpus.test_seed, "share of the corpus")
