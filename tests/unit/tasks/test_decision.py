@@ -3,16 +3,12 @@ from typing import get_args
 import numpy as np
 import pytest
 from scipy.special import expit
-from support.tiny import params
+from support.windows import hyper
 
-from lib.settings.hyperparameters import Hyperparameters, NullPolicy
+from lib.settings.hyperparameters import NullPolicy
 from lib.tasks.decision import fit_temperature, negative_log_likelihood
 from lib.tasks.label import LabelTask
 from lib.tasks.span import SpanTask
-
-
-def hyper(**more: object) -> Hyperparameters:
-    return Hyperparameters.of(params(**{"loss.label_smoothing": 0.0, "null_policy.temperature": 1.0} | more))
 
 
 @pytest.mark.parametrize("policy", get_args(NullPolicy))
