@@ -177,9 +177,9 @@ def table_split(experiment: Experiment, landscape: Landscape, seed: int) -> Spli
     Returns:
         Examples to train on and to validate on, and the test part, which all seeds share, as the held-out one.
     """
-    rows, texts = experiment.development.annotations, experiment.development.texts
-    test = split_posts(rows, texts, [1 - TEST, TEST], 0)
-    rest = {post_id: text for post_id, text in texts.items() if test[post_id] == 0}
+    rows, groups = experiment.development.annotations, experiment.development.groups
+    test = split_posts(rows, groups, [1 - TEST, TEST], 0)
+    rest = {post_id: group for post_id, group in groups.items() if test[post_id] == 0}
     part = split_posts(rows, rest, PARTS, seed + 1)
     of = np.array([-1 if test[post_id] else part[post_id] for post_id in experiment.examples.post_id])
     places = (landscape.train, VALIDATION, -1)
