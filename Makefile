@@ -14,7 +14,7 @@ BENCH = . .venv/bin/activate && PYTHONPATH=.:tests python benchmarks
 run: .venv/installed  ## run the embedded default up to results/criteria/report.html
 	$(SNAKEMAKE) -- results/$(AGENT)/report.html
 
-test: .venv/installed  ## run all tests, with coverage
+test: .venv/installed  ## run all tests except the long ones (test-faults, test-slurm), with coverage
 	. .venv/bin/activate && PYTHONDONTWRITEBYTECODE= pytest -n 2 -m "not long" --durations=15 --cov --cov-report=term-missing
 
 test-fast: .venv/installed  ## the tests to run while writing (90 s on two cores)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import FIXED, prepare, training_experiment
+from common import FIXED, prepare_project, training_experiment
 
 from lib.cli.main import main
 from lib.experiment.experiment import Experiment
@@ -53,7 +53,7 @@ def trained(experiment: Experiment, hyper: Hyperparameters, ratios: list[float])
     """Train one configuration.
 
     Args:
-        experiment: Of the agent.
+        experiment: The experiment of the agent.
         hyper: The configuration.
         ratios: Is cleared, and then filled by the log handler with the data/step ratio after each epoch.
 
@@ -98,7 +98,7 @@ def run() -> None:
     logging.getLogger("lib.training").setLevel(logging.INFO)
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         Path("config").symlink_to(config)
-        prepare(
+        prepare_project(
             corpus,
             generator={"posts": options.posts, "words": 150},
             constraints={
@@ -118,7 +118,7 @@ def report(experiment: Experiment, backbone: str, runs: int, ratios: list[float]
     """Train with and without augmentation in turn, and print medians.
 
     Args:
-        experiment: Of the agent.
+        experiment: The experiment of the agent.
         backbone: The backbone's name.
         runs: Number of measured repetitions; one more comes first and warms up the caches.
         ratios: The list that the log handler fills.

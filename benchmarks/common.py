@@ -11,6 +11,7 @@ from lib.devices.process import keep_freed_memory, training_process
 from lib.experiment.experiment import Experiment
 from lib.settings.load import Settings, load_settings, merge, read_settings, read_yaml, save_settings
 
+ROOT = Path(__file__).resolve().parents[1]
 # Contexts that stay open until the process ends.
 _CONTEXTS = ExitStack()
 
@@ -56,18 +57,28 @@ FIXED: dict[str, Any] = {
 }
 
 
-def prepare(corpus: str | None, backbones: Sequence[str] = ("minilm",), **more: Any) -> None:
-    """Create settings, corpus and backbones in the working directory, which must contain config/.
+def write_settings(corpus: str | None, **more: Any) -> None:
+    """Write results/settings.json in the working directory, which must contain config/.
 
     Args:
-        corpus: Folder of a corpus, or None to generate one.
-        backbones: Names of backbones.
+        corpus: Folder of a corpus, or None for a generated one.
         **more: Entries of the configuration that replace or complete the defaults.
     """
     raw = merge(read_yaml("config/config.yaml"), {"generator": {"posts": 600, "words": 150}} | more)
     if corpus:
         raw = merge(raw, {"corpus": {"dir": corpus}})
     save_settings(load_settings(raw, ["config/config.yaml"]), "results/settings.json")
+
+
+def prepare_project(corpus: str | None, backbones: Sequence[str] = ("minilm",), **more: Any) -> None:
+    """Create settings, corpus and backbones in the working directory, which must contain config/.
+
+    Args:
+        corpus: Folder of a corpus, or None to generate one.
+        backbones: Names of backbones.
+        **more: Entries of the configuration, as in `write_settings`.
+    """
+    write_settings(corpus, **more)
     commands = [f"corpus --input {corpus or 'results/generated'}", *(f"backbone {name}" for name in backbones)]
     for command in commands if corpus else ["generate-corpus --output results/generated", *commands]:
         assert main(command.split()) == 0, command

@@ -11,7 +11,7 @@ from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
-from common import FIXED, prepare, training_experiment
+from common import FIXED, prepare_project, training_experiment
 
 from lib.evaluation.baselines import cross_validate_baseline
 
@@ -39,7 +39,7 @@ def compare(agent: str, *, words: int, length: int, epochs: int) -> None:
     config = Path("config").resolve()
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         Path("config").symlink_to(config)
-        prepare(None, generator={"posts": 1484, "words": words}, stage_c={"folds": FOLDS})
+        prepare_project(None, generator={"posts": 1484, "words": words}, stage_c={"folds": FOLDS})
         experiment = training_experiment(agent)
         bag = cross_validate_baseline(experiment).folds[0].scores
         point = PARAMS | {

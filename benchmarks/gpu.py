@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from lib.agents.agent import Features
 from lib.agents.criteria import AGENT
 from lib.devices.device import Device, peak_memory_mb
 from lib.modeling.random_init import random_encoder
 from lib.modeling.tokens import Tokens
 from lib.settings.hyperparameters import NAMES, Hyperparameters
 from lib.tasks.examples import Examples, make_targets
-from lib.training.data import Features, TrainingData
+from lib.training.data import TrainingData
 from lib.training.engine import TrainingOptions, train
 
 ARCHITECTURES = ("bert", "deberta-v2", "xlnet")
@@ -63,7 +64,7 @@ def training_data(lengths: np.ndarray, hyper: Hyperparameters, device: Device) -
     Args:
         lengths: (n,) the tokens of each pair.
         hyper: The hyper-parameters.
-        device: Where the features are placed.
+        device: The device for the features.
 
     Returns:
         All pairs for training, and the first eight for validation.
@@ -93,7 +94,7 @@ def training_data(lengths: np.ndarray, hyper: Hyperparameters, device: Device) -
     return TrainingData(AGENT, examples, features, hyper, np.arange(n), np.arange(min(n, 8)))
 
 
-def measure(architecture: str, size: Any, lengths: np.ndarray, batch: int, device: Device) -> dict[str, Any]:
+def measure_encoder(architecture: str, size: Any, lengths: np.ndarray, batch: int, device: Device) -> dict[str, Any]:
     """Train an encoder for three epochs, and return the figures of the second and third.
 
     Args:
@@ -170,7 +171,7 @@ def run() -> None:
     for architecture in ARCHITECTURES:
         for batch, length in ((b, n) for b in (32, 64) for n in options.lengths):
             lengths = np.full(batch * options.steps, length)
-            found = measure(architecture, options.size, lengths, batch, device)
+            found = measure_encoder(architecture, options.size, lengths, batch, device)
             print(
                 f"| {architecture} | {batch} | {length} | {found['steps']:.1f} | {found['tokens']:,.0f} |"
                 f" {found['utilisation']} | {found['flops'] / rate:.0%} | {found['memory']:,.0f} |",
@@ -180,7 +181,7 @@ def run() -> None:
     pairs = PAIRS if cuda else 64
     lengths = np.clip(rng.gamma(4, MEAN_LENGTH / 4, pairs).astype(int), 8, 512)
     for architecture in ARCHITECTURES:
-        epoch = measure(architecture, options.size, lengths, 32, device)["seconds"]
+        epoch = measure_encoder(architecture, options.size, lengths, 32, device)["seconds"]
         print(f"{architecture}: {3600 / (epoch * EPOCHS * SEEDS):.0f} trials/hour ({EPOCHS} epochs, {SEEDS} seeds)")
 
 

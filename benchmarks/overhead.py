@@ -1,4 +1,4 @@
-"""Measure the cost of Stage A apart from its trainings: Snakemake, start-up, sampler, storage and results.
+"""Measure the cost that Snakemake, start-up, sampler, storage and results add to the trainings of Stage A.
 
 The first measurement replaces trainings by a function that takes no time, over the production space, and gives the
 cost of a trial. The second one runs the embedded default and gives the share of time outside of trainings. Corpus and
@@ -61,7 +61,7 @@ if "stage-a-worker" in sys.orig_argv:
 """
 
 
-def search(folder: Path, config: dict[str, Any], program: str) -> float:
+def time_stage_a(folder: Path, config: dict[str, Any], program: str) -> float:
     """Prepare a copy of the repository, and run Stage A in it.
 
     Args:
@@ -87,7 +87,7 @@ def search(folder: Path, config: dict[str, Any], program: str) -> float:
     return time.perf_counter() - began
 
 
-def instant(trials: int, workers: int) -> None:
+def measure_instant_trials(trials: int, workers: int) -> None:
     """Measure trials without trainings over the production space, and print the seconds per trial and worker.
 
     Args:
@@ -105,7 +105,7 @@ def instant(trials: int, workers: int) -> None:
         "stage_a": {"trials": trials, "epochs": 4, "seeds": 2, "startup_trials": 50},
     }
     with tempfile.TemporaryDirectory() as folder:
-        seconds = search(Path(folder), config, INSTANT)
+        seconds = time_stage_a(Path(folder), config, INSTANT)
         counts = json.loads((Path(folder) / TARGET).read_text())["counts"]
         assert not list((Path(folder) / "results/criteria/runs").glob("*")), "trials trained"
     assert sum(counts.values()) == trials
@@ -116,11 +116,11 @@ def instant(trials: int, workers: int) -> None:
     )
 
 
-def embedded() -> None:
+def measure_embedded_default() -> None:
     """Measure the embedded default, and print the share of its time that is not spent on training."""
     config = {"constraints": read_yaml(ROOT / "config/config.yaml")["constraints"]}
     with tempfile.TemporaryDirectory() as folder:
-        seconds = search(Path(folder), config, TIMED)
+        seconds = time_stage_a(Path(folder), config, TIMED)
         training = sum(map(float, (Path(folder) / "training_seconds").read_text().split()))
     print(
         f"embedded default: {seconds:.1f} s, of which training {training:.1f} s;"
@@ -137,9 +137,9 @@ def run() -> None:
     parser.add_argument("--verbose", action="store_true", help="show the output of Snakemake")
     options = parser.parse_args()
     for workers in options.workers:
-        instant(options.trials, workers)
+        measure_instant_trials(options.trials, workers)
     if not options.skip_embedded:
-        embedded()
+        measure_embedded_default()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import FIXED, prepare, training_experiment
+from common import FIXED, prepare_project, training_experiment, write_settings
 
 from lib.corpus.stratify import split_posts
 from lib.experiment.experiment import Experiment
@@ -87,7 +87,7 @@ LANDSCAPES = {
 
 
 @dataclass(frozen=True)
-class Table:
+class TabularBenchmark:
     """The trainings of a landscape.
 
     Attributes:
@@ -99,11 +99,11 @@ class Table:
     trainings: dict[tuple[Any, ...], list[dict[str, Any]]]
 
 
-def constraints(landscape: Landscape) -> dict[str, dict[str, Any]]:
+def grid_constraints(landscape: Landscape) -> dict[str, dict[str, Any]]:
     """Return the constraints that restrict the search space to the grid and its ranges."""
     fixed = {
         name: {"low": value, "high": value} if isinstance(value, float) else {"choices": [value]}
-        for name, value in _rest(landscape).items()
+        for name, value in _fixed_params(landscape).items()
     }
     whole = {name: {"low": 1, "high": 1} for name in ("optim.accumulation", "aug.ops_per_sample")}
     whole |= {"head.layers": {"low": 2, "high": 2}, "span.max_answer": {"low": 64, "high": 64}}
@@ -115,29 +115,22 @@ def constraints(landscape: Landscape) -> dict[str, dict[str, Any]]:
     return fixed | whole | {name: {"choices": values} for name, values in lists.items()} | searched
 
 
-def _rest(landscape: Landscape) -> dict[str, Any]:
+def _fixed_params(landscape: Landscape) -> dict[str, Any]:
     return FIXED | {"joint.backbone": landscape.grid["model.backbone"][0]} | landscape.rest
 
 
-def setup(landscape: Landscape, corpus: str | None) -> None:
-    """Create settings, corpus and backbones in the working directory, which must contain config/.
-
-    Args:
-        landscape: Determines the search space and the budget of a trial.
-        corpus: Folder of a corpus, or None to generate one.
-    """
+def configuration(landscape: Landscape) -> dict[str, Any]:
+    """Return the entries of the configuration that set the search space and the budget of a trial."""
     budget = {"trials": 10**6, "epochs": landscape.epochs, "seeds": SEEDS}
-    prepare(
-        corpus,
-        landscape.grid["model.backbone"],
-        constraints=constraints(landscape),
-        training={"threads": 1},
-        stage_a=budget | {"startup_trials": 20},
-        stage_b=budget | {"population": 10, "seeded": 5},
-    )
+    return {
+        "constraints": grid_constraints(landscape),
+        "training": {"threads": 1},
+        "stage_a": budget | {"startup_trials": 20},
+        "stage_b": budget | {"population": 10, "seeded": 5},
+    }
 
 
-def entry(table: Table, params: dict[str, Any], seed: int) -> dict[str, Any]:
+def lookup(table: TabularBenchmark, params: dict[str, Any], seed: int) -> dict[str, Any]:
     """Return a training for any hyper-parameters within the ranges of the grid.
 
     Between the values of the grid it is the training of one of the surrounding points. The point is drawn with the
@@ -151,14 +144,14 @@ def entry(table: Table, params: dict[str, Any], seed: int) -> dict[str, Any]:
         seed: The number of the seed.
 
     Returns:
-        The training, as `make` stores it. The same arguments always give the same one.
+        The training, as `train_grid` stores it. The same arguments always give the same one.
     """
     draw = random.Random(json.dumps([seed, *(params[name] for name in table.landscape.grid)]))
-    sides = [_side(table.landscape, name, params[name], draw.random()) for name in table.landscape.grid]
+    sides = [_draw_neighbour(table.landscape, name, params[name], draw.random()) for name in table.landscape.grid]
     return table.trainings[tuple(sides)][seed]
 
 
-def _side(landscape: Landscape, name: str, value: Any, drawn: float) -> Any:
+def _draw_neighbour(landscape: Landscape, name: str, value: Any, drawn: float) -> Any:
     """Return one of the two values of the grid around a value, the nearer one with the higher probability.
 
     drawn: A uniform random number in [0, 1).
@@ -173,7 +166,7 @@ def _side(landscape: Landscape, name: str, value: Any, drawn: float) -> Any:
     return high if drawn < share else low
 
 
-def split(experiment: Experiment, landscape: Landscape, seed: int) -> Split:
+def table_split(experiment: Experiment, landscape: Landscape, seed: int) -> Split:
     """Return the split of a seed.
 
     Args:
@@ -184,9 +177,9 @@ def split(experiment: Experiment, landscape: Landscape, seed: int) -> Split:
     Returns:
         Examples to train on and to validate on, and the test part, which all seeds share, as the held-out one.
     """
-    rows, texts = experiment.development.annotations, experiment.development.texts
-    test = split_posts(rows, texts, [1 - TEST, TEST], 0)
-    rest = {post_id: text for post_id, text in texts.items() if test[post_id] == 0}
+    rows, groups = experiment.development.annotations, experiment.development.groups
+    test = split_posts(rows, groups, [1 - TEST, TEST], 0)
+    rest = {post_id: group for post_id, group in groups.items() if test[post_id] == 0}
     part = split_posts(rows, rest, PARTS, seed + 1)
     of = np.array([-1 if test[post_id] else part[post_id] for post_id in experiment.examples.post_id])
     places = (landscape.train, VALIDATION, -1)
@@ -196,21 +189,21 @@ def split(experiment: Experiment, landscape: Landscape, seed: int) -> Split:
 _EXPERIMENT: list[Experiment] = []
 
 
-def _trained(landscape: Landscape, point: dict[str, Any]) -> list[dict[str, Any]]:
+def _train_point(landscape: Landscape, point: dict[str, Any]) -> list[dict[str, Any]]:
     if not _EXPERIMENT:
         _EXPERIMENT.append(training_experiment(AGENT))
-    experiment, params = _EXPERIMENT[0], _rest(landscape) | point
+    experiment, params = _EXPERIMENT[0], _fixed_params(landscape) | point
     entries = []
     for seed in range(SEEDS):
-        where = split(experiment, landscape, seed)
+        where = table_split(experiment, landscape, seed)
         run = experiment.run(params, where, epochs=landscape.epochs)
         features = experiment.builder.features(Hyperparameters.of(params))
         tokens = int(features.lengths[features.windows(where.train)].sum())
-        entries.append(_seed(run, tokens))
+        entries.append(_as_entry(run, tokens))
     return entries
 
 
-def _seed(run: Run, tokens: int) -> dict[str, Any]:
+def _as_entry(run: Run, tokens: int) -> dict[str, Any]:
     assert run.held_out is not None
     return {
         "history": run.history,
@@ -223,19 +216,24 @@ def _seed(run: Run, tokens: int) -> dict[str, Any]:
     }
 
 
-def make(landscape: Landscape, processes: int) -> None:
-    """Train the whole grid and write table.json, unless the file exists.
+def train_grid(landscape: Landscape, corpus: str | None, processes: int) -> None:
+    """Write the settings and, unless it exists, table.json with a training for each point of the grid and seed.
+
+    The working directory must contain config/, and also gets corpus and backbones if there is no table.
 
     Args:
         landscape: The grid.
+        corpus: Folder of a corpus, or None to generate one.
         processes: Number of processes.
     """
     if Path("table.json").exists():
+        write_settings(corpus, **configuration(landscape))
         return
+    prepare_project(corpus, landscape.grid["model.backbone"], **configuration(landscape))
     grid, table = landscape.points(), []
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         for number, (point, entries) in enumerate(
-            zip(grid, pool.map(partial(_trained, landscape), grid), strict=True), 1
+            zip(grid, pool.map(partial(_train_point, landscape), grid), strict=True), 1
         ):
             table.append([list(point.values()), entries])
             print(f"\r{number}/{len(grid)} points of the grid", end="", flush=True)
@@ -243,7 +241,7 @@ def make(landscape: Landscape, processes: int) -> None:
     write_text(Path("table.json"), json.dumps(table))
 
 
-def read(landscape: Landscape) -> Table:
+def read_table(landscape: Landscape) -> TabularBenchmark:
     """Read the table in the working directory."""
     trainings = {tuple(point): entries for point, entries in json.loads(Path("table.json").read_text())}
-    return Table(landscape, trainings)
+    return TabularBenchmark(landscape, trainings)

@@ -29,7 +29,7 @@ def open_study(folder: Path, url: str | None) -> Study:
     """Open the study of the benchmark, or create it.
 
     Args:
-        folder: Of the journal and its locks.
+        folder: Folder of the journal and its locks.
         url: URL of a database, or None for the journal.
 
     Returns:
@@ -67,7 +67,7 @@ def run_trials(folder: Path, url: str | None, trials: int, objective: float, spa
     results.put(seconds)
 
 
-def measure(
+def measure_storage(
     name: str, url: str | None, workers: int, options: argparse.Namespace, space: Space, folder: Path
 ) -> None:
     """Run a study in several processes, and print the times of a trial.
@@ -118,13 +118,13 @@ def run() -> None:
     space = load_settings(raw).space
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        measure("journal", None, options.workers, options, space, root / "journal")
-        measure("SQLite", f"sqlite:///{root}/studies.db", 1, options, space, root / "sqlite")
+        measure_storage("journal", None, options.workers, options, space, root / "journal")
+        measure_storage("SQLite", f"sqlite:///{root}/studies.db", 1, options, space, root / "sqlite")
         if postgres_programs() is None:
             print("PostgreSQL is not installed (Debian: apt-get install postgresql); not measured")
             return
         with postgres(root / "server") as url:
-            measure("PostgreSQL", url, options.workers, options, space, root / "postgres")
+            measure_storage("PostgreSQL", url, options.workers, options, space, root / "postgres")
 
 
 if __name__ == "__main__":

@@ -22,8 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import FIXED, prepare
-from support.checkouts import ROOT
+from common import FIXED, ROOT, prepare_project
 
 from lib.devices.device import Device
 from lib.devices.process import keep_freed_memory, training_process
@@ -70,14 +69,14 @@ class BenchmarkData:
         order = rng.permutation(len(self.experiment.examples))
         self.train, self.test = np.sort(order[:n]), np.sort(order[n : n + 1000])
 
-    def features(self, seed: int) -> tuple[Any, Any]:
+    def model_and_features(self, seed: int) -> tuple[Any, Any]:
         """Return the engine's model, with a head of this seed, and its features."""
         torch.manual_seed(seed)
         return self.experiment.builder.model(self.hyper)
 
     def rows(self, index: np.ndarray) -> list[dict[str, Any]]:
         """Return the windows of pairs as rows for the Trainer, with the ids of the whole vocabulary."""
-        _, features = self.features(0)
+        _, features = self.model_and_features(0)
         tokens, targets = features.tokens[0], features.targets
         rows = []
         for window in tokens.windows(index):
@@ -95,7 +94,7 @@ class BenchmarkData:
             rows.append(row)
         return rows
 
-    def model(self, seed: int) -> Any:
+    def transformers_model(self, seed: int) -> Any:
         """Return transformers' own model, with a head of this seed."""
         from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification
 
@@ -118,11 +117,12 @@ def plain_loop(task: BenchmarkData, epochs: int, seed: int) -> tuple[float, Any]
     from torch.utils.data import DataLoader
     from transformers import DataCollatorWithPadding
 
-    rows, model = task.rows(task.train), task.model(seed)
+    rows: Any = task.rows(task.train)
+    model = task.transformers_model(seed)
     collate = DataCollatorWithPadding(
         task.experiment.builder.backbones.tokenizer("minilm"), padding="max_length", max_length=LENGTH
     )
-    loader = DataLoader(rows, BATCH, shuffle=True, collate_fn=collate)
+    loader: DataLoader[Any] = DataLoader(rows, BATCH, shuffle=True, collate_fn=collate)
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.0)
     steps = epochs * len(loader)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
@@ -149,7 +149,7 @@ def textbook_loop(task: BenchmarkData, epochs: int, seed: int) -> tuple[float, A
     Returns:
         The seconds of the epochs, and the model with its training data.
     """
-    model, features = task.features(seed)
+    model, features = task.model_and_features(seed)
     agent, hyper = task.experiment.agent, task.hyper
     windows, rng = features.windows(task.train), np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=hyper.lr, weight_decay=0.0)
@@ -166,7 +166,7 @@ def textbook_loop(task: BenchmarkData, epochs: int, seed: int) -> tuple[float, A
             batch = order[start : start + BATCH]
             inputs, targets = features.batch(batch)[:2]
             optimizer.zero_grad()
-            (agent.loss(model(*inputs), targets, hyper) / len(batch)).backward()
+            (agent.loss(model(*inputs), targets, hyper) / len(batch)).backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
@@ -187,7 +187,7 @@ def lean_loop(task: BenchmarkData, epochs: int, seed: int) -> tuple[float, Any]:
     """
     from transformers import DataCollatorWithPadding
 
-    rows, model = sorted(task.rows(task.train), key=lambda row: len(row["input_ids"])), task.model(seed)
+    rows, model = sorted(task.rows(task.train), key=lambda row: len(row["input_ids"])), task.transformers_model(seed)
     collate = DataCollatorWithPadding(task.experiment.builder.backbones.tokenizer("minilm"))
     batches = [collate(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH)]
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.0, fused=True)
@@ -222,7 +222,7 @@ def trainer(task: BenchmarkData, epochs: int, seed: int, **options: Any) -> tupl
     """
     from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
 
-    rows, model = task.rows(task.train), task.model(seed)
+    rows, model = task.rows(task.train), task.transformers_model(seed)
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             folder,
@@ -254,7 +254,7 @@ def engine(task: BenchmarkData, epochs: int, seed: int) -> tuple[float, Any]:
     Returns:
         The seconds of the epochs, and the model with its training data.
     """
-    model, features = task.features(seed)
+    model, features = task.model_and_features(seed)
     experiment = task.experiment
     keep_freed_memory()
     # Only two examples are for validation, since the other ways evaluate nothing between epochs.
@@ -344,7 +344,7 @@ def child(options: argparse.Namespace) -> None:
     print(json.dumps(result))
 
 
-def measure(way: str, options: argparse.Namespace, seed: int) -> dict[str, float]:
+def measure_way(way: str, options: argparse.Namespace, seed: int) -> dict[str, float]:
     """Train in one way in a process of its own.
 
     Args:
@@ -377,7 +377,7 @@ def report(options: argparse.Namespace) -> None:
     taken: dict[str, list[dict[str, float]]] = {way: [] for way in options.ways}
     for run in range(options.runs):
         for way in options.ways:
-            taken[way].append(measure(way, options, run))
+            taken[way].append(measure_way(way, options, run))
             print(f"  run {run + 1} ({way}) {taken[way][-1]}", flush=True)
     seconds = {way: statistics.median(result["seconds"] for result in results) for way, results in taken.items()}
     found: dict[str, list[float]] = {}
@@ -432,7 +432,7 @@ def run() -> None:
     corpus = str(Path(options.corpus).resolve()) if options.corpus else None
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         Path("config").symlink_to(config)
-        prepare(corpus)
+        prepare_project(corpus)
         report(options)
 
 

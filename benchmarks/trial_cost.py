@@ -1,4 +1,4 @@
-"""Measure the cost of a trial apart from its steps: imports, building a model, and memory that is not freed.
+"""Measure the cost of a trial apart from its steps, which is that of imports, of building a model, and of memory.
 
 The results are the seconds to import the modules of a training and of a search, the seconds from the start of a trial
 to its first step, and the resident memory during thirty trials in one process.
@@ -14,8 +14,7 @@ from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
-from common import FIXED, prepare, training_experiment
-from support.checkouts import ROOT
+from common import FIXED, ROOT, prepare_project, training_experiment
 
 from lib.experiment.experiment import Experiment
 from lib.settings.hyperparameters import Hyperparameters
@@ -53,7 +52,7 @@ def trials(experiment: Experiment, number: int) -> list[tuple[float, float]]:
     """Run trials of one short epoch in this process.
 
     Args:
-        experiment: Of the agent.
+        experiment: The experiment of the agent.
         number: Number of trials.
 
     Returns:
@@ -91,7 +90,7 @@ def run() -> None:
     config = Path("config").resolve()
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         Path("config").symlink_to(config)
-        prepare(corpus)
+        prepare_project(corpus)
         costs = trials(training_experiment("criteria"), TRIALS)
     later = sorted(cost for cost, _ in costs[1:])
     middle = later[len(later) // 2]

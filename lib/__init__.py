@@ -1,1 +1,1 @@
-"""Find the best transformer for clinical text: corpus, models, training, search and reporting."""
+"""Find the best transformer for clinical text."""

@@ -10,7 +10,7 @@ rule stage_a_worker:
         bank=BANK,
         earlier=lambda wildcards: expand(
             "results/{agent}/stage_a_top50.json",
-            agent=SETTINGS.config.earlier(wildcards.agent),
+            agent=SETTINGS.config.earlier_agents(wildcards.agent),
         ),
     output:
         "results/{agent}/stage_a/worker-{worker}.json",

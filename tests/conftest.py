@@ -1,4 +1,4 @@
-"""Shared fixtures: a small generated corpus, settings at a tiny budget, and one run through all commands."""
+"""Share a small generated corpus, settings at a tiny budget, and one run through all commands."""
 
 import fcntl
 import os

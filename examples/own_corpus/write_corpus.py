@@ -1,4 +1,4 @@
-"""Write this example's corpus: 40 posts from templates, which no person wrote."""
+"""Write this example's corpus of 40 posts from templates, which no person wrote."""
 
 import csv
 import json

@@ -36,7 +36,7 @@ class Features:
 
     Attributes:
         tokens: One for each encoder, with the same windows. Spans are predicted on the tokens of the first one.
-        targets: Of the windows, with the flat arrays of the first encoder's tokens.
+        targets: The targets of the windows, with the flat arrays of the first encoder's tokens.
     """
 
     tokens: tuple[Tokens, ...]
@@ -131,7 +131,7 @@ class Agent(ABC):
 
         Args:
             outputs: The model's outputs for a batch.
-            targets: Of the batch.
+            targets: The targets of the batch.
             hyper: Gives the weights of the tasks and the label smoothing.
 
         Returns:
@@ -147,7 +147,7 @@ class Agent(ABC):
 
         Args:
             outputs: The model's outputs for the batch.
-            targets: Of the batch.
+            targets: The targets of the batch.
             batch: The batch of the first encoder.
             hyper: Gives the greatest number of tokens of an answer.
 
@@ -186,7 +186,7 @@ class Agent(ABC):
         """Fit the decision rule of each task.
 
         Args:
-            logits: Of n examples, by task.
+            logits: The logits of n examples, by task.
             examples: All examples.
             sample: The n examples that the logits belong to, with their weights.
             hyper: Gives the null policy.
@@ -330,7 +330,7 @@ class Agent(ABC):
         """Score predictions.
 
         Args:
-            predictions: Of n examples, by task.
+            predictions: The predictions for n examples, by task.
             examples: All examples.
             sample: The n examples that the predictions belong to, with their weights.
 
@@ -359,7 +359,7 @@ class Agent(ABC):
         """Return statistics of each example, and the function that maps sums of them to scores.
 
         Args:
-            predictions: Of n examples, by task.
+            predictions: The predictions for n examples, by task.
             examples: All examples.
             sample: The n examples that the predictions belong to, with their weights.
 

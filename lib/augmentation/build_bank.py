@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.augmentation.bank import Bank, BankEntry, counts_path, variants_path
+from lib.augmentation.bank import Bank, counts_path, variants_path
 from lib.augmentation.edits import (
     FINE,
     WHOLE,
@@ -36,6 +36,7 @@ from lib.augmentation.reserved import ReservedTerms, TfidfWeights
 from lib.files.atomic import replacing, write_json
 from lib.files.hashing import derive_seed, hash_value
 from lib.files.json_files import read_json
+from lib.schemas.augmentation import BankEntry
 
 FORMAT = 2
 _ATTEMPTS = 3

@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
-from typing import ClassVar
 
 from lib.augmentation.methods import METHODS, Resource
 from lib.errors import UserError
 from lib.files.atomic import write_text
 from lib.files.hashing import hash_file, hash_value
-from lib.schemas.document import Document
+from lib.schemas.augmentation import Lexicon
 
 # The place of each in NLTK's data, as a folder or as a ZIP file of that folder.
 PLACES: dict[Resource, str] = {
@@ -49,22 +48,6 @@ _HELP = (
     " 'python -m nltk.downloader -d DIR wordnet stopwords averaged_perceptron_tagger_eng' makes one;"
     " or 'apt-get install wordnet-base wordnet-sense-index' and 'pip install textblob-aptagger'"
 )
-
-
-class Lexicon(Document):
-    """The contents of results/lexicon.
-
-    Attributes:
-        sources: The source of each resource.
-        missing: The resources that no source had.
-        fingerprint: The hash of all files.
-    """
-
-    KIND: ClassVar[str] = "lexicon"
-
-    sources: dict[str, str]
-    missing: list[str]
-    fingerprint: str
 
 
 def prepare(folder: Path, given: Sequence[Path]) -> tuple[dict[str, str], list[str], str]:

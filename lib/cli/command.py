@@ -1,4 +1,4 @@
-"""Define a command of the command line: name, help, arguments and action."""
+"""Define a command of the command line by its name, help, arguments and action."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable

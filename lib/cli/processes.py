@@ -53,8 +53,8 @@ def leased_gpu(settings: Settings, *, wanted: bool = True) -> Iterator[None]:
         taken.release()
 
 
-class Partners:
-    """Further processes of this command on the same GPU; they end when this process ends or is killed."""
+class WorkerSubprocesses:
+    """Further worker processes on the same GPU, which end when this process ends or is killed."""
 
     def __init__(self, options: Namespace, number: int) -> None:
         """Start the processes.
@@ -64,7 +64,7 @@ class Partners:
             number: Processes that share the GPU, this one included.
         """
         self._outputs = [options.output.with_suffix(f".{i}") for i in range(1, number)]
-        command = [sys.executable, "-m", "lib", options.command, options.agent, "--partner"]
+        command = [sys.executable, "-m", "lib", options.command, options.agent, "--subprocess"]
         command += ["--settings", str(options.settings), "--results", str(options.results)]
         self._processes = [
             subprocess.Popen(

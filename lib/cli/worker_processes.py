@@ -17,33 +17,33 @@ def add_worker_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, required=True, help="JSON file that reports which trials this process ran"
     )
-    parser.add_argument("--partner", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--subprocess", action="store_true", help=argparse.SUPPRESS)
 
 
 def work(options: Namespace, strategy: "SearchStrategy") -> None:
-    """Run trials of a study, with partners on the same GPU, and write a report of these trials.
+    """Run trials of a study, with further processes on the same GPU, and write a report of these trials.
 
     Args:
         options: Arguments of the worker.
         strategy: How the stage searches.
 
     Raises:
-        UserError: A partner failed, or a setting is wrong.
+        UserError: A further process failed, or a setting is wrong.
     """
-    from lib.cli.processes import Partners, end_with_parent, leased_gpu
+    from lib.cli.processes import WorkerSubprocesses, end_with_parent, leased_gpu
     from lib.schemas.search import WorkerReport
 
-    if options.partner:
+    if options.subprocess:
         end_with_parent()
     settings = read_settings(options.settings)
-    with leased_gpu(settings, wanted=not options.partner):
-        # Partners start after the GPU is leased, because they inherit it.
-        partners = None if options.partner else Partners(options, settings.config.trials_per_gpu)
+    with leased_gpu(settings, wanted=not options.subprocess):
+        # They start after the GPU is leased, because they inherit it.
+        subprocesses = None if options.subprocess else WorkerSubprocesses(options, settings.config.trials_per_gpu)
         with training_experiment(options, gpu=False) as experiment:
             from lib.search.worker import run_worker
 
             report = run_worker(experiment, strategy)
-        for output in partners.outputs() if partners is not None else []:
+        for output in subprocesses.outputs() if subprocesses is not None else []:
             report = report.merged_with(WorkerReport.read(output))
             output.unlink()
         report.write(options.output)

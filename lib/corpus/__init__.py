@@ -1,1 +1,1 @@
-"""The corpus of annotated posts: reading, checking, splitting, describing and generating it."""
+"""Read, check, split, describe and generate the corpus of annotated posts."""

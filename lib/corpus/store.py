@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from lib.corpus.manifest import CorpusManifest
 from lib.corpus.reader import Corpus
 from lib.corpus.stratify import split_posts
 from lib.errors import UserError
 from lib.files.atomic import replacing
 from lib.files.hashing import derive_seed
+from lib.schemas.corpus import CorpusManifest
 from lib.schemas.evaluation import TestOpening
 
 

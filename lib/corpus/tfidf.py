@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import joblib
 import numpy as np
@@ -11,32 +11,12 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from lib.files.atomic import replacing, write_json, write_text
 from lib.files.hashing import hash_value
 from lib.files.json_files import read_json
-from lib.schemas.document import Document
 from lib.settings.config import TfidfSettings
 
 MODEL = "tfidf.joblib"
 # The file names that nlpaug's TfIdfAug expects in a folder.
 WORD_TO_IDF, WORD_TO_TFIDF = "tfidfaug_w2idf.txt", "tfidfaug_w2tfidf.txt"
 FILES = (MODEL, WORD_TO_IDF, WORD_TO_TFIDF)
-
-
-class TfidfManifest(Document):
-    """manifest.json of the TF-IDF folder.
-
-    Attributes:
-        key: Hash of the texts and the settings.
-        texts: Number of texts.
-        features: Number of features.
-        performance: Seconds of the fit, and whether it was reused.
-    """
-
-    KIND: ClassVar[str] = "tfidf"
-
-    agent: str
-    key: str
-    texts: int
-    features: int
-    performance: dict[str, Any]
 
 
 def build_tfidf(texts: list[str], settings: TfidfSettings, *, cache: Path, folder: Path) -> dict[str, Any]:

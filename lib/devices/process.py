@@ -13,8 +13,8 @@ import torch
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-# Batches are always split into this many parts, even with one thread, so that results do not depend on the threads.
-PARTS = 2
+# Batches are always split into this many shards, even with one thread, so that results do not depend on the threads.
+SHARDS = 2
 # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
@@ -24,10 +24,10 @@ def training_process(threads: int) -> Iterator[None]:
     """Set the number of threads and silence a needless warning of schedulers within the block.
 
     Args:
-        threads: Number of threads of the process. Each part of a batch gets an equal share for torch's operations.
+        threads: Number of threads of the process. Each shard of a batch gets an equal share for torch's operations.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(max(1, threads // PARTS))
+    torch.set_num_threads(max(1, threads // SHARDS))
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
@@ -38,20 +38,20 @@ def training_process(threads: int) -> Iterator[None]:
 
 @contextmanager
 def seeded_torch(seed: int) -> Iterator[None]:
-    """Seed torch's global generators within the block, and restore their state after it.
+    """Seed torch's global generators of the CPU and of all GPUs within the block, and restore their states after it.
 
     Args:
-        seed: Seed of the generators of the CPU and of all GPUs.
+        seed: Seed of all these generators.
     """
     cpu = torch.get_rng_state()
-    gpu = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
     torch.manual_seed(seed)
     try:
         yield
     finally:
         torch.set_rng_state(cpu)
-        if gpu is not None:
-            torch.cuda.set_rng_state(gpu)
+        if gpus is not None:
+            torch.cuda.set_rng_state_all(gpus)
 
 
 def keep_freed_memory() -> None:
@@ -69,7 +69,7 @@ def keep_freed_memory() -> None:
 
 @cache
 def _threads() -> list[ThreadPoolExecutor]:
-    return [ThreadPoolExecutor(1, thread_name_prefix=f"part-{number}") for number in range(PARTS)]
+    return [ThreadPoolExecutor(1, thread_name_prefix=f"shard-{number}") for number in range(SHARDS)]
 
 
 @cache
@@ -89,7 +89,7 @@ def run_parallel(work: Callable[[Item], Result], items: Iterable[Item], *, paral
     Args:
         work: The function.
         items: Its arguments.
-        parallel: Whether to use threads. Item i always runs in thread i modulo PARTS.
+        parallel: Whether to use threads. Item i always runs in thread i modulo SHARDS.
 
     Returns:
         The results, in the order of the items.
@@ -99,9 +99,9 @@ def run_parallel(work: Callable[[Item], Result], items: Iterable[Item], *, paral
     """
     if not parallel:
         return [work(item) for item in items]
-    # A part always runs in the same thread, because malloc has an arena for each thread and reuses its memory.
+    # A shard always runs in the same thread, because malloc has an arena for each thread and reuses its memory.
     threads = _threads()
-    futures = [threads[number % PARTS].submit(work, item) for number, item in enumerate(items)]
+    futures = [threads[number % SHARDS].submit(work, item) for number, item in enumerate(items)]
     errors = [error for future in futures if (error := future.exception()) is not None]
     if errors:
         raise errors[0]

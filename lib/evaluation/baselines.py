@@ -1,4 +1,4 @@
-"""Score three baselines: the majority, TF-IDF with logistic regression, and a transformer with default settings."""
+"""Score the majority, TF-IDF with logistic regression, and a transformer with default settings as baselines."""
 
 import time
 from typing import Any

@@ -165,7 +165,7 @@ def publish_model(model: SavedModel, folder: Path, card: str) -> None:
 
     Args:
         model: A model that was read from its folder.
-        folder: Where to publish it; an existing folder is removed.
+        folder: Folder to publish it in; an existing one is removed.
         card: The model card, written as README.md.
     """
     staged = folder.with_name(f".{folder.name}.new")

@@ -39,7 +39,7 @@ def save_model(
     them; the tokens that were trimmed get their pretrained vectors.
 
     Args:
-        folder: Where to write; it is created.
+        folder: Folder to write to; it is created.
         manifest: Describes the model; its hyper-parameters name the backbones.
         model: The trained model.
         features: The features it was trained on, which know the trimmed vocabularies.
@@ -79,7 +79,7 @@ class SavedModel:
             folder: Folder that the model was read from.
             model: The model with its weights.
             tokenizers: Tokenizer of each backbone, by name.
-            device: Where to predict.
+            device: The device to predict on.
         """
         self.manifest, self.folder, self.device = manifest, folder, device
         self.agent: Agent = get_agent(manifest.agent)
@@ -96,7 +96,7 @@ class SavedModel:
 
         Args:
             folder: The model's folder.
-            device: Where to predict.
+            device: The device to predict on.
 
         Returns:
             The model on the device.

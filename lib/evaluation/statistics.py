@@ -9,8 +9,8 @@ from scipy import stats
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """A paired comparison of two models.
+class FoldComparison:
+    """A paired comparison of two models over the folds of cross-validation.
 
     Attributes:
         difference: Mean difference, first less second.
@@ -46,7 +46,7 @@ def corrected_standard_error(values: NDArray[np.float64], test_train_ratio: floa
 
 def corrected_resampled_t_test(
     first: NDArray[np.float64], second: NDArray[np.float64], test_train_ratio: float
-) -> Comparison:
+) -> FoldComparison:
     """Compare two models with the corrected resampled t-test (Nadeau & Bengio, 2003; Bouckaert & Frank, 2004).
 
     Args:
@@ -62,6 +62,6 @@ def corrected_resampled_t_test(
     mean = float(difference.mean())
     error = corrected_standard_error(difference, test_train_ratio)
     if error == 0:
-        return Comparison(mean, None, 1.0 if mean == 0 else 0.0)
+        return FoldComparison(mean, None, 1.0 if mean == 0 else 0.0)
     t = mean / error
-    return Comparison(mean, t, float(2 * stats.t.sf(abs(t), df=len(difference) - 1)))
+    return FoldComparison(mean, t, float(2 * stats.t.sf(abs(t), df=len(difference) - 1)))

@@ -1,1 +1,1 @@
-"""One agent's trainings: its splits, its finished runs, and a training from settings to scores."""
+"""Train the models of one agent, split its examples and store its finished runs."""

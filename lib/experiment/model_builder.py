@@ -1,4 +1,4 @@
-"""Build the inputs of a training for one agent: features, a model, and augmented examples."""
+"""Build features, a model and augmented examples for a training of one agent."""
 
 import gc
 from functools import cached_property
@@ -11,11 +11,12 @@ from torch import nn
 
 from lib.agents.agent import Agent, Features
 from lib.augmentation.augmenter import AugmentableTexts, Augmenter
-from lib.augmentation.bank import Bank, BankManifest, variants_path
+from lib.augmentation.bank import Bank, variants_path
 from lib.augmentation.methods import strategies_methods
 from lib.devices.device import Device
 from lib.errors import UserError
 from lib.modeling.backbones import Backbones
+from lib.schemas.augmentation import BankManifest
 from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.space import Space
 from lib.tasks.examples import Examples

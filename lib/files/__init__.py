@@ -1,1 +1,1 @@
-"""Files that survive a crash: atomic writes, JSON, locks and content hashes."""
+"""Write files that survive a crash, read JSON, lock and hash files."""

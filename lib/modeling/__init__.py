@@ -1,1 +1,1 @@
-"""Everything with weights: backbones as files, pooling, heads and models, with their tokens."""
+"""Build models from backbones, pooling and heads, and the tokens that they read."""

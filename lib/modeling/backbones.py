@@ -32,7 +32,7 @@ def fetch(name: str, source: BackboneSource, folder: Path, *, texts: list[str], 
 
     Args:
         name: The backbone's name in the backbones file.
-        source: Where it comes from.
+        source: The source of its files.
         folder: Receives the files as `save_pretrained` writes them; it is created if it is missing.
         texts: Development texts that train the tokenizer of a tiny or random backbone; unused for other sources.
         seed: Seed of random weights; unused for other sources.

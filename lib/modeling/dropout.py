@@ -55,7 +55,7 @@ class FastDropout(TorchFunctionMode):
         """Draw a dropout mask.
 
         Args:
-            shape: Of the mask.
+            shape: The shape of the mask.
             p: Probability that an element is dropped, in [0, 1]; it is rounded to a multiple of 2^-16.
 
         Returns:

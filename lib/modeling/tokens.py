@@ -181,7 +181,7 @@ def check_criteria_fit(
     """Check that every criterion leaves room for text; a criterion is the query and is never truncated.
 
     Args:
-        tokenizer: Of the backbone.
+        tokenizer: The backbone's tokenizer.
         criteria: The text of each criterion by name.
         max_length: The smallest maximum length of the search space, in tokens with special tokens.
         name: The backbone's name, for the message.
@@ -213,11 +213,11 @@ def tokenize(
     """Return the tokens of all pairs, from the cache if they were computed before.
 
     Args:
-        tokenizer: Of the backbone.
+        tokenizer: The backbone's tokenizer.
         first: n first texts (the criteria); they are never truncated.
         second: n second texts.
         layout: How long pairs are cut.
-        cache: Where the tokens are kept.
+        cache: Folder that keeps the tokens.
         words: Words whose tokens are added to the vocabulary, because texts that are tokenised later may hold them.
 
     Returns:
@@ -247,7 +247,7 @@ def tokenize_more(
     """Return the tokens of further pairs in an existing vocabulary, with windows as `tokenize` would lay them.
 
     Args:
-        tokenizer: Of the backbone.
+        tokenizer: The backbone's tokenizer.
         first: n first texts (the criteria); they are never truncated.
         second: n second texts.
         layout: As in `tokenize`.

@@ -86,7 +86,7 @@ def _sections(f: ReportData) -> Sequence[Section]:
             "All models were trained before the test set was opened. The 95 % intervals come from drawing groups of"
             " posts with replacement, and p from swapping the two models' results of groups at random. Populations and"
             " scores are defined in docs/metrics.md.",
-            [figures.against(f.test)],
+            [figures.plot_model_comparison(f.test)],
             [*_models(f.test), _baselines(f.baselines, f.stage_c)],
             wide=True,
         ),
@@ -102,39 +102,39 @@ def _sections(f: ReportData) -> Sequence[Section]:
             "Bars show how often answers with a given confidence were right; the dashed line is perfect calibration."
             " The area of a dot shows the number of answers. 'Before' is without rules. All answers are those"
             " of the chosen candidate on its held-out folds.",
-            [figures.reliability(_reliability(f))],
+            [figures.plot_reliability(_reliability(f))],
             [_temperatures(f)],
             wide=True,
         ),
-        Section("Stage A: history", "", [figures.history(a)], [_counts(f)]),
+        Section("Stage A: history", "", [figures.plot_history(a)], [_counts(f)]),
         Section(
             "Stage A: rungs",
             "At each rung, ASHA continues a trial if it is among the better of the last trials that reached it.",
-            [figures.ladder(a, limits)],
+            [figures.plot_rungs(a, limits)],
         ),
         Section(
             "Stage A: what mattered",
             "PED-ANOVA shows which parameters separate the best tenth of the completed trials from all of them, and"
             " fANOVA which explain F1-macro over the whole space. The sampler chose the trials, so this is a hint and"
             " no experiment.",
-            [figures.importance(weights)],
+            [figures.plot_importances(weights)],
         ),
-        Section("Stage A: parallel coordinates", "", [figures.parallel(a, names)], wide=True),
-        Section("Stage B: Pareto front", "", [figures.front(f.stage_b)], wide=True),
+        Section("Stage A: parallel coordinates", "", [figures.plot_parallel_coordinates(a, names)], wide=True),
+        Section("Stage B: Pareto front", "", [figures.plot_pareto_front(f.stage_b)], wide=True),
         Section(
             "Stage C: cross-validation",
             f.stage_c.choice["rule"] + ". " + _lead_of_best(f.stage_c),
-            [figures.folds(f.stage_c)],
+            [figures.plot_folds(f.stage_c)],
             [_ranking(f.stage_c)],
             wide=True,
         ),
         Section(
             "Learning curves",
             "",
-            [figures.learning({run.split: run.history for run in f.runs})],
+            [figures.plot_learning_curves({run.split: run.history for run in f.runs})],
             wide=True,
         ),
-        Section("Augmentation", "", [figures.effects(f.stage_a.augmentation or [])]),
+        Section("Augmentation", "", [figures.plot_method_effects(f.stage_a.augmentation or [])]),
         Section(
             "Time and cost",
             "Time of the finished jobs, from Snakemake's benchmarks, at the rates of `costs` in the configuration.",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from lib.augmentation.bank import BankEntry, BankManifest
+from lib.schemas.augmentation import BankEntry, BankManifest
 from lib.schemas.search import MethodEffect
 
 _EXPLANATION = """\

@@ -30,7 +30,7 @@ _MOST_PARAMETERS = 12
 
 
 @drawn
-def corpus(counts: "pd.DataFrame") -> str:
+def plot_corpus(counts: "pd.DataFrame") -> str:
     """Draw bars of positives and negatives by criterion, counted by `count_annotations`."""
     made, (axes,) = figure(height=0.32 * len(counts) + 1.0)
     by_status = counts.T.groupby(level="status").sum().T
@@ -44,7 +44,7 @@ def corpus(counts: "pd.DataFrame") -> str:
 
 
 @drawn
-def history(trials: Sequence[FrozenTrial]) -> str:
+def plot_history(trials: Sequence[FrozenTrial]) -> str:
     """Draw the F1-macro of every trial, in the order of their numbers, and the best so far."""
     made, (axes,) = figure()
     for state, (colour, marker) in _STATES.items():
@@ -90,7 +90,7 @@ def rung_counts(trials: Sequence[FrozenTrial], limits: StageASettings) -> list[t
 
 
 @drawn
-def ladder(trials: Sequence[FrozenTrial], limits: StageASettings) -> str:
+def plot_rungs(trials: Sequence[FrozenTrial], limits: StageASettings) -> str:
     """Draw how many trials reached each rung, and how many of these continued.
 
     Args:
@@ -147,7 +147,7 @@ def importances(trials: Sequence[FrozenTrial], seed: int) -> dict[str, tuple[flo
 
 
 @drawn
-def importance(found: Mapping[str, tuple[float, float]]) -> str:
+def plot_importances(found: Mapping[str, tuple[float, float]]) -> str:
     """Draw bars of both importances, as `importances` returns them."""
     if not found:
         return ""
@@ -162,7 +162,7 @@ def importance(found: Mapping[str, tuple[float, float]]) -> str:
 
 
 @drawn
-def parallel(trials: Sequence[FrozenTrial], names: Sequence[str]) -> str:
+def plot_parallel_coordinates(trials: Sequence[FrozenTrial], names: Sequence[str]) -> str:
     """Draw parallel coordinates of the completed trials, a line for each, with the best tenth in blue.
 
     Args:
@@ -209,7 +209,7 @@ def _scaled(values: Sequence[Any]) -> tuple[NDArray[np.float64], tuple[str, str]
 
 
 @drawn
-def front(result: StageB) -> str:
+def plot_pareto_front(result: StageB) -> str:
     """Draw the Pareto front after a third, two thirds and all of the trials, and the growth of its hypervolume."""
     trials = sorted(
         (t for t in result.trials if t.objective is not None and t.calibration_error is not None),
@@ -234,7 +234,7 @@ def front(result: StageB) -> str:
 
 
 @drawn
-def folds(result: StageC) -> str:
+def plot_folds(result: StageC) -> str:
     """Draw the objective by fold of the candidates, the average and the baseline, with corrected standard errors."""
     entries = [(f"candidate {e['candidate']}", e["objective"], BLUE) for e in result.ranking]
     entries = [(n, v, ORANGE if n == f"candidate {result.choice['candidate']}" else c) for n, v, c in entries]
@@ -257,7 +257,7 @@ def folds(result: StageC) -> str:
 
 
 @drawn
-def reliability(panels: Mapping[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> str:
+def plot_reliability(panels: Mapping[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> str:
     """Draw a reliability diagram for each panel, given by its title and (confidence, right), both (n,)."""
     if not panels:
         return ""
@@ -277,7 +277,7 @@ def reliability(panels: Mapping[str, tuple[NDArray[np.float64], NDArray[np.bool_
 
 
 @drawn
-def against(test: TestEvaluation) -> str:
+def plot_model_comparison(test: TestEvaluation) -> str:
     """Draw F1-macro and ECE of every model on the test set, with 95 % intervals."""
     made, both = figure(width=8.4, height=0.4 * len(test.models) + 1.0, columns=2)
     for axes, name in zip(both, ("f1_macro", "ece"), strict=True):
@@ -294,7 +294,7 @@ def against(test: TestEvaluation) -> str:
 
 
 @drawn
-def learning(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+def plot_learning_curves(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     """Draw training loss and objective by epoch; `curves` maps the name of a run to its history."""
     if not curves:
         return ""
@@ -313,7 +313,7 @@ def learning(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
 
 
 @drawn
-def effects(found: Sequence[MethodEffect]) -> str:
+def plot_method_effects(found: Sequence[MethodEffect]) -> str:
     """Draw the correlation of each augmentation method's use with the objective."""
     known = [e for e in found if e.rho is not None and e.low is not None and e.high is not None]
     if not known:

@@ -53,8 +53,8 @@ def figure(width: float = 6.4, height: float = 3.2, columns: int = 1) -> tuple[F
     """Create a figure.
 
     Args:
-        width: In inches.
-        height: In inches.
+        width: Width in inches.
+        height: Height in inches.
         columns: Number of axes, next to each other.
 
     Returns:

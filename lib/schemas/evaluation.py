@@ -74,7 +74,7 @@ class BaselineScores(FrozenModel):
 
 
 class Baselines(Document):
-    """baseline.json, the scores of the three baselines: majority, TF-IDF + logistic regression, default transformer.
+    """baseline.json, the scores of the majority, of TF-IDF with logistic regression and of the default transformer.
 
     Attributes:
         params: Hyper-parameters of the default transformer.
@@ -152,7 +152,7 @@ class PairedComparison(FrozenModel):
     Attributes:
         other: Name of the other model.
         f1_macro: Difference chosen − other as {value, low, high, p}, with a 95 % interval and a two-sided p.
-        ece: Likewise.
+        ece: The same for ECE.
         gain_percent: Difference of F1-macro in percent of the other's; None if the other's is 0.
         per_criterion: As f1_macro, for each criterion with a positive; p_holm is p adjusted for the number of criteria
             (Holm, 1979).

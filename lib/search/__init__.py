@@ -1,1 +1,1 @@
-"""Stages A and B of the search: strategies, the workers that run trials, and the results of a finished study."""
+"""Search in Stages A and B, and collect the results of a finished study."""

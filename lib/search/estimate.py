@@ -23,15 +23,15 @@ from lib.training.memory import MicroBatches
 
 # Share of Stage B's trainings that racing leaves if a trial has several seeds (docs/performance.md).
 _RACING = 0.83
-# Examples of a calibration training, and the least and greatest number of configurations to train.
+# Examples of a measured training, and the least and greatest number of configurations to train.
 _EXAMPLES, _MIN_CONFIGURATIONS, _MAX_CONFIGURATIONS = 160, 3, 60
 # Seconds that Snakemake adds to a job, and seconds of a job that trains nothing and loads no torch.
 _SNAKEMAKE, _LIGHT = 1.5, 2.5
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """Measurements of a mean configuration on this machine.
+class MachineTimings:
+    """How long a mean configuration takes on this machine, and its size.
 
     Attributes:
         begin: Seconds to load the data and build the model of a training.
@@ -67,7 +67,7 @@ class StageCost:
     hours: float
 
 
-def calibrate(experiment: Experiment, seconds: float, job: float) -> Calibration:
+def measure_machine(experiment: Experiment, seconds: float, job: float) -> MachineTimings:
     """Measure this machine by training a few configurations, spread over the space, on a few examples.
 
     Configurations that diverge or do not fit into memory are skipped. Augmentation is off.
@@ -92,7 +92,7 @@ def calibrate(experiment: Experiment, seconds: float, job: float) -> Calibration
         except TrainingFailure:
             continue  # a configuration that does not fit or diverges costs a search little
     begin, development, fold, held_out, size = map(float, np.mean(found, axis=0))
-    return Calibration(begin, development, fold, held_out, size, job)
+    return MachineTimings(begin, development, fold, held_out, size, job)
 
 
 def _measure_configuration(
@@ -134,44 +134,42 @@ def _measure_configuration(
     return beginning, epoch(split), epoch(fold), float(held_out), size
 
 
-def stage_costs(config: Config, calibration: Calibration) -> list[StageCost]:
+def stage_costs(config: Config, timings: MachineTimings) -> list[StageCost]:
     """Return the cost of each stage if patience stops no training early, which is an upper bound.
 
     Args:
         config: Sizes of the stages, and the number of workers.
-        calibration: Measurements of this machine.
+        timings: Measurements of this machine.
 
     Returns:
         Stage A, Stage B, Stage C, the baseline and the final model, in this order.
     """
-    return list(_stages(config, calibration))
+    return list(_stages(config, timings))
 
 
-def _stages(config: Config, calibration: Calibration) -> Iterator[StageCost]:
+def _stages(config: Config, timings: MachineTimings) -> Iterator[StageCost]:
     a, b, c, base = config.stage_a, config.stage_b, config.stage_c, config.baseline
 
     def start(jobs: int, light: int = 0) -> float:
         """Return the seconds to start `jobs` that train and `light` jobs that only collect."""
-        return jobs * calibration.job + light * _LIGHT + (jobs + light) * _SNAKEMAKE
+        return jobs * timings.job + light * _LIGHT + (jobs + light) * _SNAKEMAKE
 
     def part(stage: str, trainings: float, epochs: float, each: float, starts: float, more: float = 0.0) -> StageCost:
         """Return a stage's cost; an epoch takes `each` seconds, and `more` seconds are added per training."""
-        seconds = trainings * (calibration.begin + more) + epochs * each + starts
+        seconds = trainings * (timings.begin + more) + epochs * each + starts
         return StageCost(stage, round(trainings), round(epochs), seconds / 3600)
 
     trainings, epochs = stage_a_work(a)
-    yield part("Stage A", trainings, epochs, calibration.development_epoch, start(config.workers, light=1))
+    yield part("Stage A", trainings, epochs, timings.development_epoch, start(config.workers, light=1))
     share = _RACING if b.racing and b.seeds > 1 else 1.0
     # Stage B begins with the best of Stage A. If both stages train equally long, these trainings are reused.
     known = min(b.seeded, b.trials) * min(a.seeds, b.seeds) if a.epochs == b.epochs else 0
     seeds = max(0.0, b.trials * b.seeds * share - known)
-    yield part("Stage B", seeds, seeds * b.epochs, calibration.development_epoch, start(config.workers, light=2))
+    yield part("Stage B", seeds, seeds * b.epochs, timings.development_epoch, start(config.workers, light=2))
     folds = c.candidates * c.folds * c.repeats
-    yield part(
-        "Stage C", folds, folds * c.epochs, calibration.fold_epoch, start(folds + 2), more=calibration.held_out
-    )
-    yield part("baseline", base.seeds, base.seeds * base.epochs, calibration.development_epoch, start(1))
-    whole = calibration.fold_epoch * c.folds / (c.folds - 1)
+    yield part("Stage C", folds, folds * c.epochs, timings.fold_epoch, start(folds + 2), more=timings.held_out)
+    yield part("baseline", base.seeds, base.seeds * base.epochs, timings.development_epoch, start(1))
+    whole = timings.fold_epoch * c.folds / (c.folds - 1)
     models = min(c.ensemble, c.candidates) + 1
     yield part("final model", models, (models - 1) * c.epochs + base.epochs, whole, start(1))
 
@@ -201,13 +199,13 @@ def stage_a_work(limits: StageASettings) -> tuple[float, float]:
 
 
 def disk_mb(
-    config: Config, calibration: Calibration, backbones: Sequence[str], backbones_mb: float
+    config: Config, timings: MachineTimings, backbones: Sequence[str], backbones_mb: float
 ) -> dict[str, float]:
     """Return the disk space that one agent's search needs.
 
     Args:
         config: Sizes of the stages, and the number of workers.
-        calibration: Measurements of this machine; only the size of a model is used.
+        timings: Measurements of this machine; only the size of a model is used.
         backbones: Names of the backbones in the space.
         backbones_mb: Size of all backbones on the disk, in MB.
 
@@ -220,7 +218,7 @@ def disk_mb(
     return {
         "backbones": backbones_mb,
         # Each running training stores weights, two moments of the optimizer and perhaps an average of the weights.
-        "checkpoints of running trainings": 4 * calibration.model_mb * config.workers * config.trials_per_gpu,
-        "refitted models": models * (calibration.model_mb + backbones_mb / max(1, len(backbones))),
+        "checkpoints of running trainings": 4 * timings.model_mb * config.workers * config.trials_per_gpu,
+        "refitted models": models * (timings.model_mb + backbones_mb / max(1, len(backbones))),
         "finished trainings and studies": 0.02 * (trainings + c.candidates * c.folds * c.repeats * 3),
     }

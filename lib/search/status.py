@@ -1,4 +1,4 @@
-"""Describe where every study stands: states of its trials, the best so far, throughput and time left."""
+"""Describe the states of the trials of every study, its best trial so far, its throughput and the time left."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from lib.corpus.manifest import CorpusManifest
 from lib.errors import UserError
+from lib.schemas.corpus import CorpusManifest
 from lib.schemas.document import Provenance, make_provenance
 from lib.schemas.run import SeedResult
 from lib.schemas.search import TrialCounts, TrialResult

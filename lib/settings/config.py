@@ -339,7 +339,7 @@ class Config(StrictModel):
     watch: WatchSettings = WatchSettings()
     tracking: TrackingSettings = TrackingSettings()
 
-    def earlier(self, agent: str) -> tuple[str, ...]:
+    def earlier_agents(self, agent: str) -> tuple[str, ...]:
         """Return the agents whose best configurations Stage A of `agent` tries early."""
         return self.agents[: self.agents.index(agent)] if self.stage_a.warm_start and agent in self.agents else ()
 

@@ -27,7 +27,7 @@ _LIMITS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
 
 
 def _named(name: str, **limits: float) -> dict[str, Any]:
-    """Return the metadata of a field: its name in the search space and the limits of its value."""
+    """Return the metadata of a field, which are its name in the search space and the limits of its value."""
     return {"name": name, "limits": limits}
 
 

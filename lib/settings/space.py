@@ -140,7 +140,7 @@ def _check_range(parameter: "FloatRange | IntRange") -> None:
 
 
 def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace the groups of a space's file with dotted names: {'optim': {'lr': …}} becomes {'optim.lr': …}."""
+    """Replace the groups of a space's file with dotted names, such as {'optim': {'lr': …}} with {'optim.lr': …}."""
     flat: dict[str, Any] = {}
     for group, members in tree.items():
         if isinstance(members, Mapping) and "type" not in members:

@@ -1,1 +1,1 @@
-"""Optuna studies that many processes share: storage, samplers and pruners. Nothing here trains a model."""
+"""Share Optuna studies between processes, with their storage, samplers and pruners. Nothing here trains a model."""

@@ -1,4 +1,4 @@
-"""Decide whether a trial continues: ASHA rungs for one objective, racing for two objectives."""
+"""Decide whether a trial continues, by the rungs of ASHA for one objective and by racing for two objectives."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def rung_steps(first: int, epochs: int, seeds: int, reduction: int) -> list[int]
 
     The first rungs are epochs of the first seed, each `reduction` times the one before. The others are the ends of
     all seeds but the last. An epoch closer to the end of the first seed than a factor of √reduction is left out,
-    because the two rungs would judge almost the same result twice.
+    because the two rungs would compare almost the same results.
 
     Args:
         first: Epoch of the first rung, at least 1.
@@ -60,7 +60,7 @@ class AshaPruner(BasePruner):
         Args:
             steps: Steps of the rungs, as `rung_steps` returns them.
             reduction: One in this many trials continues at each rung.
-            recent: How many trials a rung compares, the judged one included; None for 4 × reduction.
+            recent: How many trials a rung compares, with the trial that has just reached it; None for 4 × reduction.
         """
         self._steps, self._reduction = set(steps), reduction
         self._recent = recent or _COMPARED * reduction
@@ -70,7 +70,7 @@ class AshaPruner(BasePruner):
 
         Args:
             study: The study, with all trials that the others have reported.
-            trial: The trial to judge; greater values are better.
+            trial: The trial that has just reported; greater values are better.
 
         Returns:
             True if the last step is a rung, enough trials have reached it, and the trial is not among the best
@@ -95,7 +95,7 @@ def _value_at(trial: FrozenTrial, step: int) -> float | None:
 
 
 def is_dominated(costs: NDArray[np.float64], finished: NDArray[np.float64]) -> bool:
-    """Return whether a finished trial dominates this one by more than its missing seeds can change.
+    """Return whether a finished trial dominates this one by more than its missing seeds are likely to change.
 
     This is a racing rule after Birattari et al. (2002). Trials share their splits, so they are compared seed by seed.
     The noise of one seed is the residual standard deviation s of the finished trials after the effects of trial and

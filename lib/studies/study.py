@@ -58,7 +58,7 @@ class Study:
         """Open the study, or create it.
 
         Args:
-            location: Where the study is kept.
+            location: The place where the study is kept.
             directions: Whether to minimise or maximise, for each objective.
             pruner: Decides whether a trial that reports a value continues.
             identity: All settings that must not change within a study.

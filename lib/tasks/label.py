@@ -60,7 +60,7 @@ class LabelTask(Task[LogOdds, Labels]):
 
         Args:
             outputs: 'label', (batch, 2).
-            targets: Of the batch.
+            targets: The targets of the batch.
             hyper: Gives the label smoothing.
 
         Returns:
@@ -202,7 +202,7 @@ class LabelTask(Task[LogOdds, Labels]):
         """Score the labels as a binary classification.
 
         Args:
-            predictions: Of n examples.
+            predictions: The predictions for n examples.
             examples: All examples.
             sample: The n examples that the predictions belong to.
 
@@ -219,7 +219,7 @@ class LabelTask(Task[LogOdds, Labels]):
         """Return the confidence of each decision and whether it is right.
 
         Args:
-            predictions: Of n examples.
+            predictions: The predictions for n examples.
             examples: All examples.
             index: (n,) the examples that the predictions belong to.
 
@@ -233,7 +233,7 @@ class LabelTask(Task[LogOdds, Labels]):
         """Return each example's cell of the confusion matrix, by criterion, and its calibration gap.
 
         Args:
-            predictions: Of n examples.
+            predictions: The predictions for n examples.
             examples: All examples.
             sample: The n examples that the predictions belong to.
 

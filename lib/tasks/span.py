@@ -91,7 +91,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
 
         Args:
             outputs: 'start' and 'end', (batch, tokens) each.
-            targets: Of the batch.
+            targets: The targets of the batch.
             hyper: Gives the label smoothing.
 
         Returns:
@@ -278,7 +278,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
         """Score the texts of the answers as SQuAD 2.0 does.
 
         Args:
-            predictions: Of n examples.
+            predictions: The predictions for n examples.
             examples: All examples.
             sample: The n examples that the predictions belong to.
 
@@ -297,7 +297,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
         """Return the confidence of each answer and whether it is right.
 
         Args:
-            predictions: Of n examples.
+            predictions: The predictions for n examples.
             examples: All examples.
             index: (n,) the examples that the predictions belong to.
 
@@ -310,7 +310,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
         """Return each example's token F1 by criterion and its calibration gap.
 
         Args:
-            predictions: Of n examples.
+            predictions: The predictions for n examples.
             examples: All examples.
             sample: The n examples that the predictions belong to.
 

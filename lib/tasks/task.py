@@ -62,7 +62,7 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
 
         Args:
             outputs: The model's outputs for a batch.
-            targets: Of the batch.
+            targets: The targets of the batch.
             hyper: The hyper-parameters.
 
         Returns:
@@ -77,7 +77,7 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
 
         Args:
             outputs: The model's outputs for the batch.
-            targets: Of the batch. Only `allowed` and `cls` may be read: they depend on the text, not on the answers.
+            targets: The targets of the batch. Only `allowed` and `cls` may be read, which do not depend on answers.
             batch: The batch.
             hyper: The hyper-parameters.
 
@@ -104,7 +104,7 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
         """Return the logits of some of n examples.
 
         Args:
-            logits: Of n examples.
+            logits: The logits of n examples.
             chosen: (m,) places in 0…n-1.
 
         Returns:
@@ -218,7 +218,7 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
         """Score the predictions.
 
         Args:
-            predictions: Of n examples.
+            predictions: The predictions for n examples.
             examples: All examples.
             sample: The n examples that the predictions belong to, with their weights.
 
@@ -233,7 +233,7 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
         """Return the confidences and outcomes that the ECE is computed from.
 
         Args:
-            predictions: Of n examples.
+            predictions: The predictions for n examples.
             examples: All examples.
             index: (n,) the examples that the predictions belong to.
 
@@ -248,7 +248,7 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
         """Return the weighted statistics of each example, whose sums determine the scores of `score_from_statistics`.
 
         Args:
-            predictions: Of n examples.
+            predictions: The predictions for n examples.
             examples: All examples.
             sample: The n examples that the predictions belong to, with their weights.
 

@@ -1,5 +1,6 @@
 """Upload to MLflow what it does not have yet."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -23,8 +24,23 @@ _ENVIRONMENT = {
 }
 
 
+def configure_mlflow(uri: str) -> None:
+    """Set environment variables, log levels and MLflow's URIs for the whole process, before it makes a `Tracker`.
+
+    Args:
+        uri: The tracking URI.
+    """
+    os.environ.update(_ENVIRONMENT)  # MLflow reads some of them when it is imported
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    import mlflow
+
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+
+
 class Tracker:
-    """A tracking server, or a local database."""
+    """A tracking server, or a local database. The process must have called `configure_mlflow` with the same URI."""
 
     def __init__(self, uri: str, results: Path) -> None:
         """Connect to a server or database.
@@ -36,21 +52,14 @@ class Tracker:
         Raises:
             UserError: The server or database cannot be reached.
         """
-        os.environ.update(_ENVIRONMENT)
-        import logging
-
-        logging.getLogger("alembic").setLevel(logging.WARNING)
         import mlflow
         from mlflow.exceptions import MlflowException
 
-        logging.getLogger("mlflow").setLevel(logging.ERROR)
         self.uri, self._errors = uri, (MlflowException, OSError)
         self._local = not uri.startswith(("http://", "https://", "databricks"))
         self._artifacts = (results / "mlartifacts").resolve().as_uri() if self._local else None
         if self._local:
             results.mkdir(parents=True, exist_ok=True)
-        mlflow.set_tracking_uri(uri)
-        mlflow.set_registry_uri(uri)
         try:
             self._client = mlflow.MlflowClient(uri, uri)
             self._client.search_experiments(max_results=1)

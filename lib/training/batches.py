@@ -33,7 +33,7 @@ def training_batches(
 def evaluation_batches(lengths: NDArray[np.int64], token_budget: int) -> Iterator[NDArray[np.int64]]:
     """Divide windows into batches without padding, so that a window's logits do not depend on the rest of its batch.
 
-    With padding they would: transformers' ConvBERT convolves over it.
+    With padding they would, because transformers' ConvBERT convolves over it.
 
     Args:
         lengths: (n, encoders) the numbers of tokens of the windows.

@@ -37,7 +37,7 @@ def load(path: Path, device: torch.device) -> dict[str, Any]:
 
     Args:
         path: The file.
-        device: Where tensors are placed.
+        device: The device for the tensors.
 
     Returns:
         The state that `save` was given.

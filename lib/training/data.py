@@ -22,9 +22,9 @@ class TrainingData:
     """The examples to train on and to validate on.
 
     Attributes:
-        agent: Whose model is trained.
+        agent: The agent whose model is trained.
         examples: All examples.
-        features: Of all examples, on the device.
+        features: The features of all examples, on the device.
         hyper: The hyper-parameters.
         train: (n_train,) indices of the examples of the training part. Each epoch trains on the annotated ones and
             on a draw of the others.

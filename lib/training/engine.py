@@ -314,7 +314,7 @@ class _Training:
         """Train one epoch, and return the mean loss per window. Raises TrainingFailure if it is not finite."""
         self.model.train()
         hyper, began = self.training_data.hyper, time.perf_counter()
-        windows, lengths = self._material(epoch)
+        windows, lengths = self._epoch_windows(epoch)
         rng = np.random.default_rng(derive_seed(self.seed, "batches", epoch))
         batches = training_batches(windows, lengths[windows], hyper.batch_size, rng)
         waited = time.perf_counter() - began
@@ -346,7 +346,7 @@ class _Training:
         self.clock.tokens += int(lengths[windows].sum())
         return mean
 
-    def _material(self, epoch: int) -> tuple[Index, Index]:
+    def _epoch_windows(self, epoch: int) -> tuple[Index, Index]:
         """Return the windows to train on in an epoch, and the lengths of all windows."""
         training_data = self.training_data
         drawn = training_data.features.windows(self.draws.negatives(epoch))

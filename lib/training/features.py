@@ -29,7 +29,7 @@ def make_features(
     The first encoder's tokenizer determines the windows. Any other encoder reads the texts of the same windows.
 
     Args:
-        agent: Whose examples they are.
+        agent: The agent whose examples they are.
         examples: The examples.
         hyper: Gives maximum length, overlap and backbones.
         backbones: Loads the tokenizers.
@@ -64,7 +64,7 @@ def more_features(
     """Tokenise further examples in the vocabularies of existing features.
 
     Args:
-        agent: Whose examples they are.
+        agent: The agent whose examples they are.
         examples: The examples.
         hyper: Gives maximum length, overlap and backbones.
         backbones: Loads the tokenizers.
@@ -92,7 +92,7 @@ def features_in(
     """Tokenise examples for encoders whose vocabulary is not trimmed.
 
     Args:
-        agent: Whose examples they are.
+        agent: The agent whose examples they are.
         examples: The examples.
         hyper: Gives maximum length, overlap and backbones.
         tokenizers: One for each backbone of the agent, by name.

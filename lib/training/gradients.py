@@ -1,4 +1,4 @@
-"""Compute the gradient of an effective batch, on a CPU in two parallel parts, and in pieces that fit into memory."""
+"""Compute the gradient of a batch in micro-batches that fit into memory; a CPU computes two shards in parallel."""
 
 import time
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lib.devices.device import Device
-from lib.devices.process import PARTS, background_thread, run_parallel
+from lib.devices.process import SHARDS, background_thread, run_parallel
 from lib.modeling.dropout import FastDropout
 from lib.modeling.models import Inputs
 from lib.tasks.examples import Targets
@@ -21,8 +21,14 @@ from lib.training.memory import MicroBatches, out_of_memory
 from lib.training.precision import TrainableParameters
 
 
-class Prepared(NamedTuple):
-    """A batch that is ready for the model: the numbers of its windows, the encoders' inputs and the targets."""
+class PreparedBatch(NamedTuple):
+    """A batch that is ready for the model.
+
+    Attributes:
+        windows: The numbers of its windows.
+        inputs: The inputs of the encoders.
+        targets: The targets of the windows.
+    """
 
     windows: Index
     inputs: list[Inputs]
@@ -33,7 +39,7 @@ class Gradients:
     """Computes the gradients of one model.
 
     Attributes:
-        features: Of the current epoch. The engine replaces them where texts are augmented.
+        features: The features of the current epoch. The engine replaces them where texts are augmented.
         weights: The trainable parameters, whose gradients are set.
         data_seconds: Seconds that steps spent on waiting for batches or on making them.
     """
@@ -42,48 +48,48 @@ class Gradients:
         """Prepare to train a model.
 
         Args:
-            model: On the device.
+            model: The model, on the device.
             training_data: Gives features, agent and hyper-parameters.
             device: The device and precision.
-            memory: Cuts batches into pieces that fit into memory.
+            memory: Cuts batches into micro-batches that fit into memory.
         """
         self.model, self.training_data, self.device, self.memory = model, training_data, device, memory
         self.features = training_data.features
         self.weights = TrainableParameters(model, bf16=device.bf16)
         self.data_seconds = 0.0
-        self._ahead: Future[list[list[Prepared]]] | None = None
+        self._ahead: Future[list[list[PreparedBatch]]] | None = None
 
     def prepare(self, batches: list[Index]) -> None:
         """Start to make the batches of the next step in a background thread."""
-        self._ahead = background_thread("batches").submit(self._prepare, self._shares(batches))
+        self._ahead = background_thread("batches").submit(self._prepare, self._split_into_shards(batches))
 
-    def _prepare(self, shares: list[list[Index]]) -> list[list[Prepared]]:
-        """Return the batches of each share in the order in which it needs them."""
-        return [[self.batch(windows) for windows in self.pieces(share)] for share in shares]
+    def _prepare(self, shards: list[list[Index]]) -> list[list[PreparedBatch]]:
+        """Return the batches of each shard in the order in which it needs them."""
+        return [[self.batch(windows) for windows in self.micro_batches(shard)] for shard in shards]
 
-    def batch(self, windows: Index) -> Prepared:
+    def batch(self, windows: Index) -> PreparedBatch:
         """Make the batch of some windows."""
         inputs, targets, _ = self.features.batch(windows)
-        return Prepared(windows, inputs, targets)
+        return PreparedBatch(windows, inputs, targets)
 
-    def pieces(self, batches: list[Index]) -> Iterator[Index]:
-        """Yield the windows of batches in pieces that fit into memory."""
+    def micro_batches(self, batches: list[Index]) -> Iterator[Index]:
+        """Yield the windows of batches in micro-batches that fit into memory."""
         for batch in batches:
             if len(batch):
-                yield from self.memory.parts(batch, self.features.lengths)
+                yield from self.memory.split(batch, self.features.lengths)
 
-    def _shares(self, batches: list[Index]) -> list[list[Index]]:
+    def _split_into_shards(self, batches: list[Index]) -> list[list[Index]]:
         if self.device.torch.type != "cpu":
             return [batches]
         # A batch ascends in length, so its halves need less padding than the whole.
-        halves = [np.array_split(batch, PARTS) for batch in batches]
-        return [[half[part] for half in halves] for part in range(PARTS)]
+        halves = [np.array_split(batch, SHARDS) for batch in batches]
+        return [[half[shard] for half in halves] for shard in range(SHARDS)]
 
     def compute(self, batches: list[Index], seed: int, following: list[Index] | None = None) -> Tensor:
         """Set the parameters' gradients to those of the mean loss per window.
 
-        The gradients do not depend on the number of threads, since each part has its own seed and parts are added in
-        a fixed order. If a piece does not fit into memory, everything is computed again in smaller pieces.
+        The gradients do not depend on the number of threads, since each shard has its own seed and shards are added
+        in a fixed order. If a micro-batch does not fit into memory, everything is computed again in smaller ones.
 
         Args:
             batches: The batches of one optimizer step, as numbers of windows that ascend in length.
@@ -96,9 +102,9 @@ class Gradients:
         Raises:
             TrainingFailure: A single window does not fit into memory.
         """
-        shares = self._shares(batches)
+        sharded = self._split_into_shards(batches)
         began = time.perf_counter()
-        ahead = self._ahead.result() if self._ahead is not None else [[] for _ in shares]
+        ahead = self._ahead.result() if self._ahead is not None else [[] for _ in sharded]
         self._ahead = None
         self.data_seconds += time.perf_counter() - began
         if following is not None:
@@ -106,27 +112,27 @@ class Gradients:
         size = sum(map(len, batches))
         with self.weights.bf16_copies() as used:
             while True:
-                parts = [
-                    _Part(self, used, share, ready, size, [seed, i])
-                    for i, (share, ready) in enumerate(zip(shares, ahead, strict=True))
+                shards = [
+                    _Shard(self, used, shard, ready, size, [seed, i])
+                    for i, (shard, ready) in enumerate(zip(sharded, ahead, strict=True))
                 ]
                 try:
-                    results = run_parallel(_Part.gradient, parts, parallel=self.device.parallel)
+                    results = run_parallel(_Shard.gradient, shards, parallel=self.device.parallel)
                     break
                 except RuntimeError as error:
                     if not out_of_memory(error):
                         raise
                 # This is outside of the handler, since the error keeps the tensors alive that did not fit.
-                self._halve([part.failed for part in parts if part.failed is not None])
-        self.data_seconds += max(part.data_seconds for part in parts)
+                self._halve([shard.failed for shard in shards if shard.failed is not None])
+        self.data_seconds += max(shard.data_seconds for shard in shards)
         for parameter, *gradients in zip(self.weights.parameters, *(found for _, found in results), strict=True):
             parameter.grad = _sum_gradients(gradients)
         return torch.stack([loss for loss, _ in results]).sum()
 
     def _halve(self, failed: list[tuple[int, int]]) -> None:
-        """Halve the size of pieces after some did not fit. Raises TrainingFailure if one was a single window.
+        """Halve the size of micro-batches after some did not fit. Raises TrainingFailure if one was a single window.
 
-        failed: The number of windows and the tokens of the longest one, of each piece.
+        failed: The number of windows and the tokens of the longest one, of each micro-batch.
         """
         if self.device.torch.type == "cuda":
             torch.cuda.empty_cache()
@@ -136,22 +142,22 @@ class Gradients:
             self.memory.halve(rows * tokens)
 
 
-class _Part:
-    """One share of an effective batch of `size` windows; gradients are with regard to the tensors `used`."""
+class _Shard:
+    """One shard of an effective batch of `size` windows; gradients are with regard to the tensors `used`."""
 
     def __init__(
         self,
         gradients: Gradients,
         used: list[Tensor],
         batches: list[Index],
-        ready: list[Prepared],
+        ready: list[PreparedBatch],
         size: int,
-        noise: list[int],
+        dropout_seed: list[int],
     ) -> None:
-        self.gradients, self.used, self.batches, self.size, self.noise = gradients, used, batches, size, noise
-        self.ready = ready
+        self.gradients, self.used, self.batches, self.ready = gradients, used, batches, ready
+        self.size, self.dropout_seed = size, dropout_seed
         self.data_seconds = 0.0
-        # The number of windows and the tokens of the longest one in a piece that did not fit.
+        # The number of windows and the tokens of the longest one in a micro-batch that did not fit.
         self.failed: tuple[int, int] | None = None
 
     def gradient(self) -> tuple[Tensor, list[Tensor | None]]:
@@ -160,9 +166,9 @@ class _Part:
         total = torch.zeros((), device=device.torch)
         found: list[Tensor | None] = [None] * len(self.used)
         with self._dropout_context(), torch.autocast(device.torch.type, dtype=torch.bfloat16, enabled=device.bf16):
-            for position, windows in enumerate(self.gradients.pieces(self.batches)):
+            for position, windows in enumerate(self.gradients.micro_batches(self.batches)):
                 try:
-                    loss, more = self._piece(position, windows)
+                    loss, more = self._micro_batch_loss(position, windows)
                 except RuntimeError:
                     self.failed = len(windows), int(self.gradients.features.lengths[windows].max())
                     raise
@@ -174,12 +180,12 @@ class _Part:
         device = self.gradients.device
         if device.torch.type != "cpu" or device.compile:
             return nullcontext()  # torch draws from its own generator
-        return FastDropout(np.random.Generator(np.random.SFC64(self.noise)))
+        return FastDropout(np.random.Generator(np.random.SFC64(self.dropout_seed)))
 
-    def _piece(self, position: int, windows: Index) -> tuple[Tensor, tuple[Tensor | None, ...]]:
+    def _micro_batch_loss(self, position: int, windows: Index) -> tuple[Tensor, tuple[Tensor | None, ...]]:
         gradients, begin = self.gradients, time.perf_counter()
         ahead = self.ready[position] if position < len(self.ready) else None
-        # If memory ran out after this piece was made ahead, the batch is now cut into other pieces.
+        # If memory ran out after this micro-batch was made ahead, the batch is now cut into smaller ones.
         fits = ahead is not None and np.array_equal(ahead.windows, windows)
         _, inputs, targets = ahead if ahead is not None and fits else gradients.batch(windows)
         self.data_seconds += time.perf_counter() - begin

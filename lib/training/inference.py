@@ -26,9 +26,9 @@ def predict_logits(
     batch does not fit into memory, all batches are halved.
 
     Args:
-        model: On the device; it stays in evaluation mode afterwards.
-        agent: Whose tasks the model is trained for.
-        features: Of all examples, on the device.
+        model: The model, on the device; it stays in evaluation mode afterwards.
+        agent: The agent whose tasks the model is trained for.
+        features: Features of all examples, on the device.
         index: (n,) the examples.
         hyper: Gives the greatest number of tokens of an answer.
         device: The device and precision.

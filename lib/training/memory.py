@@ -19,7 +19,10 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 class MicroBatches:
-    """Cuts batches into parts that fit. The limit is in padded tokens, and there is none until a part has failed."""
+    """Cuts batches into micro-batches that fit into memory.
+
+    The limit is in padded tokens, and there is none until a micro-batch has failed.
+    """
 
     def __init__(self, path: Path | None, *key: Any) -> None:
         """Read the limit that is known for a key.
@@ -32,22 +35,22 @@ class MicroBatches:
         self._key = json.dumps(key)
         self._limit: int | None = self._read_limits().get(self._key)
 
-    def parts(self, batch: NDArray[np.int64], lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """Cut a batch into parts within the limit.
+    def split(self, batch: NDArray[np.int64], lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """Cut a batch into micro-batches within the limit.
 
         Args:
             batch: (n,) numbers of windows.
             lengths: The numbers of tokens of all windows.
 
         Yields:
-            Parts of the batch, in order; each has at least one window.
+            The micro-batches, in order; each has at least one window.
         """
         rows = len(batch) if self._limit is None else max(1, self._limit // int(lengths[batch].max()))
         for start in range(0, len(batch), rows):
             yield batch[start : start + rows]
 
     def halve(self, tokens: int) -> None:
-        """Set the limit to half of the padded tokens of a part that did not fit."""
+        """Set the limit to half of the padded tokens of a micro-batch that did not fit."""
         self._limit = tokens // 2
         if self._path is not None:
             write_json(self._path, {**self._read_limits(), self._key: self._limit})

@@ -6,12 +6,13 @@ import numpy as np
 
 from lib.augmentation import build_bank
 from lib.augmentation.augmenter import AugmentableTexts
-from lib.augmentation.bank import BankEntry, BankManifest, counts_path
+from lib.augmentation.bank import counts_path
 from lib.augmentation.build_bank import MethodConfig
 from lib.augmentation.libraries import Resources
 from lib.augmentation.methods import METHODS
 from lib.experiment.experiment import Experiment
 from lib.files.json_files import read_json
+from lib.schemas.augmentation import BankEntry, BankManifest
 from lib.settings.load import read_settings, save_settings
 from support.tiny import empty_provenance, params, tiny_settings
 

@@ -96,13 +96,32 @@ def test_one_module_opens_the_test_set() -> None:
     assert [path.name for path in MODULES if ("lib.corpus.store", "open_test") in imports(path)] == ["test_set.py"]
 
 
+def modules_of(command: str) -> set[str]:
+    """Return the modules that a command's file imports, directly or through other modules of the command line."""
+    found, waiting = (
+        set[str](),
+        [next(c.run.__module__ for group in GROUPS.values() for c in group if c.name == command)],
+    )
+    while waiting:
+        path = ROOT / f"{waiting.pop().replace('.', '/')}.py"
+        new = {module for module, _ in imports(path)} - found if path.exists() else set()
+        found |= new
+        waiting += [module for module in new if module.startswith("lib.cli.")]
+    return found
+
+
 def test_the_documented_data_flow_matches_the_commands_and_rules() -> None:
-    rows = re.findall(r"^\| `([a-z-]+)` \| `(lib/[^`]+)` \| `([^`]+)` \|$", architecture(), re.M)
-    commands = {command.name for group in GROUPS.values() for command in group}
+    rows = re.findall(r"^\| `([a-z-]+)` \| `(lib/[^`]+)\.py` \| `([^`]+)` \|$", architecture(), re.M)
     rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk"))
+    outputs = {}
+    for rule in re.split(r"^(?:rule|checkpoint) ", rules, flags=re.M)[1:]:
+        if called := re.search(r"python -m lib ([a-z-]+)", rule):
+            block = re.search(r"^    output:\n((?: {8}.*\n)+)", rule, re.M)
+            outputs[called[1]] = re.findall(r'"([^"]+)"', block[1] if block else "")
     assert len(rows) >= 8
     for command, file, result in rows:
-        assert command in commands and (ROOT / file).exists() and f'"{result}"' in rules, (command, file, result)
+        assert file.replace("/", ".") in modules_of(command), f"{command} does not import {file}.py"
+        assert result in outputs[command], f"{command} does not write {result}"
 
 
 def test_each_decision_is_dated_and_listed() -> None:

@@ -21,11 +21,10 @@ def write_bank(options: Namespace) -> None:
     """Compute the variants of an agent's texts for every method that the space can suggest."""
     from lib.agents import get_agent
     from lib.augmentation.augmenter import AugmentableTexts
-    from lib.augmentation.bank import BankManifest, counts_path
+    from lib.augmentation.bank import counts_path
     from lib.augmentation.build_bank import MethodConfig, bank_entry, bank_key, compute_variants
-    from lib.augmentation.lexicon import Lexicon
-    from lib.corpus.manifest import CorpusManifest
-    from lib.corpus.tfidf import TfidfManifest
+    from lib.schemas.augmentation import BankManifest, Lexicon
+    from lib.schemas.corpus import CorpusManifest, TfidfManifest
 
     began, started, settings = time.perf_counter(), now(), read_settings(options.settings)
     development, agent = load_development_set(options), get_agent(options.agent)

@@ -18,11 +18,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 def prepare_corpus(options: Namespace) -> None:
     """Check a corpus and write its tables, splits, manifest, report and picture."""
     from lib.corpus.data_report import count_annotations, describe_corpus
-    from lib.corpus.manifest import CorpusManifest
     from lib.corpus.reader import read_corpus, sample_posts
     from lib.corpus.store import part_of_posts, save_tables
     from lib.files.hashing import derive_seed
     from lib.reporting import figures, svg
+    from lib.schemas.corpus import CorpusManifest
 
     started, settings = now(), read_settings(options.settings)
     corpus, seed = settings.config.corpus, derive_seed(settings.config.corpus.test_seed, "share of the corpus")
@@ -35,7 +35,7 @@ def prepare_corpus(options: Namespace) -> None:
     with_authors = corpus.group is not None
     description = describe_corpus(read, parts, source=source, generated=generated, with_authors=with_authors)
     write_text(folder / "report.md", description)
-    svg.save_svg(figures.corpus(count_annotations(read, parts)), folder / "report.svg")
+    svg.save_svg(figures.plot_corpus(count_annotations(read, parts)), folder / "report.svg")
     in_parts = read.posts.merge(parts, on="post_id")
     joined = read.annotations.merge(parts, on="post_id")
     CorpusManifest(

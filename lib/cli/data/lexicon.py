@@ -18,7 +18,8 @@ def fetch_lexicon(options: Namespace) -> None:
     Raises:
         UserError: The configured folder does not exist, or a method of the space lacks its data.
     """
-    from lib.augmentation.lexicon import Lexicon, check_methods, prepare
+    from lib.augmentation.lexicon import check_methods, prepare
+    from lib.schemas.augmentation import Lexicon
 
     started, settings = now(), read_settings(options.settings)
     folder: Path = options.results / "lexicon"

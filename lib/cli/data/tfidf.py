@@ -12,7 +12,8 @@ from lib.settings.load import read_settings
 def fit_tfidf(options: Namespace) -> None:
     """Fit the TF-IDF cache on the development texts of an agent."""
     from lib.agents import get_agent
-    from lib.corpus.tfidf import TfidfManifest, build_tfidf
+    from lib.corpus.tfidf import build_tfidf
+    from lib.schemas.corpus import TfidfManifest
 
     started, settings = now(), read_settings(options.settings)
     development = load_development_set(options)

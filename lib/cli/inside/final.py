@@ -8,7 +8,7 @@ from lib.cli.common import agent_path, echo, read_folds, training_experiment
 
 def finish(options: Namespace) -> None:
     """Refit the candidate that Stage C chose, score it once on the test set, and publish it."""
-    from lib.corpus.manifest import CorpusManifest
+    from lib.schemas.corpus import CorpusManifest
     from lib.schemas.evaluation import Baselines, StageC
 
     result = StageC.read(agent_path(options, "stage_c.json"))

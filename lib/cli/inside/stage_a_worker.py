@@ -15,7 +15,7 @@ def run_stage_a_worker(options: Namespace) -> None:
     settings = read_settings(options.settings)
     earlier = [
         read_stage(StageA, options.results / name / "stage_a_top50.json", settings.space)
-        for name in settings.config.earlier(options.agent)
+        for name in settings.config.earlier_agents(options.agent)
     ]
     work(options, stage_a_strategy(settings, options.agent, earlier))
 

@@ -12,7 +12,7 @@ def collect(options: Namespace) -> None:
     from lib.search.collect import collect_stage_b
 
     result = collect_stage_b(search_results(options))
-    svg.save_svg(figures.front(result), agent_path(options, "stage_b.svg"))
+    svg.save_svg(figures.plot_pareto_front(result), agent_path(options, "stage_b.svg"))
     result.write(agent_path(options, "stage_b_pareto.json"))
 
 

@@ -17,7 +17,7 @@ def collect(options: Namespace) -> None:
     chosen = Candidates.read(agent_path(options, "stage_c/candidates.json"))
     baseline = CrossValidatedBaseline.read(agent_path(options, "stage_c/baseline.json"))
     result = collect_stage_c(experiment, chosen, read_folds(options, experiment.settings), baseline)
-    svg.save_svg(figures.folds(result), agent_path(options, "stage_c.svg"))
+    svg.save_svg(figures.plot_folds(result), agent_path(options, "stage_c.svg"))
     result.write(agent_path(options, "stage_c.json"))
     score, error, base = (
         result.choice["objective"],

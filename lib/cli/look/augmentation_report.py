@@ -10,9 +10,9 @@ from lib.files.atomic import write_text
 
 def write_augmentation_report(options: Namespace) -> None:
     """Write a report and a picture of what augmentation did in Stage A."""
-    from lib.augmentation.bank import BankManifest
     from lib.reporting import figures, svg
     from lib.reporting.augmentation_report import describe_augmentation
+    from lib.schemas.augmentation import BankManifest
     from lib.schemas.run import Run
     from lib.schemas.search import StageA
 
@@ -22,7 +22,7 @@ def write_augmentation_report(options: Namespace) -> None:
     for path in sorted(agent_path(options, "runs").glob("*.json")):
         applied.update(Run.read(path).augmented)
     write_text(agent_path(options, "augmentation.md"), describe_augmentation(bank, effects, applied))
-    svg.save_svg(figures.effects(effects), agent_path(options, "augmentation.svg"))
+    svg.save_svg(figures.plot_method_effects(effects), agent_path(options, "augmentation.svg"))
 
 
 COMMAND = Command(

@@ -10,8 +10,8 @@ from lib.settings.load import read_settings
 
 def write_summary(options: Namespace) -> None:
     """Write and print a comparison of all agents."""
-    from lib.corpus.manifest import CorpusManifest
     from lib.reporting.summary import Summary, render_html, render_markdown, summary_entry
+    from lib.schemas.corpus import CorpusManifest
     from lib.schemas.evaluation import StageC, TestEvaluation
 
     started, settings = now(), read_settings(options.settings)

@@ -59,20 +59,21 @@ def sync(options: Namespace) -> None:
 
 def _upload(settings: Settings, results: Path, agents: list[str]) -> dict[str, int]:
     from lib.tracking.records import groups
-    from lib.tracking.uploading import Tracker
+    from lib.tracking.uploading import Tracker, configure_mlflow
 
-    assert settings.config.tracking.uri is not None
+    uri = settings.config.tracking.uri
+    assert uri is not None
+    configure_mlflow(uri)
     uploaded = {}
     # One upload at a time, because another would upload the same runs again, and SQLite has one writer.
     with wait_for_lock(results / ".tracking.lock"):
-        tracker = Tracker(settings.config.tracking.uri, results)
+        tracker = Tracker(uri, results)
         for agent in agents:
             for group in groups(settings, results, agent):
                 uploaded[group.experiment] = tracker.upload(group)
                 if group.experiment.endswith("/final") and (folder := results / agent / "model").exists():
                     tracker.register(folder, agent, group.parent.key)
-    new, uri = sum(uploaded.values()), settings.config.tracking.uri
-    print(f"{uri}: {new} new runs in {len(uploaded)} experiments", file=sys.stderr, flush=True)
+    print(f"{uri}: {sum(uploaded.values())} new runs in {len(uploaded)} experiments", file=sys.stderr, flush=True)
     return uploaded
 
 

@@ -34,8 +34,8 @@ def reproduce(options: Namespace) -> None:
     Raises:
         UserError: The corpus, a backbone or a score differs.
     """
-    from lib.corpus.manifest import CorpusManifest
     from lib.evaluation.provenance import settings_of
+    from lib.schemas.corpus import CorpusManifest
     from lib.schemas.evaluation import TrialProvenance
 
     found = TrialProvenance.read(options.provenance)

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lib.cli.command import Command
+from lib.cli.common import training_experiment
 from lib.errors import UserError
 from lib.settings.load import Settings, read_settings
 
 if TYPE_CHECKING:
-    from lib.search.estimate import Calibration
-from lib.cli.command import Command
-from lib.cli.common import training_experiment
+    from lib.search.estimate import MachineTimings
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--seconds", type=float, default=60.0, help="seconds of calibration")
+    parser.add_argument("--seconds", type=float, default=60.0, help="seconds of measurement")
 
 
 def estimate(options: Namespace) -> None:
@@ -31,7 +31,7 @@ def estimate(options: Namespace) -> None:
 
     from lib.agents import check_agent
     from lib.reporting.costs import cost, costs, total
-    from lib.search.estimate import calibrate, disk_mb, stage_costs
+    from lib.search.estimate import disk_mb, measure_machine, stage_costs
 
     check_agent(options.agent)
     settings = read_settings(options.settings)
@@ -40,12 +40,12 @@ def estimate(options: Namespace) -> None:
             raise UserError(f"{needed} is missing; run 'snakemake --cores 2 prepared' first")
     with training_experiment(options, gpu=False) as experiment:
         job = time.time() - psutil.Process().create_time()
-        print(f"calibrating for {options.seconds:g} s on {experiment.device}", file=sys.stderr)
-        calibration = calibrate(experiment, options.seconds, job)
+        print(f"measuring for {options.seconds:g} s on {experiment.device}", file=sys.stderr)
+        timings = measure_machine(experiment, options.seconds, job)
         gpu = experiment.device.torch.type == "cuda"
     rates = settings.config.costs
     actual = {c.stage: c.hours for c in costs(options.results / options.agent / "benchmarks", rates, gpu=gpu)}
-    stages = stage_costs(settings.config, calibration)
+    stages = stage_costs(settings.config, timings)
     rows = [cost(part.stage, part.trainings, part.hours, rates, gpu=gpu) for part in stages]
     names = ("trainings", "epochs", "hours", "GPU h", "kWh", rates.currency, "actual h")
     print(f"{'':12s} " + " ".join(f"{n:>{w}s}" for n, w in zip(names, (9, 7, 8, 8, 8, 8, 9), strict=True)))
@@ -60,17 +60,17 @@ def estimate(options: Namespace) -> None:
             f"{row.stage:12s} {row.jobs:9d} {epochs:7d} {row.hours:8.3f} {row.gpu_hours:8.3f} {row.kwh:8.2f}"
             f" {row.money:8.2f} {'' if took is None else f'{took:.3f}':>9s}"
         )
-    _print_notes(settings, calibration, gpu=gpu)
+    _print_notes(settings, timings, gpu=gpu)
     sizes = sum(p.stat().st_size for p in (options.results / "backbones").rglob("*") if p.is_file()) / 2**20
-    for name, size in disk_mb(settings.config, calibration, list(settings.backbones), sizes).items():
+    for name, size in disk_mb(settings.config, timings, list(settings.backbones), sizes).items():
         print(f"disk: {size:8.0f} MB for {name}")
 
 
-def _print_notes(settings: Settings, calibration: "Calibration", *, gpu: bool) -> None:
+def _print_notes(settings: Settings, timings: "MachineTimings", *, gpu: bool) -> None:
     config = settings.config
     processes = config.workers * config.trials_per_gpu
     print(
-        f"An epoch of a mean configuration takes {calibration.development_epoch:.1f} s on this machine."
+        f"An epoch of a mean configuration takes {timings.development_epoch:.1f} s on this machine."
         f" Hours are summed over jobs ({'one GPU each' if gpu else f'{config.training.threads} threads each'});"
         f" Stages A and B run {processes} trainings at once. Patience can end trainings earlier."
         " Augmentation is not included."

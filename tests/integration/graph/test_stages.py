@@ -163,9 +163,9 @@ def test_stage_a_with_a_gaussian_process_finds_the_best_learning_rate(copy_of_fi
 def test_a_warm_start_tries_the_best_of_earlier_agents_early(copy_of_finished: Path) -> None:
     best = StageA.read("results/criteria/stage_a_top50.json")
     settings = read_settings("results/settings.json")
-    assert settings.config.earlier("evidence") == ()
+    assert settings.config.earlier_agents("evidence") == ()
     warm = change_limits("stage_a", warm_start=2)
-    assert warm.config.earlier("evidence") == ("criteria",) and warm.config.earlier("criteria") == ()
+    assert warm.config.earlier_agents("evidence") == ("criteria",) and warm.config.earlier_agents("criteria") == ()
     strategy, cold = stage_a_strategy(warm, "evidence", [best]), stage_a_strategy(settings, "evidence")
     first = min(min_trials_at_rung(warm.config.stage_a.reduction), warm.config.stage_a.startup_trials)
     assert strategy.fixed[first : first + 2] == [t.params for t in best.trials[:2]]

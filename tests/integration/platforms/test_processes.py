@@ -14,12 +14,12 @@ from support.tiny import tiny_settings
 from lib.settings.load import save_settings
 
 
-def partners() -> list[str]:
+def subprocesses() -> list[str]:
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             found.append(entry.read_bytes().decode())
-    return [line for line in found if "--partner" in line and "out/worker-0.1" in line]
+    return [line for line in found if "--subprocess" in line and "out/worker-0.1" in line]
 
 
 def test_processes_on_one_gpu_share_the_budget_and_end_together(copy_of_finished: Path) -> None:
@@ -37,8 +37,8 @@ def test_processes_on_one_gpu_share_the_budget_and_end_together(copy_of_finished
     process.kill()
     process.wait()
     deadline = time.monotonic() + 20
-    while partners():
-        assert time.monotonic() < deadline, "a partner outlives the process that began it"
+    while subprocesses():
+        assert time.monotonic() < deadline, "a further process outlives the process that began it"
         time.sleep(0.1)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,9 @@
-"""Every benchmark imports its modules and explains its options."""
+"""Every benchmark imports its modules and explains its options, and the searches run on a made-up table."""
 
+import itertools
+import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -8,14 +11,57 @@ from pathlib import Path
 import pytest
 from support.checkouts import ROOT
 
-PARTS = {"common.py", "search_table.py"}  # imported by the programs
-PROGRAMS = [path for path in sorted((ROOT / "benchmarks").glob("*.py")) if path.name not in PARTS]
+IMPORTED = {"common.py", "search_table.py", "search_variants.py"}  # imported by the programs
+PROGRAMS = [path for path in sorted((ROOT / "benchmarks").glob("*.py")) if path.name not in IMPORTED]
+
+
+def run_program(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    command = [sys.executable, str(program), *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
 def test_a_benchmark_explains_its_options(program: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
-    done = subprocess.run(
-        [sys.executable, program, "--help"], env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
+    done = run_program(program, "--help")
     assert done.returncode == 0 and "options:" in done.stdout, done.stderr
+
+
+def made_up_training(rng: random.Random) -> dict[str, object]:
+    scores = [{"f1_macro": rng.uniform(0.4, 0.9), "ece": rng.uniform(0.01, 0.2)} for _ in range(12)]
+    history = [{"epoch": epoch, "loss": 1.0, **each} for epoch, each in enumerate(scores, 1)]
+    best = max(range(12), key=lambda epoch: scores[epoch]["f1_macro"])
+    return {
+        "history": history,
+        "best_epoch": best + 1,
+        "stopped": "epochs",
+        "scores": scores[best],
+        "test": scores[best],
+        "tokens": 1000,
+        "seconds": 1.0,
+    }
+
+
+def test_searches_run_on_a_table_of_trainings(tmp_path: Path) -> None:
+    rates, warmups = [3e-5, 7.2e-5, 1.7e-4, 4.2e-4, 1e-3], [0.0, 0.2]
+    grid = itertools.product(
+        ["tiny-roberta", "tiny-distilbert"], ["mean", "attention"], ["adamw", "lamb"], rates, warmups
+    )
+    rng = random.Random(0)
+    table = [[point, [made_up_training(rng) for _ in range(3)]] for point in grid]
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "table.json").write_text(json.dumps(table))
+    done = run_program(
+        ROOT / "benchmarks" / "search.py",
+        *("--folder", str(tmp_path), "--landscape", "second", "--repetitions", "2", "--trials", "8"),
+        *("--variants", "c", "stage A", "rungs: knowing", "nsga2 racing", "--picture", str(tmp_path / "search.svg")),
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
+    trials = {row[0].removeprefix("| ").strip(): int(row[1]) for row in rows if row[1].isdigit()}
+    # (a) trains each trial in full, so its budget suffices for exactly this number; pruning makes room for more.
+    assert trials["(a) TPE, no pruning, all seeds"] == 8 < trials["Stage A"]
+    assert trials["NSGA-II, racing"] >= 8
+    assert (tmp_path / "search.svg").read_text().startswith("<?xml")

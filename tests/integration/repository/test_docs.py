@@ -97,7 +97,7 @@ def test_a_command_of_the_documentation_runs(
         command = command.split(" --watch", maxsplit=1)[0]
     if command.startswith("python -m lib "):
         words = shlex.split(command.removeprefix("python -m lib "))
-        if words[0] == "estimate":  # limits the calibration to a second
+        if words[0] == "estimate":  # limits the measurement to a second
             words += ["--seconds", "1"]
         assert run_here(checkout, words, monkeypatch) == 0, f"{command}: {capfd.readouterr()}"
         return

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from support.tiny import empty_provenance
 
-from lib.augmentation.lexicon import Lexicon, check_methods, prepare
+from lib.augmentation.lexicon import check_methods, prepare
 from lib.errors import UserError
+from lib.schemas.augmentation import Lexicon
 
 
 def test_a_missing_resource_is_named_with_the_methods_that_need_it(tmp_path: Path, monkeypatch) -> None:

@@ -4,21 +4,13 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from support.planted import fetch_tiny_backbone
+from support.backbones import TEXTS, tiny_backbone
 from transformers import AutoModel
 
 from lib.errors import UserError
-from lib.modeling.backbones import Backbones, fetch
+from lib.modeling.backbones import fetch
 from lib.modeling.tokens import TokenCache, WindowLayout, tokenize
 from lib.settings.config import Architecture, FolderBackbone, HubBackbone, PackageBackbone, TinyBackbone
-
-TEXTS = ["The writer is tired nearly every day.", "I could not sleep at all last night, again."] * 20
-
-
-def tiny_backbone(project: Path, architecture: Architecture) -> Backbones:
-    """A tiny backbone under the name x."""
-    fetch_tiny_backbone(project / "backbones/x", architecture, TEXTS)
-    return Backbones(project / "backbones")
 
 
 @pytest.mark.parametrize("architecture", get_args(Architecture))

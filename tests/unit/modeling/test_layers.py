@@ -5,21 +5,12 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from support.planted import fetch_tiny_backbone
+from support.backbones import TEXTS, tiny_backbone
 
-from lib.modeling.backbones import Backbones
 from lib.modeling.dropout import FastDropout
 from lib.modeling.layers import checkpoint_gradients, layer_stack, only_first_token, parameter_depths
 from lib.modeling.tokens import TokenCache, WindowLayout, tokenize
 from lib.settings.config import Architecture
-
-TEXTS = ["The writer is tired nearly every day.", "I could not sleep at all last night, again."] * 20
-
-
-def tiny_backbone(project: Path, architecture: Architecture) -> Backbones:
-    """A tiny backbone under the name x."""
-    fetch_tiny_backbone(project / "backbones/x", architecture, TEXTS)
-    return Backbones(project / "backbones")
 
 
 def count_calls(module: torch.nn.Module) -> list[None]:

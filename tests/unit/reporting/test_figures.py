@@ -31,7 +31,7 @@ def test_importance_finds_the_parameter_that_matters() -> None:
     ]
     found = figures.importances(trials, 0)
     assert next(iter(found)) == "lr" and all(found["lr"][i] > 0.8 for i in (0, 1))
-    assert figures.importances(trials[:5], 0) == {} and "<svg" in figures.importance(found)
+    assert figures.importances(trials[:5], 0) == {} and "<svg" in figures.plot_importances(found)
 
 
 def test_rungs_count_trials_that_arrived_and_trials_that_continued() -> None:

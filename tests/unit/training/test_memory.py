@@ -37,4 +37,4 @@ def test_a_batch_that_does_not_fit_is_halved_and_gives_the_same_numbers(experime
     assert (whole_weights - parted).abs().mean() < 1e-6 and whole_loss == pytest.approx(parted_loss, rel=1e-5)
     assert (again - parted).abs().mean() < 1e-6
     other = MicroBatches(Path("cache/micro_batches.json"), "cpu", "tiny-bert", 512)
-    assert len(list(other.parts(np.arange(64), np.full(64, 60)))) == 1
+    assert len(list(other.split(np.arange(64), np.full(64, 60)))) == 1

@@ -1,6 +1,6 @@
-"""The manifest of a corpus folder, in a module of its own so that reading it does not import pandas."""
+"""The manifests of the corpus and of its TF-IDF cache."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from lib.schemas.document import Document
 
@@ -34,3 +34,22 @@ class CorpusManifest(Document):
     excluded_criteria: tuple[str, ...]
     criteria: dict[str, str]
     oddities: dict[str, list[str]]
+
+
+class TfidfManifest(Document):
+    """manifest.json of the TF-IDF folder.
+
+    Attributes:
+        key: Hash of the texts and the settings.
+        texts: Number of texts.
+        features: Number of features.
+        performance: Seconds of the fit, and whether it was reused.
+    """
+
+    KIND: ClassVar[str] = "tfidf"
+
+    agent: str
+    key: str
+    texts: int
+    features: int
+    performance: dict[str, Any]

@@ -1,0 +1,228 @@
+"""Define the variants of Stages A and B that the benchmark of searches compares."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from optuna.pruners import NopPruner, SuccessiveHalvingPruner
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.trial import Trial, TrialState
+from scipy import stats
+from search_table import AGENT, SEEDS, TabularBenchmark, lookup
+
+from lib.schemas.run import SeedResult
+from lib.search.strategies import SearchStrategy, stage_a_strategy, with_warm_start
+from lib.settings.load import Settings, read_settings
+from lib.studies.pruners import AshaPruner, is_dominated, min_trials_at_rung, rung_steps
+
+STAGE_A_VARIANTS = {
+    "a": "(a) TPE, no pruning, all seeds",
+    "b": "(b) random search, all seeds",
+    "c": "(c) TPE + ASHA on epochs, all seeds",
+    "stage A": "Stage A",
+    "gp": "  a Gaussian process, not TPE",
+    "seeds: all": "  no rungs for seeds",
+    "seeds: racing": "  racing over seeds in place of rungs",
+    "seeds: Wilcoxon": "  Wilcoxon over seeds in place of rungs",
+    "rungs: against all": "  rungs compare with all trials (plain ASHA)",
+    "start: 10": "  10 start-up trials, not 20",
+    "start: random": "  random start-up trials",
+    "start: the best": "  warm start, five of the best",
+    "start: the worst": "  warm start, five of the worst",
+    "rungs: 1 in 3": "  one in three goes on",
+    "rungs: from a third": "  first rung at a third of the epochs",
+    "rungs: from a sixth": "  first rung at a sixth of them",
+    "rungs: knowing": "  rungs that know each trial's end (a bound)",
+}
+STAGE_B_VARIANTS = {
+    "nsga2": "NSGA-II",
+    "nsga2 racing": "NSGA-II, racing",
+    "tpe": "multi-objective TPE",
+    "tpe racing": "multi-objective TPE, racing",
+}
+
+
+def repetition_settings(repetition: int, **stage_a: Any) -> Settings:
+    """Return the settings of a repetition.
+
+    Args:
+        repetition: Serves as the seed.
+        **stage_a: Settings of Stage A that differ from the saved ones.
+
+    Returns:
+        The settings.
+    """
+    settings = read_settings("results/settings.json")
+    limits = settings.config.stage_a.model_copy(update=stage_a)
+    return settings.model_copy(
+        update={"config": settings.config.model_copy(update={"seed": repetition, "stage_a": limits})}
+    )
+
+
+def _never(*_: Any) -> bool:
+    return False
+
+
+def _report_epoch(trial: Trial, epoch: int, best: float) -> bool:
+    trial.report(best, epoch)
+    return trial.should_prune()
+
+
+def all_seeds_strategy(
+    repetition: int, sampler: Callable[[int], BaseSampler], *, asha: bool = False
+) -> SearchStrategy:
+    """Return a search as most scripts do it, in which a trial trains all seeds.
+
+    Args:
+        repetition: Determines settings and seeds.
+        sampler: Returns a sampler for a seed.
+        asha: Whether ASHA may stop a trial in the epochs of its first seed.
+
+    Returns:
+        The strategy.
+    """
+    pruner = SuccessiveHalvingPruner(min_resource=2, reduction_factor=3) if asha else NopPruner()
+    return replace(
+        stage_a_strategy(repetition_settings(repetition), AGENT),
+        pruner=pruner,
+        after_epoch=_report_epoch if asha else None,
+        after_seed=_never,
+        fixed=(),
+        sampler=lambda number: sampler(1000 * repetition + number),
+    )
+
+
+def tpe(seed: int) -> BaseSampler:
+    """Return Optuna's default sampler."""
+    return TPESampler(seed=seed)
+
+
+def race_over_seeds(trial: Trial, seeds: list[SeedResult]) -> bool:
+    """Stop a trial that a completed trial beats by more than its noise, as Stage B does.
+
+    Args:
+        trial: The running trial.
+        seeds: The results of its seeds so far.
+
+    Returns:
+        Whether to stop the trial.
+    """
+    done = trial.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    finished = [[[-s["f1_macro"]] for s in t.user_attrs["seeds"]] for t in done]
+    return bool(done) and is_dominated(np.array([[-s.f1_macro] for s in seeds]), np.array(finished))
+
+
+def wilcoxon_over_seeds(trial: Trial, seeds: list[SeedResult]) -> bool:
+    """Stop a trial by a one-sided Wilcoxon test against the best trial, with p of at most 0.25.
+
+    The p of k pairs is at least 2^-k, so with two seeds the best trial must be better in both.
+
+    Args:
+        trial: The running trial.
+        seeds: The results of its seeds so far.
+
+    Returns:
+        Whether to stop the trial.
+    """
+    done = trial.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    if not done or len(seeds) < 2:
+        return False
+    best = max(done, key=lambda t: t.values[0]).user_attrs["seeds"]
+    lead = [s["f1_macro"] - own.f1_macro for s, own in zip(best, seeds, strict=False)]
+    return bool(stats.wilcoxon(lead, alternative="greater").pvalue <= 0.25)
+
+
+def warm_started_strategy(repetition: int, table: TabularBenchmark, *, good: bool) -> SearchStrategy:
+    """Return Stage A with a warm start, as from the study of another agent.
+
+    Args:
+        repetition: Determines the settings.
+        table: The trainings.
+        good: Whether the first trials are the five best points of the table, by test F1, or the five worst to see
+            the harm.
+
+    Returns:
+        The strategy.
+    """
+    settings = repetition_settings(repetition)
+    strategy = stage_a_strategy(settings, AGENT)
+    trained = table.trainings
+    order = sorted(trained, key=lambda point: -np.mean([seed["test"]["f1_macro"] for seed in trained[point]]))
+    chosen = order[:5] if good else order[-5:]
+    first = [{**strategy.fixed[0], **dict(zip(table.landscape.grid, point, strict=True))} for point in chosen]
+    return replace(
+        strategy, fixed=with_warm_start(strategy.fixed, first, min_trials_at_rung(settings.config.stage_a.reduction))
+    )
+
+
+def plain_asha_strategy(repetition: int) -> SearchStrategy:
+    """Return Stage A with rungs that compare a trial with all earlier trials that reached the rung."""
+    settings = repetition_settings(repetition)
+    limits = settings.config.stage_a
+    steps = rung_steps(limits.first_rung, limits.epochs, limits.seeds, limits.reduction)
+    return replace(stage_a_strategy(settings, AGENT), pruner=AshaPruner(steps, limits.reduction, recent=10**6))
+
+
+def oracle_strategy(repetition: int, table: TabularBenchmark) -> SearchStrategy:
+    """Return Stage A with rungs that know the final score of each trial, as an upper bound for pruning.
+
+    Args:
+        repetition: Determines the settings.
+        table: The trainings.
+
+    Returns:
+        The strategy.
+    """
+
+    def report_final_score(trial: Trial, step: int) -> bool:
+        ends = [lookup(table, trial.params, seed)["scores"]["f1_macro"] for seed in range(SEEDS)]
+        trial.report(float(np.mean(ends)), step)
+        return trial.should_prune()
+
+    strategy = stage_a_strategy(repetition_settings(repetition), AGENT)
+    epochs = strategy.limits.epochs
+    return replace(
+        strategy,
+        after_epoch=lambda trial, epoch, best: epoch < epochs and report_final_score(trial, epoch),
+        after_seed=lambda trial, seeds: report_final_score(trial, epochs + len(seeds) - 1),
+    )
+
+
+def stage_a_variant(name: str, repetition: int, table: TabularBenchmark) -> SearchStrategy:
+    """Return a variant of Stage A.
+
+    Args:
+        name: A key of `STAGE_A_VARIANTS`.
+        repetition: Determines the settings.
+        table: The trainings.
+
+    Returns:
+        The strategy.
+    """
+    ours = stage_a_strategy(repetition_settings(repetition), AGENT)
+    epochs = ours.limits.epochs
+    variants: dict[str, Callable[[], SearchStrategy]] = {
+        "a": lambda: all_seeds_strategy(repetition, tpe),
+        "b": lambda: all_seeds_strategy(repetition, lambda seed: RandomSampler(seed=seed)),
+        "c": lambda: all_seeds_strategy(repetition, tpe, asha=True),
+        "stage A": lambda: ours,
+        "gp": lambda: stage_a_strategy(repetition_settings(repetition, sampler="gp"), AGENT),
+        "seeds: all": lambda: replace(ours, after_seed=_never),
+        "seeds: racing": lambda: replace(ours, after_seed=race_over_seeds),
+        "seeds: Wilcoxon": lambda: replace(ours, after_seed=wilcoxon_over_seeds),
+        "rungs: against all": lambda: plain_asha_strategy(repetition),
+        "start: 10": lambda: stage_a_strategy(repetition_settings(repetition, startup_trials=10), AGENT),
+        "start: random": lambda: replace(ours, fixed=()),
+        "start: the best": lambda: warm_started_strategy(repetition, table, good=True),
+        "start: the worst": lambda: warm_started_strategy(repetition, table, good=False),
+        "rungs: 1 in 3": lambda: stage_a_strategy(repetition_settings(repetition, reduction=3), AGENT),
+        "rungs: from a third": lambda: stage_a_strategy(
+            repetition_settings(repetition, min_epochs=epochs // 3), AGENT
+        ),
+        "rungs: from a sixth": lambda: stage_a_strategy(
+            repetition_settings(repetition, min_epochs=epochs // 6), AGENT
+        ),
+        "rungs: knowing": lambda: oracle_strategy(repetition, table),
+    }
+    return variants[name]()

@@ -1,0 +1,59 @@
+"""The manifests of the lexicon and of the bank of augmented texts."""
+
+from typing import ClassVar
+
+from lib.schemas.document import Document
+from lib.validation import FrozenModel
+
+
+class Lexicon(Document):
+    """The contents of results/lexicon.
+
+    Attributes:
+        sources: The source of each resource.
+        missing: The resources that no source had.
+        fingerprint: The hash of all files.
+    """
+
+    KIND: ClassVar[str] = "lexicon"
+
+    sources: dict[str, str]
+    missing: list[str]
+    fingerprint: str
+
+
+class BankEntry(FrozenModel):
+    """What a method did to the texts, with counts over all (text, strength, variant).
+
+    Attributes:
+        key: Name of the file in the cache.
+        changed: Variants that differ from their text.
+        unchanged: Variants that equal their text, also because of an error.
+        refused: Groups of edits that were dropped because they touched a reserved term.
+        errors: Errors of the library, by the type of exception.
+        note: What a user should know about the method's result, or None.
+        examples: Some (text, variant) pairs, for a generated corpus only.
+        performance: Milliseconds per variant and bytes of the file.
+    """
+
+    key: str
+    changed: int
+    unchanged: int
+    refused: int
+    errors: dict[str, int]
+    note: str | None
+    examples: list[tuple[str, str]]
+    performance: dict[str, float]
+
+
+class BankManifest(Document):
+    """The variants of an agent's texts by method."""
+
+    KIND: ClassVar[str] = "augmentation_bank"
+
+    agent: str
+    texts: int
+    levels: list[float]
+    variants: int
+    methods: dict[str, BankEntry]
+    performance: dict[str, float]
