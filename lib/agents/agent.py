@@ -225,8 +225,7 @@ class Agent(ABC):
             there = np.flatnonzero(~own)
             rules = dict(self.neutral_rules(names))
             if len(there):
-                other = Sample(sample.index[there], sample.weight[there])
-                fitted = self.fit_rules(self.select(logits, there), examples, other, hyper)
+                fitted = self.fit_rules(self.select(logits, there), examples, sample.select(there), hyper)
                 rules = {name: rule.completed(names) for name, rule in fitted.items()}
             for name, values in self.rule_values(rules, examples, sample.index[own]).items():
                 parts[name].append((values, own))
@@ -308,23 +307,28 @@ class Agent(ABC):
 
         Returns:
             `population`, the scores at natural prevalence (see `combined_scores`), and under `annotated` those of the
-            annotated pairs, which are decided at their own threshold. If the sample has no other pairs, the population
-            is 'annotated', and all scores are those of the annotated pairs. Criteria that do not count are left out.
+            annotated pairs, which are decided at their own threshold. If the sample has no natural pairs, the
+            population is 'annotated', and all scores are those of the annotated pairs. Criteria that do not count
+            are left out.
         """
         counted = np.flatnonzero(examples.counted[sample.index])
         logits, values = self.select(logits, counted), {name: value.select(counted) for name, value in values.items()}
-        sample = Sample(sample.index[counted], sample.weight[counted])
+        sample = sample.select(counted)
         known = np.flatnonzero(examples.annotated[sample.index])
+        natural = np.flatnonzero(examples.natural[sample.index])
         own = {name: value.select(known) for name, value in values.items()}
         annotated = self.combined_scores(
             self.decide_annotated(self.select(logits, known), own, hyper),
             examples,
             Sample.whole(sample.index[known]),
         )
-        if len(known) == len(sample):
+        if not len(natural):
             return {"population": "annotated", **annotated, "annotated": annotated}
-        natural = self.combined_scores(self.decide(logits, values, hyper), examples, sample)
-        return {"population": "natural", **natural, "annotated": annotated}
+        values = {name: value.select(natural) for name, value in values.items()}
+        found = self.combined_scores(
+            self.decide(self.select(logits, natural), values, hyper), examples, sample.select(natural)
+        )
+        return {"population": "natural", **found, "annotated": annotated}
 
     def combined_scores(self, predictions: Predictions, examples: Examples, sample: Sample) -> dict[str, Any]:
         """Score predictions.

@@ -25,32 +25,35 @@ class CriteriaAgent(Agent):
     reads_posts = False
 
     def examples(self, part: "Part") -> Examples:
-        """Return an example for each annotation, and then one for each other (sentence, criterion) of the posts.
+        """Return an example for each annotation, and then one for each (sentence, criterion) of the posts.
 
-        The sentences of a post are its annotated sentences, kept whole, and those of the text between them.
+        The text of an annotation is kept as it is. The sentences of natural prevalence are cut without a look at the
+        annotations, as `predict` cuts the posts that it meets.
 
         Args:
-            part: The development set or the test set. If its unannotated pairs are unknown, they are left out.
+            part: The development set or the test set. If its unannotated pairs are unknown, only annotations are
+                examples.
 
         Returns:
             The examples.
         """
         rows = part.annotations
-        posts, criteria, texts = rows["post_id"].tolist(), rows["criterion"].tolist(), rows["sentence"].tolist()
-        others = list(_other_pairs(part)) if part.natural else []
-        post_ids = [*posts, *(pair.post_id for pair in others)]
-        asked = [*criteria, *(pair.criterion for pair in others)]
+        natural = list(_natural_pairs(part)) if part.natural else []
+        post_ids = [*rows["post_id"].tolist(), *(pair.post_id for pair in natural)]
+        asked = [*rows["criterion"].tolist(), *(pair.criterion for pair in natural)]
+        annotated = np.arange(len(asked)) < len(rows)
         return Examples(
             first=[part.criteria[criterion] for criterion in asked],
-            second=[*texts, *(pair.text for pair in others)],
-            label=np.append(rows["status"].to_numpy(dtype=np.int64), np.zeros(len(others), dtype=np.int64)),
+            second=[*rows["sentence"].tolist(), *(pair.text for pair in natural)],
+            label=np.array([*rows["status"].tolist(), *(pair.label for pair in natural)], dtype=np.int64),
             answers=[[] for _ in asked],
             criterion=asked,
             post_id=post_ids,
             group=np.array([part.groups[post_id] for post_id in post_ids], dtype=np.int64),
-            annotated=np.arange(len(asked)) < len(rows),
+            annotated=annotated,
+            natural=~annotated,
             counted=~np.isin(asked, part.excluded),
-            ids=[*(f"row {row}" for row in rows["row"]), *(pair.id for pair in others)],
+            ids=[*(f"row {row}" for row in rows["row"]), *(pair.id for pair in natural)],
         )
 
     def backbones(self, hyper: Hyperparameters) -> tuple[str, ...]:
@@ -72,34 +75,46 @@ class CriteriaAgent(Agent):
 
 
 class _Pair(NamedTuple):
-    """A pair of a criterion and a sentence that is not annotated with it."""
+    """A pair of natural prevalence."""
 
     id: str
     post_id: str
     text: str
     criterion: str
+    label: int
 
 
-def _other_pairs(part: "Part") -> Iterator[_Pair]:
-    """Yield the (sentence, criterion) pairs without an annotation, by post, sentence and criterion."""
-    from lib.corpus.sentences import sentences_around
+def _natural_pairs(part: "Part") -> Iterator[_Pair]:
+    """Yield all (sentence, criterion) pairs, by post, sentence and criterion.
 
-    known: dict[str, dict[Characters | str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    columns = (part.annotations[name] for name in ("post_id", "sentence", "criterion", "start", "end"))
+    A pair is positive if the sentence shares at least half of the shorter text with a positive annotation. A positive
+    annotation that was not found in its post is a sentence of its own, so that its post keeps its truth.
+    """
+    from lib.corpus.sentences import sentences
+
+    found: dict[str, list[tuple[Characters, str]]] = defaultdict(list)
+    lost: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    positive = part.annotations[part.annotations["status"] == 1]
+    columns = (positive[name] for name in ("post_id", "sentence", "criterion", "start", "end"))
     for post_id, sentence, criterion, start, end in zip(*columns, strict=True):
-        # A sentence that was not found in its post is named by its text.
-        known[post_id][(int(start), int(end)) if start >= 0 else sentence].add(criterion)
+        if start >= 0:
+            found[post_id].append(((int(start), int(end)), criterion))
+        else:
+            lost[post_id][sentence].add(criterion)
     for post_id, text in part.texts.items():
-        annotated = known[post_id]
-        whole = [key for key in annotated if not isinstance(key, str)]
-        found: list[tuple[Characters | str, str, str]] = [
-            ((start, end), f"{start}-{end}", text[start:end]) for start, end in sentences_around(text, whole)
+        units = [
+            (f"{start}-{end}", text[start:end], {name for own, name in found[post_id] if _same((start, end), own)})
+            for start, end in sentences(text)
         ]
-        found += [(key, f"not found {i}", key) for i, key in enumerate(k for k in annotated if isinstance(k, str))]
-        for key, place, sentence in found:
+        units += [(f"not found {i}", sentence, met) for i, (sentence, met) in enumerate(lost[post_id].items())]
+        for place, sentence, met in units:
             for criterion in part.criteria:
-                if criterion not in annotated.get(key, ()):
-                    yield _Pair(f"{post_id} {place} {criterion}", post_id, sentence, criterion)
+                yield _Pair(f"{post_id} {place} {criterion}", post_id, sentence, criterion, int(criterion in met))
+
+
+def _same(sentence: Characters, annotated: Characters) -> bool:
+    shared = min(sentence[1], annotated[1]) - max(sentence[0], annotated[0])
+    return 2 * shared >= min(sentence[1] - sentence[0], annotated[1] - annotated[0])
 
 
 AGENT = CriteriaAgent()

@@ -49,6 +49,7 @@ class PostAgent(Agent):
             post_id=[post for post, _ in pairs],
             group=np.array([part.groups[post] for post, _ in pairs], dtype=np.int64),
             annotated=np.array([pair in answers for pair in pairs], dtype=bool),
+            natural=np.full(len(pairs), part.natural),
             counted=~np.isin([criterion for _, criterion in pairs], part.excluded),
             ids=[f"{post} {criterion}" for post, criterion in pairs],
         )

@@ -184,6 +184,7 @@ class Augmenter:
             post_id=[old.post_id[i] for i in index],
             group=old.group[index],
             annotated=old.annotated[index],
+            natural=old.natural[index],
             counted=old.counted[index],
             ids=[old.ids[i] for i in index],
         )

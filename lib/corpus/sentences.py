@@ -66,25 +66,6 @@ def sentences(text: str, cuts: Iterable[int] = ()) -> list[Characters]:
     return [span for start, end in pairwise(starts) if (span := _strip(text, start, end)) is not None]
 
 
-def sentences_around(text: str, whole: Iterable[Characters]) -> list[Characters]:
-    """Cut a text into sentences, but keep some of its parts whole.
-
-    Args:
-        text: Any text.
-        whole: The parts to keep, which may overlap.
-
-    Returns:
-        The characters [start, end) of the parts and of the sentences between them, in order.
-    """
-    kept = sorted(set(whole))
-    spans, reached = list(kept), 0
-    for start, end in [*kept, (len(text), len(text))]:
-        if start > reached:
-            spans += [(reached + a, reached + b) for a, b in sentences(text[reached:start])]
-        reached = max(reached, end)
-    return sorted(spans)
-
-
 def _starts(line: re.Match[str]) -> Iterator[int]:
     """Yield the places in the text at which the sentences of a line start."""
     yield line.start()

@@ -80,7 +80,7 @@ class BagOfWords:
 
 
 def _best_strength(features: Any, labels: NDArray[np.int64], groups: NDArray[np.int64]) -> float:
-    """Return the C with the highest mean average precision on held-out groups; the middle one if there are too few."""
+    """Return the C with the highest mean average precision on held-out groups, or the middle one if these are few."""
     middle = _STRENGTHS[len(_STRENGTHS) // 2]
     folds = min(_FOLDS, len(np.unique(groups[labels == 1])))
     if folds < 2 or labels.all():

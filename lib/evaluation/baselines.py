@@ -31,7 +31,9 @@ def majority_logits(experiment: Experiment, examples: Examples, index: Index) ->
         examples: The examples to predict; may be others than those of the experiment.
         index: Which of them, (n,).
     """
-    share = np.clip(experiment.examples.label.mean(), 1e-6, 1 - 1e-6)
+    known = experiment.examples
+    population = known.natural if known.natural.any() else known.annotated
+    share = np.clip(known.label[population].mean(), 1e-6, 1 - 1e-6)
     odds = float(np.log(share / (1 - share)))
     return experiment.agent.logits_from_log_odds([[((0, len(examples.second[i])), odds)] for i in index])
 

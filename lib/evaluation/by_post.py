@@ -58,6 +58,7 @@ def post_pairs(probability: NDArray[np.float64], examples: Examples, index: Inde
             post_id=[post for post, _ in pairs],
             group=examples.group[index][first],
             annotated=annotated,
+            natural=examples.natural[index][first],
             counted=examples.counted[index][first],
             ids=[f"{post} {criterion}" for post, criterion in pairs],
         ),
@@ -139,8 +140,8 @@ def score_sets(yes: NDArray[np.bool_], examples: Examples) -> dict[str, Any]:
         examples: These pairs.
 
     Returns:
-        `f1_micro` and `f1_macro` over the labels that occur, the share of posts of which every criterion is said to be
-        met (`told_everything`), and the mean number of criteria said and truly met.
+        `f1_micro` and `f1_macro` over the labels that occur, the share of posts of which every criterion is said to
+        be met (`told_everything`), and the mean number of criteria said and truly met.
     """
     said, true = _sets(yes, examples), _sets(examples.label == 1, examples)
     hits, wrong = (said & true).sum(axis=0), (said ^ true).sum(axis=0)

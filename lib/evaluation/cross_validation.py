@@ -65,8 +65,8 @@ def collect_stage_c(
 ) -> StageC:
     """Rank the candidates by mean objective and choose one by the one-standard-error rule.
 
-    Of the candidates whose mean objective lies within one corrected standard error of the best one, the candidate with
-    the lowest mean calibration error is chosen.
+    Of the candidates whose mean objective lies within one corrected standard error of the best one, the candidate
+    with the lowest mean calibration error is chosen.
 
     Args:
         experiment: Gives the examples and the settings; nothing is trained.

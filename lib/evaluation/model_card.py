@@ -8,16 +8,17 @@ _LIMITS = """\
 ## Intended use and limits
 
 The model is for research on texts like those it was trained on. It gives **no diagnosis** and no advice, and it must
-not decide about a person. It knows the criteria listed above and no others. {calibrated} On texts of another kind (another forum, language, time or length), neither the probabilities nor
-the F1 scores apply. People did not write their posts for research, so treat texts and predictions as personal data.
+not decide about a person. It knows the criteria listed above and no others. {calibrated} On texts of another kind
+(another forum, language, time or length), neither the probabilities nor the F1 scores apply. People did not write
+their posts for research, so treat texts and predictions as personal data.
 """
 
 
 _CALIBRATED = {
-    "natural": "Its probabilities are calibrated on the development posts, for every sentence or post that one may ask"
-    " about.",
-    "annotated": "Its probabilities are calibrated on annotated pairs only. Asked about every sentence, it says yes too"
-    " often, because the corpus does not say what unannotated sentences are.",
+    "natural": "Its probabilities are calibrated on the development posts, for every sentence or post that one may"
+    " ask about.",
+    "annotated": "Its probabilities are calibrated on annotated pairs only. Asked about every sentence, it says yes"
+    " too often, because the corpus does not say what unannotated sentences are.",
 }
 
 
@@ -95,6 +96,6 @@ def _by_post(chosen: ModelScores) -> str:
     pairs, sets = chosen.intervals["post_criterion"], chosen.intervals["post"]
     return (
         f"By (post, criterion) at natural prevalence: F1-macro {format_interval(pairs['f1_macro'])}, F1-micro"
-        f" {format_interval(pairs['f1_micro'])}, ECE {format_interval(pairs['ece'])}. By post, as the set of criteria or"
-        f" none: F1-macro {format_interval(sets['f1_macro'])}, F1-micro {format_interval(sets['f1_micro'])}."
+        f" {format_interval(pairs['f1_micro'])}, ECE {format_interval(pairs['ece'])}. By post, as the set of criteria"
+        f" or none: F1-macro {format_interval(sets['f1_macro'])}, F1-micro {format_interval(sets['f1_micro'])}."
     )

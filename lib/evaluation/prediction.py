@@ -78,6 +78,7 @@ def _examples(model: SavedModel, keys: Sequence[tuple[str, str, tuple[int, int],
         post_id=posts,
         group=np.unique(posts, return_inverse=True)[1],
         annotated=np.zeros(len(keys), dtype=bool),
+        natural=np.ones(len(keys), dtype=bool),
         counted=np.ones(len(keys), dtype=bool),
         ids=[f"{post} {part[0]} {name}" for post, _, part, name in keys],
     )

@@ -72,8 +72,8 @@ def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitCo
     The training lasts as many epochs as nine in ten folds needed to reach their best epoch. There is no
     early-stopping split, and one epoch too few costs more than one too many, because the learning rate is low at the
     schedule's end (docs/performance.md). The rules are fitted on the held-out logits of all folds together. Every
-    development post is thus predicted by models that have not seen it, as in scikit-learn's CalibratedClassifierCV with
-    ensemble=False.
+    development post is thus predicted by models that have not seen it, as in scikit-learn's CalibratedClassifierCV
+    with ensemble=False.
 
     Args:
         experiment: The agent's experiment; nothing is trained here.
@@ -108,8 +108,10 @@ def fit_final_rules(experiment: Experiment, logits: Logits, index: Index, hyper:
     if agent.reads_posts or not experiment.development.natural:
         return FinalRules(rules, None)
     task = agent.tasks[0].name
-    decided = agent.decide(logits, agent.rule_values(rules, examples, index), hyper)[task]
-    post_rule = fit_post_rule(post_pairs(decided.yes_probability, examples, index))
+    natural = np.flatnonzero(examples.natural[index])
+    values = agent.rule_values(rules, examples, index[natural])
+    decided = agent.decide(agent.select(logits, natural), values, hyper)[task]
+    post_rule = fit_post_rule(post_pairs(decided.yes_probability, examples, index[natural]))
     return FinalRules(rules, post_rule.completed(names))
 
 

@@ -109,17 +109,26 @@ def evaluate_on_test_set(
             "groups": int(part.posts["group"].nunique()),
             "examples": len(examples),
             "annotated": int(examples.annotated.sum()),
-            "positives": int(examples.label.sum()),
+            "natural": int(examples.natural.sum()),
+            "positives": int(examples.label[_main_population(examples)].sum()),
         },
-        examples=examples.ids,
-        truth=[bool(label) for label in examples.label],
-        criteria=examples.criterion,
+        **_truth(examples),
         models=scored,
         against=against,
         targets=check_targets(scored[0], against),
         openings=openings,
         performance={"seconds": round(time.perf_counter() - clock, 1)},
     )
+
+
+def _truth(examples: Examples) -> dict[str, Any]:
+    """Return the ids, labels and criteria of the main population, to which the models' answers belong."""
+    index = _main_population(examples)
+    return {
+        "examples": [examples.ids[i] for i in index],
+        "truth": [bool(label) for label in examples.label[index]],
+        "criteria": [examples.criterion[i] for i in index],
+    }
 
 
 def check_targets(chosen: ModelScores, against: Sequence[PairedComparison]) -> dict[str, bool]:
@@ -198,11 +207,13 @@ def _bag_of_words(experiment: Experiment, examples: Examples, hyper: Hyperparame
 
 def _majority(experiment: Experiment, examples: Examples, hyper: Hyperparameters) -> _Answers:
     """Say no everywhere, with the prevalence of the development set as probability."""
-    names, own = list(experiment.development.criteria), np.arange(len(experiment.examples))
+    names = list(experiment.development.criteria)
     rules = experiment.agent.neutral_rules(names)
     post_rule = None
     if not experiment.agent.reads_posts and experiment.development.natural:
-        pairs = post_pairs(np.full(len(own), experiment.examples.label.mean()), experiment.examples, own)
+        natural = np.flatnonzero(experiment.examples.natural)
+        share = float(experiment.examples.label[natural].mean())
+        pairs = post_pairs(np.full(len(natural), share), experiment.examples, natural)
         fitted = fit_post_rule(pairs).completed(names)
         post_rule = replace(fitted, threshold=dict.fromkeys(names, 0.0))
     logits = majority_logits(experiment, examples, np.arange(len(examples)))
@@ -269,10 +280,12 @@ def _levels(agent: Agent, answers: _Answers, examples: Examples) -> tuple[dict[s
     levels = {"annotated": level(decided, known)}
     if scores["population"] == "annotated":
         return levels, {"scores": scores, "answers": agent.dump(decided)}
-    predictions = agent.decide(answers.logits, values, answers.hyper)
-    levels = {"natural": level(predictions, index), **levels}
+    natural = np.flatnonzero(examples.natural)
+    chosen = {name: value.select(natural) for name, value in values.items()}
+    predictions = agent.decide(agent.select(answers.logits, natural), chosen, answers.hyper)
+    levels = {"natural": level(predictions, natural), **levels}
     first = predictions[agent.tasks[0].name]
-    labels, pairs = answer_posts(first, examples, index, answers.rules.post_rule)
+    labels, pairs = answer_posts(first, examples, natural, answers.rules.post_rule)
     statistics, score = post_statistics(labels, pairs)
     levels["post_criterion"] = _Level(
         sum_by_group(statistics, pairs.group), score, ("f1_macro", "ece", "f1_micro", "f1_yes_no")
@@ -329,12 +342,17 @@ def _compare_models(
     return models, against
 
 
+def _main_population(examples: Examples) -> Index:
+    """Return the natural pairs, or the annotated ones if the truth of others is unknown."""
+    return np.flatnonzero(examples.natural if examples.natural.any() else examples.annotated)
+
+
 def _average_precision(agent: Agent, answers: _Answers, examples: Examples, seed: int) -> dict[str, float]:
-    """Return the average precision of the agent's first task, over all test examples, with its interval."""
-    index = np.arange(len(examples))
+    """Return the average precision of the agent's first task in the main population, with its interval."""
+    index = _main_population(examples)
     values = agent.rule_values(answers.rules.rules, examples, index)
     task = agent.tasks[0]
-    probability = agent.decide(answers.logits, values, answers.hyper)[task.name].yes_probability
+    probability = agent.decide(agent.select(answers.logits, index), values, answers.hyper)[task.name].yes_probability
     return asdict(bootstrap_average_precision(probability, task.truth(examples, index), examples.group, seed))
 
 
@@ -346,17 +364,16 @@ def _per_criterion(
     agent: Agent, chosen: _Answers, other: _Answers, examples: Examples, seed: int
 ) -> dict[str, dict[str, float]]:
     """Compare the F1 of two models separately on the examples of each criterion that has a positive."""
-    criterion = np.array(examples.criterion)
-    natural = not examples.annotated.all()
+    criterion, main = np.array(examples.criterion), _main_population(examples)
+    decide = agent.decide if examples.natural.any() else agent.decide_annotated
     found = {}
     for name in sorted(set(examples.criterion)):
-        own = np.flatnonzero(criterion == name)
+        own = main[criterion[main] == name]
         if not examples.label[own].any():
             continue
         summed = []
         for given in (chosen, other):
             values = agent.rule_values(given.rules.rules, examples, own)
-            decide = agent.decide if natural else agent.decide_annotated
             predictions = decide(agent.select(given.logits, own), values, given.hyper)
             statistics, score = agent.sufficient_statistics(predictions, examples, Sample.whole(own))
             summed.append(sum_by_group(statistics, examples.group[own]))

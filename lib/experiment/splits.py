@@ -19,8 +19,8 @@ class Split:
     Attributes:
         name: Name of the split in result files.
         train: Examples of the training part, (n,).
-        validation: Validation split, or the early-stopping split of a fold. It has all annotated examples of the part
-            and a sample of the others.
+        validation: Validation split, or the early-stopping split of a fold. It has all annotated and all positive
+            examples of the part, and a sample of the others.
         held_out: All held-out examples of a fold; None outside cross-validation.
     """
 
@@ -85,7 +85,7 @@ class Splits:
         return Split("all of development", np.arange(len(self.examples)), none)
 
     def _sample(self, index: NDArray[np.int64], train: NDArray[np.int64], seed: int) -> Sample:
-        """Return all annotated examples of a part and a weighted sample of the others.
+        """Return all annotated and all positive examples of a part, and a weighted sample of the others.
 
         Args:
             index: The examples of the part.
@@ -93,7 +93,7 @@ class Splits:
                 score an epoch should stay small against the time to train it.
             seed: Seed of the draw.
         """
-        known = self.examples.annotated[index]
+        known = self.examples.annotated[index] | (self.examples.label[index] == 1)
         others = index[~known]
         wanted = round(self.config.training.evaluated_unannotated * int(self.examples.annotated[train].sum()))
         if wanted >= len(others):

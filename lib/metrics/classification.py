@@ -35,8 +35,8 @@ def binary_scores(
         `f1_macro` (mean over the criteria of the F1 of yes), `f1_micro` (F1 of yes over all pairs), `f1_yes_no` (mean
         of the F1 of yes and of no over all pairs), `precision`, `sensitivity`, `yes_rate`, `prevalence`, `accuracy`,
         the scores of `probability_scores`, `ece` (top-label), `classwise_ece`, `ece_of_yes`, `confusion` (weighted
-        counts), `without_positive` (criteria that are left out of `f1_macro`, because no pair of the part is positive)
-        and `per_criterion`.
+        counts), `without_positive` (criteria that are left out of `f1_macro`, because no pair of the part is
+        positive) and `per_criterion`.
 
     Raises:
         ValueError: There is nothing to score, or a probability is not finite.

@@ -1,7 +1,8 @@
 """Confidence intervals of scores, and paired comparisons of two models, by resampling groups of posts.
 
-Whole groups are drawn, because the rows of a post or of an author are not independent. A score is a function of sums over examples
-(`Task.sufficient_statistics`, `Task.score_from_statistics`), so that one matrix product gives thousands of samples.
+Whole groups are drawn, because the rows of a post or of an author are not independent. A score is a function of sums
+over examples (`Task.sufficient_statistics`, `Task.score_from_statistics`), so that one matrix product gives
+thousands of samples.
 """
 
 from collections.abc import Callable, Sequence
@@ -146,7 +147,7 @@ def holm(chances: Sequence[float]) -> list[float]:
 
 
 def _bootstrap_sums(statistics: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Return the sums over bootstrap samples of groups, (samples, statistics). The same seed draws the same groups."""
+    """Return the sums over bootstrap samples of groups, (samples, statistics), which a seed fixes."""
     n = len(statistics)
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), SAMPLES)
     return np.asarray(drawn @ statistics)

@@ -84,8 +84,8 @@ def _sections(f: ReportData) -> Sequence[Section]:
         Section(
             "Test set",
             "All models were trained before the test set was opened. The 95 % intervals come from drawing groups of"
-            " posts with replacement, and p from swapping the two models' results of groups at random. Populations and"
-            " scores are defined in docs/metrics.md.",
+            " posts with replacement, and p from swapping the two models' results of groups at random."
+            " Populations and scores are defined in docs/metrics.md.",
             [figures.plot_model_comparison(f.test)],
             [*_models(f.test), _baselines(f.baselines, f.stage_c)],
             wide=True,

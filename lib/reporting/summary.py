@@ -74,8 +74,8 @@ def render_html(agents: Sequence[dict[str, Any]]) -> str:
     """Return the HTML page of at least one agent."""
     targets = "Targets: " + "; ".join(agents[0]["targets"]) + "."
     note = (
-        "Test F1-macro and ECE have 95 % bootstrap intervals over groups of posts, and p comes from approximate randomisation. "
-        + targets
+        "Test F1-macro and ECE have 95 % bootstrap intervals over groups of posts, and p comes from"
+        " approximate randomisation. " + targets
     )
     return page(
         "Summary",

@@ -129,8 +129,8 @@ class ModelScores(FrozenModel):
     """The scores of a model on the test set.
 
     Attributes:
-        f1_macro: {value, low, high} in the population of the evaluation, with a 95 % bootstrap interval over groups of
-            posts.
+        f1_macro: {value, low, high} in the population of the evaluation, with a 95 % bootstrap interval over groups
+            of posts.
         ece: Likewise.
         intervals: Scores with intervals by level and name. The levels are 'annotated' pairs, 'natural' pairs,
             'post_criterion' (all pairs of a post and a criterion) and 'post' (each post's set of criteria).
@@ -154,8 +154,8 @@ class PairedComparison(FrozenModel):
         f1_macro: Difference chosen − other as {value, low, high, p}, with a 95 % interval and a two-sided p.
         ece: The same for ECE.
         gain_percent: Difference of F1-macro in percent of the other's; None if the other's is 0.
-        per_criterion: As f1_macro, for each criterion with a positive; p_holm is p adjusted for the number of criteria
-            (Holm, 1979).
+        per_criterion: As f1_macro, for each criterion with a positive; p_holm is p adjusted for the number of
+            criteria (Holm, 1979).
         levels: The difference of F1-macro at each level of `ModelScores.intervals`.
     """
 
@@ -182,7 +182,8 @@ class TestEvaluation(Document):
     Attributes:
         chosen: The chosen candidate and its backbone, and the members of the average.
         population: The population of the main scores, 'natural' or 'annotated'.
-        sizes: Number of posts, groups of posts, examples, annotated examples and positives.
+        sizes: Number of posts, groups of posts, examples, annotated and natural examples, and positives of the
+            population.
         examples: Ids of the examples.
         truth: Label of each example.
         criteria: Criterion of each example.

@@ -43,7 +43,7 @@ class TrialCounts(FrozenModel):
 
 
 class MethodEffect(FrozenModel):
-    """The correlation of an augmentation method's use with the objective, over trials that completed their first seed.
+    """The correlation of an augmentation method's use with the objective, over trials with a complete first seed.
 
     Attributes:
         method: Name of the method.

@@ -68,8 +68,8 @@ def rank_trials(results: Sequence[TrialResult]) -> list[TrialResult]:
     """Return the completed and pruned trials, best first.
 
     Completed trials come before pruned ones, pruned trials with more epochs before those with fewer, and then the
-    objective decides. The objective of a pruned trial comes from less training, so it can only be compared with trials that
-    got equally far.
+    objective decides. The objective of a pruned trial comes from less training, so it can only be compared with
+    trials that got equally far.
     """
 
     def fidelity(result: TrialResult) -> tuple[bool, int]:

@@ -32,9 +32,9 @@ def select_candidates(search: SearchResults, front: StageB) -> Candidates:
 def choose_candidates(trials: Sequence[TrialResult], n: int) -> list[Candidate]:
     """Pick n distinct configurations, from the front first and then from later ranks.
 
-    Within a rank, the configuration with the best objective is picked first. Each further one is the point farthest from all
-    points already picked, with objective and calibration error scaled to [0, 1]. The first k of n candidates are the same as the
-    candidates for n = k.
+    Within a rank, the configuration with the best objective is picked first. Each further one is the point farthest
+    from all points already picked, with objective and calibration error scaled to [0, 1]. The first k of n candidates
+    are the same as the candidates for n = k.
 
     Args:
         trials: Ranked trials of Stage B.

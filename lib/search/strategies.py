@@ -1,8 +1,9 @@
 """Define how Stages A and B search.
 
-Stage A maximises the objective with multivariate TPE (or a Gaussian process). ASHA can stop a trial early in its first
-seed, and again after each seed. Stage B trades it against the calibration error with NSGA-II (or multi-objective TPE) and starts
-from the best of Stage A. It stops a trial as soon as its first seeds show that a completed trial dominates it.
+Stage A maximises the objective with multivariate TPE (or a Gaussian process). ASHA can stop a trial early in its
+first seed, and again after each seed. Stage B trades it against the calibration error with NSGA-II (or
+multi-objective TPE) and starts from the best of Stage A. It stops a trial as soon as its first seeds show that a
+completed trial dominates it.
 """
 
 from collections.abc import Callable, Sequence

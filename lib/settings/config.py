@@ -87,12 +87,12 @@ class CorpusSettings(StrictModel):
         default=0.85,
         gt=0.0,
         le=1.0,
-        description="least similarity of an edited sentence that is found in its post by fuzzy search; 1 finds none",
+        description="least similarity of an edited sentence that fuzzy search finds in its post; 1 finds none",
     )
     tolerate: tuple[Tolerable, ...] = Field(
         default=(),
-        description="problems that are counted in the report instead of stopping the run; their rows are dropped, but of"
-        " rows that contradict each other the majority counts",
+        description="problems that are counted in the report instead of stopping the run; their rows are dropped, but"
+        " of rows that contradict each other the majority counts",
     )
     share: float = Field(default=1.0, gt=0.0, le=1.0, description="share of the posts to read, for a first try")
     test_fraction: Fraction = Field(default=0.15, description="share of the posts in the test set")
@@ -101,8 +101,8 @@ class CorpusSettings(StrictModel):
     )
     unannotated_means: Literal["negative", "unknown"] = Field(
         default="negative",
-        description="whether a (text, criterion) pair without a row is negative, or unknown because the annotators did"
-        " not read everything; figures at natural prevalence need 'negative'",
+        description="whether a (text, criterion) pair without a row is negative, or unknown because the annotators"
+        " did not read everything; figures at natural prevalence need 'negative'",
     )
     unannotated: float = Field(
         default=5.0,
@@ -373,7 +373,8 @@ class Config(StrictModel):
             problems.append(
                 (
                     "objective.population",
-                    "'natural' needs the truth of all pairs, but corpus.unannotated_means is 'unknown'; use 'annotated'",
+                    "'natural' needs the truth of all pairs, but corpus.unannotated_means is 'unknown'; use"
+                    " 'annotated'",
                 )
             )
         if len(set(self.agents)) < len(self.agents):

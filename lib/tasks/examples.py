@@ -27,7 +27,9 @@ class Examples:
         criterion: The criterion's name.
         post_id: The post that the text is from.
         group: (n,) the number of the post's group, whose posts no split separates.
-        annotated: (n,) True where the corpus has a row about the pair. Other pairs are negatives.
+        annotated: (n,) True for the annotated pairs, which have a row in the corpus.
+        natural: (n,) True for the pairs of natural prevalence. For an agent that reads posts they are all pairs, also
+            the annotated ones. For an agent that reads sentences they are the sentences as `predict` would cut them.
         counted: (n,) True where the criterion counts in the scores.
         ids: The names of the examples in result files.
     """
@@ -40,6 +42,7 @@ class Examples:
     post_id: list[str]
     group: NDArray[np.int64]
     annotated: NDArray[np.bool_]
+    natural: NDArray[np.bool_]
     counted: NDArray[np.bool_]
     ids: list[str]
 
@@ -75,6 +78,10 @@ class Sample:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def select(self, chosen: NDArray[np.int64]) -> "Sample":
+        """Return some of the examples, given by their places."""
+        return Sample(self.index[chosen], self.weight[chosen])
 
     @classmethod
     def whole(cls, index: NDArray[np.int64]) -> "Sample":

@@ -330,7 +330,8 @@ class SpanTask(Task[ScoredSpans, Spans]):
     def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return F1-macro, ECE, F1-micro of whether there is evidence, and HasAns, (samples, 4).
 
-        F1-macro averages token F1 within each criterion that has evidence in the sample, and then over these criteria.
+        F1-macro averages token F1 within each criterion that has evidence in the sample, and then over these
+        criteria.
 
         Args:
             sums: (samples, 6 criteria + bins) the summed statistics of `sufficient_statistics`.

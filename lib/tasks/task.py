@@ -148,25 +148,31 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
             logits: Of n examples.
             examples: All examples.
             sample: The n examples that the logits belong to, with their weights.
-            hyper: Gives the null policy. `threshold` and `ratio` have fitted thresholds. The other policies say yes where
-                it is more probable than no.
+            hyper: Gives the null policy. `threshold` and `ratio` have fitted thresholds. The other policies say yes
+                where it is more probable than no.
 
         Returns:
             The rule for the criteria of these examples.
         """
-        index, weight = sample.index, sample.weight
-        criterion, truth = [examples.criterion[i] for i in index], self.truth(examples, index)
-        temperature, offset = fit_calibration(partial(self.log_odds, logits), truth, criterion, weight)
+        natural = np.flatnonzero(examples.natural[sample.index])
+        known = np.flatnonzero(examples.annotated[sample.index])
+        chosen = natural if len(natural) else known
+        own, own_sample = self.select(logits, chosen), sample.select(chosen)
+        criterion = [examples.criterion[i] for i in own_sample.index]
+        truth = self.truth(examples, own_sample.index)
+        temperature, offset = fit_calibration(partial(self.log_odds, own), truth, criterion, own_sample.weight)
         rule = DecisionRule(temperature, offset, dict.fromkeys(offset, 0.0), 0.0)
         if hyper.null_policy not in ("threshold", "ratio"):
             return rule
-        statistic = self.statistic(logits, RuleValues.of(rule, criterion), hyper)
-        known = examples.annotated[index]
-        return replace(
-            rule,
-            threshold=self.fit_thresholds(statistic, logits, examples, sample),
-            annotated_threshold=fit_yes_no_threshold(statistic[known], truth[known]),
+        statistic = self.statistic(own, RuleValues.of(rule, criterion), hyper)
+        threshold = self.fit_thresholds(statistic, own, examples, own_sample)
+        index = sample.index[known]
+        values = RuleValues.of(
+            rule.completed(sorted(set(examples.criterion))), [examples.criterion[i] for i in index]
         )
+        statistic = self.statistic(self.select(logits, known), values, hyper)
+        annotated_threshold = fit_yes_no_threshold(statistic, self.truth(examples, index))
+        return replace(rule, threshold=threshold, annotated_threshold=annotated_threshold)
 
     @abstractmethod
     def fit_thresholds(

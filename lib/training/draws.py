@@ -15,7 +15,7 @@ class EpochDraws:
 
     Attributes:
         annotated: (n,) the annotated examples, which are in every epoch.
-        unannotated: (m,) the unannotated examples to draw from.
+        unannotated: (m,) the unannotated negatives to draw from.
         per_epoch: The number of unannotated examples in an epoch, at most m.
         seed: Seed of the draws.
     """
@@ -36,7 +36,7 @@ class EpochDraws:
             seed: Seed of the draws.
         """
         known = examples.annotated[train]
-        pool = train[~known]
+        pool = train[~known & (examples.label[train] == 0)]
         wanted = min(float(len(pool)), rate * int(known.sum())) if len(pool) else 0.0
         return cls(train[known], pool, round(wanted), seed)
 

@@ -39,8 +39,8 @@ class TrainingResult:
         scores: Of the validation part at the best epoch; empty without a validation part.
         rules: The decision rules of the best epoch, fitted on the validation part, as dumps.
         best_epoch: The epoch with the highest objective, counted from 1.
-        history: `epoch`, `loss`, `objective` and `calibration_error` of each epoch; without a validation part only the
-            first two.
+        history: `epoch`, `loss`, `objective` and `calibration_error` of each epoch; without a validation part only
+            the first two.
         stopped: Why the training ended: after all epochs, by lack of patience, collapsed or pruned.
         augmented: How often each augmentation method changed an example.
         performance: Seconds, tokens per second, memory and utilisation.

@@ -22,6 +22,7 @@ def make_examples(
         post_id=post_id,
         group=np.unique(post_id, return_inverse=True)[1],
         annotated=np.ones(n, dtype=bool),
+        natural=np.ones(n, dtype=bool),
         counted=np.ones(n, dtype=bool),
         ids=[f"{i} {name}" for i, name in enumerate(criterion)],
     )

@@ -54,8 +54,8 @@ def predict(options: Namespace) -> None:
     posts = _posts(options)
     if model.manifest.population == "annotated":
         print(
-            "The corpus of this model does not say what unannotated sentences are (corpus.unannotated_means: unknown),"
-            " so its answers are fitted to annotated ones and say yes too often.",
+            "The corpus of this model does not say what unannotated sentences are (corpus.unannotated_means:"
+            " unknown), so its answers are fitted to annotated ones and say yes too often.",
             file=sys.stderr,
         )
     found = predict_posts(model, posts, options.criterion or list(known))

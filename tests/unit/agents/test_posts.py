@@ -22,6 +22,7 @@ def test_all_pairs_are_examples_and_lost_evidence_is_left_out() -> None:
     assert len(natural) == len(plain) + 1
     place = natural.ids.index("p0003 FRUIT")
     assert natural.label[place] == 0 and natural.answers[place] == [] and not natural.annotated[place]
+    assert natural.natural.all() and not plain.natural.any()
     for text, spans, label in zip(natural.second, natural.answers, natural.label, strict=True):
         assert bool(spans) == bool(label)
         assert all(text[slice(*span)] in {"there was an apple .", "there was a storm ."} for span in spans)

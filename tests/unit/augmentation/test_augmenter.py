@@ -1,7 +1,5 @@
 """Augmented examples from a bank that computes its variants here, without a library."""
 
-from dataclasses import replace
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,7 +87,7 @@ def test_the_same_seed_and_epoch_give_the_same_texts_and_others_do_not() -> None
         return augmenter.epoch(np.arange(100), epoch)
 
     first = drawn(1, 1)
-    assert first.examples == replace(drawn(1, 1).examples, label=first.examples.label)
+    assert first.examples.second == drawn(1, 1).examples.second and first.index.tolist() == drawn(1, 1).index.tolist()
     assert first.index.tolist() != drawn(1, 2).index.tolist() and first.index.tolist() != drawn(2, 1).index.tolist()
     assert 10 < len(first.index) < 50 and first.index.max() < 100, "only of the part to train on"
     assert first.applied.total() == len(first.index)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.corpus.sentences import sentences, sentences_around
+from lib.corpus.sentences import sentences
 
 
 def pieces(text: str, spans: list[tuple[int, int]]) -> list[str]:
@@ -31,20 +31,8 @@ def test_a_sentence_can_be_cut_where_an_answer_ends() -> None:
     assert sentences("I sleep badly now.", [8, 13]) == [(0, 7), (8, 13), (14, 18)]
 
 
-def test_annotated_parts_stay_whole() -> None:
-    text = "It began. I am sad. I cry. All day. The end."
-    kept = [(10, 26), (20, 35)]  # two overlapping parts of several sentences
-    assert pieces(text, sentences_around(text, kept)) == [
-        "It began.",
-        "I am sad. I cry.",
-        "I cry. All day.",
-        "The end.",
-    ]
-
-
 @given(text=st.text(alphabet=st.sampled_from("ab .!?\n\r•*:(é🙂\u2028"), max_size=60))
 def test_sentences_cover_every_character_but_white_space_once(text: str) -> None:
     spans = sentences(text)
     assert "".join("".join(pieces(text, spans)).split()) == "".join(text.split())
     assert spans == sorted(spans)
-    assert sentences_around(text, []) == spans

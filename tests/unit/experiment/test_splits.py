@@ -20,8 +20,8 @@ def test_development_and_folds_share_no_post(experiment) -> None:
 def test_validation_holds_all_annotated_pairs_and_a_weighted_sample_of_the_others(experiment) -> None:
     examples, split = experiment.examples, experiment.splits.development_with_posts(0)
     whole, sample = split.held_out.index, split.validation
-    known = examples.annotated[sample.index]
-    assert set(sample.index[known]) == set(whole[examples.annotated[whole]])
+    known, certain = (examples.annotated[index] | (examples.label[index] == 1) for index in (sample.index, whole))
+    assert set(sample.index[known]) == set(whole[certain])
     assert (sample.weight[known] == 1).all() and (sample.weight[~known] > 1).all()
     assert sample.weight.sum() == pytest.approx(len(whole)) and len(sample) < len(whole)
     wanted = experiment.settings.config.training.evaluated_unannotated * examples.annotated[split.train].sum()

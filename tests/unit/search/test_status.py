@@ -18,7 +18,7 @@ def test_status_shows_counts_best_rate_and_time_left() -> None:
     running = create_trial(state=TrialState.RUNNING)
     line = study_line([*trials, running], 16, start + timedelta(minutes=30))
     assert line == (
-        "6/16  complete 3  pruned 2  failed 1  running 1  best F1 0.400 (trial 4)  10 trials/h  ETA 1:00:00"
+        "6/16  complete 3  pruned 2  failed 1  running 1  best 0.400 (trial 4)  10 trials/h  ETA 1:00:00"
         "  failure rate 16.7%"
     )
     assert "trials/h" not in study_line([running], 16, start)
