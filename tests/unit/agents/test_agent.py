@@ -84,7 +84,8 @@ def test_two_populations_are_scored_apart() -> None:
     examples = agent.examples(replace(corpus(40), natural=True))
     sample = Sample.whole(np.arange(len(examples)))
     careless = np.random.default_rng(0).random(len(examples)) < 0.5
-    odds = np.where(examples.annotated, 8.0 * examples.label - 4, np.where(careless, 4.0, -4.0))
+    known = examples.annotated | (examples.label == 1)
+    odds = np.where(known, 8.0 * examples.label - 4, np.where(careless, 4.0, -4.0))
     hyper = Hyperparameters.of(params(**PLANTED_PARAMS))
     values = agent.rule_values(agent.neutral_rules(list(CRITERIA)), examples, sample.index)
     scores = agent.scores({"label": odds}, values, examples, sample, hyper)
