@@ -2,6 +2,8 @@
 
 The label of a sentence depends on the symptom, on whose it is, when, and whether it is denied. Each of these cues
 occurs in positives and in negatives, so that a bag of words cannot separate them, but a reader of the sentence can.
+Each symptom is told in more than thirty ways, so that a new post often uses words that no earlier post used. Every
+positive sentence is annotated as one, so that natural prevalence can be measured.
 """
 
 import csv
@@ -9,7 +11,7 @@ import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import yaml
@@ -23,14 +25,18 @@ from lib.files.json_files import read_json
 _NO_POSITIVE = 392 / 1484
 _MEAN_WORDS, _MOST_WORDS = 295, 6990
 _SPREAD = 0.85
+# Share of the negatives that are sentences with another symptom.
+_MISMATCH = 0.6
+Option = TypeVar("Option")
 _NOTE = "Generated sentence; no person wrote it."
 
 
 @dataclass(frozen=True)
 class _Sentence:
+    """A sentence with the statuses of the criteria that it is annotated with."""
+
     text: str
-    criterion: str
-    status: int
+    statuses: dict[str, int]
 
 
 class _Writer:
@@ -44,7 +50,7 @@ class _Writer:
         weights = np.array([self.symptoms[name]["weight"] for name in self.names], dtype=float)
         self.weights = weights / weights.sum()
 
-    def pick(self, options: list[str]) -> str:
+    def pick(self, options: list[Option]) -> Option:
         return options[int(self.rng.integers(len(options)))]
 
     def criterion(self) -> str:
@@ -67,18 +73,13 @@ class _Writer:
         """Return a sentence whose author has the symptom now; its other clause holds a cue of a negative."""
         symptom = self.symptoms[criterion]
         mine = self.clause("I", self.pick(self.words["now"]), self.pick(symptom["present"]))
-        return _Sentence(self.sentence(mine, self.distractor(criterion)), criterion, 1)
+        return _Sentence(self.sentence(mine, self.distractor(criterion)), {criterion: 1})
 
     def negative(self, criterion: str) -> _Sentence:
-        """Return a sentence in which the symptom is another person's, past, denied, hypothetical or another one."""
+        """Return a sentence in which the symptom is another person's, past, denied or hypothetical."""
         w, symptom = self.words, self.symptoms[criterion]
         phrase, fine = self.pick(symptom["present"]), self.pick(symptom["absent"])
-        kind = self.rng.choice(
-            ["other", "past", "denied", "hypothetical", "mismatch"], p=[0.25, 0.15, 0.1, 0.05, 0.45]
-        )
-        if kind == "mismatch":
-            other = self.pick([name for name in self.names if name != criterion])
-            return _Sentence(self.positive(other).text, criterion, 0)
+        kind = self.rng.choice(["other", "past", "denied", "hypothetical"], p=[0.45, 0.27, 0.18, 0.1])
         mine = self.clause("I", self.pick(w["now"]), fine) if self.rng.random() < 0.4 else ""
         if kind == "other":
             theirs = self.clause(self.pick(w["others"]), self.pick(w["now"]), phrase)
@@ -88,7 +89,7 @@ class _Writer:
             theirs = f"{self.pick(w['denial'])} I {phrase} {self.pick(w['now'])}"
         else:
             theirs = f"{self.pick(w['hypothetical'])} {phrase}"
-        return _Sentence(self.sentence(theirs, mine), criterion, 0)
+        return _Sentence(self.sentence(theirs, mine), {criterion: 0})
 
     def distractor(self, criterion: str) -> str:
         w, fine = self.words, self.pick(self.symptoms[criterion]["absent"])
@@ -126,9 +127,14 @@ class _Writer:
         for _ in range(positives):
             sentence = self.positive(self.criterion())
             annotated.setdefault(sentence.text, sentence)
+        shown = list(annotated.values())
         for _ in range(1 + self.rng.binomial(3, 0.25)):
-            sentence = self.negative(self.criterion())
-            annotated.setdefault(sentence.text, sentence)
+            if shown and self.rng.random() < _MISMATCH:  # a sentence that shows another symptom
+                sentence = self.pick(shown)
+                sentence.statuses.setdefault(self.pick(self.names), 0)
+            else:
+                sentence = self.negative(self.criterion())
+                annotated.setdefault(sentence.text, sentence)
         parts: list[str | _Sentence] = list(annotated.values())
         count = sum(len(sentence.text.split()) for sentence in annotated.values())
         while count < words:
@@ -156,7 +162,8 @@ def generate_corpus(folder: Path, *, posts: int, seed: int, words: int = _MEAN_W
         post_rows.append([post_id, " ".join(p if isinstance(p, str) else p.text for p in parts)])
         for place, part in enumerate(parts):
             if isinstance(part, _Sentence):
-                annotation_rows.append([post_id, f"{post_id}_{place}", part.text, part.criterion, part.status, _NOTE])
+                for criterion, status in part.statuses.items():
+                    annotation_rows.append([post_id, f"{post_id}_{place}", part.text, criterion, status, _NOTE])
     _write_csv(folder / "posts.csv", ["post_id", "text"], post_rows)
     head = ["post_id", "sentence_id", "sentence_text", "DSM5_symptom", "status", "explanation"]
     _write_csv(folder / "annotations.csv", head, annotation_rows)

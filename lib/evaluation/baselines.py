@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from lib.agents.agent import Logits, Rules
-from lib.evaluation.bag_of_words import BagOfWords
 from lib.evaluation.default_params import default_params
 from lib.evaluation.refit import fit_final_rules
+from lib.experiment.bag_of_words import BagOfWords
 from lib.experiment.experiment import Experiment
 from lib.experiment.splits import Split
 from lib.files.hashing import derive_seed

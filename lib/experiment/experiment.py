@@ -78,7 +78,7 @@ class Experiment:
         self.development: Development = load_development(results / "corpus")
         self.examples: Examples = self.agent.examples(self.development)
         self.objective = Objective(**settings.config.objective.model_dump())
-        self.splits = Splits(settings.config, self.development, self.examples)
+        self.splits = Splits(settings.config, self.development, self.agent, self.examples)
         self._cache = results / "cache"
         self._store = RunStore(results / agent / "runs", self._cache / "checkpoints")
 

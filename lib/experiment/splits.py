@@ -4,12 +4,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
+from lib.agents.agent import Agent
 from lib.corpus.store import Development
 from lib.corpus.stratify import split_folds, split_posts
+from lib.experiment.bag_of_words import BagOfWords
+from lib.experiment.unequal_sampling import draw_unequally, inclusion_probabilities
 from lib.files.hashing import derive_seed
 from lib.settings.config import Config
 from lib.tasks.examples import Examples, Sample
+from lib.training.draws import EpochDraws
+
+# The bag of words that directs the sample of a validation part: unannotated pairs per annotated one, and its C.
+_LEARNED, _STRENGTH = 5.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,7 @@ class Splits:
 
     config: Config
     corpus: Development
+    agent: Agent
     examples: Examples
 
     def development(self, number: int) -> Split:
@@ -87,18 +96,32 @@ class Splits:
     def _sample(self, index: NDArray[np.int64], train: NDArray[np.int64], seed: int) -> Sample:
         """Return all annotated and all positive examples of a part, and a weighted sample of the others.
 
+        Examples that a bag of words takes for positives are drawn more often, because most of a model's false
+        positives are among them. At the same size the F1 of such a sample is nearer to that of the whole part.
+
         Args:
             index: The examples of the part.
             train: The examples of the training part. The sample grows with its annotated ones, because the time to
-                score an epoch should stay small against the time to train it.
-            seed: Seed of the draw.
+                score an epoch should stay small against the time to train it. The bag of words learns from them.
+            seed: Seed of the draws.
         """
-        known = self.examples.annotated[index] | (self.examples.label[index] == 1)
-        others = index[~known]
+        certain = self.examples.annotated[index] | (self.examples.label[index] == 1)
+        others = index[~certain]
         wanted = round(self.config.training.evaluated_unannotated * int(self.examples.annotated[train].sum()))
         if wanted >= len(others):
             return Sample.whole(index)
         rng = np.random.default_rng(derive_seed(seed, "sample of the unannotated"))
-        drawn = np.sort(rng.permutation(others)[:wanted])
-        weight = np.append(np.ones(int(known.sum())), np.full(wanted, len(others) / wanted))
-        return Sample(np.append(index[known], drawn), weight)
+        chance = inclusion_probabilities(self._yes_probability(others, train, seed), wanted)
+        drawn = draw_unequally(chance, rng)
+        weight = np.append(np.ones(int(certain.sum())), 1 / chance[drawn])
+        return Sample(np.append(index[certain], others[drawn]), weight)
+
+    def _yes_probability(self, index: NDArray[np.int64], train: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
+        """Return the probability of yes that a bag of words of the training part gives to some examples."""
+        learned = EpochDraws.of(self.examples, train, _LEARNED, seed).epoch(1)
+        model = BagOfWords(self.agent, self.config.tfidf)
+        if len(np.unique(self.examples.label[learned])) < 2:
+            return np.full(len(index), 0.5)
+        logits = model.fit(self.examples, learned, strength=_STRENGTH).logits(self.examples, index)
+        task = self.agent.tasks[0]
+        return np.asarray(expit(task.log_odds(logits[task.name], 1.0)))

@@ -35,10 +35,11 @@ class EpochDraws:
             rate: Number of unannotated examples in an epoch, per annotated one.
             seed: Seed of the draws.
         """
-        known = examples.annotated[train]
-        pool = train[~known & (examples.label[train] == 0)]
-        wanted = min(float(len(pool)), rate * int(known.sum())) if len(pool) else 0.0
-        return cls(train[known], pool, round(wanted), seed)
+        annotated = examples.annotated[train]
+        certain = annotated | (examples.label[train] == 1)
+        pool = train[~certain]
+        wanted = min(float(len(pool)), rate * int(annotated.sum())) if len(pool) else 0.0
+        return cls(train[certain], pool, round(wanted), seed)
 
     def negatives(self, epoch: int) -> Index:
         """Return the unannotated examples of an epoch, which is counted from 1.

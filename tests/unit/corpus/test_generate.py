@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 
 from lib.corpus.generate import generate_corpus
 from lib.corpus.reader import read_corpus
-from lib.evaluation.bag_of_words import CrossedTerms
+from lib.experiment.bag_of_words import CrossedTerms
 from lib.settings.config import CorpusSettings
 
 

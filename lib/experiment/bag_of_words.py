@@ -45,12 +45,14 @@ class BagOfWords:
         )
         self._model = LogisticRegression(max_iter=2000)
 
-    def fit(self, examples: Examples, index: Index) -> "BagOfWords":
-        """Fit on examples, with the inverse regularisation strength C that cross-validation by group finds best.
+    def fit(self, examples: Examples, index: Index, strength: float | None = None) -> "BagOfWords":
+        """Fit on examples.
 
         Args:
             examples: Examples with labels and evidence.
             index: The examples to fit on, (n,).
+            strength: The inverse regularisation strength C; by default the one that cross-validation by group finds
+                best.
 
         Returns:
             The model itself.
@@ -59,7 +61,8 @@ class BagOfWords:
         features = self._vectorizer.fit_transform(_texts(examples, bags, index))
         labels = np.array([_is_evidence(examples, i, span) for i in index for span in bags[i]], dtype=np.int64)
         groups = np.array([examples.group[i] for i in index for _ in bags[i]])
-        self._model.set_params(C=_best_strength(features, labels, groups)).fit(features, labels)
+        strength = strength or _best_strength(features, labels, groups)
+        self._model.set_params(C=strength).fit(features, labels)
         return self
 
     def logits(self, examples: Examples, index: Index) -> Logits:
