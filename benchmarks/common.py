@@ -5,17 +5,21 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lib.augmentation.methods import METHODS
 from lib.cli.main import main
 from lib.devices.process import keep_freed_memory, training_process
 from lib.experiment.experiment import Experiment
 from lib.settings.load import Settings, load_settings, merge, read_settings, read_yaml, save_settings
+from lib.tasks.examples import Sample
 
 ROOT = Path(__file__).resolve().parents[1]
 # Contexts that stay open until the process ends.
 _CONTEXTS = ExitStack()
 
-# A point of the search space: MiniLM with the kind of head that transformers' own classifiers have.
+# A configuration of MiniLM with the kind of head that transformers' own classifiers have. It trains on the annotated
+# pairs only.
 FIXED: dict[str, Any] = {
     "model.backbone": "minilm",
     "model.pooling": "cls",
@@ -24,6 +28,7 @@ FIXED: dict[str, Any] = {
     "head.hidden": 384,
     "head.activation": "tanh",
     "head.dropout": 0.1,
+    "data.unannotated": 0.0,
     "data.max_length": 256,
     "data.overlap": 0.25,
     "optim.name": "adamw",
@@ -41,9 +46,6 @@ FIXED: dict[str, Any] = {
     "loss.span_weight": 0.5,
     "span.max_answer": 64,
     "null_policy.name": "none",
-    "null_policy.threshold": 0.5,
-    "null_policy.ratio": 1.0,
-    "null_policy.temperature": 1.0,
     "joint.backbone": "minilm",
     "joint.fusion": "add",
     "joint.dropout": 0.0,
@@ -55,9 +57,16 @@ FIXED: dict[str, Any] = {
     "aug.strategy": "all",
     **{f"aug.weight_{name}": 1.0 for name in METHODS},
 }
+# Of a corpus whose unannotated pairs are unknown, only the annotated pairs are examples.
+ANNOTATED_ONLY: dict[str, Any] = {
+    "corpus": {"unannotated_means": "unknown"},
+    "objective": {"metric": "f1_yes_no", "population": "annotated"},
+}
+# For trainings whose speed is measured, so that nothing is scored between their epochs.
+NO_VALIDATION = Sample.whole(np.array([], dtype=np.int64))
 
 
-def write_settings(corpus: str | None, **more: Any) -> None:
+def write_settings(corpus: str | None, /, **more: Any) -> None:
     """Write results/settings.json in the working directory, which must contain config/.
 
     Args:
@@ -70,7 +79,7 @@ def write_settings(corpus: str | None, **more: Any) -> None:
     save_settings(load_settings(raw, ["config/config.yaml"]), "results/settings.json")
 
 
-def prepare_project(corpus: str | None, backbones: Sequence[str] = ("minilm",), **more: Any) -> None:
+def prepare_project(corpus: str | None, backbones: Sequence[str] = ("minilm",), /, **more: Any) -> None:
     """Create settings, corpus and backbones in the working directory, which must contain config/.
 
     Args:

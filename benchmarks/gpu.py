@@ -15,10 +15,11 @@ import torch
 from lib.agents.agent import Features
 from lib.agents.criteria import AGENT
 from lib.devices.device import Device, peak_memory_mb
+from lib.metrics.objective import Objective
 from lib.modeling.random_init import random_encoder
 from lib.modeling.tokens import Tokens
 from lib.settings.hyperparameters import NAMES, Hyperparameters
-from lib.tasks.examples import Examples, make_targets
+from lib.tasks.examples import Examples, Sample, make_targets
 from lib.training.data import TrainingData
 from lib.training.engine import TrainingOptions, train
 
@@ -46,8 +47,6 @@ FIXED: dict[str, Any] = dict.fromkeys(NAMES, 0.0) | {
     "schedule.name": "linear",
     "span.max_answer": 64,
     "null_policy.name": "none",
-    "null_policy.ratio": 1.0,
-    "null_policy.temperature": 1.0,
     "joint.backbone": "random",
     "joint.fusion": "add",
     "aug.enabled": False,
@@ -59,7 +58,7 @@ FIXED: dict[str, Any] = dict.fromkeys(NAMES, 0.0) | {
 
 
 def training_data(lengths: np.ndarray, hyper: Hyperparameters, device: Device) -> TrainingData:
-    """Return the training data of pairs with random tokens, half of them positive.
+    """Return the training data of annotated pairs with random tokens, half of them positive.
 
     Args:
         lengths: (n,) the tokens of each pair.
@@ -88,10 +87,20 @@ def training_data(lengths: np.ndarray, hyper: Hyperparameters, device: Device) -
     )
     label, names = np.arange(n) % 2, [str(i) for i in range(n)]
     examples = Examples(
-        first=names, second=names, label=label, answers=[[]] * n, criterion=["C"] * n, post_id=names, ids=names
+        first=names,
+        second=names,
+        label=label,
+        answers=[[]] * n,
+        criterion=["C"] * n,
+        post_id=names,
+        group=np.arange(n),
+        annotated=np.ones(n, dtype=bool),
+        counted=np.ones(n, dtype=bool),
+        ids=names,
     )
     features = Features((tokens,), make_targets(tokens, label, examples.answers)).to(device.torch)
-    return TrainingData(AGENT, examples, features, hyper, np.arange(n), np.arange(min(n, 8)))
+    objective = Objective(metric="f1_yes_no", population="annotated")
+    return TrainingData(AGENT, examples, features, hyper, np.arange(n), Sample.whole(np.arange(min(n, 8))), objective)
 
 
 def measure_encoder(architecture: str, size: Any, lengths: np.ndarray, batch: int, device: Device) -> dict[str, Any]:

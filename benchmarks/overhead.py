@@ -29,14 +29,15 @@ if "stage-a-worker" in sys.orig_argv:
     from lib.training.engine import TrainingResult
 
     def run(self, params, split, *, epochs, on_epoch=None):
-        best = 0.9 - abs(params["head.dropout"] - 0.2) - abs(params["schedule.warmup"] - 0.1)
+        highest = 0.9 - abs(params["head.dropout"] - 0.2) - abs(params["schedule.warmup"] - 0.1)
         history = []
         for epoch in range(1, epochs + 1):
-            f1 = best * (1 - 0.5**epoch)
-            history.append({"epoch": epoch, "loss": 1.0, "f1_macro": f1, "ece": 0.1})
-            if on_epoch is not None and on_epoch(epoch, f1):
-                raise experiment.PrunedError(TrainingResult({"f1_macro": f1, "ece": 0.1}, epoch, history, "pruned"))
-        scores = {"f1_macro": f1, "ece": 0.1}
+            scores = {"objective": highest * (1 - 0.5**epoch), "calibration_error": 0.1}
+            history.append({"epoch": epoch, "loss": 1.0, **scores})
+            if on_epoch is not None and on_epoch(epoch, scores["objective"]):
+                raise experiment.PrunedError(
+                    TrainingResult(scores, best_epoch=epoch, history=history, stopped="pruned")
+                )
         return SimpleNamespace(key="", scores=scores, best_epoch=epochs, history=history, stopped="epochs")
 
     experiment.Experiment.run = run

@@ -44,8 +44,8 @@ from lib.training.engine import OnEpoch, replay
 
 # (tokens so far, development F1, test F1) of each completed trial that was the best so far.
 Trajectory = Sequence[tuple[int, float, float]]
-# The reference point of the hypervolume: the F1 of a model that predicts one class for all, and an ECE of 0.3.
-REFERENCE = (0.35, 0.30)
+# The reference point of the hypervolume: the F1 of a model that always says no, and a calibration error of 0.5.
+REFERENCE = (0.0, 0.5)
 COLOURS = {"a": "#E69F00", "b": "#999999", "c": "#009E73", "stage A": "#0072B2"}
 
 
@@ -167,10 +167,10 @@ def mean_test_scores(table: TabularBenchmark, trial: FrozenTrial) -> tuple[float
         trial: A completed trial.
 
     Returns:
-        F1-macro and ECE, each as the mean over the seeds.
+        F1 and calibration error as the search's objective names them, each as the mean over the seeds.
     """
     found = [lookup(table, trial.params, seed)["test"] for seed in range(SEEDS)]
-    return float(np.mean([e["f1_macro"] for e in found])), float(np.mean([e["ece"] for e in found]))
+    return float(np.mean([e["objective"] for e in found])), float(np.mean([e["calibration_error"] for e in found]))
 
 
 def incumbent_trajectory(table: TabularBenchmark, trials: Sequence[FrozenTrial]) -> Trajectory:
@@ -264,7 +264,7 @@ def hypervolume_curve(
 
 
 def normalised_hypervolume(points: Sequence[tuple[float, float]]) -> float:
-    """Return the hypervolume of (F1, ECE) points, as a share of that of a perfect model."""
+    """Return the hypervolume of (F1, calibration error) points, as a share of that of a perfect model."""
     return hypervolume(points, REFERENCE) / ((1 - REFERENCE[0]) * REFERENCE[1])
 
 
@@ -427,7 +427,7 @@ def draw_trajectories(
                     100 * grid, mean - half, mean + half, color=COLOURS[variant], alpha=0.15, linewidth=0
                 )
             axes.set_xlabel("training tokens, % of the budget")
-            axes.set_ylabel(f"{landscape}: {title} F1-macro")
+            axes.set_ylabel(f"{landscape}: {title} F1")
             axes.spines[["top", "right"]].set_visible(False)
     panels[0, 1].legend(frameon=False, fontsize=8)
     figure.savefig(path, format="svg", metadata={"Date": None})

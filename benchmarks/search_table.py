@@ -1,7 +1,8 @@
 """Compute a table of real trainings for every point and seed of a small grid, on which searches can be replayed.
 
 All repetitions of all searches look up the same trainings, so a trial takes milliseconds. The corpus is a real one or
-generated, and the encoders are tiny. Each training also scores test posts that no search sees.
+generated, and the encoders are tiny. The trainings choose their best epoch by the configured objective, at natural
+prevalence. Each of them also scores test posts that no search sees.
 """
 
 import itertools
@@ -22,12 +23,14 @@ from lib.corpus.stratify import split_posts
 from lib.experiment.experiment import Experiment
 from lib.experiment.splits import Split
 from lib.files.atomic import write_text
+from lib.files.hashing import derive_seed
 from lib.schemas.run import Run
 from lib.settings.hyperparameters import Hyperparameters
+from lib.training.draws import EpochDraws
 
 AGENT, SEEDS = "criteria", 3
 # A quarter of the posts is the test part, which all trainings score. The other posts are split into three parts. One
-# is for validation, one of the other two is for training, and one is left out so that a table takes an hour.
+# is for validation, one of the other two is for training, and one is left out so that the trainings are short.
 TEST, PARTS, VALIDATION = 0.25, [0.45, 0.25, 0.30], 1
 
 
@@ -54,6 +57,8 @@ class Landscape:
         return [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
 
 
+# The trainings draw as few unannotated pairs as the search space allows, so that they are short.
+COMMON: dict[str, Any] = {"data.max_length": 64, "data.unannotated": 1.0, "null_policy.name": "threshold"}
 LANDSCAPES = {
     "first": Landscape(
         grid={
@@ -65,7 +70,7 @@ LANDSCAPES = {
             "head.dropout": [0.0, 0.3],
         },
         ranges=("optim.lr", "optim.head_lr_factor", "head.dropout"),
-        rest={"data.max_length": 64},
+        rest=COMMON,
         epochs=6,
         train=0,
     ),
@@ -79,7 +84,7 @@ LANDSCAPES = {
             "schedule.warmup": [0.0, 0.2],
         },
         ranges=("optim.lr", "schedule.warmup"),
-        rest={"data.max_length": 64, "optim.head_lr_factor": 3.0},
+        rest=COMMON | {"optim.head_lr_factor": 3.0},
         epochs=12,
         train=2,
     ),
@@ -124,7 +129,7 @@ def configuration(landscape: Landscape) -> dict[str, Any]:
     budget = {"trials": 10**6, "epochs": landscape.epochs, "seeds": SEEDS}
     return {
         "constraints": grid_constraints(landscape),
-        "training": {"threads": 1},
+        "training": {"threads": 1, "evaluated_unannotated": 1.0},
         "stage_a": budget | {"startup_trials": 20},
         "stage_b": budget | {"population": 10, "seeded": 5},
     }
@@ -175,15 +180,17 @@ def table_split(experiment: Experiment, landscape: Landscape, seed: int) -> Spli
         seed: The number of the seed.
 
     Returns:
-        Examples to train on and to validate on, and the test part, which all seeds share, as the held-out one.
+        Examples to train on and to validate on, and a sample of the test part, which all seeds share, as the held-out
+        one.
     """
     rows, groups = experiment.development.annotations, experiment.development.groups
     test = split_posts(rows, groups, [1 - TEST, TEST], 0)
     rest = {post_id: group for post_id, group in groups.items() if test[post_id] == 0}
     part = split_posts(rows, rest, PARTS, seed + 1)
     of = np.array([-1 if test[post_id] else part[post_id] for post_id in experiment.examples.post_id])
-    places = (landscape.train, VALIDATION, -1)
-    return Split(f"table-{seed}", *(np.flatnonzero(of == place) for place in places))
+    train, validation, tested = (np.flatnonzero(of == place) for place in (landscape.train, VALIDATION, -1))
+    sample = experiment.splits.sample
+    return Split(f"table-{seed}", train, sample(validation, train, seed), sample(tested, tested, 0))
 
 
 _EXPERIMENT: list[Experiment] = []
@@ -197,10 +204,17 @@ def _train_point(landscape: Landscape, point: dict[str, Any]) -> list[dict[str, 
     for seed in range(SEEDS):
         where = table_split(experiment, landscape, seed)
         run = experiment.run(params, where, epochs=landscape.epochs)
-        features = experiment.builder.features(Hyperparameters.of(params))
-        tokens = int(features.lengths[features.windows(where.train)].sum())
-        entries.append(_as_entry(run, tokens))
+        entries.append(_as_entry(run, _tokens_per_epoch(experiment, Hyperparameters.of(params), where, run.epochs)))
     return entries
+
+
+def _tokens_per_epoch(experiment: Experiment, hyper: Hyperparameters, split: Split, epochs: int) -> int:
+    """Return the mean number of tokens of the epochs, which draw different unannotated examples."""
+    features = experiment.builder.features(hyper)
+    seed = derive_seed(experiment.settings.config.seed, split.name)
+    draws = EpochDraws.of(experiment.examples, split.train, hyper.unannotated, seed)
+    total = sum(int(features.lengths[features.windows(draws.epoch(epoch + 1))].sum()) for epoch in range(epochs))
+    return round(total / epochs)
 
 
 def _as_entry(run: Run, tokens: int) -> dict[str, Any]:
@@ -209,11 +223,17 @@ def _as_entry(run: Run, tokens: int) -> dict[str, Any]:
         "history": run.history,
         "best_epoch": run.best_epoch,
         "stopped": run.stopped,
-        "scores": {name: run.scores[name] for name in ("f1_macro", "ece")},
-        "test": {name: run.held_out[name] for name in ("f1_macro", "ece")},
+        "scores": _figures(run.scores),
+        "test": _figures(run.held_out),
         "tokens": tokens,
         "seconds": run.performance["seconds"],
     }
+
+
+def _figures(scores: dict[str, Any]) -> dict[str, float]:
+    """Return the two objectives, and the mean F1 of yes and of no and the ECE of the annotated pairs."""
+    own = {name: scores[name] for name in ("objective", "calibration_error")}
+    return own | {name: scores["annotated"][name] for name in ("f1_yes_no", "ece")}
 
 
 def train_grid(landscape: Landscape, corpus: str | None, processes: int) -> None:
@@ -242,6 +262,24 @@ def train_grid(landscape: Landscape, corpus: str | None, processes: int) -> None
 
 
 def read_table(landscape: Landscape) -> TabularBenchmark:
-    """Read the table in the working directory."""
-    trainings = {tuple(point): entries for point, entries in json.loads(Path("table.json").read_text())}
+    """Read the table in the working directory.
+
+    Older tables know the annotated pairs only, and call the objectives f1_macro and ece.
+    """
+    trainings = {
+        tuple(point): [_with_objectives(entry) for entry in entries]
+        for point, entries in json.loads(Path("table.json").read_text())
+    }
     return TabularBenchmark(landscape, trainings)
+
+
+def _with_objectives(entry: dict[str, Any]) -> dict[str, Any]:
+    if "objective" in entry["scores"]:
+        return entry
+
+    def renamed(figures: dict[str, float]) -> dict[str, float]:
+        f1, ece = figures["f1_macro"], figures["ece"]
+        return figures | {"objective": f1, "calibration_error": ece, "f1_yes_no": f1}
+
+    history = [renamed(epoch) for epoch in entry["history"]]
+    return entry | {"history": history, **{part: renamed(entry[part]) for part in ("scores", "test")}}

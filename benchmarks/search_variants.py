@@ -109,8 +109,8 @@ def race_over_seeds(trial: Trial, seeds: list[SeedResult]) -> bool:
         Whether to stop the trial.
     """
     done = trial.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-    finished = [[[-s["f1_macro"]] for s in t.user_attrs["seeds"]] for t in done]
-    return bool(done) and is_dominated(np.array([[-s.f1_macro] for s in seeds]), np.array(finished))
+    finished = [[[-s["objective"]] for s in t.user_attrs["seeds"]] for t in done]
+    return bool(done) and is_dominated(np.array([[-s.objective] for s in seeds]), np.array(finished))
 
 
 def wilcoxon_over_seeds(trial: Trial, seeds: list[SeedResult]) -> bool:
@@ -129,7 +129,7 @@ def wilcoxon_over_seeds(trial: Trial, seeds: list[SeedResult]) -> bool:
     if not done or len(seeds) < 2:
         return False
     best = max(done, key=lambda t: t.values[0]).user_attrs["seeds"]
-    lead = [s["f1_macro"] - own.f1_macro for s, own in zip(best, seeds, strict=False)]
+    lead = [s["objective"] - own.objective for s, own in zip(best, seeds, strict=False)]
     return bool(stats.wilcoxon(lead, alternative="greater").pvalue <= 0.25)
 
 
@@ -148,7 +148,7 @@ def warm_started_strategy(repetition: int, table: TabularBenchmark, *, good: boo
     settings = repetition_settings(repetition)
     strategy = stage_a_strategy(settings, AGENT)
     trained = table.trainings
-    order = sorted(trained, key=lambda point: -np.mean([seed["test"]["f1_macro"] for seed in trained[point]]))
+    order = sorted(trained, key=lambda point: -np.mean([seed["test"]["objective"] for seed in trained[point]]))
     chosen = order[:5] if good else order[-5:]
     first = [{**strategy.fixed[0], **dict(zip(table.landscape.grid, point, strict=True))} for point in chosen]
     return replace(
@@ -176,7 +176,7 @@ def oracle_strategy(repetition: int, table: TabularBenchmark) -> SearchStrategy:
     """
 
     def report_final_score(trial: Trial, step: int) -> bool:
-        ends = [lookup(table, trial.params, seed)["scores"]["f1_macro"] for seed in range(SEEDS)]
+        ends = [lookup(table, trial.params, seed)["scores"]["objective"] for seed in range(SEEDS)]
         trial.report(float(np.mean(ends)), step)
         return trial.should_prune()
 

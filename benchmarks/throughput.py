@@ -2,7 +2,8 @@
 
 The ways are (a) a plain AdamW loop in fp32 with every pair padded to the maximum length, (b) the Hugging Face Trainer
 with its defaults, (c) the Trainer with bf16 and group_by_length, (d) this engine, and a lean loop of an expert with
-bf16, batches of similar length and fused AdamW. Each way runs in a process of its own. Tokenising is not timed.
+bf16, batches of similar length and fused AdamW. Each way runs in a process of its own, and all train on the same
+annotated pairs. Tokenising is not timed.
 
 --f1 compares F1 instead, to show whether speed costs quality. The engine and a textbook loop train the same model
 from the same weights; the textbook loop uses fp32, random batches and torch's own dropout.
@@ -22,13 +23,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import FIXED, ROOT, prepare_project
+from common import ANNOTATED_ONLY, FIXED, NO_VALIDATION, ROOT, prepare_project
 
 from lib.devices.device import Device
 from lib.devices.process import keep_freed_memory, training_process
 from lib.experiment.experiment import Experiment
 from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.load import read_settings
+from lib.tasks.examples import Sample
 from lib.training.data import TrainingData
 from lib.training.engine import TrainingOptions, train
 from lib.training.inference import predict_logits
@@ -170,7 +172,7 @@ def textbook_loop(task: BenchmarkData, epochs: int, seed: int) -> tuple[float, A
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
-    training_data = TrainingData(agent, task.experiment.examples, features, hyper, task.train, task.test)
+    training_data = TrainingData(agent, task.experiment.examples, features, hyper, task.train, NO_VALIDATION)
     return time.perf_counter() - began, (model, training_data)
 
 
@@ -257,9 +259,9 @@ def engine(task: BenchmarkData, epochs: int, seed: int) -> tuple[float, Any]:
     model, features = task.model_and_features(seed)
     experiment = task.experiment
     keep_freed_memory()
-    # Only two examples are for validation, since the other ways evaluate nothing between epochs.
+    # Nothing is for validation, since the other ways evaluate nothing between epochs.
     training_data = TrainingData(
-        experiment.agent, experiment.examples, features, task.hyper, task.train, task.test[:2]
+        experiment.agent, experiment.examples, features, task.hyper, task.train, NO_VALIDATION
     )
     began = time.perf_counter()
     with training_process(experiment.settings.config.training.threads):
@@ -291,7 +293,7 @@ def run_way(task: BenchmarkData, way: str, epochs: int, seed: int) -> tuple[floa
 
 
 def f1(task: BenchmarkData, way: str, trained: Any) -> float:
-    """Score a model on the test pairs.
+    """Score a model on the test pairs, with an answer of yes where the model finds it more probable than no.
 
     Args:
         task: The pairs.
@@ -299,15 +301,15 @@ def f1(task: BenchmarkData, way: str, trained: Any) -> float:
         trained: The model and its training data, as `run_way` returns them.
 
     Returns:
-        F1-macro.
+        The mean F1 of yes and of no, or for spans the mean token F1 within each criterion.
     """
     model, training_data = trained
+    agent, examples = training_data.agent, training_data.examples
     device = task.experiment.device if way == "d" else Device(torch.device("cpu"), bf16=False)
-    logits = predict_logits(
-        model, training_data.agent, training_data.features, task.test, training_data.hyper, device
-    )
-    predictions = training_data.agent.decide(logits, training_data.examples, task.test, task.hyper)
-    return float(training_data.agent.scores(predictions, training_data.examples, task.test)["f1_macro"])
+    logits = predict_logits(model, agent, training_data.features, task.test, task.hyper, device)
+    values = agent.rule_values(agent.neutral_rules(sorted(set(examples.criterion))), examples, task.test)
+    scores = agent.scores(logits, values, examples, Sample.whole(task.test), task.hyper)["annotated"]
+    return float(scores["f1_macro" if task.spans else "f1_yes_no"])
 
 
 def matrix_rate(threads: int) -> float:
@@ -432,7 +434,7 @@ def run() -> None:
     corpus = str(Path(options.corpus).resolve()) if options.corpus else None
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         Path("config").symlink_to(config)
-        prepare_project(corpus)
+        prepare_project(corpus, **ANNOTATED_ONLY)
         report(options)
 
 

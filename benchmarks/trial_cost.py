@@ -17,7 +17,9 @@ import numpy as np
 from common import FIXED, ROOT, prepare_project, training_experiment
 
 from lib.experiment.experiment import Experiment
+from lib.metrics.objective import Objective
 from lib.settings.hyperparameters import Hyperparameters
+from lib.tasks.examples import Sample
 from lib.training.batches import training_batches
 from lib.training.data import TrainingData
 from lib.training.engine import TrainingOptions, train
@@ -49,7 +51,7 @@ def resident() -> float:
 
 
 def trials(experiment: Experiment, number: int) -> list[tuple[float, float]]:
-    """Run trials of one short epoch in this process.
+    """Run trials of one short epoch on annotated pairs in this process.
 
     Args:
         experiment: The experiment of the agent.
@@ -59,7 +61,8 @@ def trials(experiment: Experiment, number: int) -> list[tuple[float, float]]:
         For each trial the seconds before its first step, and the resident memory after it in MiB.
     """
     rng, results = np.random.default_rng(0), []
-    chosen = rng.permutation(len(experiment.examples))[:64]
+    chosen = rng.permutation(np.flatnonzero(experiment.examples.annotated))[:64]
+    validation, objective = Sample.whole(chosen[:8]), Objective(metric="f1_yes_no", population="annotated")
     for trial in range(number):
         hyper = Hyperparameters.of(FIXED | {"optim.lr": 1e-5 * (trial + 1), "head.layers": 1 + trial % 3})
         first: list[float] = []
@@ -71,7 +74,9 @@ def trials(experiment: Experiment, number: int) -> list[tuple[float, float]]:
         began = time.perf_counter()
         sys.modules["lib.training.engine"].training_batches = begin  # type: ignore[attr-defined]
         model, features = experiment.builder.model(hyper)
-        training_data = TrainingData(experiment.agent, experiment.examples, features, hyper, chosen, chosen[:8])
+        training_data = TrainingData(
+            experiment.agent, experiment.examples, features, hyper, chosen, validation, objective
+        )
         train(model, training_data, experiment.device, TrainingOptions(epochs=1, patience=1), seed=trial)
         results.append((first[0] - began, resident()))
         del model, features, training_data

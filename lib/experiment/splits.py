@@ -54,7 +54,7 @@ class Splits:
         assigned = split_posts(self.corpus.annotations, self.corpus.groups, [1 - fraction, fraction], seed)
         parts = np.array([assigned[post_id] for post_id in self.examples.post_id])
         train, validation = np.flatnonzero(parts == 0), np.flatnonzero(parts == 1)
-        return Split(f"development-{number}", train, self._sample(validation, train, seed))
+        return Split(f"development-{number}", train, self.sample(validation, train, seed))
 
     def development_with_posts(self, number: int) -> Split:
         """Return development split `number`, with all examples of its validation part held out."""
@@ -86,14 +86,14 @@ class Splits:
         part = np.array([validation.get(post_id, 2) for post_id in self.examples.post_id])
         name = f"fold-{fold + 1}-of-{k}-repeat-{repeat + 1}"
         train, stopping, held_out = (np.flatnonzero(part == value) for value in range(3))
-        return Split(name, train, self._sample(stopping, train, seed_of_stop), Sample.whole(held_out))
+        return Split(name, train, self.sample(stopping, train, seed_of_stop), Sample.whole(held_out))
 
     def whole(self) -> Split:
         """Return a split with all examples in the training part and an empty validation part."""
         none = Sample.whole(np.array([], dtype=np.int64))
         return Split("all of development", np.arange(len(self.examples)), none)
 
-    def _sample(self, index: NDArray[np.int64], train: NDArray[np.int64], seed: int) -> Sample:
+    def sample(self, index: NDArray[np.int64], train: NDArray[np.int64], seed: int) -> Sample:
         """Return all annotated and all positive examples of a part, and a weighted sample of the others.
 
         Examples that a bag of words takes for positives are drawn more often, because most of a model's false
@@ -104,6 +104,9 @@ class Splits:
             train: The examples of the training part. The sample grows with its annotated ones, because the time to
                 score an epoch should stay small against the time to train it. The bag of words learns from them.
             seed: Seed of the draws.
+
+        Returns:
+            The sample. It is the whole part if this has no more of the other examples than are wanted.
         """
         certain = self.examples.annotated[index] | (self.examples.label[index] == 1)
         others = index[~certain]

@@ -30,15 +30,16 @@ def test_a_benchmark_explains_its_options(program: Path) -> None:
 
 
 def made_up_training(rng: random.Random) -> dict[str, object]:
-    scores = [{"f1_macro": rng.uniform(0.4, 0.9), "ece": rng.uniform(0.01, 0.2)} for _ in range(12)]
-    history = [{"epoch": epoch, "loss": 1.0, **each} for epoch, each in enumerate(scores, 1)]
-    best = max(range(12), key=lambda epoch: scores[epoch]["f1_macro"])
+    epochs = [{"objective": rng.uniform(0.4, 0.9), "calibration_error": rng.uniform(0.01, 0.2)} for _ in range(12)]
+    history = [{"epoch": epoch, "loss": 1.0, **each} for epoch, each in enumerate(epochs, 1)]
+    best = max(range(12), key=lambda epoch: epochs[epoch]["objective"])
+    scores = epochs[best] | {"f1_yes_no": rng.uniform(0.4, 0.9), "ece": rng.uniform(0.01, 0.2)}
     return {
         "history": history,
         "best_epoch": best + 1,
         "stopped": "epochs",
-        "scores": scores[best],
-        "test": scores[best],
+        "scores": scores,
+        "test": scores,
         "tokens": 1000,
         "seconds": 1.0,
     }

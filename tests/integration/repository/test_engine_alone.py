@@ -18,9 +18,9 @@ class Finder(PathFinder):
 
 sys.meta_path = [Finder if finder is PathFinder else finder for finder in sys.meta_path]
 import numpy, torch
-from gpu import Device, measure
+from gpu import Device, measure_encoder
 device = Device(torch.device("cpu"), bf16=False)
-print(*measure("bert", "tiny", numpy.full(64, 40), 16, device)["losses"])
+print(*measure_encoder("bert", "tiny", numpy.full(64, 40), 16, device)["losses"])
 """
 
 
