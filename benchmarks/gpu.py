@@ -95,6 +95,7 @@ def training_data(lengths: np.ndarray, hyper: Hyperparameters, device: Device) -
         post_id=names,
         group=np.arange(n),
         annotated=np.ones(n, dtype=bool),
+        natural=np.zeros(n, dtype=bool),
         counted=np.ones(n, dtype=bool),
         ids=names,
     )

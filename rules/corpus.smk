@@ -49,6 +49,6 @@ rule corpus:
         runtime=20,
     params:
         settings=part("seed", "corpus"),
-        folder=SETTINGS.config.corpus.dir or "results/generated",
+        folder=lambda wildcards: SETTINGS.config.corpus.dir or "results/generated",
     shell:
         "python -m lib corpus --input {params.folder:q} --log {log}"

@@ -102,7 +102,7 @@ def prepare_training(
     ]
     model = agent.model(encoders, [tokens.cls_token_id for tokens in features.tokens], hyper)
     known = np.array(examples.post_id) < f"p{int(0.75 * len(development.posts)):04d}"
-    objective = Objective() if natural else Objective(metric="f1_yes_no", population="annotated")
+    objective = Objective() if natural else Objective(population="annotated")
     validation = Sample.whole(np.flatnonzero(~known))
     return model, TrainingData(agent, examples, features, hyper, np.flatnonzero(known), validation, objective)
 

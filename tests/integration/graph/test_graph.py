@@ -147,7 +147,10 @@ def test_snakemakes_own_views_work(checkout: Path, words: list[str]) -> None:
     [
         (["stage_a={trails: 3}"], "stage_a.trails: unknown key; did you mean 'trials'?"),
         (["agents=[criterias]"], "agent 'criterias' is unknown; did you mean 'criteria'?"),
-        (["corpus={dir: nowhere}"], "corpus.dir: nowhere/posts.csv is missing"),
+        (
+            ["corpus={dir: nowhere}"],
+            "nowhere/posts.csv: no such file; corpus.dir must hold posts.csv and annotations.csv or redsm5_posts.csv",
+        ),
         (["backbones=none.yaml"], "none.yaml: no such file"),
     ],
 )

@@ -14,6 +14,7 @@ from torch import nn
 from lib.agents import AGENTS
 from lib.agents.agent import Predictions
 from lib.agents.posts import PostAgent
+from lib.metrics.objective import Objective
 from lib.modeling.backbones import Backbones
 from lib.modeling.models import PairModel
 from lib.tasks.examples import Sample
@@ -47,10 +48,13 @@ def trained(request: pytest.FixtureRequest, folder: Path) -> tuple[nn.Module, Tr
 
 
 def predict(model: nn.Module, training_data: TrainingData, index: Index) -> Predictions:
+    """Predict by rules that are fitted on the validation posts."""
     agent = training_data.agent
     logits = predict_logits(model, agent, training_data.features, index, training_data.hyper, CPU)
-    values = agent.rule_values(agent.neutral_rules(list(CRITERIA)), training_data.examples, index)
-    return agent.decide(logits, values, training_data.hyper)
+    sample, hyper = training_data.validation, training_data.hyper
+    known = predict_logits(model, agent, training_data.features, sample.index, hyper, CPU)
+    rules = agent.fit_rules(known, training_data.examples, sample, hyper)
+    return agent.decide(logits, agent.rule_values(rules, training_data.examples, index), hyper)
 
 
 def test_an_agent_learns_the_planted_corpus(trained: tuple[nn.Module, TrainingData, float]) -> None:
@@ -103,9 +107,9 @@ def test_shuffled_labels_give_chance_scores_on_new_posts(name: str, folder: Path
     model, training_data = prepare_training(
         folder, name, replace(development, annotations=rows.assign(status=status))
     )
+    training_data = replace(training_data, objective=Objective(metric="f1_yes_no", population="annotated"))
     outcome = train(model, training_data, CPU, TrainingOptions(epochs=12, patience=12), seed=0)
-    # A model that always answers "none" is right for 0.55 of the spans.
-    assert np.mean([entry["objective"] for entry in outcome.history[-6:]]) < 0.62
+    assert np.mean([entry["objective"] for entry in outcome.history[-6:]]) < 0.68
 
 
 @pytest.mark.parametrize("name", AGENTS)

@@ -26,11 +26,14 @@ def test_the_test_result_compares_the_chosen_model_with_an_ensemble_and_three_ba
     held = set(splits["post_id"][splits["part"] == "test"])
     rows = pd.read_parquet("results/corpus/annotations.parquet")
     rows = rows[rows["post_id"].isin(held)]
-    assert test.examples[: len(rows)] == [f"row {row}" for row in rows["row"]]
-    assert test.truth[: len(rows)] == (rows["status"] == 1).tolist() and not any(test.truth[len(rows) :])
+    assert len(set(test.examples)) == len(test.truth) == len(test.criteria) == test.sizes["natural"]
+    assert {example.split(" ")[0] for example in test.examples} == held
+    met = {(row.post_id, row.criterion) for row in rows[rows["status"] == 1].itertuples()}
+    true = zip(test.examples, test.criteria, test.truth, strict=True)
+    assert {(example.split(" ")[0], criterion) for example, criterion, yes in true if yes} == met
     assert test.sizes["posts"] == test.sizes["groups"] == len(held) and test.sizes["annotated"] == len(rows)
-    assert test.sizes["examples"] == len(test.examples) > 5 * len(rows)
-    assert test.sizes["positives"] == rows["status"].sum()
+    assert test.sizes["examples"] == test.sizes["natural"] + len(rows) > 5 * len(rows)
+    assert test.sizes["positives"] == sum(test.truth)
     for model in test.models:
         assert list(model.intervals) == ["natural", "annotated", "post_criterion", "post"]
         for intervals in model.intervals.values():
