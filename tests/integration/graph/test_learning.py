@@ -48,13 +48,11 @@ def trained(request: pytest.FixtureRequest, folder: Path) -> tuple[nn.Module, Tr
 
 
 def predict(model: nn.Module, training_data: TrainingData, index: Index) -> Predictions:
-    """Predict by rules that are fitted on the validation posts."""
-    agent = training_data.agent
+    """Predict by neutral rules: fitted ones belong to the criterion that was swapped."""
+    agent, examples = training_data.agent, training_data.examples
     logits = predict_logits(model, agent, training_data.features, index, training_data.hyper, CPU)
-    sample, hyper = training_data.validation, training_data.hyper
-    known = predict_logits(model, agent, training_data.features, sample.index, hyper, CPU)
-    rules = agent.fit_rules(known, training_data.examples, sample, hyper)
-    return agent.decide(logits, agent.rule_values(rules, training_data.examples, index), hyper)
+    rules = agent.neutral_rules(list(CRITERIA))
+    return agent.decide(logits, agent.rule_values(rules, examples, index), training_data.hyper)
 
 
 def test_an_agent_learns_the_planted_corpus(trained: tuple[nn.Module, TrainingData, float]) -> None:
