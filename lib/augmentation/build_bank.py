@@ -32,13 +32,14 @@ from lib.augmentation.edits import (
     words,
 )
 from lib.augmentation.libraries import Augment, Resources, make_augmenter, seeded
+from lib.augmentation.negation import groups_that_negate, negators
 from lib.augmentation.reserved import ReservedTerms, TfidfWeights
 from lib.files.atomic import replacing, write_json
 from lib.files.hashing import derive_seed, hash_value
 from lib.files.json_files import read_json
 from lib.schemas.augmentation import BankEntry
 
-FORMAT = 2
+FORMAT = 3
 _ATTEMPTS = 3
 _CHUNK = 64
 
@@ -97,7 +98,7 @@ class Variant:
     Attributes:
         edits: Its differences from the text.
         low: Whether each edit changes only words of low weight.
-        refused: Groups of edits that were dropped because they touched a reserved term.
+        refused: Groups of edits that were dropped because they touched a reserved term or changed a negation.
         error: The type of the library's exception, or None.
     """
 
@@ -145,7 +146,7 @@ def _variant(
     weights: TfidfWeights,
 ) -> Variant:
     """Return the first variant of a few seeds that differs from the text; many texts have no word to change."""
-    variant, (level, augment) = Variant([], []), augmenter
+    variant, negated, (level, augment) = Variant([], []), negators(text), augmenter
     for attempt in range(_ATTEMPTS):
         try:
             new = seeded(augment, text, derive_seed(seed, attempt))
@@ -153,7 +154,7 @@ def _variant(
             # The message is not kept, since it may hold the text.
             return Variant([], [], variant.refused, type(error).__name__)
         edits = [edit for edit in diff_edits(text, new, FINE) if not _only_spaced(text, edit, method)]
-        touching = {edit.group for edit in edits if touches(edit, spans)}
+        touching = {edit.group for edit in edits if touches(edit, spans)} | groups_that_negate(edits, negated)
         variant.refused += len(touching)
         edits = keep_groups(edits, {edit.group for edit in edits} - touching)
         edits = limit_edits(edits, text, level, np.random.default_rng(seed))

@@ -10,7 +10,7 @@ _EXPLANATION = """\
 seed, with a 95 % bootstrap interval, over the trials that completed this seed. The sampler chose the trials, so this
 is a hint and no experiment. *applied* is the number of examples that the method changed in all trainings kept in
 results/{agent}/runs. *changed* is the share of variants in the bank in which the method changed something. *refused*
-is the number of edits that were dropped because they touched a reserved term.
+is the number of edits that were dropped because they touched a reserved term or changed a negation.
 """
 
 

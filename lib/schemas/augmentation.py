@@ -29,7 +29,7 @@ class BankEntry(FrozenModel):
         key: Name of the file in the cache.
         changed: Variants that differ from their text.
         unchanged: Variants that equal their text, also because of an error.
-        refused: Groups of edits that were dropped because they touched a reserved term.
+        refused: Groups of edits that were dropped because they touched a reserved term or changed a negation.
         errors: Errors of the library, by the type of exception.
         note: What a user should know about the method's result, or None.
         examples: Some (text, variant) pairs, for a generated corpus only.
