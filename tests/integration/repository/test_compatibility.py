@@ -11,8 +11,10 @@ from support.training import CPU
 from lib.cli.main import main
 from lib.experiment.experiment import Experiment
 from lib.files.atomic import write_text
+from lib.metrics.objective import Objective
 from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.load import read_settings, save_settings
+from lib.tasks.examples import Sample
 from lib.training.data import TrainingData
 from lib.training.engine import TrainingOptions, train
 
@@ -59,8 +61,10 @@ def _losses(experiment: Experiment, backbone: str, optimizer: str) -> tuple[floa
     hyper = Hyperparameters.of(params(**options | more))
     torch.manual_seed(0)
     model, features = experiment.builder.model(hyper)
-    few = experiment.splits.development(0).train[:PAIRS]
-    training_data = TrainingData(experiment.agent, experiment.examples, features, hyper, few, few[:2])
+    examples, train_part = experiment.examples, experiment.splits.development(0).train
+    few = train_part[examples.annotated[train_part]][:PAIRS]
+    validation, objective = Sample.whole(few[:2]), Objective(population="annotated")
+    training_data = TrainingData(experiment.agent, examples, features, hyper, few, validation, objective)
     history = train(model, training_data, CPU, TrainingOptions(epochs=EPOCHS, patience=EPOCHS), seed=0).history
     return history[0]["loss"], history[-1]["loss"]
 
