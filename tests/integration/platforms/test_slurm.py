@@ -27,7 +27,7 @@ pytestmark = [
 TRIALS = {"stage_a": 60, "stage_b": 6}
 OVERLAY = {
     "workers": 2,
-    "generator": {"posts": 250},
+    "generator": {"posts": 90},
     "stage_a": {"trials": TRIALS["stage_a"], "epochs": 12},
     "stage_b": {"trials": TRIALS["stage_b"]},
 }
