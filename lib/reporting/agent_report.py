@@ -354,6 +354,7 @@ def _throughput(runs: Sequence[Run]) -> Table:
         "cpu_cores": "CPU cores kept busy",
         "gpu_percent": "GPU utilisation, %",
         "data_step_ratio": "data/step ratio",
+        "scoring_ratio": "time to score an epoch / to train it",
         "peak_memory_mb": "peak memory, MB",
         "seconds": "seconds",
     }

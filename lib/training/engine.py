@@ -63,12 +63,14 @@ class _Clock:
         total: Seconds of the training.
         learning: Seconds of its epochs without their evaluation.
         data: Seconds of `learning` that were spent on waiting for batches or making them.
+        scoring: Seconds of the evaluation of epochs.
         tokens: Non-padding tokens of all steps.
     """
 
     total: float = 0.0
     learning: float = 0.0
     data: float = 0.0
+    scoring: float = 0.0
     tokens: int = 0
 
 
@@ -237,6 +239,7 @@ class _Training:
             result.history.append({"epoch": epoch, "loss": loss})
             result.best_epoch = epoch
             return
+        began = time.perf_counter()
         agent, examples, hyper = training_data.agent, training_data.examples, training_data.hyper
         sample = training_data.validation
         logits = predict_logits(self.evaluated, agent, training_data.features, sample.index, hyper, self.device)
@@ -254,6 +257,7 @@ class _Training:
             if self.options.keep_best:
                 self.best = {name: value.clone() for name, value in self.evaluated.state_dict().items()}
         self.collapsed = self.collapsed + 1 if agent.collapsed(logits) else 0
+        self.clock.scoring += time.perf_counter() - began
 
     def finish(self) -> None:
         """Load the weights that were evaluated into the model, and record the performance."""
@@ -266,6 +270,7 @@ class _Training:
             "seconds": round(clock.total + time.perf_counter() - self._started, 3),
             "tokens_per_second": round(clock.tokens / max(clock.learning, 1e-9), 1),
             "data_step_ratio": round(clock.data / max(clock.learning - clock.data, 1e-9), 5),
+            "scoring_ratio": round(clock.scoring / max(clock.learning, 1e-9), 5),
             "peak_memory_mb": peak_memory_mb(self.device),
         }
 
