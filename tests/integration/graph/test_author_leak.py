@@ -16,7 +16,7 @@ from lib.experiment.experiment import Experiment
 from lib.settings.load import read_settings
 
 AUTHORS, POSTS, FOLDS = 60, 4, 3
-WORDS = [
+WORDS = ["bus", "rain", "soup", "match", "station", "garden", "ticket", "window", "bridge", "lamp", "carpet"]
     "bus",
     "rain",
     "soup",
