@@ -17,19 +17,6 @@ from lib.settings.load import read_settings
 
 AUTHORS, POSTS, FOLDS = 60, 4, 3
 WORDS = ["bus", "rain", "soup", "match", "station", "garden", "ticket", "window", "bridge", "lamp", "carpet"]
-    "bus",
-    "rain",
-    "soup",
-    "match",
-    "station",
-    "garden",
-    "ticket",
-    "window",
-    "bridge",
-    "lamp",
-    "carpet",
-    "bakery",
-]
 
 
 def write_corpus(folder: Path) -> None:
