@@ -127,7 +127,7 @@ def collect_stage_c(
             if runner_up is None
             else compare_folds(objective[best], objective[runner_up], ratio)["significant"],
         },
-        ensemble=_ensemble(experiment, by, order[: limits.ensemble], ratio),
+        ensemble=_ensemble(experiment, by, order[: limits.ensemble], ratio) if limits.ensemble > 1 else None,
         baseline={
             "name": base.name,
             "objective": summarise_folds(base_objective, ratio),

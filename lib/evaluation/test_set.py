@@ -101,7 +101,7 @@ def evaluate_on_test_set(
         chosen={
             "candidate": result.choice["candidate"],
             "backbone": result.choice["params"]["model.backbone"],
-            "average_of": result.ensemble["members"],
+            "average_of": result.members,
         },
         population=scored[0].scores["population"],
         sizes={
@@ -171,7 +171,7 @@ def _refit_models(
     experiment: Experiment, result: StageC, folds: Sequence[FoldResult], baselines: Baselines
 ) -> dict[int | str, SavedModel]:
     """Return the refitted candidates by number, and the default transformer."""
-    wanted = dict.fromkeys([result.choice["candidate"], *result.ensemble["members"]])
+    wanted = dict.fromkeys([result.choice["candidate"], *result.members])
     models: dict[int | str, SavedModel] = {}
     for number in wanted:
         config = refit_config(experiment, [fold for fold in folds if fold.candidate == number])
@@ -234,13 +234,16 @@ def _answer_test_set(
         number: _Answers(model.logits(examples), FinalRules(model.rules, model.post_rule), model.hyper)
         for number, model in models.items()
     }
-    members = result.ensemble["members"]
-    average = agent.average_logits(
-        [(given[m].logits, agent.rule_values(given[m].rules.rules, examples, index)) for m in members]
-    )
+    averages = {}
+    if result.members:
+        average = agent.average_logits(
+            [(given[m].logits, agent.rule_values(given[m].rules.rules, examples, index)) for m in result.members]
+        )
+        rules = _average_rules(experiment, folds, result.members)
+        averages[f"average of the best {len(result.members)}"] = _Answers(average, rules, default)
     return {
         CHOSEN: given[result.choice["candidate"]],
-        f"average of the best {len(members)}": _Answers(average, _average_rules(experiment, folds, members), default),
+        **averages,
         DEFAULT: given[DEFAULT],
         BAG_OF_WORDS: _bag_of_words(experiment, examples, default),
         MAJORITY: _majority(experiment, examples, default),

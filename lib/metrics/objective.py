@@ -9,6 +9,7 @@ _NAMES = {
     "f1_micro": "F1-micro",
     "f1_yes_no": "F1 of yes and no",
     "average_precision": "average precision",
+    "brier_skill": "1 − Brier skill",
     "ece_of_yes": "ECE of yes",
     "classwise_ece": "class-wise ECE",
     "ece": "ECE",
@@ -22,21 +23,24 @@ class Objective:
     Attributes:
         metric: Name of the score to maximise.
         population: 'natural' or 'annotated'.
-        calibration: Name of the calibration error to minimise.
+        calibration: Name of the calibration error to minimise. 'brier_skill' stands for 1 − Brier skill.
     """
 
     metric: str = "f1_macro"
     population: str = "natural"
-    calibration: str = "ece_of_yes"
+    calibration: str = "brier_skill"
 
     def values(self, scores: Mapping[str, Any]) -> tuple[float, float]:
         """Return the score and the calibration error of a model.
 
         Args:
-            scores: As `Agent.scores` returns them. A score that is undefined counts as 0.
+            scores: As `Agent.scores` returns them. A score or skill that is undefined counts as 0.
         """
         own = scores if self.population == scores["population"] else scores[self.population]
-        return float(own[self.metric] or 0.0), float(own[self.calibration])
+        error = own[self.calibration]
+        if self.calibration == "brier_skill":
+            error = 1.0 - (error or 0.0)
+        return float(own[self.metric] or 0.0), float(error)
 
     @property
     def name(self) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from lib.errors import UserError
 from lib.files.hashing import hash_file, hash_value
@@ -57,7 +57,8 @@ def fetch(name: str, source: BackboneSource, folder: Path, *, texts: list[str], 
             size: Size = "tiny" if isinstance(source, TinyBackbone) else "base"
             build(source.architecture, size, texts, staged, seed)
             origin, resolved = staged, f"random weights of {size} size, seed {seed}"
-        model, tokenizer = _load(name, origin)
+        layers = getattr(source, "layers", None)
+        model, tokenizer = _load(name, origin, layers)
         model.save_pretrained(staged, safe_serialization=True)
         tokenizer.save_pretrained(staged)
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +67,7 @@ def fetch(name: str, source: BackboneSource, folder: Path, *, texts: list[str], 
     return {
         "name": name,
         "source": source.model_dump(mode="json"),
-        "resolved": resolved,
+        "resolved": resolved if layers is None else f"{resolved}, first {layers} layers",
         "architecture": model.config.model_type,
         "parameters": sum(p.numel() for p in model.parameters()),
         "fingerprint": _fingerprint(folder),
@@ -112,13 +113,18 @@ def _from_package(name: str, source: PackageBackbone) -> tuple[Path, str]:
     return path, f"{distribution}=={version(distribution)}"
 
 
-def _load(name: str, folder: Path) -> tuple[Any, PreTrainedTokenizerBase]:
+def _load(name: str, folder: Path, layers: int | None) -> tuple[Any, PreTrainedTokenizerBase]:
+    """Load a model with its first `layers` encoder layers (all for None), and its tokenizer."""
     if not (folder / "config.json").exists():
         raise UserError(
             f"backbone '{name}': {folder / 'config.json'} is missing; the folder must be as save_pretrained writes it"
         )
     try:
-        model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        if layers is not None and layers > config.num_hidden_layers:
+            raise UserError(f"backbone '{name}': layers is {layers}, but the model has {config.num_hidden_layers}")
+        config.num_hidden_layers = layers or config.num_hidden_layers
+        model = AutoModel.from_pretrained(folder, config=config, local_files_only=True, dtype=torch.float32)
         return model, AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         raise UserError(f"backbone '{name}': {folder} cannot be loaded: {str(error).splitlines()[0]}") from None

@@ -238,8 +238,8 @@ def plot_folds(result: StageC) -> str:
     """Draw the objective by fold of the candidates, the average and the baseline, with corrected standard errors."""
     entries = [(f"candidate {e['candidate']}", e["objective"], BLUE) for e in result.ranking]
     entries = [(n, v, ORANGE if n == f"candidate {result.choice['candidate']}" else c) for n, v, c in entries]
-    members = ", ".join(map(str, result.ensemble["members"]))
-    entries += [(f"average of {members}", result.ensemble["objective"], GREEN)]
+    if result.ensemble is not None:
+        entries += [(f"average of {', '.join(map(str, result.members))}", result.ensemble["objective"], GREEN)]
     entries += [(result.baseline["name"], result.baseline["objective"], GREY)]
     chosen = next(e for e in result.ranking if e["candidate"] == result.choice["candidate"])
     criteria = chosen["scores"]["per_criterion"]

@@ -106,7 +106,7 @@ class StageC(Document):
         calibration: The calibration error that decides between equals, in words.
         ranking: The candidates by mean objective, best first, with standard errors and tests against the best.
         choice: The chosen candidate, and the rule that chose it.
-        ensemble: The members and scores of the average of the best.
+        ensemble: The members and scores of the average of the best; None if nothing is averaged.
         baseline: The baseline's scores, and the test of the chosen candidate against it.
     """
 
@@ -120,9 +120,14 @@ class StageC(Document):
     calibration: str
     ranking: list[dict[str, Any]]
     choice: dict[str, Any]
-    ensemble: dict[str, Any]
+    ensemble: dict[str, Any] | None
     baseline: dict[str, Any]
     performance: dict[str, Any]
+
+    @property
+    def members(self) -> list[int]:
+        """The candidates that are averaged."""
+        return self.ensemble["members"] if self.ensemble is not None else []
 
 
 class ModelScores(FrozenModel):

@@ -173,8 +173,9 @@ class ObjectiveSettings(StrictModel):
     population: Literal["natural", "annotated"] = Field(
         default="natural", description="natural prevalence, i.e. all pairs of the posts, or the annotated pairs alone"
     )
-    calibration: Literal["ece_of_yes", "classwise_ece", "ece"] = Field(
-        default="ece_of_yes", description="calibration error that Stages B and C minimise"
+    calibration: Literal["brier_skill", "ece_of_yes", "classwise_ece", "ece"] = Field(
+        default="brier_skill",
+        description="calibration error that Stages B and C minimise; of brier_skill it is 1 − skill",
     )
 
 
@@ -266,7 +267,9 @@ class StageCSettings(StrictModel):
     folds: int = Field(ge=2)
     repeats: Count
     epochs: Count
-    ensemble: int = Field(default=3, ge=2, description="number of best models whose average is scored as well")
+    ensemble: Count = Field(
+        default=3, description="number of best models whose average is scored as well; 1 averages nothing"
+    )
 
 
 class BaselineSettings(StrictModel):
@@ -382,7 +385,15 @@ class Config(StrictModel):
         return problems
 
 
-class HubBackbone(StrictModel):
+class _PretrainedBackbone(StrictModel):
+    """A model with pretrained weights."""
+
+    layers: Count | None = Field(
+        default=None, description="number of encoder layers to keep, counted from the input; null keeps all"
+    )
+
+
+class HubBackbone(_PretrainedBackbone):
     """A model from the Hugging Face hub at a pinned revision."""
 
     source: Literal["hub"]
@@ -393,14 +404,14 @@ class HubBackbone(StrictModel):
     )
 
 
-class FolderBackbone(StrictModel):
+class FolderBackbone(_PretrainedBackbone):
     """A local folder that save_pretrained wrote."""
 
     source: Literal["folder"]
     path: str
 
 
-class PackageBackbone(StrictModel):
+class PackageBackbone(_PretrainedBackbone):
     """A folder inside an installed Python package."""
 
     source: Literal["package"]

