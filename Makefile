@@ -7,6 +7,8 @@ PYTHON ?= python3
 SNAKEMAKE = . .venv/bin/activate && snakemake --cores $(CORES) --resources gpu=1
 SUPERMAX = $(SNAKEMAKE) --configfile config/supermax.yaml
 PINS = envs/constraints.txt
+# Where bytecode is not kept, each of a run's processes compiles all imports again (9 s).
+export PYTHONDONTWRITEBYTECODE =
 BENCH = . .venv/bin/activate && PYTHONPATH=.:tests python benchmarks
 
 .PHONY: run test test-fast compatibility test-transformers5 check dag report bench-corpus bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search test-faults test-slurm all stage-a stage-b stage-c supermax-all mlflow dashboard validate-supermax check-run estimate reproduce archive schema install help
@@ -15,10 +17,10 @@ run: .venv/installed  ## run the embedded default up to results/criteria/report.
 	$(SNAKEMAKE) -- results/$(AGENT)/report.html
 
 test: .venv/installed  ## run all tests except the long ones (test-faults, test-slurm), with coverage
-	. .venv/bin/activate && PYTHONDONTWRITEBYTECODE= pytest -n 2 -m "not long" --durations=15 --cov --cov-report=term-missing
+	. .venv/bin/activate && pytest -n 2 -m "not long" --durations=15 --cov --cov-report=term-missing
 
 test-fast: .venv/installed  ## the tests to run while writing (90 s on two cores)
-	. .venv/bin/activate && PYTHONDONTWRITEBYTECODE= pytest -n 2 -m "not slow" tests/unit
+	. .venv/bin/activate && pytest -n 2 -m "not slow" tests/unit
 
 compatibility: .venv/installed  ## train every tiny backbone with every optimizer, write docs/compatibility.md
 	. .venv/bin/activate && pytest tests/integration/repository/test_compatibility.py --write-docs

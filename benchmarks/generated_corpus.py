@@ -59,7 +59,7 @@ def _line(scores: dict[str, Any]) -> str:
     line = f"F1-macro {scores['f1_macro']:.3f}"
     if "has_answer" in scores:
         line += f", HasAns {scores['has_answer']:.3f}, NoAns {scores['no_answer']:.3f}"
-    line += f", ECE of yes {scores['ece_of_yes']:.3f} at natural prevalence"
+    line += f", Brier skill {scores['brier_skill']:.3f} at natural prevalence"
     annotated = scores["annotated"]
     return f"{line}; F1 of yes and no {annotated['f1_yes_no']:.3f}, ECE {annotated['ece']:.3f} on annotated pairs"
 
