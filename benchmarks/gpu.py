@@ -16,6 +16,7 @@ from lib.agents.agent import Features
 from lib.agents.criteria import AGENT
 from lib.devices.device import Device, peak_memory_mb
 from lib.metrics.objective import Objective
+from lib.modeling.pooling import SpecialTokens
 from lib.modeling.random_init import random_encoder
 from lib.modeling.tokens import Tokens
 from lib.settings.hyperparameters import NAMES, Hyperparameters
@@ -82,7 +83,7 @@ def training_data(lengths: np.ndarray, hyper: Hyperparameters, device: Device) -
         end=nowhere,
         vocabulary=np.arange(VOCABULARY),
         pad_token_id=0,
-        cls_token_id=1,
+        special=SpecialTokens(cls=1, sep=2),
         pad_left=False,
     )
     label, names = np.arange(n) % 2, [str(i) for i in range(n)]
@@ -121,7 +122,7 @@ def measure_encoder(architecture: str, size: Any, lengths: np.ndarray, batch: in
     hyper = Hyperparameters.of(FIXED | {"optim.batch_size": batch})
     about = training_data(lengths, hyper, device)
     encoder = random_encoder(architecture, size, VOCABULARY, (0, 1, 2), 0)  # type: ignore[arg-type]
-    model = AGENT.model([encoder], [about.features.tokens[0].cls_token_id], hyper)
+    model = AGENT.model([encoder], [about.features.tokens[0].special], hyper)
     if device.torch.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     times: list[float] = []

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from lib.metrics.resampling import ScoreFromStatistics
 from lib.modeling.models import Outputs
+from lib.modeling.pooling import SpecialTokens
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule, RuleValues
@@ -100,12 +101,14 @@ class Agent(ABC):
         """Return the name of each encoder's backbone; the first encoder is the one that predicts spans."""
 
     @abstractmethod
-    def model(self, encoders: Sequence[nn.Module], cls_token_ids: Sequence[int], hyper: Hyperparameters) -> nn.Module:
+    def model(
+        self, encoders: Sequence[nn.Module], special: Sequence[SpecialTokens], hyper: Hyperparameters
+    ) -> nn.Module:
         """Return a model of encoders with new heads, whose weights come from torch's global generator.
 
         Args:
             encoders: One for each name of `backbones`.
-            cls_token_ids: The id of the cls token in each encoder's vocabulary.
+            special: The ids of the cls and the sep token in each encoder's vocabulary.
             hyper: Gives pooling, heads and fusion.
 
         Returns:

@@ -6,6 +6,7 @@ from torch import nn
 
 from lib.agents.posts import PostAgent
 from lib.modeling.models import JointModel
+from lib.modeling.pooling import SpecialTokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.label import LabelTask
 from lib.tasks.span import SpanTask
@@ -21,19 +22,21 @@ class JointAgent(PostAgent):
         """Return the names of the evidence encoder's and of the criteria encoder's backbone."""
         return hyper.backbone, hyper.joint_backbone
 
-    def model(self, encoders: Sequence[nn.Module], cls_token_ids: Sequence[int], hyper: Hyperparameters) -> nn.Module:
+    def model(
+        self, encoders: Sequence[nn.Module], special: Sequence[SpecialTokens], hyper: Hyperparameters
+    ) -> nn.Module:
         """Return the two encoders with their fusion and heads.
 
         Args:
             encoders: The evidence encoder and the criteria encoder.
-            cls_token_ids: The id of the cls token of each.
+            special: The ids of the cls and the sep token of each.
             hyper: Gives pooling, fusion and heads.
 
         Returns:
             The model.
         """
         evidence, criteria = encoders
-        return JointModel(evidence, criteria, hyper, cls_token_ids[1])
+        return JointModel(evidence, criteria, hyper, special[1])
 
 
 AGENT = JointAgent()

@@ -6,6 +6,7 @@ from torch import nn
 
 from lib.agents.posts import PostAgent
 from lib.modeling.models import PairModel
+from lib.modeling.pooling import SpecialTokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.label import LabelTask
 from lib.tasks.span import SpanTask
@@ -21,18 +22,20 @@ class ShareAgent(PostAgent):
         """Return the name of the only backbone."""
         return (hyper.backbone,)
 
-    def model(self, encoders: Sequence[nn.Module], cls_token_ids: Sequence[int], hyper: Hyperparameters) -> nn.Module:
+    def model(
+        self, encoders: Sequence[nn.Module], special: Sequence[SpecialTokens], hyper: Hyperparameters
+    ) -> nn.Module:
         """Return a model with a label head and a span head.
 
         Args:
             encoders: One encoder.
-            cls_token_ids: The id of its cls token.
+            special: The ids of its cls and sep token.
             hyper: Gives pooling and heads.
 
         Returns:
             The model.
         """
-        return PairModel(encoders[0], hyper, cls_token_ids[0], label=True, span=True)
+        return PairModel(encoders[0], hyper, special[0], label=True, span=True)
 
 
 AGENT = ShareAgent()

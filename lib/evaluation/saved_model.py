@@ -18,6 +18,7 @@ from lib.evaluation.by_post import answer_posts
 from lib.files.atomic import replacing
 from lib.modeling.backbones import Backbones, without_pooler
 from lib.modeling.layers import named_encoders
+from lib.modeling.pooling import SpecialTokens
 from lib.schemas.evaluation import MODEL_MANIFEST, ModelManifest
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule, load_rules
@@ -113,7 +114,8 @@ class SavedModel:
         names = agent.backbones(hyper)
         tokenizers = {n: AutoTokenizer.from_pretrained(folder / n, local_files_only=True) for n in set(names)}
         parts = [_random_encoder(folder / name) for name in names]
-        model = agent.model(parts, [int(tokenizers[name].cls_token_id) for name in names], hyper)
+        special = [SpecialTokens(tokenizers[name].cls_token_id, tokenizers[name].sep_token_id) for name in names]
+        model = agent.model(parts, special, hyper)
         model.load_state_dict(load_file(folder / WEIGHTS))
         return cls(manifest, folder, model, tokenizers, device)
 

@@ -56,7 +56,7 @@ class ModelBuilder:
             self.backbones.encoder(name, tokens.vocabulary)
             for name, tokens in zip(self._agent.backbones(hyper), features.tokens, strict=True)
         ]
-        return self._agent.model(encoders, [tokens.cls_token_id for tokens in features.tokens], hyper), features
+        return self._agent.model(encoders, [tokens.special for tokens in features.tokens], hyper), features
 
     def features(self, hyper: Hyperparameters) -> Features:
         """Return the features of all examples, on the device; they are kept for the next call."""

@@ -1,9 +1,11 @@
 """Heads, which are small networks on top of an encoder's vectors."""
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from lib.settings.hyperparameters import Activation, Hyperparameters
 
+_SIMILARITY_SCALE = 10.0
 _ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "gelu": nn.GELU,
     "relu": nn.ReLU,
@@ -29,6 +31,42 @@ def make_head(width: int, outputs: int, hyper: Hyperparameters) -> nn.Sequential
         modules += [make_linear(width, hyper.head_hidden), activation, nn.Dropout(hyper.head_dropout)]
         width = hyper.head_hidden
     return nn.Sequential(*modules, make_linear(width, outputs))
+
+
+class PairHead(nn.Module):
+    """A label head for the pooling `pair`, which begins with the similarity of the two texts.
+
+    The log odds of yes are scale · (cosine − 1/2) plus those of a head on the other features. The last layer of that
+    head begins at 0, so an untrained model says yes where the texts are similar.
+    """
+
+    def __init__(self, width: int, hyper: Hyperparameters) -> None:
+        """Create the head.
+
+        Args:
+            width: Size of the pooled vectors, whose last element is the cosine.
+            hyper: Gives the head (`head.*`).
+        """
+        super().__init__()
+        self.head = make_head(width - 1, 2, hyper)
+        last = self.head[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
+        self.scale = nn.Parameter(torch.tensor([_SIMILARITY_SCALE]))
+        self.offset = nn.Parameter(torch.tensor([-_SIMILARITY_SCALE / 2]))
+
+    def forward(self, vector: Tensor) -> Tensor:
+        """Return the logits of no and yes.
+
+        Args:
+            vector: (batch, width) pooled vectors.
+
+        Returns:
+            (batch, 2).
+        """
+        similar = self.scale * vector[:, -1] + self.offset
+        no, yes = self.head(vector[:, :-1]).unbind(dim=-1)
+        return torch.stack([no, yes + similar], dim=-1)
 
 
 def make_linear(width: int, outputs: int) -> nn.Linear:

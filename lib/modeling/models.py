@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lib.modeling.heads import make_head, make_linear
+from lib.modeling.heads import PairHead, make_head, make_linear
 from lib.modeling.layers import only_first_token
-from lib.modeling.pooling import Pooler
+from lib.modeling.pooling import Pooler, SpecialTokens
 from lib.settings.hyperparameters import Fusion, Hyperparameters
 
 Inputs = dict[str, Tensor]
@@ -17,21 +17,23 @@ Outputs = dict[str, Tensor]
 class PairModel(nn.Module):
     """One encoder with a label head, a span head or both."""
 
-    def __init__(self, encoder: Any, hyper: Hyperparameters, cls_token_id: int, *, label: bool, span: bool) -> None:
+    def __init__(
+        self, encoder: Any, hyper: Hyperparameters, special: SpecialTokens, *, label: bool, span: bool
+    ) -> None:
         """Put new heads on an encoder.
 
         Args:
             encoder: A transformers model without pooler. Its last layer may be changed, see `only_first_token`.
             hyper: Gives pooling and heads.
-            cls_token_id: The id of the cls token in the encoder's vocabulary.
+            special: The ids of the cls and the sep token in the encoder's vocabulary.
             label: Whether the model has a label head.
             span: Whether the model has a span head.
         """
         super().__init__()
         width = int(encoder.config.hidden_size)
         self.encoder = encoder
-        self.pool = Pooler(hyper.pooling, width, cls_token_id) if label else None
-        self.label_head = make_head(width, 2, hyper) if label else None
+        self.pool = Pooler(hyper.pooling, width, special) if label else None
+        self.label_head = _label_head(self.pool, hyper) if self.pool is not None else None
         self.span_head = make_head(width, 2, hyper) if span else None
         if hyper.pooling == "cls" and not span:
             only_first_token(encoder)
@@ -54,6 +56,10 @@ class PairModel(nn.Module):
         return outputs
 
 
+def _label_head(pool: Pooler, hyper: Hyperparameters) -> nn.Module:
+    return PairHead(pool.width, hyper) if hyper.pooling == "pair" else make_head(pool.width, 2, hyper)
+
+
 class JointModel(nn.Module):
     """Two encoders that read the same pairs.
 
@@ -61,7 +67,7 @@ class JointModel(nn.Module):
     which give the span.
     """
 
-    def __init__(self, evidence: Any, criteria: Any, hyper: Hyperparameters, cls_token_id: int) -> None:
+    def __init__(self, evidence: Any, criteria: Any, hyper: Hyperparameters, special: SpecialTokens) -> None:
         """Put new heads and a fusion on two encoders.
 
         Args:
@@ -69,17 +75,17 @@ class JointModel(nn.Module):
             criteria: A transformers model without pooler, which reads for the label. Its last layer may be changed,
                 see `only_first_token`.
             hyper: Gives pooling, heads and fusion.
-            cls_token_id: The id of the cls token in the vocabulary of the criteria encoder.
+            special: The ids of the cls and the sep token in the vocabulary of the criteria encoder.
         """
         super().__init__()
         width, own = int(evidence.config.hidden_size), int(criteria.config.hidden_size)
         self.encoder = evidence
         self.criteria_encoder = criteria
-        self.pool = Pooler(hyper.pooling, own, cls_token_id)
+        self.pool = Pooler(hyper.pooling, own, special)
         if hyper.pooling == "cls":
             only_first_token(criteria)
-        self.label_head = make_head(own, 2, hyper)
-        self.align = nn.Sequential(make_linear(own, width), nn.Dropout(hyper.joint_dropout))
+        self.label_head = _label_head(self.pool, hyper)
+        self.align = nn.Sequential(make_linear(self.pool.width, width), nn.Dropout(hyper.joint_dropout))
         self.fuse = Fuse(hyper.joint_fusion, width)
         self.span_head = make_head(width, 2, hyper)
 

@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerBase
 from lib.errors import UserError
 from lib.files.atomic import replacing
 from lib.files.hashing import hash_value
+from lib.modeling.pooling import SpecialTokens
 
 _MIN_TEXT_TOKENS = 4
 # Truncation is part of a tokenizer's state, so two threads that set it would disturb each other.
@@ -96,7 +97,7 @@ class Tokens:
         end: (total,) the end (exclusive) of these characters, with -1 and 0 as in `start`.
         vocabulary: (size,) the tokenizer's ids that may occur, ascending. The encoder is trimmed to them.
         pad_token_id: The place of the padding token in `vocabulary`.
-        cls_token_id: The place of the cls token in `vocabulary`.
+        special: The places of the cls and the sep token in `vocabulary`.
         pad_left: Whether padding comes before the tokens.
     """
 
@@ -108,7 +109,7 @@ class Tokens:
     end: NDArray[np.int32]
     vocabulary: NDArray[np.int64]
     pad_token_id: int
-    cls_token_id: int
+    special: SpecialTokens
     pad_left: bool
 
     @cached_property
@@ -119,7 +120,7 @@ class Tokens:
     @cached_property
     def cls(self) -> NDArray[np.int64]:
         """The place of each window's cls token in the flat arrays, (windows,)."""
-        return np.flatnonzero((self.ids.numpy() == self.cls_token_id) & (self.start < 0))
+        return np.flatnonzero((self.ids.numpy() == self.special.cls) & (self.start < 0))
 
     def windows(self, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the numbers of the windows of these pairs, ascending."""
@@ -278,7 +279,9 @@ def _tokens(arrays: Mapping[str, NDArray[Any]], tokenizer: PreTrainedTokenizerBa
         end=arrays["end"],
         vocabulary=vocabulary,
         pad_token_id=int(np.searchsorted(vocabulary, tokenizer.pad_token_id)),
-        cls_token_id=int(np.searchsorted(vocabulary, tokenizer.cls_token_id)),
+        special=SpecialTokens(
+            *(int(np.searchsorted(vocabulary, token)) for token in (tokenizer.cls_token_id, tokenizer.sep_token_id))
+        ),
         pad_left=tokenizer.padding_side == "left",
     )
 
@@ -309,7 +312,7 @@ def _trim(
 ) -> dict[str, NDArray[Any]]:
     """Return the ids that occur as an ascending vocabulary, and the place of each id in it."""
     # All ids up to padding's are included, so that padding keeps its number: RoBERTa counts positions from it.
-    always = [*range(tokenizer.pad_token_id + 1), tokenizer.cls_token_id, *others]
+    always = [*range(tokenizer.pad_token_id + 1), tokenizer.cls_token_id, tokenizer.sep_token_id, *others]
     vocabulary, places = np.unique(np.concatenate([always, ids]), return_inverse=True)
     return {"ids": places[len(always) :].astype(np.int32), "vocabulary": vocabulary}
 

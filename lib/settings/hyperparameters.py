@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
-Pooling = Literal["cls", "mean", "max", "attention"]
+Pooling = Literal["cls", "mean", "max", "attention", "pair"]
 Activation = Literal["gelu", "relu", "silu", "tanh"]
 Optimizer = Literal["adamw", "adam", "adafactor", "lion", "lamb", "adamw_8bit"]
 Schedule = Literal["linear", "cosine", "cosine_with_restarts", "polynomial", "one_cycle"]

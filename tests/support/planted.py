@@ -100,7 +100,7 @@ def prepare_training(
         backbones.encoder(backbone, tokens.vocabulary)
         for backbone, tokens in zip(agent.backbones(hyper), features.tokens, strict=True)
     ]
-    model = agent.model(encoders, [tokens.cls_token_id for tokens in features.tokens], hyper)
+    model = agent.model(encoders, [tokens.special for tokens in features.tokens], hyper)
     known = np.array(examples.post_id) < f"p{int(0.75 * len(development.posts)):04d}"
     objective = Objective() if natural else Objective(population="annotated")
     validation = Sample.whole(np.flatnonzero(~known))

@@ -12,7 +12,7 @@ TINY = {
         "model.backbone": {"choices": ["tiny-bert"]},
         "joint.backbone": {"choices": ["tiny-bert"]},
         "data.max_length": {"choices": [64]},
-        "model.pooling": {"choices": ["cls", "mean", "max", "attention"]},
+        "model.pooling": {"choices": ["cls", "mean", "max", "attention", "pair"]},
         "optim.batch_size": {"choices": [16, 32]},
         "optim.lr": {"low": 4e-4, "high": 1e-3},
     },

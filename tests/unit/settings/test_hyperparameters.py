@@ -14,7 +14,7 @@ from lib.settings.hyperparameters import Hyperparameters, problems
         ("head.layers", 1.5, "1.5 is not possible: expected type int"),
         ("head.dropout", 1, "1 is not possible: must be below 1"),
         ("data.max_length", 4, "4 is not possible: must be at least 8"),
-        ("model.pooling", "median", "'median' is not possible: expected one of cls, mean, max, attention"),
+        ("model.pooling", "median", "'median' is not possible: expected one of cls, mean, max, attention, pair"),
         ("aug.enabled", 1, "1 is not possible: expected type bool"),
         ("aug.weight_ocr", 1, None),
     ],

@@ -30,7 +30,7 @@ def changed(**more: object) -> dict:
 
 def test_the_shipped_configurations_are_valid(project: Path) -> None:
     embedded = load_settings(read_yaml("config/config.yaml"))
-    assert set(embedded.backbones) == {"minilm"}
+    assert set(embedded.backbones) == {"minilm-l4"}
     production = load_settings(changed(**read_yaml("config/supermax.yaml")))
     assert len(production.backbones) == 8
     declared = load_settings(changed(constraints=None) | {"constraints": {}}).space.parameters
