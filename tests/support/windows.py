@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from lib.modeling.pooling import SpecialTokens
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Targets
@@ -21,7 +22,9 @@ def tokens() -> Tokens:
     flat = np.array([span for window in windows for span in window], dtype=np.int32)
     ids = torch.tensor([0, 1, 2, 3, 4, 5, 6, 0, 1, 4, 5, 6])
     offsets, pair = np.array([0, 7, 12]), np.array([0, 0])
-    return Tokens(ids, None, offsets, pair, flat[:, 0], flat[:, 1], np.arange(7), 7, 0, pad_left=False)
+    return Tokens(
+        ids, None, offsets, pair, flat[:, 0], flat[:, 1], np.arange(7), 7, SpecialTokens(cls=0, sep=7), pad_left=False
+    )
 
 
 def batch_of(known: Tokens, targets: Targets) -> tuple[Batch, Targets]:

@@ -8,7 +8,7 @@ from lib.cli.main import main
 def test_check_reports_every_problem_at_once(project: Path, capsys) -> None:
     assert main(["check"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    names = ["data", "minilm", "optimizers", "lexicon", "storage", "device", "write", "disk"]
+    names = ["data", "minilm-l4", "optimizers", "lexicon", "storage", "device", "write", "disk"]
     assert [line.split()[1] for line in lines] == names and all(line.startswith("ok") for line in lines)
 
     overlay = '{"corpus": {"dir": "nowhere"}, "training": {"device": "cuda"}, "watch": {"disk_gb": 1e9},'
