@@ -16,9 +16,8 @@ from lib.agents.agent import Features
 from lib.agents.criteria import AGENT
 from lib.devices.device import Device, peak_memory_mb
 from lib.metrics.objective import Objective
-from lib.modeling.pooling import SpecialTokens
 from lib.modeling.random_init import random_encoder
-from lib.modeling.tokens import Tokens
+from lib.modeling.tokens import SpecialTokens, Tokens
 from lib.settings.hyperparameters import NAMES, Hyperparameters
 from lib.tasks.examples import Examples, Sample, make_targets
 from lib.training.data import TrainingData

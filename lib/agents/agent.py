@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from lib.metrics.resampling import ScoreFromStatistics
 from lib.modeling.models import Outputs
-from lib.modeling.pooling import SpecialTokens
-from lib.modeling.tokens import Batch, Tokens
+from lib.modeling.tokens import Batch, SpecialTokens, Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule, RuleValues
 from lib.tasks.examples import Characters, Examples, Sample, Targets

@@ -9,7 +9,7 @@ from torch import nn
 
 from lib.agents.agent import Agent
 from lib.modeling.models import PairModel
-from lib.modeling.pooling import SpecialTokens
+from lib.modeling.tokens import SpecialTokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Characters, Examples
 from lib.tasks.label import LabelTask

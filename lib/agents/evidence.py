@@ -6,7 +6,7 @@ from torch import nn
 
 from lib.agents.posts import PostAgent
 from lib.modeling.models import PairModel
-from lib.modeling.pooling import SpecialTokens
+from lib.modeling.tokens import SpecialTokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.span import SpanTask
 

@@ -18,7 +18,7 @@ from lib.evaluation.by_post import answer_posts
 from lib.files.atomic import replacing
 from lib.modeling.backbones import Backbones, without_pooler
 from lib.modeling.layers import named_encoders
-from lib.modeling.pooling import SpecialTokens
+from lib.modeling.tokens import SpecialTokens
 from lib.schemas.evaluation import MODEL_MANIFEST, ModelManifest
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule, load_rules

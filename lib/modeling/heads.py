@@ -36,8 +36,8 @@ def make_head(width: int, outputs: int, hyper: Hyperparameters) -> nn.Sequential
 class PairHead(nn.Module):
     """A label head for the pooling `pair`, which begins with the similarity of the two texts.
 
-    The log odds of yes are scale · (cosine − 1/2) plus those of a head on the other features. The last layer of that
-    head begins at 0, so an untrained model says yes where the texts are similar.
+    The log odds of yes are scale · cosine plus those of a head on the other features. This head begins at −scale / 2
+    for every pair, so an untrained model says yes where the cosine is above 1/2.
     """
 
     def __init__(self, width: int, hyper: Hyperparameters) -> None:
@@ -52,8 +52,9 @@ class PairHead(nn.Module):
         last = self.head[-1]
         assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight)
+        with torch.no_grad():
+            last.bias[1] = -_SIMILARITY_SCALE / 2
         self.scale = nn.Parameter(torch.tensor([_SIMILARITY_SCALE]))
-        self.offset = nn.Parameter(torch.tensor([-_SIMILARITY_SCALE / 2]))
 
     def forward(self, vector: Tensor) -> Tensor:
         """Return the logits of no and yes.
@@ -64,9 +65,8 @@ class PairHead(nn.Module):
         Returns:
             (batch, 2).
         """
-        similar = self.scale * vector[:, -1] + self.offset
         no, yes = self.head(vector[:, :-1]).unbind(dim=-1)
-        return torch.stack([no, yes + similar], dim=-1)
+        return torch.stack([no, yes + self.scale * vector[:, -1]], dim=-1)
 
 
 def make_linear(width: int, outputs: int) -> nn.Linear:

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from lib.modeling.heads import PairHead, make_head, make_linear
 from lib.modeling.layers import only_first_token
-from lib.modeling.pooling import Pooler, SpecialTokens
+from lib.modeling.pooling import Pooler
+from lib.modeling.tokens import SpecialTokens
 from lib.settings.hyperparameters import Fusion, Hyperparameters
 
 Inputs = dict[str, Tensor]

@@ -1,19 +1,11 @@
 """Pooling of token vectors into one vector."""
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lib.modeling.tokens import SpecialTokens
 from lib.settings.hyperparameters import Pooling
-
-
-class SpecialTokens(NamedTuple):
-    """The ids of special tokens in an encoder's vocabulary."""
-
-    cls: int
-    sep: int
 
 
 class Pooler(nn.Module):

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +17,6 @@ from transformers import PreTrainedTokenizerBase
 from lib.errors import UserError
 from lib.files.atomic import replacing
 from lib.files.hashing import hash_value
-from lib.modeling.pooling import SpecialTokens
 
 _MIN_TEXT_TOKENS = 4
 # Truncation is part of a tokenizer's state, so two threads that set it would disturb each other.
@@ -79,6 +78,13 @@ class Batch:
             (batch, tokens).
         """
         return flat[self.place].masked_fill(~self.mask, fill)
+
+
+class SpecialTokens(NamedTuple):
+    """The ids of the tokens that part and enclose two texts, in an encoder's vocabulary."""
+
+    cls: int
+    sep: int
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,7 @@
 import numpy as np
 import torch
 
-from lib.modeling.pooling import SpecialTokens
-from lib.modeling.tokens import Batch, Tokens
+from lib.modeling.tokens import Batch, SpecialTokens, Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Targets
 from support.tiny import params

@@ -5,7 +5,8 @@ import torch
 from support import tiny
 
 from lib.modeling.heads import PairHead
-from lib.modeling.pooling import Pooler, SpecialTokens
+from lib.modeling.pooling import Pooler
+from lib.modeling.tokens import SpecialTokens
 from lib.settings.hyperparameters import Hyperparameters
 
 
