@@ -7,22 +7,23 @@ from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
+from lib.metrics.objective import Objective
 from lib.search.study_results import trial_result
 
 
 class Progress:
     """Prints where a stage stands after each trial; the counts include the trials of all processes."""
 
-    def __init__(self, stage: str, agent: str, total: int, before: int) -> None:
+    def __init__(self, head: str, objective: Objective, total: int, before: int) -> None:
         """Start the clock.
 
         Args:
-            stage: Name of the stage, printed first.
-            agent: Name of the agent, printed second.
+            head: Stage and agent, printed first.
+            objective: Names the two numbers of a trial.
             total: Budget of the study, in trials.
             before: Trials that have ended already.
         """
-        self._head, self._total, self._before = f"{stage} {agent}", total, before
+        self._head, self._objective, self._total, self._before = head, objective, total, before
         self._started = time.monotonic()
 
     def add(self, number: int, finished: Sequence[FrozenTrial]) -> None:
@@ -36,12 +37,13 @@ class Progress:
         result, states = trial_result(trial), Counter(t.state for t in finished)
         # The ETA uses the trials of all processes since this one began.
         each = (time.monotonic() - self._started) / max(1, len(finished) - self._before)
-        scores = (
-            "" if result.objective is None else f" score {result.objective:.3f} error {result.calibration_error:.3f}"
-        )
+        scores = ""
+        if result.objective is not None:
+            scores = f"  {self._objective.name} {result.objective:.3f}"
+            scores += f"  {self._objective.calibration_name} {result.calibration_error:.3f}"
         print(
             f"{self._head}  {len(finished)}/{self._total}  trial {number} {result.state.lower()}{scores}"
-            f" {result.params['model.backbone']}  {format_best_trial(finished)}"
+            f"  {result.params['model.backbone']}  {format_best_trial(finished)}"
             f"  pruned {states[TrialState.PRUNED]}  failed {states[TrialState.FAIL]}"
             f"  {each:.1f} s/trial  ETA {format_duration(each * max(0, self._total - len(finished)))}",
             file=sys.stderr,

@@ -47,7 +47,8 @@ def run_worker(experiment: Experiment, strategy: SearchStrategy) -> WorkerReport
         identity=_identity(experiment, strategy.limits),
     )
     experiment.check()
-    progress = Progress(strategy.stage, experiment.agent.name, strategy.limits.trials, len(study.finished_trials()))
+    head, before = f"{strategy.stage} {experiment.agent.name}", len(study.finished_trials())
+    progress = Progress(head, experiment.objective, strategy.limits.trials, before)
     minutes = experiment.settings.config.trial_minutes
     watchdog = Watchdog(None if minutes is None else 60 * minutes)
     registry = WorkerRegistry(study.location.folder / "processes")

@@ -1,0 +1,28 @@
+"""The line that a worker prints after each trial."""
+
+import pytest
+from optuna.distributions import CategoricalDistribution
+from optuna.trial import TrialState, create_trial
+
+from lib.metrics.objective import Objective
+from lib.schemas.run import SeedResult
+from lib.search.progress import Progress
+
+
+def test_the_line_of_a_trial_names_both_numbers_and_the_population(capsys: pytest.CaptureFixture[str]) -> None:
+    seed = SeedResult(
+        seed=0, key="", objective=0.4, calibration_error=0.75, best_epoch=1, epochs_run=2, stopped="epochs"
+    )
+    trial = create_trial(
+        state=TrialState.COMPLETE,
+        value=0.4,
+        params={"model.backbone": "tiny-bert"},
+        distributions={"model.backbone": CategoricalDistribution(["tiny-bert"])},
+        user_attrs={"seeds": [seed.model_dump()]},
+    )
+    trial.number = 3
+    Progress("stage_a criteria", Objective(), total=4, before=0).add(3, [trial])
+    line = capsys.readouterr().err
+    assert line.startswith(
+        "stage_a criteria  1/4  trial 3 complete  F1-macro (natural prevalence) 0.400  1 − Brier skill 0.750  tiny-bert"
+    )
