@@ -32,6 +32,7 @@ from search_variants import STAGE_A_VARIANTS, STAGE_B_VARIANTS, repetition_setti
 
 from lib.agents import get_agent
 from lib.experiment.experiment import Experiment, PrunedError
+from lib.metrics.objective import Objective
 from lib.metrics.pareto import hypervolume
 from lib.schemas.document import NO_TRAINING, Provenance, make_provenance
 from lib.search.collect import rank_trials
@@ -69,6 +70,7 @@ class TabularExperiment:
         agent: The agent, of which a worker needs the name.
         results: Folder of the study.
         splits: The splits, which are the numbers of the seeds.
+        objective: The names of the two numbers of a trial.
         identity: Settings that two runs must share, of which a table has none.
         tokens_left: The rest of the budget.
     """
@@ -84,6 +86,7 @@ class TabularExperiment:
         """
         self.settings, self.results, self.tokens_left = settings, folder, tokens
         self.agent, self.splits = get_agent(AGENT), SeedSplits()
+        self.objective = Objective(**settings.config.objective.model_dump())
         self.identity: dict[str, Any] = {}
         self._table = table
 

@@ -7,6 +7,7 @@ from lib.schemas.document import Provenance, now
 from lib.settings.config import Config
 from lib.settings.load import Settings, load_settings, merge, read_settings, read_yaml, save_settings
 
+# Sizes and ranges that the embedded default chooses for its first run are given here too, so that it can change.
 TINY = {
     "constraints": {
         "model.backbone": {"choices": ["tiny-bert"]},
@@ -15,8 +16,12 @@ TINY = {
         "model.pooling": {"choices": ["cls", "mean", "max", "attention", "pair"]},
         "optim.batch_size": {"choices": [16, 32]},
         "optim.lr": {"low": 4e-4, "high": 1e-3},
+        "optim.layer_decay": {"low": 0.9, "high": 1.0},
+        "optim.clip_norm": {"low": 0.3, "high": 5.0},
+        "data.unannotated": {"low": 2.0, "high": 8.0},
     },
-    "generator": {"posts": 60},
+    "corpus": {"test_fraction": 0.15, "unannotated": 5.0},
+    "generator": {"posts": 60, "words": 60},
     "training": {"device": "cpu", "precision": "fp32", "threads": 1},
     "stage_a": {"trials": 8, "epochs": 3, "seeds": 2, "startup_trials": 3, "min_epochs": 1, "reduction": 2},
     "stage_b": {"trials": 4, "epochs": 2, "seeds": 1, "population": 2, "seeded": 2},

@@ -39,7 +39,8 @@ def write_corpus(folder: Path) -> None:
 def test_only_splits_by_author_show_no_gain_from_an_authors_phrase(project: Path, grouped: bool) -> None:
     write_corpus(project / "data")
     group = {"pattern": "^s_([^_]+)_"} if grouped else None
-    own = {"corpus": {"dir": "data", "group": group}, "stage_c": {**TINY["stage_c"], "folds": FOLDS}}
+    corpus = TINY["corpus"] | {"dir": "data", "group": group}
+    own = {"corpus": corpus, "stage_c": {**TINY["stage_c"], "folds": FOLDS}}
     (project / "config/own.yaml").write_text(yaml.safe_dump(TINY | own))
     assert main(["settings", "--config", "config/config.yaml", "--config", "config/own.yaml"]) == 0
     assert main(["corpus", "--input", "data"]) == 0
