@@ -54,6 +54,7 @@ def test_a_collapsed_model_stops_early(experiment) -> None:
     hyper = Hyperparameters.of(params(**{"optim.lr": 1e-9}))
     model, training_data = model_and_data(experiment, hyper)
     with torch.no_grad():
+        model.label_head[-1].weight.zero_()
         model.label_head[-1].bias.copy_(torch.tensor([5.0, -5.0]))
     outcome = train(model, training_data, CPU, TrainingOptions(epochs=10, patience=2), seed=0)
     assert outcome.stopped == "collapsed" and len(outcome.history) == 4
