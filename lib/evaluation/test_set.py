@@ -1,7 +1,7 @@
 """Score the chosen model once on the test set, and compare it with the average of the best and the baselines."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -52,6 +52,7 @@ from lib.schemas.evaluation import (
     TestEvaluation,
     TestOpening,
     format_interval,
+    format_p,
 )
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, Sample
@@ -63,7 +64,11 @@ GAIN_PERCENT, ECE = 2.0, 0.10
 
 
 def evaluate_on_test_set(
-    experiment: Experiment, result: StageC, folds: Sequence[FoldResult], baselines: Baselines
+    experiment: Experiment,
+    result: StageC,
+    folds: Sequence[FoldResult],
+    baselines: Baselines,
+    progress: Callable[[str], None],
 ) -> tuple[SavedModel, TestEvaluation]:
     """Refit the chosen candidate, the best few and the default transformer, then open the test set once.
 
@@ -75,6 +80,7 @@ def evaluate_on_test_set(
         result: The ranking and the choice of Stage C.
         folds: Results of all candidates on all folds.
         baselines: Gives the default transformer's hyper-parameters and epochs.
+        progress: Called with a phrase after each step that takes long.
 
     Returns:
         The chosen model, and the scores of all models with 95 % intervals and paired comparisons.
@@ -83,7 +89,7 @@ def evaluate_on_test_set(
         TrainingFailure: A refit gives no result.
     """
     started, clock = now(), time.perf_counter()
-    models = _refit_models(experiment, result, folds, baselines)
+    models = _refit_models(experiment, result, folds, baselines, progress)
     opening = TestOpening(
         when=now(),
         code_version=code_version(),
@@ -94,6 +100,7 @@ def evaluate_on_test_set(
     part, openings = open_test(results / "corpus", results / experiment.agent.name / "test_openings.jsonl", opening)
     examples = experiment.agent.examples(part).counting()
     answers = _answer_test_set(experiment, result, folds, models, examples)
+    progress(f"{len(answers)} models asked about {len(examples)} test examples")
     scored, against = _compare_models(experiment, answers, examples)
     return models[result.choice["candidate"]], TestEvaluation(
         provenance=experiment.provenance(started),
@@ -168,21 +175,31 @@ class _Answers:
 
 
 def _refit_models(
-    experiment: Experiment, result: StageC, folds: Sequence[FoldResult], baselines: Baselines
+    experiment: Experiment,
+    result: StageC,
+    folds: Sequence[FoldResult],
+    baselines: Baselines,
+    progress: Callable[[str], None],
 ) -> dict[int | str, SavedModel]:
     """Return the refitted candidates by number, and the default transformer."""
     wanted = dict.fromkeys([result.choice["candidate"], *result.members])
-    models: dict[int | str, SavedModel] = {}
-    for number in wanted:
-        config = refit_config(experiment, [fold for fold in folds if fold.candidate == number])
-        models[number] = refit(experiment, config)
-    untuned = RefitConfig(
+    configs: dict[int | str, RefitConfig] = {
+        number: refit_config(experiment, [fold for fold in folds if fold.candidate == number]) for number in wanted
+    }
+    configs[DEFAULT] = RefitConfig(
         params=baselines.params,
         epochs=baselines.epochs,
         until=baselines.epochs,
         decisions=FinalRules.load(baselines.rules, baselines.post_rule),
     )
-    return {**models, DEFAULT: refit(experiment, untuned)}
+    models: dict[int | str, SavedModel] = {}
+    for number, config in configs.items():
+        clock = time.perf_counter()
+        models[number] = refit(experiment, config)
+        name = number if number == DEFAULT else f"candidate {number}"
+        seconds = time.perf_counter() - clock
+        progress(f"{len(models)}/{len(configs)}  {name} trained for {config.until} epochs  {seconds:.1f} s")
+    return models
 
 
 def _average_rules(experiment: Experiment, folds: Sequence[FoldResult], members: Sequence[int]) -> FinalRules:
@@ -400,5 +417,5 @@ def format_result(test: TestEvaluation, agent: Agent) -> str:
     return (
         f"final {agent.name}: test F1-macro ({population_name(test.population)}) {format_interval(chosen.f1_macro)},"
         f" ECE {chosen.ece['value']:.3f}; {strongest.name} {strongest.f1_macro['value']:.3f}"
-        f" (p {comparison.f1_macro['p']:.3f}); the test set was opened {len(test.openings)} time(s)"
+        f" (p {format_p(comparison.f1_macro['p'])}); the test set was opened {len(test.openings)} time(s)"
     )

@@ -43,7 +43,7 @@ class BagOfWords:
         self._vectorizer = TfidfVectorizer(
             analyzer=CrossedTerms(tfidf.ngram_range), max_features=2 * tfidf.max_features, sublinear_tf=True
         )
-        self._model = LogisticRegression(max_iter=2000)
+        self._model = _classifier(_STRENGTHS[0])
 
     def fit(self, examples: Examples, index: Index, strength: float | None = None) -> "BagOfWords":
         """Fit on examples.
@@ -82,6 +82,11 @@ class BagOfWords:
         return {i: cut.setdefault(text, sentences(text)) for i in index for text in [examples.second[i]]}
 
 
+def _classifier(strength: float) -> LogisticRegression:
+    # On sparse features liblinear is several times faster than the other solvers, at the same average precision.
+    return LogisticRegression(C=strength, max_iter=2000, solver="liblinear", random_state=0)
+
+
 def _best_strength(features: Any, labels: NDArray[np.int64], groups: NDArray[np.int64]) -> float:
     """Return the C with the highest mean average precision on held-out groups, or the middle one if these are few."""
     middle = _STRENGTHS[len(_STRENGTHS) // 2]
@@ -94,7 +99,7 @@ def _best_strength(features: Any, labels: NDArray[np.int64], groups: NDArray[np.
         return middle
 
     def quality(strength: float) -> float:
-        model = LogisticRegression(C=strength, max_iter=2000)
+        model = _classifier(strength)
         found = [(labels[b], model.fit(features[a], labels[a]).decision_function(features[b])) for a, b in usable]
         return float(np.mean([average_precision_score(*each) for each in found]))
 

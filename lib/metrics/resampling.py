@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 SAMPLES = 4000
 # Average precision is no function of sums, so that its samples cost more.
@@ -86,20 +87,26 @@ def bootstrap_average_precision(
         The average precision and its interval, as in `bootstrap`. Samples without a positive are left out.
     """
     order = np.argsort(-probability, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(probability[order])), len(order) - 1)
     positive, which = label[order] == 1, np.unique(groups[order], return_inverse=True)[1]
+    ends = np.append(np.flatnonzero(np.diff(probability[order])), len(order) - 1)
+    # Recall grows only where equal probabilities include a positive, so all examples are counted up to these places.
+    ends = ends[np.diff(np.cumsum(positive)[ends], prepend=0) > 0]
+    segment, n = np.searchsorted(ends, np.arange(len(order))), int(which.max()) + 1
+
+    def count(chosen: NDArray[np.bool_]) -> csr_array:
+        places = (segment[chosen], which[chosen])
+        return csr_array((np.ones(len(places[0])), places), shape=(len(ends), n))
+
+    true_by_group, total_by_group = count(positive), count(segment < len(ends))
 
     def average_precision(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-        weight = counts[:, which]
-        true = np.cumsum(weight * positive, axis=1)[:, last].astype(np.float64)
-        total = np.cumsum(weight, axis=1)[:, last]
+        gained = true_by_group @ counts.T
+        true, total = np.cumsum(gained, axis=0), np.cumsum(total_by_group @ counts.T, axis=0)
         precision = np.divide(true, total, out=np.zeros(true.shape), where=total > 0)
-        gained = np.diff(true, prepend=0.0, axis=1)
-        return np.asarray((gained * precision).sum(axis=1) / np.where(true[:, -1] > 0, true[:, -1], np.nan))
+        return np.asarray((gained * precision).sum(axis=0) / np.where(true[-1] > 0, true[-1], np.nan))
 
-    n = int(which.max()) + 1
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), _FEWER_SAMPLES)
-    # A few samples at a time, because each needs an array of all examples.
+    # A few samples at a time, because each needs an array of all positives.
     found = np.concatenate([average_precision(drawn[start : start + 25]) for start in range(0, len(drawn), 25)])
     value = average_precision(np.ones((1, n), dtype=np.int64))
     low, high = _percentile_intervals(found[~np.isnan(found), None], value)[0]

@@ -13,7 +13,7 @@ from lib.reporting import figures
 from lib.reporting.costs import Cost, costs, total
 from lib.reporting.page import Section, Table, page
 from lib.reporting.report_data import ReportData
-from lib.schemas.evaluation import Baselines, ModelScores, StageC, TestEvaluation, format_interval
+from lib.schemas.evaluation import Baselines, ModelScores, StageC, TestEvaluation, format_interval, format_p
 from lib.schemas.run import Run
 from lib.settings.config import CostSettings
 from lib.settings.hyperparameters import Hyperparameters
@@ -49,7 +49,7 @@ def headline(test: TestEvaluation, result: StageC) -> list[str]:
         *_by_post(chosen),
         f"Strongest baseline: {strongest.name}, F1-macro {format_interval(strongest.f1_macro)};"
         f" difference {comparison.f1_macro['value']:+.3f},"
-        f" p {comparison.f1_macro['p']:.3f} ({significance} at 0.05).",
+        f" p {format_p(comparison.f1_macro['p'])} ({significance} at 0.05).",
         *(
             f"It predicts {prediction} for every test example{task}, so it distinguishes nothing."
             for task, prediction in _constant_predictions(test)
@@ -183,7 +183,7 @@ def _models(test: TestEvaluation) -> list[Table]:
 
 
 def _lead(lead: Mapping[str, float]) -> list[str]:
-    return [f"{lead['value']:+.3f}", f"{lead['p']:.3f}"]
+    return [f"{lead['value']:+.3f}", format_p(lead["p"])]
 
 
 def _rates(test: TestEvaluation) -> Table:
@@ -252,7 +252,7 @@ def _criteria_against_baseline(test: TestEvaluation) -> Table:
         lead, other = comparison.per_criterion[criterion], strongest.scores["per_criterion"][criterion]
         difference = f"{lead['value']:+.3f} [{lead['low']:+.3f}, {lead['high']:+.3f}]"
         scores = [_score(each["f1"]) for each in (own, other)]
-        rows.append([criterion, *scores, difference, f"{lead['p']:.3f}", f"{lead['p_holm']:.3f}"])
+        rows.append([criterion, *scores, difference, format_p(lead["p"]), format_p(lead["p_holm"])])
     return Table(["criterion", "F1", strongest.name, "difference", "p", "p (Holm)"], rows)
 
 
@@ -325,7 +325,7 @@ def _ranking(result: StageC) -> Table:
                 entry["params"]["model.backbone"],
                 f"{score['mean']:.3f} ± {score['standard_error']:.3f}",
                 f"{error['mean']:.3f}",
-                "" if p is None else f"{p['p']:.3f}",
+                "" if p is None else format_p(p["p"]),
                 "yes" if entry["candidate"] == result.choice["candidate"] else "",
             ]
         )

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from lib.metrics.objective import population_name
 from lib.reporting.page import Section, Table, page
 from lib.schemas.document import Document
-from lib.schemas.evaluation import StageC, TestEvaluation, format_interval
+from lib.schemas.evaluation import StageC, TestEvaluation, format_interval, format_p
 
 
 class Summary(Document):
@@ -60,7 +60,7 @@ def summary_table(agents: Sequence[dict[str, Any]]) -> Table:
                 format_interval(each["ece"]),
                 f"{base['name']} {base['f1_macro']['value']:.3f}",
                 f"{each['against_baseline']['value']:+.3f}",
-                f"{each['against_baseline']['p']:.3f}",
+                format_p(each["against_baseline"]["p"]),
                 " / ".join("met" if met else "not met" for met in each["targets"].values()),
             ]
         )

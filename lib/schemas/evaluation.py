@@ -249,6 +249,11 @@ def format_interval(score: Mapping[str, float]) -> str:
     return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
 
 
+def format_p(p: float) -> str:
+    """Return a p value as text, e.g. '0.012', or '< 0.001'."""
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
 class ModelManifest(Document):
     """model.json, which describes the weights next to it and how the model decides.
 

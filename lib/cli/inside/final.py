@@ -19,7 +19,8 @@ def finish(options: Namespace) -> None:
         from lib.evaluation.test_set import evaluate_on_test_set, format_result
 
         folds = read_folds(options, experiment.settings)
-        model, test = evaluate_on_test_set(experiment, result, folds, baselines)
+        head = f"final {experiment.agent.name}"
+        model, test = evaluate_on_test_set(experiment, result, folds, baselines, lambda step: echo(f"{head}  {step}"))
         generated = CorpusManifest.read(options.results / "corpus" / "corpus.json").generated
         card = model_card(model.manifest, test, generated=generated)
         publish_model(model, agent_path(options, "model"), card)
