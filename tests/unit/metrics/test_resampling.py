@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import expit
@@ -60,6 +60,24 @@ def test_the_average_precision_of_all_groups_is_that_of_scikit_learn(seed: int) 
     interval = bootstrap_average_precision(probability, label, rng.integers(0, 9, 50), seed)
     assert interval.value == pytest.approx(average_precision_score(label, probability))
     assert 0 <= interval.low <= interval.high <= 1
+
+
+@given(seed=st.integers(0, 19))
+@settings(max_examples=5, deadline=None)
+def test_the_interval_of_average_precision_holds_the_samples_of_scikit_learn(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    probability, groups = rng.random(60).round(1), rng.permutation(np.arange(60) % 9)
+    label = (rng.random(60) < 0.3).astype(np.int64)
+    label[0] = 1
+    drawn = np.random.default_rng(seed).multinomial(9, np.full(9, 1 / 9), 1000)
+    samples = [
+        average_precision_score(label, probability, sample_weight=counts[groups])
+        for counts in drawn
+        if label[counts[groups] > 0].any()
+    ]
+    interval = bootstrap_average_precision(probability, label, groups, seed)
+    low, high = np.percentile(samples, [2.5, 97.5]) - (np.mean(samples) - interval.value)
+    assert (interval.low, interval.high) == pytest.approx((max(0, low), min(1, high)))
 
 
 def share_right(sums: NDArray[np.float64]) -> NDArray[np.float64]:
