@@ -102,6 +102,6 @@ rule stage_c:
         mem_mb=4000,
         runtime=20,
     params:
-        settings=part("stage_c"),
+        settings=part("stage_c", "objective"),
     shell:
         "python -m lib stage-c {wildcards.agent} --log {log}"

@@ -348,14 +348,12 @@ class Agent(ABC):
         if len(parts) == 1:
             return next(iter(parts.values()))
         each = list(parts.values())
-        shared = [name for name in each[0] if all(_is_number(part.get(name)) for part in each)]
+        shared = [name for name in each[0] if all(_is_score(part.get(name, "")) for part in each)]
         criteria = {name: [part["per_criterion"][name]["f1"] for part in each] for name in each[0]["per_criterion"]}
         return {
-            **{name: float(np.mean([part[name] for part in each])) for name in shared},
+            **{name: _mean([part[name] for part in each]) for name in shared},
             "without_positive": each[0]["without_positive"],
-            "per_criterion": {
-                name: {"f1": None if None in values else float(np.mean(values))} for name, values in criteria.items()
-            },
+            "per_criterion": {name: {"f1": _mean(values)} for name, values in criteria.items()},
             **parts,
         }
 
@@ -399,5 +397,11 @@ class Agent(ABC):
         return {task.name: task.predictions.load(dumped[task.name]) for task in self.tasks}
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_score(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean of scores, None if one of them is undefined."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None

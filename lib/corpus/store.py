@@ -12,7 +12,7 @@ from lib.corpus.reader import Corpus
 from lib.corpus.stratify import split_posts
 from lib.errors import UserError
 from lib.files.atomic import replacing
-from lib.files.hashing import derive_seed
+from lib.files.hashing import derive_seed, hash_value
 from lib.schemas.corpus import CorpusManifest
 from lib.schemas.evaluation import TestOpening
 
@@ -41,6 +41,17 @@ class Part:
     def texts(self) -> dict[str, str]:
         """Post id to text, in the order of the corpus."""
         return dict(zip(self.posts["post_id"], self.posts["text"], strict=True))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The hash of what a training or a score could depend on: posts, groups, places of evidence, and criteria."""
+        return hash_value(
+            [
+                self.posts[["post_id", "group"]].to_numpy().tolist(),
+                self.annotations[["row", "start", "end", "criterion", "status"]].to_numpy().tolist(),
+                [self.natural, sorted(self.excluded)],
+            ]
+        )
 
     @cached_property
     def groups(self) -> dict[str, int]:

@@ -13,14 +13,20 @@ from lib.experiment.experiment import Experiment
 from lib.experiment.splits import Split
 from lib.files.hashing import derive_seed
 from lib.schemas.document import now
-from lib.schemas.evaluation import BaselineFold, Baselines, BaselineScores, CrossValidatedBaseline
+from lib.schemas.evaluation import (
+    BAG_OF_WORDS,
+    DEFAULT,
+    MAJORITY,
+    BaselineFold,
+    Baselines,
+    BaselineScores,
+    CrossValidatedBaseline,
+)
 from lib.schemas.run import Run
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, Sample
 from lib.tasks.task import Index
 from lib.training.draws import EpochDraws
-
-MAJORITY, BAG_OF_WORDS, DEFAULT = "majority", "TF-IDF + logistic regression", "default transformer"
 
 
 def majority_logits(experiment: Experiment, examples: Examples, index: Index) -> Logits:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from lib.metrics.classification import binary_scores
 from lib.metrics.resampling import ScoreFromStatistics
@@ -31,8 +31,9 @@ class PostPairs:
 def post_pairs(probability: NDArray[np.float64], examples: Examples, index: Index) -> PostPairs:
     """Combine the answers about sentences into answers about posts.
 
-    The probability of a post is that of at least one sentence, 1 − Π (1 − p), as if sentences were independent. They
-    are not, so a rule is fitted to it (`fit_post_rule`).
+    The log odds of a post are the highest among its sentences. A rule is fitted to them (`fit_post_rule`), since a
+    long post has more sentences that may be the highest. The probability of at least one sentence, 1 − Π (1 − p),
+    ranks posts worse (docs/decisions): errors of many unlikely sentences add up in it.
 
     Args:
         probability: (n,) the calibrated probability of each pair; a pair of a whole post is kept as it is.
@@ -44,9 +45,8 @@ def post_pairs(probability: NDArray[np.float64], examples: Examples, index: Inde
     label, annotated = np.zeros(len(keys), dtype=np.int64), np.zeros(len(keys), dtype=bool)
     np.maximum.at(label, which, examples.label[index])
     np.logical_or.at(annotated, which, examples.annotated[index])
-    log_no = np.zeros(len(keys))
-    np.add.at(log_no, which, np.log1p(-np.clip(probability, 0, 1 - 1e-12)))
-    yes = np.maximum(-np.expm1(log_no), 1e-12)
+    log_odds = np.full(len(keys), -np.inf)
+    np.maximum.at(log_odds, which, logit(np.clip(probability, 1e-12, 1 - 1e-12)))
     pairs = [key.split("\t") for key in keys.tolist()]
     return PostPairs(
         examples=Examples(
@@ -62,7 +62,7 @@ def post_pairs(probability: NDArray[np.float64], examples: Examples, index: Inde
             counted=examples.counted[index][first],
             ids=[f"{post} {criterion}" for post, criterion in pairs],
         ),
-        log_odds=np.log(yes) - log_no,
+        log_odds=log_odds,
     )
 
 
@@ -103,7 +103,8 @@ def answer_posts(
         predictions: Of n examples.
         examples: All examples.
         index: (n,) the examples that the predictions belong to.
-        rule: From `fit_post_rule`; None if the examples are whole posts, whose answers are kept.
+        rule: From `fit_post_rule`. None if the examples are whole posts, whose answers are kept, or if no rule could
+            be fitted, because unannotated pairs are unknown; a post then meets what any of its sentences meets.
 
     Returns:
         The answer about each (post, criterion), and these pairs.
@@ -112,8 +113,11 @@ def answer_posts(
     if rule is not None:
         return decide_posts(pairs, rule), pairs.examples
     place = {name: i for i, name in enumerate(pairs.examples.ids)}
-    order = np.argsort([place[f"{examples.post_id[i]} {examples.criterion[i]}"] for i in index])
-    return Labels(predictions.yes_probability[order], predictions.yes[order]), pairs.examples
+    which = np.array([place[f"{examples.post_id[i]} {examples.criterion[i]}"] for i in index])
+    probability, yes = np.zeros(len(place)), np.zeros(len(place), dtype=bool)
+    np.maximum.at(probability, which, predictions.yes_probability)
+    np.logical_or.at(yes, which, predictions.yes)
+    return Labels(probability, yes), pairs.examples
 
 
 def score_posts(labels: Labels, examples: Examples) -> dict[str, Any]:

@@ -44,6 +44,15 @@ class FinalRules:
         }
 
     @classmethod
+    def mean(cls, found: Sequence[Self]) -> Self:
+        """Return the means of rules that were fitted to repeats of a cross-validation."""
+        post_rules = [each.post_rule for each in found if each.post_rule is not None]
+        return cls(
+            {task: DecisionRule.mean([each.rules[task] for each in found]) for task in found[0].rules},
+            DecisionRule.mean(post_rules) if post_rules else None,
+        )
+
+    @classmethod
     def load(cls, rules: Mapping[str, Any], post_rule: Mapping[str, Any] | None) -> Self:
         """Return the rules of a dump."""
         return cls(load_rules(rules), None if post_rule is None else DecisionRule.load(post_rule))
@@ -71,9 +80,9 @@ def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitCo
 
     The training lasts as many epochs as nine in ten folds needed to reach their best epoch. There is no
     early-stopping split, and one epoch too few costs more than one too many, because the learning rate is low at the
-    schedule's end (docs/performance.md). The rules are fitted on the held-out logits of all folds together. Every
+    schedule's end (docs/performance.md). The rules are fitted on the held-out logits of the folds together. Every
     development post is thus predicted by models that have not seen it, as in scikit-learn's CalibratedClassifierCV
-    with ensemble=False.
+    with ensemble=False. With repeats they are means over the repeats, each of which predicts every post once.
 
     Args:
         experiment: The agent's experiment; nothing is trained here.
@@ -82,15 +91,25 @@ def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitCo
     Returns:
         Hyper-parameters, epochs and rules of the refit.
     """
-    agent = experiment.agent
-    index = experiment.examples.places([name for fold in folds for name in fold.examples])
-    logits = agent.concatenate([agent.load_logits(fold.logits) for fold in folds])
+    agent, limits, hyper = experiment.agent, experiment.settings.config.stage_c, Hyperparameters.of(folds[0].params)
+
+    def fit(repeat: Sequence[FoldResult]) -> FinalRules:
+        index = experiment.examples.places([name for fold in repeat for name in fold.examples])
+        logits = agent.concatenate([agent.load_logits(fold.logits) for fold in repeat])
+        return fit_final_rules(experiment, logits, index, hyper)
+
     return RefitConfig(
         params=folds[0].params,
-        epochs=experiment.settings.config.stage_c.epochs,
+        epochs=limits.epochs,
         until=int(np.ceil(np.quantile([fold.best_epoch for fold in folds], _EPOCH_QUANTILE))),
-        decisions=fit_final_rules(experiment, logits, index, Hyperparameters.of(folds[0].params)),
+        decisions=FinalRules.mean([fit(repeat) for repeat in by_repeat(folds, limits.folds)]),
     )
+
+
+def by_repeat(folds: Sequence[FoldResult], k: int) -> list[list[FoldResult]]:
+    """Return the folds of each repeat of a k-fold cross-validation, in order."""
+    numbers = sorted({fold.fold // k for fold in folds})
+    return [[fold for fold in folds if fold.fold // k == number] for number in numbers]
 
 
 def fit_final_rules(experiment: Experiment, logits: Logits, index: Index, hyper: Hyperparameters) -> FinalRules:

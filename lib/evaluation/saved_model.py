@@ -87,8 +87,6 @@ class SavedModel:
         self.hyper = Hyperparameters.of(manifest.params)
         self.rules: Rules = load_rules(manifest.rules)
         self.post_rule = None if manifest.post_rule is None else DecisionRule.load(manifest.post_rule)
-        if self.post_rule is None and not self.agent.reads_posts:
-            self.post_rule = DecisionRule.neutral(list(manifest.criteria))
         self._model, self._tokenizers = model.to(device.torch), tokenizers
 
     @classmethod
@@ -129,9 +127,10 @@ class SavedModel:
         return predict_logits(self._model, self.agent, on_device, index, self.hyper, self.device)
 
     def predict(self, examples: Examples) -> Predictions:
-        """Return the model's predictions, with its rules."""
+        """Return the model's predictions, decided as for the population that it was judged on."""
         values = self.agent.rule_values(self.rules, examples, np.arange(len(examples)))
-        return self.agent.decide(self.logits(examples), values, self.hyper)
+        decide = self.agent.decide if self.manifest.population == "natural" else self.agent.decide_annotated
+        return decide(self.logits(examples), values, self.hyper)
 
     def predict_posts(self, predictions: Predictions, examples: Examples) -> tuple[Labels, Examples]:
         """Return the answers about whole posts.

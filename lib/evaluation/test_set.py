@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from lib.agents.agent import Agent, Logits, Predictions
 from lib.corpus.store import open_test
 from lib.evaluation.baselines import (
-    BAG_OF_WORDS,
-    DEFAULT,
-    MAJORITY,
     fit_bag_of_words,
     majority_logits,
     predict_fold,
@@ -29,7 +26,7 @@ from lib.evaluation.by_post import (
 )
 from lib.evaluation.cross_validation import average_members
 from lib.evaluation.default_params import default_params
-from lib.evaluation.refit import FinalRules, RefitConfig, fit_final_rules, refit, refit_config
+from lib.evaluation.refit import FinalRules, RefitConfig, by_repeat, fit_final_rules, refit, refit_config
 from lib.evaluation.saved_model import SavedModel
 from lib.experiment.experiment import Experiment
 from lib.files.hashing import derive_seed
@@ -44,6 +41,9 @@ from lib.metrics.resampling import (
 )
 from lib.schemas.document import code_version, now
 from lib.schemas.evaluation import (
+    BAG_OF_WORDS,
+    DEFAULT,
+    MAJORITY,
     Baselines,
     FoldResult,
     ModelScores,
@@ -204,12 +204,16 @@ def _refit_models(
 
 def _average_rules(experiment: Experiment, folds: Sequence[FoldResult], members: Sequence[int]) -> FinalRules:
     """Fit the rules of the average of several candidates on their held-out predictions."""
-    numbers = sorted({fold.fold for fold in folds})
     by = {(fold.candidate, fold.fold): fold for fold in folds}
-    averages = [average_members(experiment, [by[member, number] for member in members]) for number in numbers]
-    logits = experiment.agent.concatenate([own for own, _ in averages])
     hyper = Hyperparameters.of(default_params(experiment.settings))
-    return fit_final_rules(experiment, logits, np.concatenate([index for _, index in averages]), hyper)
+
+    def fit(repeat: Sequence[FoldResult]) -> FinalRules:
+        averages = [average_members(experiment, [by[member, fold.fold] for member in members]) for fold in repeat]
+        logits = experiment.agent.concatenate([own for own, _ in averages])
+        return fit_final_rules(experiment, logits, np.concatenate([index for _, index in averages]), hyper)
+
+    first = [fold for fold in folds if fold.candidate == members[0]]
+    return FinalRules.mean([fit(repeat) for repeat in by_repeat(first, experiment.settings.config.stage_c.folds)])
 
 
 def _bag_of_words(experiment: Experiment, examples: Examples, hyper: Hyperparameters) -> _Answers:
@@ -274,7 +278,7 @@ class _Level:
     Attributes:
         summed: (groups, statistics) the statistics of each group of posts.
         score: Maps sums of statistics to scores.
-        names: The names of the scores.
+        names: The names of the scores; those that an agent's tasks don't share have none.
     """
 
     summed: NDArray[np.float64]
@@ -290,8 +294,9 @@ def _levels(agent: Agent, answers: _Answers, examples: Examples) -> tuple[dict[s
     known = np.flatnonzero(examples.annotated)
     own = {name: value.select(known) for name, value in values.items()}
     decided = agent.decide_annotated(agent.select(answers.logits, known), own, answers.hyper)
-    fourth = "has_answer" if agent.tasks[-1].name == "span" and len(agent.tasks) == 1 else "f1_yes_no"
-    names = ("f1_macro", "ece", "f1_micro", fourth)
+    names: tuple[str, ...] = ("f1_macro", "ece", "f1_micro")
+    if len(agent.tasks) == 1:  # The tasks of an agent with two have no other score in common.
+        names = (*names, agent.tasks[0].fourth_score)
 
     def level(predictions: Predictions, which: Index) -> _Level:
         statistics, score = agent.sufficient_statistics(predictions, examples, Sample.whole(which))
@@ -327,12 +332,12 @@ def _compare_models(
         intervals = {
             place: {
                 each: asdict(interval)
-                for each, interval in zip(level.names, bootstrap(level.summed, level.score, seed), strict=True)
+                for each, interval in zip(level.names, bootstrap(level.summed, level.score, seed), strict=False)
             }
             for place, level in levels.items()
         }
         main = intervals[scored["scores"]["population"]]
-        if examples.label.any():
+        if examples.label.any() and len(agent.tasks) == 1:
             main["average_precision"] = _average_precision(agent, answers[name], examples, seed)
         models.append(
             ModelScores(name=name, f1_macro=main["f1_macro"], ece=main["ece"], intervals=intervals, **scored)

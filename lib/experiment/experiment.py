@@ -31,7 +31,7 @@ from lib.training.memory import MicroBatches
 from lib.training.optimizers import check_optimizers
 
 # Increase it when the engine gives other numbers for the same hyper-parameters, so that old runs are not reused.
-ENGINE_VERSION = 12
+ENGINE_VERSION = 13
 
 
 class PrunedError(Exception):
@@ -112,9 +112,8 @@ class Experiment:
             "backbones": self.fingerprints(),
             "precision": "bf16" if self.device.bf16 else "fp32",
             "patience": training.patience,
-            "test_fraction": self.settings.config.corpus.test_fraction,
+            "development": self.development.fingerprint,
             "objective": self.settings.config.objective.model_dump(mode="json"),
-            "natural": self.development.natural,
         }
 
     def fingerprints(self) -> dict[str, str]:

@@ -9,6 +9,9 @@ from lib.validation import FrozenModel
 
 MODEL_MANIFEST = "model.json"
 
+# The names of the baselines in documents.
+MAJORITY, BAG_OF_WORDS, DEFAULT = "majority", "TF-IDF + logistic regression", "default transformer"
+
 
 class FoldResult(Document):
     """stage_c/{candidate}-{fold}.json, the result of one model on one held-out fold.
@@ -217,7 +220,8 @@ class TestEvaluation(Document):
 
     def strongest(self) -> tuple[ModelScores, PairedComparison]:
         """Return the baseline with the highest F1-macro, and the comparison of the chosen model with it."""
-        best = max(self.models[2:], key=lambda model: model.f1_macro["value"])
+        baselines = [model for model in self.models if model.name in (MAJORITY, BAG_OF_WORDS, DEFAULT)]
+        best = max(baselines, key=lambda model: model.f1_macro["value"])
         return best, next(comparison for comparison in self.against if comparison.other == best.name)
 
 

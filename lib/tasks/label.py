@@ -53,6 +53,7 @@ class LabelTask(Task[LogOdds, Labels]):
     """Predicts labels. The logits are the log odds of label 1, (n,)."""
 
     name = "label"
+    fourth_score = "f1_yes_no"
     predictions = Labels
 
     def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:

@@ -81,6 +81,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
     """Predicts spans. The logits are each example's best spans (start, end, score), in characters."""
 
     name = "span"
+    fourth_score = "has_answer"
     predictions = Spans
 
     def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:

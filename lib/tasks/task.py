@@ -51,9 +51,14 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
     """How to learn one kind of prediction, read it from a model's outputs, decide, and score.
 
     `LogitsT` are a task's reduced outputs for n examples before any decision. `PredictionsT` are the decisions.
+
+    Attributes:
+        name: Name of the task.
+        fourth_score: Name of the last score of `score_from_statistics`.
     """
 
     name: str
+    fourth_score: str
     predictions: type[PredictionsT]
 
     @abstractmethod

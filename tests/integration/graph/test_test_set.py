@@ -10,10 +10,9 @@ import pytest
 from support.tiny import tiny_settings
 
 from lib.cli.main import main
-from lib.evaluation.baselines import BAG_OF_WORDS, DEFAULT, MAJORITY
 from lib.evaluation.refit import refit, refit_config
 from lib.experiment.experiment import Experiment
-from lib.schemas.evaluation import Baselines, FoldResult, TestEvaluation
+from lib.schemas.evaluation import BAG_OF_WORDS, DEFAULT, MAJORITY, Baselines, FoldResult, TestEvaluation
 from lib.settings.load import read_settings, save_settings
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.special import expit, logit
+from scipy.special import expit
 from support.examples import make_examples
 
 from lib.evaluation.by_post import answer_posts, fit_post_rule, post_pairs, score_sets
@@ -12,7 +12,7 @@ def test_a_post_meets_a_criterion_if_any_of_its_sentences_does() -> None:
     examples = make_examples("x", answers, ["A", "A", "B", "A"], ["p", "p", "p", "q"])
     pairs = post_pairs(np.array([0.5, 0.2, 0.1, 0.3]), examples, np.arange(4))
     assert pairs.examples.ids == ["p A", "p B", "q A"] and pairs.examples.label.tolist() == [1, 0, 0]
-    assert expit(pairs.log_odds) == pytest.approx([1 - 0.5 * 0.8, 0.1, 0.3])
+    assert expit(pairs.log_odds) == pytest.approx([0.5, 0.1, 0.3])
 
 
 def test_the_answers_of_an_agent_that_reads_posts_are_kept() -> None:
@@ -23,20 +23,29 @@ def test_the_answers_of_an_agent_that_reads_posts_are_kept() -> None:
     assert labels.yes.tolist() == [True, False]
 
 
-def test_the_rule_of_posts_corrects_for_sentences_that_depend_on_each_other() -> None:
-    """All sentences of a post have the same truth, so the product of their probabilities is far too sure."""
+def test_without_a_rule_a_post_meets_what_any_of_its_sentences_meets() -> None:
+    examples = make_examples("x", [[], [], []], ["A", "A", "B"], ["p", "p", "p"])
+    given = Labels(np.array([0.2, 0.6, 0.4]), np.array([True, False, False]))
+    labels, pairs = answer_posts(given, examples, np.arange(3), None)
+    assert pairs.ids == ["p A", "p B"] and labels.probability.tolist() == [0.6, 0.4]
+    assert labels.yes.tolist() == [True, False]
+
+
+def test_the_rule_of_posts_corrects_for_the_number_of_sentences() -> None:
+    """One of ten sentences may be positive, so the highest probability among them is too low for the post."""
     rng = np.random.default_rng(0)
-    chance = expit(rng.normal(-2, 1, 400))
-    true = rng.random(400) < chance
-    posts = [f"p{i:03d}" for i in range(400) for _ in range(10)]
-    examples = make_examples("x", [[(0, 1)] if yes else [] for yes in np.repeat(true, 10)], ["A"] * 4000, posts)
-    pairs = post_pairs(np.repeat(chance, 10), examples, np.arange(4000))
-    naive = float(np.mean(expit(pairs.log_odds)))
-    labels, _ = answer_posts(
-        Labels(np.repeat(chance, 10), np.zeros(4000, bool)), examples, np.arange(4000), fit_post_rule(pairs)
-    )
-    assert naive > 2 * true.mean() and labels.probability.mean() == pytest.approx(true.mean(), abs=0.02)
-    assert np.corrcoef(logit(labels.probability), logit(chance))[0, 1] > 0.9
+    chance = expit(rng.normal(-4, 1, (4000, 10)))
+    true = rng.random((4000, 10)) < chance
+    posts = [f"p{i:04d}" for i in range(4000) for _ in range(10)]
+    answers = [[(0, 1)] if yes else [] for yes in true.ravel()]
+    examples = make_examples("x", answers, ["A"] * 40_000, posts)
+    index, given = np.arange(40_000), Labels(chance.ravel(), np.zeros(40_000, bool))
+    pairs, share = post_pairs(chance.ravel(), examples, index), true.any(axis=1).mean()
+    assert expit(pairs.log_odds).mean() < 0.6 * share
+    labels, found = answer_posts(given, examples, index, fit_post_rule(pairs))
+    assert labels.probability.mean() == pytest.approx(share, abs=0.01)
+    likely = labels.probability > np.quantile(labels.probability, 0.9)
+    assert labels.probability[likely].mean() == pytest.approx(found.label[likely].mean(), abs=0.06)
 
 
 def test_the_sets_of_criteria_are_scored_with_none_as_a_label() -> None:

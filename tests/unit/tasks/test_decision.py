@@ -85,8 +85,8 @@ def test_a_rare_criterion_has_nearly_the_common_offset() -> None:
 
 def test_thresholds_maximise_their_scores() -> None:
     rng = np.random.default_rng(3)
-    label = (rng.random(4000) < 0.1).astype(int)
-    statistic = label + rng.normal(0, 0.7, 4000)
+    label = (rng.random(40_000) < 0.1).astype(int)
+    statistic = label + rng.normal(0, 0.7, 40_000)
     weight = np.where(label == 1, 1.0, 3.0)
 
     def f1(threshold: float) -> float:
@@ -94,10 +94,12 @@ def test_thresholds_maximise_their_scores() -> None:
         return 2 * (label * weight)[yes].sum() / (weight[yes].sum() + (label * weight).sum())
 
     best = max(f1(t) for t in np.quantile(statistic, np.linspace(0, 1, 2001)))
-    found = fit_f1_thresholds(statistic, label, ["A"] * 4000, weight)["A"]
-    assert f1(found) == pytest.approx(best, abs=0.005)
+    temperature, offset = fit_calibration(divided(statistic), label, ["A"] * 40_000, weight)
+    odds = statistic / temperature + offset["A"]
+    found = fit_f1_thresholds(odds, label, ["A"] * 40_000, weight)["A"]
+    assert f1((found - offset["A"]) * temperature) == pytest.approx(best, abs=0.01)
     yes, no = np.where(label == 1, 0.8, 0.0), 1.0 - label
-    mean = fit_mean_thresholds(statistic, yes, no, ["A"] * 4000, weight)["A"]
+    mean = fit_mean_thresholds(statistic, yes, no, ["A"] * 40_000, weight)["A"]
 
     def total(threshold: float) -> float:
         return float((np.where(statistic >= threshold, yes, no) * weight).sum())
@@ -105,6 +107,25 @@ def test_thresholds_maximise_their_scores() -> None:
     assert total(mean) == pytest.approx(max(total(t) for t in np.append(statistic, 9.0)), rel=1e-3)
     both = fit_yes_no_threshold(statistic, label)
     assert 0 < both < 1.5
+
+
+def test_thresholds_do_not_follow_the_chance_of_few_positives() -> None:
+    """Over samples with ten positives the threshold varies less than one that fits their labels."""
+    found, empirical = [], []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        odds = rng.normal(-4, 2, 250)
+        label = (rng.random(250) < expit(odds)).astype(int)
+        found.append(fit_f1_thresholds(odds, label, ["A"] * 250, np.ones(250))["A"])
+        scores = [2 * label[odds >= t].sum() / ((odds >= t).sum() + label.sum()) for t in np.sort(odds)]
+        empirical.append(np.sort(odds)[int(np.argmax(scores))])
+    assert np.std(found) < 0.5 * np.std(empirical)
+    assert np.mean(found) == pytest.approx(np.mean(empirical), abs=0.5)
+
+
+def test_the_mean_of_rules() -> None:
+    rules = [DecisionRule(1.0, {"A": 1.0}, {"A": 0.0}, 0.5), DecisionRule(4.0, {"A": 3.0}, {"A": -1.0}, 1.5)]
+    assert DecisionRule.mean(rules) == DecisionRule(pytest.approx(2.0), {"A": 2.0}, {"A": -0.5}, 1.0)
 
 
 def test_a_rare_criterion_has_nearly_the_common_threshold() -> None:
