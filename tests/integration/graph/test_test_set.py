@@ -5,12 +5,14 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from support.tiny import tiny_settings
 
 from lib.cli.main import main
 from lib.evaluation.refit import refit, refit_config
+from lib.evaluation.saved_model import SavedModel
 from lib.experiment.experiment import Experiment
 from lib.schemas.evaluation import BAG_OF_WORDS, DEFAULT, MAJORITY, Baselines, FoldResult, TestEvaluation
 from lib.settings.load import read_settings, save_settings
@@ -97,6 +99,34 @@ def test_a_refit_uses_the_given_rules_and_is_trained_once(copy_of_finished: Path
     second = refit(experiment, replace(config, decisions=other))
     assert first.rules == config.decisions.rules and second.rules == other.rules
     assert second.post_rule == config.decisions.post_rule
+
+
+def test_repeats_of_the_cross_validation_do_not_count_a_sentence_twice(copy_of_finished: Path) -> None:
+    experiment = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
+    folds = [FoldResult.read(path) for path in sorted(Path("results/criteria/stage_c").glob("0-*.json"))]
+    k = experiment.settings.config.stage_c.folds
+    once = refit_config(experiment, folds[:k]).decisions
+    repeated = [fold.model_copy(update={"fold": fold.fold + k}) for fold in folds[:k]]
+    twice = refit_config(experiment, [*folds[:k], *repeated]).decisions
+    assert once.post_rule is not None and twice.post_rule is not None
+    for first, second in ((once.rules["label"], twice.rules["label"]), (once.post_rule, twice.post_rule)):
+        assert second.temperature == pytest.approx(first.temperature) and second.offset == pytest.approx(first.offset)
+        assert second.threshold == pytest.approx(first.threshold)
+
+
+def test_a_model_that_was_judged_on_annotated_pairs_decides_as_it_was_judged(copy_of_finished: Path) -> None:
+    experiment = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
+    model = SavedModel.load(Path("results/criteria/model"), experiment.device)
+    values = model.agent.rule_values(model.rules, experiment.examples, np.arange(len(experiment.examples)))
+    logits = model.logits(experiment.examples)
+    natural = model.predict(experiment.examples)["label"]
+    assert natural.yes.tolist() == model.agent.decide(logits, values, model.hyper)["label"].yes.tolist()
+    model.manifest, model.post_rule = model.manifest.model_copy(update={"population": "annotated"}), None
+    predictions = model.predict(experiment.examples)
+    expected = model.agent.decide_annotated(logits, values, model.hyper)["label"]
+    assert predictions["label"].yes.tolist() == expected.yes.tolist() != natural.yes.tolist()
+    posts, _ = model.predict_posts(predictions, experiment.examples)
+    assert posts.yes.any() == expected.yes.any()
 
 
 def test_the_model_folder_is_complete_and_predicts(copy_of_finished: Path, capsys, tmp_path: Path) -> None:

@@ -95,6 +95,17 @@ def test_two_populations_are_scored_apart() -> None:
     assert Objective(metric="f1_yes_no", population="annotated").values(scores)[0] == 1
 
 
+def test_without_a_positive_two_tasks_have_no_skill() -> None:
+    """The scores stay defined as none, so that a search can go on."""
+    agent = get_agent("share")
+    examples = agent.examples(replace(corpus(20), natural=True))
+    sample = Sample.whole(np.flatnonzero(examples.label == 0))
+    logits = agent.logits_from_log_odds([[((0, 3), -1.0)] for _ in sample.index])
+    values = agent.rule_values(agent.neutral_rules(list(CRITERIA)), examples, sample.index)
+    scores = agent.scores(logits, values, examples, sample, Hyperparameters.of(params(**PLANTED_PARAMS)))
+    assert scores["brier_skill"] is None and Objective().values(scores) == (0.0, 1.0)
+
+
 def test_a_criterion_that_does_not_count_is_left_out_of_the_scores() -> None:
     agent = get_agent("criteria")
     examples = agent.examples(replace(corpus(20), excluded=("FRUIT",)))
