@@ -72,6 +72,11 @@ def test_the_whole_graph_survives_kill_9_in_stages_a_and_c_and_a_rerun_does_noth
     listed = {line.split()[0] for line in (more.stdout + more.stderr).splitlines() if line.strip()}
     assert {"stage_a", "stage_b", "stage_c"} <= listed and not {"corpus", "backbone", "tfidf"} & listed
 
+    # Another objective begins with Stage A again.
+    other = snakemake(checkout, "-n", "--config", "objective={metric: f1_micro}", "--", TARGET)
+    listed = {line.split()[0] for line in (other.stdout + other.stderr).splitlines() if line.strip()}
+    assert {"stage_a_worker", "stage_b_worker", "stage_c_fold"} <= listed
+
     # A second pipeline on the same folder is refused, and the error names the first one's process.
     with (results.parent / ".pipeline.lock").open("a") as lock:
         import fcntl

@@ -1,0 +1,132 @@
+"""Compare ways to decide about posts and to fit thresholds, on the held-out predictions of a finished Stage C.
+
+The log odds of a post are those of its highest sentence, or those of 1 − Π (1 − p). A threshold maximises the F1
+that the calibrated probabilities expect, or the F1 of the labels. Rules are fitted on a share of the posts, drawn at
+random many times, and scored on the others.
+"""
+
+import argparse
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from common import training_experiment
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from lib.evaluation.by_post import post_pairs
+from lib.evaluation.refit import by_repeat
+from lib.experiment.experiment import Experiment
+from lib.metrics.classification import binary_scores
+from lib.schemas.evaluation import FoldResult
+from lib.settings.hyperparameters import Hyperparameters
+from lib.tasks import decision
+from lib.tasks.decision import DecisionRule, RuleValues, fit_calibration, fit_f1_thresholds
+from lib.tasks.examples import Sample
+
+DRAWS = 30
+SCORES = ("f1_macro", "f1_micro", "average_precision", "log_loss")
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of a sentence or post with a criterion: (n,) each."""
+
+    post: NDArray[np.str_]
+    criterion: NDArray[np.str_]
+    label: NDArray[np.int64]
+    log_odds: NDArray[np.float64]
+
+
+def held_out_pairs(experiment: Experiment, candidate: int) -> dict[str, Pairs]:
+    """Return a candidate's pairs in the first repeat: sentences, and posts by either combination of sentences."""
+    agent, examples = experiment.agent, experiment.examples
+    paths = (experiment.results / agent.name / "stage_c").glob(f"{candidate}-*.json")
+    folds = by_repeat([FoldResult.read(path) for path in paths], experiment.settings.config.stage_c.folds)[0]
+    hyper = Hyperparameters.of(folds[0].params)
+    index = examples.places([name for fold in folds for name in fold.examples])
+    logits = agent.concatenate([agent.load_logits(fold.logits) for fold in folds])
+    rules = agent.fit_rules(logits, examples, Sample.whole(index), hyper)
+    natural = np.flatnonzero(examples.natural[index])
+    index, logits = index[natural], agent.select(logits, natural)
+    values = agent.rule_values(rules, examples, index)
+    probability = agent.decide(logits, values, hyper)[agent.tasks[0].name].yes_probability
+    posts = post_pairs(probability, examples, index)
+    place = {name: i for i, name in enumerate(posts.examples.ids)}
+    which = np.array([place[f"{examples.post_id[i]} {examples.criterion[i]}"] for i in index])
+    log_no = np.bincount(which, np.log1p(-np.clip(probability, 0, 1 - 1e-12)))
+    product = np.log(np.maximum(-np.expm1(log_no), 1e-12)) - log_no
+    of_posts = posts.examples
+
+    def by_post(log_odds: NDArray[np.float64]) -> Pairs:
+        return Pairs(np.array(of_posts.post_id), np.array(of_posts.criterion), of_posts.label, log_odds)
+
+    sentences = Pairs(
+        np.array(examples.post_id)[index],
+        np.array(examples.criterion)[index],
+        examples.label[index],
+        logit(np.clip(probability, 1e-12, 1 - 1e-12)),
+    )
+    return {"sentences": sentences, "posts, highest": by_post(posts.log_odds), "posts, product": by_post(product)}
+
+
+def label_thresholds(pairs: Pairs, log_odds: NDArray[np.float64], known: NDArray[np.bool_]) -> dict[str, float]:
+    """Return the thresholds that maximise the F1 of the labels, shrunk like those of `fit_f1_thresholds`."""
+    label = pairs.label[known].astype(np.float64)
+    names, which = np.unique(pairs.criterion[known], return_inverse=True)
+    candidates = decision._candidate_thresholds(log_odds[known])
+    counts = [
+        decision._sums_by_criterion(log_odds[known], values, which, candidates)
+        for values in (label, np.ones(len(label)))
+    ]
+    positives = np.bincount(which, label, minlength=len(names))
+    share = decision._SHRINKAGE / positives.sum()
+    hits, yes = (each + share * each.sum(axis=0) for each in counts)
+    f1 = 2 * hits / (yes + (positives + decision._SHRINKAGE)[:, None])
+    return dict(zip(names.tolist(), candidates[f1.argmax(axis=1)].tolist(), strict=True))
+
+
+def score(pairs: Pairs, known: NDArray[np.bool_], *, expected: bool) -> list[float]:
+    """Fit a rule on the known pairs, and return the scores of the others."""
+    weight = np.ones(int(known.sum()))
+    criterion = pairs.criterion[known].tolist()
+    temperature, offset = fit_calibration(lambda t: pairs.log_odds[known] / t, pairs.label[known], criterion, weight)
+    calibrated = RuleValues.of(DecisionRule(temperature, offset, offset, 0.0), pairs.criterion.tolist())
+    odds = pairs.log_odds / calibrated.temperature + calibrated.offset
+    thresholds = (
+        fit_f1_thresholds(odds[known], pairs.label[known], criterion, weight)
+        if expected
+        else label_thresholds(pairs, odds, known)
+    )
+    yes = odds >= np.array([thresholds[name] for name in pairs.criterion])
+    other = ~known
+    scores = binary_scores(
+        expit(odds[other]), yes[other], pairs.label[other], pairs.criterion[other].tolist(), np.ones(other.sum())
+    )
+    return [scores[name] for name in SCORES]
+
+
+def main() -> None:
+    """Parse the arguments, and print the mean scores of each choice."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="a folder in which the criteria agent has finished Stage C")
+    parser.add_argument("--candidate", type=int, default=0)
+    options = parser.parse_args()
+    with chdir(options.folder):
+        found = held_out_pairs(training_experiment("criteria"), options.candidate)
+    print(f"{'pairs':16} {'fitted on':>9}  {'thresholds':10}" + "".join(f"{name:>24}" for name in SCORES))
+    for name, pairs in found.items():
+        posts = np.unique(pairs.post)
+        for share in (0.5, 0.1):
+            for expected in (True, False):
+                rng = np.random.default_rng(0)
+                drawn = [rng.permutation(posts)[: round(share * len(posts))] for _ in range(DRAWS)]
+                table = np.array([score(pairs, np.isin(pairs.post, own), expected=expected) for own in drawn])
+                cells = [f"{m:.4f} ± {s:.4f}" for m, s in zip(table.mean(axis=0), table.std(axis=0), strict=True)]
+                kind = "expected" if expected else "labels"
+                print(f"{name:16} {share:9.0%}  {kind:10}" + "".join(f"{cell:>24}" for cell in cells), flush=True)
+
+
+if __name__ == "__main__":
+    main()
