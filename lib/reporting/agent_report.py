@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
 from lib.metrics.objective import population_name
+from lib.metrics.span_totals import span_totals
 from lib.reporting import figures
 from lib.reporting.costs import Cost, costs, total
 from lib.reporting.page import Section, Table, page
@@ -85,7 +86,8 @@ def _sections(f: ReportData) -> Sequence[Section]:
             "Test set",
             "All models were trained before the test set was opened. The 95 % intervals come from drawing groups of"
             " posts with replacement, and p from swapping the two models' results of groups at random."
-            " Populations and scores are defined in docs/metrics.md.",
+            " Populations and scores are defined in docs/metrics.md."
+            + (" A model that always abstains has HasAns 0 and NoAns 1." if _spans(f.test) else ""),
             [figures.plot_model_comparison(f.test)],
             [*_models(f.test), _baselines(f.baselines, f.stage_c)],
             wide=True,
@@ -179,7 +181,15 @@ def _models(test: TestEvaluation) -> list[Table]:
             rows.append([model.name, *scores, *(["", ""] if lead is None else _lead(lead))])
         columns = [_SCORES[name] for name in names]
         tables.append(Table([_LEVELS[level], *columns, "lead of the chosen in F1-macro", "p"], rows))
-    return [*tables, _rates(test)]
+    return [*tables, *_spans(test), _rates(test)]
+
+
+def _spans(test: TestEvaluation) -> list[Table]:
+    """Return total, HasAns and NoAns of each model in each population; no table if the agent predicts no spans."""
+    rows = [
+        [model.name, each.population, *each.cells()] for model in test.models for each in span_totals(model.scores)
+    ]
+    return [Table(["spans", "population", "token F1", "HasAns", "NoAns"], rows)] if rows else []
 
 
 def _lead(lead: Mapping[str, float]) -> list[str]:
