@@ -103,7 +103,7 @@ def _sections(f: ReportData) -> Sequence[Section]:
             "Calibration",
             "Bars show how often answers with a given confidence were right; the dashed line is perfect calibration."
             " The area of a dot shows the number of answers. 'Before' is without rules. All answers are those"
-            " of the chosen candidate on its held-out folds.",
+            f" of the chosen candidate on its held-out folds ({population_name(f.test.population)}).",
             [figures.plot_reliability(_reliability(f))],
             [_temperatures(f)],
             wide=True,
@@ -275,21 +275,28 @@ def _confusion(counts: Mapping[str, float]) -> list[int]:
 
 
 def _reliability(f: ReportData) -> dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]:
-    """Return (confidence, right) of each panel, for every task before and after calibration on the held-out folds."""
+    """Return (confidence, right) of each panel, for every task before and after calibration on the held-out folds.
+
+    Only the pairs of the evaluation's population whose criterion counts are shown, decided as for its scores.
+    """
     agent, folds = f.agent, [fold for fold in f.folds if fold.candidate == f.stage_c.choice["candidate"]]
-    hyper = Hyperparameters.of(folds[0].params)
-    places = [f.examples.places(fold.examples) for fold in folds]
-    all_logits = [agent.load_logits(fold.logits) for fold in folds]
-    neutral = agent.neutral_rules(sorted(set(f.examples.criterion)))
+    hyper, examples = Hyperparameters.of(folds[0].params), f.examples
+    natural = f.test.population == "natural"
+    decide = agent.decide if natural else agent.decide_annotated
+    shown = examples.counted & (examples.natural if natural else examples.annotated)
+    held_out = [examples.places(fold.examples) for fold in folds]
+    places = [np.flatnonzero(shown[where]) for where in held_out]
+    all_logits = [agent.select(agent.load_logits(fold.logits), own) for fold, own in zip(folds, places, strict=True)]
+    neutral = agent.neutral_rules(sorted(set(examples.criterion)))
     panels = {}
     for task in agent.tasks:
         head = f"{task.name}: " if len(agent.tasks) > 1 else ""
         for when in ("before", "after"):
             found = []
-            for logits, fold, where in zip(all_logits, folds, places, strict=True):
+            for logits, fold, where, own in zip(all_logits, folds, held_out, places, strict=True):
                 rules = neutral if when == "before" else load_rules(fold.rules)
-                predictions = agent.decide(logits, agent.rule_values(rules, f.examples, where), hyper)
-                found.append(task.reliability(predictions[task.name], f.examples, where))
+                predictions = decide(logits, agent.rule_values(rules, examples, where[own]), hyper)
+                found.append(task.reliability(predictions[task.name], examples, where[own]))
             confidence, right = (np.concatenate(each) for each in zip(*found, strict=True))
             panels[f"{head}{when} calibration"] = confidence, right
     return panels

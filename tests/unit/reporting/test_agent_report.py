@@ -1,9 +1,17 @@
 """The tables of an agent's report."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 from support.evaluations import evaluation
+from support.examples import make_examples
+from support.tiny import params
 
+from lib.agents import get_agent
 from lib.reporting import agent_report
+from lib.tasks.decision import DecisionRule
 
 
 @pytest.mark.parametrize("agent", ["evidence", "share", "joint"])
@@ -18,3 +26,37 @@ def test_the_test_tables_show_total_has_ans_and_no_ans_in_each_population(agent:
 
 def test_an_agent_without_spans_has_no_table_of_spans() -> None:
     assert not any("HasAns" in table.markdown() for table in agent_report._models(evaluation()))
+
+
+@pytest.mark.parametrize(
+    ("population", "confidence", "right"),
+    [("natural", [0.9, 0.8], [True, True]), ("annotated", [0.7, 0.4], [False, True])],
+)
+def test_the_calibration_figure_shows_the_pairs_of_one_population_that_count(
+    population: str, confidence: list[float], right: list[bool]
+) -> None:
+    """Pairs 0 and 1 are natural, 2 and 3 annotated; 4 and 5 are both, but their criterion is excluded."""
+    examples = replace(
+        make_examples("x", [[(0, 1)], [], [(0, 1)], [], [(0, 1)], []], ["A", "A", "A", "A", "B", "B"]),
+        natural=np.array([True, True, False, False, True, True]),
+        annotated=np.array([False, False, True, True, True, True]),
+        counted=np.array([True] * 4 + [False] * 2),
+    )
+    chances = np.array([0.9, 0.2, 0.3, 0.6, 0.7, 0.7])
+    fold = SimpleNamespace(
+        candidate=0,
+        params=params(),
+        examples=examples.ids,
+        logits={"label": np.log(chances / (1 - chances)).tolist()},
+        # No annotated pair reaches its threshold, so all answers about them are no.
+        rules={"label": replace(DecisionRule.neutral(["A", "B"]), annotated_threshold=5.0).dump()},
+    )
+    found = SimpleNamespace(
+        agent=get_agent("criteria"),
+        examples=examples,
+        folds=[fold],
+        stage_c=SimpleNamespace(choice={"candidate": 0}),
+        test=SimpleNamespace(population=population),
+    )
+    shown, correct = agent_report._reliability(found)["after calibration"]
+    assert shown == pytest.approx(confidence) and correct.tolist() == right
