@@ -70,6 +70,8 @@ The test set has been opened {len(test.openings)} time(s).
 
 {_by_post(chosen)}
 {_spans(test)}
+Targets ({where}):
+
 {met}
 
 | criterion | F1, {where} |
@@ -97,8 +99,9 @@ def _by_post(chosen: ModelScores) -> str:
     pairs, sets = chosen.intervals["post_criterion"], chosen.intervals["post"]
     return (
         f"By (post, criterion) at natural prevalence: F1-macro {format_interval(pairs['f1_macro'])}, F1-micro"
-        f" {format_interval(pairs['f1_micro'])}, ECE {format_interval(pairs['ece'])}. By post, as the set of criteria"
-        f" or none: F1-macro {format_interval(sets['f1_macro'])}, F1-micro {format_interval(sets['f1_micro'])}."
+        f" {format_interval(pairs['f1_micro'])}, ECE {format_interval(pairs['ece'])}. By post at"
+        " natural prevalence, as the set of criteria or none:"
+        f" F1-macro {format_interval(sets['f1_macro'])}, F1-micro {format_interval(sets['f1_micro'])}."
     )
 
 

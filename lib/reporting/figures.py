@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
 from lib.metrics.calibration import BINS
-from lib.metrics.objective import population_name
+from lib.metrics.objective import Objective, population_name
 from lib.metrics.pareto import hypervolume, pareto_front
 from lib.reporting.svg import BLUE, COLOURS, GREEN, GREY, ORANGE, categories, drawn, figure, label, legend, svg, whole
 from lib.schemas.evaluation import StageC, TestEvaluation
@@ -44,8 +44,8 @@ def plot_corpus(counts: "pd.DataFrame") -> str:
 
 
 @drawn
-def plot_history(trials: Sequence[FrozenTrial]) -> str:
-    """Draw the F1-macro of every trial, in the order of their numbers, and the best so far."""
+def plot_history(trials: Sequence[FrozenTrial], objective: Objective) -> str:
+    """Draw the objective of every trial, in the order of their numbers, and the best so far."""
     made, (axes,) = figure()
     for state, (colour, marker) in _STATES.items():
         own = [(t.number, f1) for t in trials if t.state == state and (f1 := mean_objective(t)) is not None]
@@ -58,9 +58,9 @@ def plot_history(trials: Sequence[FrozenTrial]) -> str:
     best = np.maximum.accumulate([t.values[0] for t in complete])
     axes.step([t.number for t in complete], best, where="post", color=ORANGE, label="best so far")
     whole(axes)
-    label(axes, "trial", "objective (development)")
+    label(axes, "trial", f"{objective.name}, development")
     legend(axes)
-    return svg(made, "history", "Objective of every trial of Stage A and the best so far")
+    return svg(made, "history", f"{objective.name} of every trial of Stage A and the best so far")
 
 
 def mean_objective(trial: FrozenTrial) -> float | None:
@@ -119,8 +119,8 @@ def importances(trials: Sequence[FrozenTrial], seed: int) -> dict[str, tuple[flo
     """Estimate the importance of hyper-parameters from the completed trials.
 
     PED-ANOVA (Watanabe et al., 2023) finds the parameters that separate the best tenth of the trials from all of
-    them, fANOVA (Hutter et al., 2014) those that explain F1 over the whole space. The sampler chose the trials, so
-    both are a hint and no experiment.
+    them, fANOVA (Hutter et al., 2014) those that explain the objective over the whole space. The sampler chose the
+    trials, so both are a hint and no experiment.
 
     Args:
         trials: All trials of the study.
@@ -162,12 +162,13 @@ def plot_importances(found: Mapping[str, tuple[float, float]]) -> str:
 
 
 @drawn
-def plot_parallel_coordinates(trials: Sequence[FrozenTrial], names: Sequence[str]) -> str:
+def plot_parallel_coordinates(trials: Sequence[FrozenTrial], names: Sequence[str], objective: Objective) -> str:
     """Draw parallel coordinates of the completed trials, a line for each, with the best tenth in blue.
 
     Args:
         trials: All trials of the study.
         names: The hyper-parameters to show.
+        objective: Names the last coordinate.
 
     Returns:
         An <svg> element, or '' if there are fewer than two trials or hyper-parameters.
@@ -183,7 +184,7 @@ def plot_parallel_coordinates(trials: Sequence[FrozenTrial], names: Sequence[str
     for row, line in enumerate(lines):
         best = row >= len(lines) - good
         axes.plot(line, color=BLUE if best else GREY, alpha=0.9 if best else 0.35, linewidth=1.6 if best else 0.8)
-    axes.set_xticks(range(len(columns)), [*(n.replace(".", ".\n") for n in names), "objec-\ntive"])
+    axes.set_xticks(range(len(columns)), [*(n.replace(".", ".\n") for n in names), objective.name.replace(" ", "\n")])
     for x, (_, ends) in enumerate(columns):
         axes.annotate(ends[0], (x, -0.06), ha="center", va="top", fontsize=7)
         axes.annotate(ends[1], (x, 1.03), ha="center", va="bottom", fontsize=7)
@@ -209,8 +210,9 @@ def _scaled(values: Sequence[Any]) -> tuple[NDArray[np.float64], tuple[str, str]
 
 
 @drawn
-def plot_pareto_front(result: StageB) -> str:
+def plot_pareto_front(result: StageB, objective: Objective) -> str:
     """Draw the Pareto front after a third, two thirds and all of the trials, and the growth of its hypervolume."""
+    error = f"{objective.calibration_name} ({population_name(objective.population)})"
     trials = sorted(
         (t for t in result.trials if t.objective is not None and t.calibration_error is not None),
         key=lambda t: t.number,
@@ -224,13 +226,13 @@ def plot_pareto_front(result: StageB) -> str:
         until = points[: max(1, round(share * len(points)))]
         best = pareto_front(until)
         plane.plot([e for _, e in best], [f for f, _ in best], "o-", color=colour, ms=4, label=f"after {share:.0%}")
-    label(plane, "calibration error (lower is better)", "objective", "Pareto front")
+    label(plane, f"{error}, lower is better", objective.name, "Pareto front")
     legend(plane)
     areas = [hypervolume(points[:n]) for n in range(1, len(points) + 1)]
     growth.step(range(1, len(points) + 1), areas, where="post", color=BLUE)
     whole(growth)
     label(growth, "completed trials", "hypervolume", "Growth")
-    return svg(made, "pareto", "Pareto front of objective and calibration error, and its growth over the trials")
+    return svg(made, "pareto", f"Pareto front of {objective.name} and {error}, and its growth over the trials")
 
 
 @drawn
@@ -247,13 +249,15 @@ def plot_folds(result: StageC) -> str:
     by_criterion.barh(range(len(criteria)), [own["f1"] or 0.0 for own in criteria.values()], color=ORANGE)
     categories(by_criterion, list(criteria))
     by_criterion.set_xlim(0, 1)
-    label(by_criterion, "F1 of the chosen by criterion")
+    where = population_name(chosen["scores"]["population"])
+    label(by_criterion, f"F1 of the chosen by criterion ({where})")
     for place, (_, values, colour) in enumerate(entries):
         axes.scatter(values["folds"], [place] * len(values["folds"]), color=colour, alpha=0.35, s=12)
         axes.errorbar(values["mean"], place, xerr=values["standard_error"], fmt="o", color=colour, capsize=4)
     categories(axes, [name for name, _, _ in entries])
     label(axes, f"{result.objective} ± corrected standard error (orange is chosen)")
-    return svg(made, "folds", "Objective by fold of candidates, their average and the baseline, and by criterion")
+    title = f"{result.objective} by fold of candidates, their average and the baseline, and F1 by criterion ({where})"
+    return svg(made, "folds", title)
 
 
 @drawn
@@ -280,6 +284,7 @@ def plot_reliability(panels: Mapping[str, tuple[NDArray[np.float64], NDArray[np.
 def plot_model_comparison(test: TestEvaluation) -> str:
     """Draw F1-macro and ECE of every model on the test set, with 95 % intervals."""
     made, both = figure(width=8.4, height=0.4 * len(test.models) + 1.0, columns=2)
+    where = population_name(test.population)
     for axes, name in zip(both, ("f1_macro", "ece"), strict=True):
         for place, model in enumerate(test.models):
             score = getattr(model, name)
@@ -287,33 +292,32 @@ def plot_model_comparison(test: TestEvaluation) -> str:
             axes.plot([score["low"], score["high"]], [place, place], color=colour)
             axes.plot(score["value"], place, "o", color=colour)
         categories(axes, [model.name for model in test.models] if name == "f1_macro" else [""] * len(test.models))
-        label(
-            axes, f"F1-macro ({population_name(test.population)})" if name == "f1_macro" else "ECE (lower is better)"
-        )
-    return svg(made, "test", "All models on the test set with intervals")
+        shown = "F1-macro ({})" if name == "f1_macro" else "ECE ({}), lower is better"
+        label(axes, shown.format(where))
+    return svg(made, "test", f"All models on the test set with intervals ({where})")
 
 
 @drawn
-def plot_learning_curves(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+def plot_learning_curves(curves: Mapping[str, Sequence[Mapping[str, float]]], objective: Objective) -> str:
     """Draw training loss and objective by epoch; `curves` maps the name of a run to its history."""
     if not curves:
         return ""
-    made, (loss, objective) = figure(width=8.4, columns=2)
+    made, (loss, score) = figure(width=8.4, columns=2)
     for number, (name, epochs) in enumerate(curves.items()):
         colour = COLOURS[number % len(COLOURS)]
         loss.plot([e["epoch"] for e in epochs], [e["loss"] for e in epochs], color=colour, label=name)
-        objective.plot([e["epoch"] for e in epochs], [e["objective"] for e in epochs], color=colour)
+        score.plot([e["epoch"] for e in epochs], [e["objective"] for e in epochs], color=colour)
     whole(loss)
-    whole(objective)
+    whole(score)
     label(loss, "epoch", "training loss")
-    label(objective, "epoch", "objective (early-stopping split)")
+    label(score, "epoch", f"{objective.name}, early-stopping split")
     if len(curves) <= len(COLOURS):
         legend(loss)
-    return svg(made, "learning", "Learning curves of the chosen configuration")
+    return svg(made, "learning", f"Loss and {objective.name} of the chosen configuration by epoch")
 
 
 @drawn
-def plot_method_effects(found: Sequence[MethodEffect]) -> str:
+def plot_method_effects(found: Sequence[MethodEffect], objective: Objective) -> str:
     """Draw the correlation of each augmentation method's use with the objective."""
     known = [e for e in found if e.rho is not None and e.low is not None and e.high is not None]
     if not known:
@@ -326,5 +330,5 @@ def plot_method_effects(found: Sequence[MethodEffect]) -> str:
         axes.plot(e.rho or 0, place, "o", color=colour)
     categories(axes, [e.method for e in known])
     axes.set_xlim(-1, 1)
-    label(axes, "Spearman's rho of use and objective, 95 % interval (blue excludes 0)")
-    return svg(made, "augmentation", "Effect of each augmentation method")
+    label(axes, f"Spearman's rho of use and {objective.name}, 95 % interval (blue excludes 0)")
+    return svg(made, "augmentation", f"Effect of each augmentation method on {objective.name}")

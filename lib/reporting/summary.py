@@ -73,9 +73,13 @@ def summary_table(agents: Sequence[dict[str, Any]]) -> Table:
             ]
         )
     where = population_name(agents[0]["population"])
-    columns = ["agent", "backbone", f"CV {agents[0]['objective']}", f"test F1-macro ({where})", "test ECE"]
-    columns.append("strongest baseline")
-    return Table([*columns, "difference", "p", "F1 and ECE targets"], rows)
+    columns = ["agent", "backbone", f"CV {agents[0]['objective']}", f"test F1-macro ({where})", f"test ECE ({where})"]
+    columns += ["strongest baseline", "difference in test F1-macro", "p", "F1 and ECE targets"]
+    return Table(columns, rows)
+
+
+def _targets(agents: Sequence[dict[str, Any]]) -> str:
+    return f"Targets ({population_name(agents[0]['population'])}): {'; '.join(agents[0]['targets'])}."
 
 
 def span_table(agents: Sequence[dict[str, Any]]) -> Table:
@@ -91,10 +95,9 @@ def span_table(agents: Sequence[dict[str, Any]]) -> Table:
 def render_html(agents: Sequence[dict[str, Any]]) -> str:
     """Return the HTML page of at least one agent."""
     spans = span_table(agents)
-    targets = "Targets: " + "; ".join(agents[0]["targets"]) + "."
     note = (
         "Test F1-macro and ECE have 95 % bootstrap intervals over groups of posts, and p comes from"
-        " approximate randomisation. " + targets
+        f" approximate randomisation. {_targets(agents)}"
     )
     return page(
         "Summary",
@@ -114,4 +117,4 @@ def render_markdown(agents: Sequence[dict[str, Any]]) -> str:
     """Return the Markdown page of at least one agent."""
     spans = span_table(agents)
     found = f"\n{spans.markdown()}\n\n{_SPANS}\n" if spans.rows else ""
-    return f"# Summary\n\n{summary_table(agents).markdown()}\n\nTargets: {'; '.join(agents[0]['targets'])}.\n{found}"
+    return f"# Summary\n\n{summary_table(agents).markdown()}\n\n{_targets(agents)}\n{found}"

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from lib.metrics.classification import binary_scores
+from lib.metrics.objective import Objective
 from lib.metrics.spans import span_scores
 from lib.schemas.evaluation import ModelManifest, ModelScores, PairedComparison, StageC, TestEvaluation
 from lib.tasks.decision import DecisionRule
@@ -80,20 +81,20 @@ def evaluation(
     )
 
 
-def cross_validation(agent: str = "criteria", objective: str = "F1-macro (natural prevalence)") -> StageC:
+def cross_validation(agent: str = "criteria", population: str = "natural") -> StageC:
     """Return a cross-validation of one candidate."""
     folds = {"mean": 0.4, "standard_error": 0.02, "folds": [0.38, 0.42]}
-    scores = label_scores([bool(label) for label in LABEL])
+    scores = agent_scores("criteria", [bool(label) for label in LABEL], population)
     entry = {"candidate": 0, "params": {"model.backbone": "tiny-bert"}, "objective": folds, "scores": scores}
     return StageC(
         provenance=empty_provenance(),
         agent=agent,
         folds=2,
         repeats=1,
-        objective=objective,
+        objective=Objective(population=population).name,
         calibration="1 − Brier skill",
         ranking=[{**entry, "calibration_error": folds, "against_best": None}],
-        choice={"candidate": 0, "rule": "best", "objective": folds, "calibration_error": folds},
+        choice={**entry, "rule": "best", "objective": folds, "calibration_error": folds},
         ensemble=None,
         baseline={"name": "TF-IDF + logistic regression", "objective": {**folds, "mean": 0.2}},
         performance={},

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from support.evaluations import evaluation
+from support.evaluations import cross_validation, evaluation
 from support.examples import make_examples
 from support.tiny import params
 
@@ -60,3 +60,14 @@ def test_the_calibration_figure_shows_the_pairs_of_one_population_that_count(
     )
     shown, correct = agent_report._reliability(found)["after calibration"]
     assert shown == pytest.approx(confidence) and correct.tolist() == right
+
+
+@pytest.mark.parametrize(
+    ("population", "where"), [("natural", "natural prevalence"), ("annotated", "annotated pairs")]
+)
+def test_the_headline_and_the_criteria_name_the_population(population: str, where: str) -> None:
+    test = evaluation(population=population)
+    lead = " ".join(agent_report.headline(test, cross_validation()))
+    for name in (f"F1-macro ({where}) 0.5", f"ECE ({where}) 0.5", f"Targets ({where}): "):
+        assert name in lead
+    assert all(f"F1 ({where})" in table.columns for table in agent_report._criteria(test))
