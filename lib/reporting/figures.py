@@ -3,11 +3,13 @@
 Each function returns an <svg> element, or '' if there is nothing to draw.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
@@ -244,13 +246,10 @@ def plot_folds(result: StageC) -> str:
         entries += [(f"average of {', '.join(map(str, result.members))}", result.ensemble["objective"], GREEN)]
     entries += [(result.baseline["name"], result.baseline["objective"], GREY)]
     chosen = next(e for e in result.ranking if e["candidate"] == result.choice["candidate"])
-    criteria = chosen["scores"]["per_criterion"]
-    made, (axes, by_criterion) = figure(width=9.6, height=0.3 * max(len(entries), len(criteria)) + 1.1, columns=2)
-    by_criterion.barh(range(len(criteria)), [own["f1"] or 0.0 for own in criteria.values()], color=ORANGE)
-    categories(by_criterion, list(criteria))
-    by_criterion.set_xlim(0, 1)
     where = population_name(chosen["scores"]["population"])
-    label(by_criterion, f"F1 of the chosen by criterion ({where})")
+    rows = max(len(entries), len(chosen["scores"]["per_criterion"]))
+    made, (axes, by_criterion) = figure(width=9.6, height=0.3 * rows + 1.1, columns=2)
+    _draw_criteria(by_criterion, chosen["scores"]["per_criterion"], where)
     for place, (_, values, colour) in enumerate(entries):
         axes.scatter(values["folds"], [place] * len(values["folds"]), color=colour, alpha=0.35, s=12)
         axes.errorbar(values["mean"], place, xerr=values["standard_error"], fmt="o", color=colour, capsize=4)
@@ -258,6 +257,17 @@ def plot_folds(result: StageC) -> str:
     label(axes, f"{result.objective} ± corrected standard error (orange is chosen)")
     title = f"{result.objective} by fold of candidates, their average and the baseline, and F1 by criterion ({where})"
     return svg(made, "folds", title)
+
+
+def _draw_criteria(axes: Axes, scores: Mapping[str, Mapping[str, Any]], where: str) -> None:
+    """Draw a bar of each criterion's F1; criteria without a positive have none and are only named."""
+    known = {name: own["f1"] for name, own in scores.items() if own["f1"] is not None}
+    axes.barh(range(len(known)), list(known.values()), color=ORANGE)
+    categories(axes, list(known))
+    axes.set_xlim(0, 1)
+    missing = [name for name in scores if name not in known]
+    note = textwrap.fill(f"not drawn, since no pair is positive: {', '.join(missing)}", 60) if missing else ""
+    label(axes, f"F1 of the chosen by criterion ({where})\n{note}".strip())
 
 
 @drawn
@@ -288,13 +298,17 @@ def plot_model_comparison(test: TestEvaluation) -> str:
     for axes, name in zip(both, ("f1_macro", "ece"), strict=True):
         for place, model in enumerate(test.models):
             score = getattr(model, name)
-            colour = ORANGE if place == 0 else GREEN if place == 1 else GREY
-            axes.plot([score["low"], score["high"]], [place, place], color=colour)
-            axes.plot(score["value"], place, "o", color=colour)
+            axes.plot([score["low"], score["high"]], [place, place], color=_model_colour(model.name))
+            axes.plot(score["value"], place, "o", color=_model_colour(model.name))
         categories(axes, [model.name for model in test.models] if name == "f1_macro" else [""] * len(test.models))
         shown = "F1-macro ({})" if name == "f1_macro" else "ECE ({}), lower is better"
         label(axes, shown.format(where))
     return svg(made, "test", f"All models on the test set with intervals ({where})")
+
+
+def _model_colour(name: str) -> str:
+    """Return the colour of a model, by its name, since there is an average only if the configuration asks for one."""
+    return ORANGE if name == "chosen" else GREEN if name.startswith("average of ") else GREY
 
 
 @drawn

@@ -11,7 +11,7 @@ from optuna.trial import TrialState, create_trial
 from support.evaluations import cross_validation, evaluation
 
 from lib.metrics.objective import Objective
-from lib.reporting import figures
+from lib.reporting import figures, svg
 from lib.schemas.search import MethodEffect, TrialResult
 from lib.settings.config import StageASettings
 
@@ -80,3 +80,21 @@ def test_every_figure_of_scores_names_the_population(population: str, where: str
     assert f"F1-macro ({where})" in models and f"ECE ({where})" in models
     folds = labels(figures.plot_folds(cross_validation(population=population)))
     assert f"F1-macro ({where})" in folds and f"by criterion ({where})" in folds
+
+
+def test_a_criterion_without_a_positive_is_named_and_not_drawn_as_zero() -> None:
+    """C has no positive; A and B have an F1 of 1."""
+    drawing = figures.plot_folds(cross_validation())
+    assert "no pair is positive: C" in labels(drawing)
+    result = cross_validation()
+    for criterion in result.ranking[0]["scores"]["per_criterion"].values():
+        criterion["f1"] = 0.0
+    drawn_zero = figures.plot_folds(result)
+    bars = [drawing.count("clip-path") for drawing in (drawing, drawn_zero)]
+    assert bars[0] == bars[1] - 1 and "no pair is positive" not in labels(drawn_zero)
+
+
+@pytest.mark.parametrize("second", ["average of the best 2", "default transformer"])
+def test_only_an_average_has_the_colour_of_averages(second: str) -> None:
+    drawing = figures.plot_model_comparison(evaluation(names=("chosen", second, "majority")))
+    assert svg.ORANGE.lower() in drawing and (svg.GREEN.lower() in drawing) == ("average" in second)
