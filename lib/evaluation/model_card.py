@@ -1,6 +1,7 @@
 """Write the model card, which describes a model's purpose, origin, scores and limits."""
 
 from lib.metrics.objective import population_name
+from lib.metrics.span_totals import span_totals
 from lib.schemas.evaluation import ModelManifest, ModelScores, TestEvaluation, format_interval
 from lib.tasks.decision import load_rules
 
@@ -68,6 +69,8 @@ The test set has been opened {len(test.openings)} time(s).
 {rows}
 
 {_by_post(chosen)}
+{_spans(test)}
+Targets ({where}):
 
 {met}
 
@@ -96,6 +99,25 @@ def _by_post(chosen: ModelScores) -> str:
     pairs, sets = chosen.intervals["post_criterion"], chosen.intervals["post"]
     return (
         f"By (post, criterion) at natural prevalence: F1-macro {format_interval(pairs['f1_macro'])}, F1-micro"
-        f" {format_interval(pairs['f1_micro'])}, ECE {format_interval(pairs['ece'])}. By post, as the set of criteria"
-        f" or none: F1-macro {format_interval(sets['f1_macro'])}, F1-micro {format_interval(sets['f1_micro'])}."
+        f" {format_interval(pairs['f1_micro'])}, ECE {format_interval(pairs['ece'])}. By post at"
+        " natural prevalence, as the set of criteria or none:"
+        f" F1-macro {format_interval(sets['f1_macro'])}, F1-micro {format_interval(sets['f1_micro'])}."
     )
+
+
+def _spans(test: TestEvaluation) -> str:
+    """Return total, HasAns and NoAns of each model; '' if the agent predicts no spans."""
+    rows = "".join(
+        f"| {' | '.join([model.name, each.population, *each.cells()])} |\n"
+        for model in test.models
+        for each in span_totals(model.scores)
+    )
+    if not rows:
+        return ""
+    return f"""
+Spans by token F1, over all pairs, over those with evidence (HasAns) and over those without (NoAns). A model that
+always abstains has HasAns 0 and NoAns 1.
+
+| spans | population | token F1 | HasAns | NoAns |
+|---|---|---|---|---|
+{rows}"""

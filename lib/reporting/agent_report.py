@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
-from lib.metrics.objective import population_name
+from lib.metrics.objective import Objective, population_name
+from lib.metrics.span_totals import span_totals
 from lib.reporting import figures
 from lib.reporting.costs import Cost, costs, total
 from lib.reporting.page import Section, Table, page
 from lib.reporting.report_data import ReportData
-from lib.schemas.evaluation import Baselines, ModelScores, StageC, TestEvaluation, format_interval, format_p
+from lib.schemas.evaluation import ModelScores, StageC, TestEvaluation, format_interval, format_p
 from lib.schemas.run import Run
 from lib.settings.config import CostSettings
 from lib.settings.hyperparameters import Hyperparameters
@@ -42,19 +43,19 @@ def headline(test: TestEvaluation, result: StageC) -> list[str]:
     significance = "not significant" if comparison.f1_macro["p"] >= 0.05 else "significant"
     where = population_name(test.population)
     return [
-        f"Chosen: {test.chosen['backbone']} (candidate {test.chosen['candidate']}), F1-macro at {where}"
-        f" {format_interval(chosen.f1_macro)} and ECE {format_interval(chosen.ece)}"
-        f" on {test.sizes['posts']} test posts ({test.sizes['groups']} groups);"
+        f"Chosen: {test.chosen['backbone']} (candidate {test.chosen['candidate']}), on {test.sizes['posts']} test"
+        f" posts ({test.sizes['groups']} groups): F1-macro ({where}) {format_interval(chosen.f1_macro)},"
+        f" ECE ({where}) {format_interval(chosen.ece)};"
         f" cross-validated {result.objective} {cv['mean']:.3f} ± {cv['standard_error']:.3f}.",
         *_by_post(chosen),
-        f"Strongest baseline: {strongest.name}, F1-macro {format_interval(strongest.f1_macro)};"
+        f"Strongest baseline: {strongest.name}, F1-macro ({where}) {format_interval(strongest.f1_macro)};"
         f" difference {comparison.f1_macro['value']:+.3f},"
         f" p {format_p(comparison.f1_macro['p'])} ({significance} at 0.05).",
         *(
             f"It predicts {prediction} for every test example{task}, so it distinguishes nothing."
             for task, prediction in _constant_predictions(test)
         ),
-        met + ".",
+        f"Targets ({where}): {met}.",
         f"The test set has been opened {len(test.openings)} time(s)"
         + ("." if len(test.openings) == 1 else "; scores after the first time are no longer on unseen posts."),
     ]
@@ -69,8 +70,10 @@ def _by_post(chosen: ModelScores) -> list[str]:
     posts = chosen.scores["post_criterion"]["post"]
     pairs, sets = chosen.intervals["post_criterion"], chosen.intervals["post"]
     return [
-        f"By (post, criterion): F1-macro {format_interval(pairs['f1_macro'])}, ECE {format_interval(pairs['ece'])}."
-        f" By post (set of criteria, or none): F1-macro {format_interval(sets['f1_macro'])}, F1-micro"
+        f"At natural prevalence by (post, criterion): F1-macro {format_interval(pairs['f1_macro'])},"
+        f" ECE {format_interval(pairs['ece'])}."
+        " At natural prevalence by post (set of criteria, or none):"
+        f" F1-macro {format_interval(sets['f1_macro'])}, F1-micro"
         f" {format_interval(sets['f1_micro'])}. The model says {posts['criteria_said']:.2f} criteria a post, true are"
         f" {posts['criteria_true']:.2f}; {posts['told_everything']:.0%} of the posts are told every criterion."
     ]
@@ -85,9 +88,10 @@ def _sections(f: ReportData) -> Sequence[Section]:
             "Test set",
             "All models were trained before the test set was opened. The 95 % intervals come from drawing groups of"
             " posts with replacement, and p from swapping the two models' results of groups at random."
-            " Populations and scores are defined in docs/metrics.md.",
+            " Populations and scores are defined in docs/metrics.md."
+            + (" A model that always abstains has HasAns 0 and NoAns 1." if _spans(f.test) else ""),
             [figures.plot_model_comparison(f.test)],
-            [*_models(f.test), _baselines(f.baselines, f.stage_c)],
+            [*_models(f.test), _baselines(f)],
             wide=True,
         ),
         Section(
@@ -101,12 +105,12 @@ def _sections(f: ReportData) -> Sequence[Section]:
             "Calibration",
             "Bars show how often answers with a given confidence were right; the dashed line is perfect calibration."
             " The area of a dot shows the number of answers. 'Before' is without rules. All answers are those"
-            " of the chosen candidate on its held-out folds.",
+            f" of the chosen candidate on its held-out folds ({population_name(f.test.population)}).",
             [figures.plot_reliability(_reliability(f))],
             [_temperatures(f)],
             wide=True,
         ),
-        Section("Stage A: history", "", [figures.plot_history(a)], [_counts(f)]),
+        Section("Stage A: history", "", [figures.plot_history(a, f.objective)], [_counts(f)]),
         Section(
             "Stage A: rungs",
             "At each rung, ASHA continues a trial if it is among the better of the last trials that reached it.",
@@ -115,26 +119,31 @@ def _sections(f: ReportData) -> Sequence[Section]:
         Section(
             "Stage A: what mattered",
             "PED-ANOVA shows which parameters separate the best tenth of the completed trials from all of them, and"
-            " fANOVA which explain F1-macro over the whole space. The sampler chose the trials, so this is a hint and"
-            " no experiment.",
+            f" fANOVA which explain {f.objective.name} over the whole space. The sampler chose the trials, so this is"
+            " a hint and no experiment.",
             [figures.plot_importances(weights)],
         ),
-        Section("Stage A: parallel coordinates", "", [figures.plot_parallel_coordinates(a, names)], wide=True),
-        Section("Stage B: Pareto front", "", [figures.plot_pareto_front(f.stage_b)], wide=True),
+        Section(
+            "Stage A: parallel coordinates",
+            f"Each line is a completed trial; the best tenth by {f.objective.name} is blue.",
+            [figures.plot_parallel_coordinates(a, names, f.objective)],
+            wide=True,
+        ),
+        Section("Stage B: Pareto front", "", [figures.plot_pareto_front(f.stage_b, f.objective)], wide=True),
         Section(
             "Stage C: cross-validation",
             f.stage_c.choice["rule"] + ". " + _lead_of_best(f.stage_c),
             [figures.plot_folds(f.stage_c)],
-            [_ranking(f.stage_c)],
+            [_ranking(f.stage_c, f.objective)],
             wide=True,
         ),
         Section(
             "Learning curves",
             "",
-            [figures.plot_learning_curves({run.split: run.history for run in f.runs})],
+            [figures.plot_learning_curves({run.split: run.history for run in f.runs}, f.objective)],
             wide=True,
         ),
-        Section("Augmentation", "", [figures.plot_method_effects(f.stage_a.augmentation or [])]),
+        Section("Augmentation", "", [figures.plot_method_effects(f.stage_a.augmentation or [], f.objective)]),
         Section(
             "Time and cost",
             "Time of the finished jobs, from Snakemake's benchmarks, at the rates of `costs` in the configuration.",
@@ -179,7 +188,15 @@ def _models(test: TestEvaluation) -> list[Table]:
             rows.append([model.name, *scores, *(["", ""] if lead is None else _lead(lead))])
         columns = [_SCORES[name] for name in names]
         tables.append(Table([_LEVELS[level], *columns, "lead of the chosen in F1-macro", "p"], rows))
-    return [*tables, _rates(test)]
+    return [*tables, *_spans(test), _rates(test)]
+
+
+def _spans(test: TestEvaluation) -> list[Table]:
+    """Return total, HasAns and NoAns of each model in each population; no table if the agent predicts no spans."""
+    rows = [
+        [model.name, each.population, *each.cells()] for model in test.models for each in span_totals(model.scores)
+    ]
+    return [Table(["spans", "population", "token F1", "HasAns", "NoAns"], rows)] if rows else []
 
 
 def _lead(lead: Mapping[str, float]) -> list[str]:
@@ -202,9 +219,13 @@ def _rates(test: TestEvaluation) -> Table:
     return Table(["model", "population", "precision", "sensitivity", "says yes", "is yes"], rows)
 
 
-def _baselines(found: Baselines, result: StageC) -> Table:
-    rows = [[e.name, f"{e.objective:.3f}", f"{e.calibration_error:.3f}"] for e in found.entries]
-    return Table(["baseline on development splits", result.objective, result.calibration], rows)
+def _baselines(f: ReportData) -> Table:
+    rows = [[e.name, f"{e.objective:.3f}", f"{e.calibration_error:.3f}"] for e in f.baselines.entries]
+    return Table(["baseline on development splits", f.objective.name, _calibration(f.objective)], rows)
+
+
+def _calibration(objective: Objective) -> str:
+    return f"{objective.calibration_name} ({population_name(objective.population)})"
 
 
 def _tasks(scores: Mapping[str, Any]) -> dict[str, Any]:
@@ -232,12 +253,12 @@ def _constant_predictions(test: TestEvaluation) -> list[tuple[str, str]]:
 
 
 def _criteria(test: TestEvaluation) -> list[Table]:
-    tables = [_criteria_against_baseline(test)]
+    tables, where = [_criteria_against_baseline(test)], population_name(test.population)
     for name, scores in _scores_by_task(test).items():
         rows = [["all", f"{scores['f1_macro']:.3f}", *_confusion(scores["confusion"])]]
         for criterion, own in scores["per_criterion"].items():
             rows.append([criterion, _score(own["f1"]), *_confusion(own["confusion"])])
-        columns = ["F1", "true positive", "false positive", "false negative", "true negative"]
+        columns = [f"F1 ({where})", "true positive", "false positive", "false negative", "true negative"]
         tables.append(Table([name or "criterion", *columns], rows))
     return tables
 
@@ -253,7 +274,8 @@ def _criteria_against_baseline(test: TestEvaluation) -> Table:
         difference = f"{lead['value']:+.3f} [{lead['low']:+.3f}, {lead['high']:+.3f}]"
         scores = [_score(each["f1"]) for each in (own, other)]
         rows.append([criterion, *scores, difference, format_p(lead["p"]), format_p(lead["p_holm"])])
-    return Table(["criterion", "F1", strongest.name, "difference", "p", "p (Holm)"], rows)
+    score = f"F1 ({population_name(test.population)})"
+    return Table(["criterion", score, strongest.name, "difference", "p", "p (Holm)"], rows)
 
 
 def _score(value: float | None) -> str:
@@ -265,21 +287,28 @@ def _confusion(counts: Mapping[str, float]) -> list[int]:
 
 
 def _reliability(f: ReportData) -> dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]:
-    """Return (confidence, right) of each panel, for every task before and after calibration on the held-out folds."""
+    """Return (confidence, right) of each panel, for every task before and after calibration on the held-out folds.
+
+    Only the pairs of the evaluation's population whose criterion counts are shown, decided as for its scores.
+    """
     agent, folds = f.agent, [fold for fold in f.folds if fold.candidate == f.stage_c.choice["candidate"]]
-    hyper = Hyperparameters.of(folds[0].params)
-    places = [f.examples.places(fold.examples) for fold in folds]
-    all_logits = [agent.load_logits(fold.logits) for fold in folds]
-    neutral = agent.neutral_rules(sorted(set(f.examples.criterion)))
+    hyper, examples = Hyperparameters.of(folds[0].params), f.examples
+    natural = f.test.population == "natural"
+    decide = agent.decide if natural else agent.decide_annotated
+    shown = examples.counted & (examples.natural if natural else examples.annotated)
+    held_out = [examples.places(fold.examples) for fold in folds]
+    places = [np.flatnonzero(shown[where]) for where in held_out]
+    all_logits = [agent.select(agent.load_logits(fold.logits), own) for fold, own in zip(folds, places, strict=True)]
+    neutral = agent.neutral_rules(sorted(set(examples.criterion)))
     panels = {}
     for task in agent.tasks:
         head = f"{task.name}: " if len(agent.tasks) > 1 else ""
         for when in ("before", "after"):
             found = []
-            for logits, fold, where in zip(all_logits, folds, places, strict=True):
+            for logits, fold, where, own in zip(all_logits, folds, held_out, places, strict=True):
                 rules = neutral if when == "before" else load_rules(fold.rules)
-                predictions = agent.decide(logits, agent.rule_values(rules, f.examples, where), hyper)
-                found.append(task.reliability(predictions[task.name], f.examples, where))
+                predictions = decide(logits, agent.rule_values(rules, examples, where[own]), hyper)
+                found.append(task.reliability(predictions[task.name], examples, where[own]))
             confidence, right = (np.concatenate(each) for each in zip(*found, strict=True))
             panels[f"{head}{when} calibration"] = confidence, right
     return panels
@@ -315,7 +344,7 @@ def _lead_of_best(result: StageC) -> str:
     return f"The lead of the best candidate over the next is {'' if significant else 'not '}significant."
 
 
-def _ranking(result: StageC) -> Table:
+def _ranking(result: StageC, objective: Objective) -> Table:
     rows = []
     for entry in result.ranking:
         score, error, p = entry["objective"], entry["calibration_error"], entry["against_best"]
@@ -329,7 +358,8 @@ def _ranking(result: StageC) -> Table:
                 "yes" if entry["candidate"] == result.choice["candidate"] else "",
             ]
         )
-    return Table(["", "backbone", result.objective, result.calibration, "p against the best", "chosen"], rows)
+    columns = ["", "backbone", objective.name, _calibration(objective), "p against the best", "chosen"]
+    return Table(columns, rows)
 
 
 def _costs(f: ReportData) -> Table:

@@ -2,30 +2,35 @@
 
 from collections.abc import Mapping, Sequence
 
+from lib.metrics.objective import Objective
 from lib.schemas.augmentation import BankEntry, BankManifest
 from lib.schemas.search import MethodEffect
 
 _EXPLANATION = """\
-*rho* is Spearman's correlation between how often a trial of Stage A applies the method and the F1-macro of its first
-seed, with a 95 % bootstrap interval, over the trials that completed this seed. The sampler chose the trials, so this
-is a hint and no experiment. *applied* is the number of examples that the method changed in all trainings kept in
-results/{agent}/runs. *changed* is the share of variants in the bank in which the method changed something. *refused*
-is the number of edits that were dropped because they touched a reserved term or changed a negation.
+*rho* is Spearman's correlation between how often a trial of Stage A applies the method and the objective of its
+first seed, {objective}, with a 95 % bootstrap interval, over the trials that completed this seed. The sampler chose
+the trials, so this is a hint and no experiment. *applied* is the number of examples that the method changed in all
+trainings kept in results/{agent}/runs. *changed* is the share of variants in the bank in which the method changed
+something. *refused* is the number of edits that were dropped because they touched a reserved term or changed a
+negation.
 """
 
 
-def describe_augmentation(bank: BankManifest, effects: Sequence[MethodEffect], applied: Mapping[str, int]) -> str:
+def describe_augmentation(
+    bank: BankManifest, effects: Sequence[MethodEffect], applied: Mapping[str, int], objective: Objective
+) -> str:
     """Return the report on augmentation.
 
     Args:
         bank: What the methods did to the texts.
-        effects: The correlation of each method's use with F1-macro in Stage A.
+        effects: The correlation of each method's use with the objective in Stage A.
         applied: How often each method changed an example, over all stored trainings.
+        objective: What the search maximised.
 
     Returns:
         The report as Markdown.
     """
-    lines = [f"# Augmentation: {bank.agent}", "", _EXPLANATION.format(agent=bank.agent)]
+    lines = [f"# Augmentation: {bank.agent}", "", _EXPLANATION.format(agent=bank.agent, objective=objective.name)]
     lines += ["| method | rho | 95 % | trials with it | applied | changed | refused | errors | ms a text | MiB |"]
     lines += ["|---|---|---|---|---|---|---|---|---|---|"]
     for effect in effects:

@@ -3,16 +3,18 @@
 Each function returns an <svg> element, or '' if there is nothing to draw.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
 from lib.metrics.calibration import BINS
-from lib.metrics.objective import population_name
+from lib.metrics.objective import Objective, population_name
 from lib.metrics.pareto import hypervolume, pareto_front
 from lib.reporting.svg import BLUE, COLOURS, GREEN, GREY, ORANGE, categories, drawn, figure, label, legend, svg, whole
 from lib.schemas.evaluation import StageC, TestEvaluation
@@ -44,8 +46,8 @@ def plot_corpus(counts: "pd.DataFrame") -> str:
 
 
 @drawn
-def plot_history(trials: Sequence[FrozenTrial]) -> str:
-    """Draw the F1-macro of every trial, in the order of their numbers, and the best so far."""
+def plot_history(trials: Sequence[FrozenTrial], objective: Objective) -> str:
+    """Draw the objective of every trial, in the order of their numbers, and the best so far."""
     made, (axes,) = figure()
     for state, (colour, marker) in _STATES.items():
         own = [(t.number, f1) for t in trials if t.state == state and (f1 := mean_objective(t)) is not None]
@@ -58,9 +60,9 @@ def plot_history(trials: Sequence[FrozenTrial]) -> str:
     best = np.maximum.accumulate([t.values[0] for t in complete])
     axes.step([t.number for t in complete], best, where="post", color=ORANGE, label="best so far")
     whole(axes)
-    label(axes, "trial", "objective (development)")
+    label(axes, "trial", f"{objective.name}, development")
     legend(axes)
-    return svg(made, "history", "Objective of every trial of Stage A and the best so far")
+    return svg(made, "history", f"{objective.name} of every trial of Stage A and the best so far")
 
 
 def mean_objective(trial: FrozenTrial) -> float | None:
@@ -119,8 +121,8 @@ def importances(trials: Sequence[FrozenTrial], seed: int) -> dict[str, tuple[flo
     """Estimate the importance of hyper-parameters from the completed trials.
 
     PED-ANOVA (Watanabe et al., 2023) finds the parameters that separate the best tenth of the trials from all of
-    them, fANOVA (Hutter et al., 2014) those that explain F1 over the whole space. The sampler chose the trials, so
-    both are a hint and no experiment.
+    them, fANOVA (Hutter et al., 2014) those that explain the objective over the whole space. The sampler chose the
+    trials, so both are a hint and no experiment.
 
     Args:
         trials: All trials of the study.
@@ -162,12 +164,13 @@ def plot_importances(found: Mapping[str, tuple[float, float]]) -> str:
 
 
 @drawn
-def plot_parallel_coordinates(trials: Sequence[FrozenTrial], names: Sequence[str]) -> str:
+def plot_parallel_coordinates(trials: Sequence[FrozenTrial], names: Sequence[str], objective: Objective) -> str:
     """Draw parallel coordinates of the completed trials, a line for each, with the best tenth in blue.
 
     Args:
         trials: All trials of the study.
         names: The hyper-parameters to show.
+        objective: Names the last coordinate.
 
     Returns:
         An <svg> element, or '' if there are fewer than two trials or hyper-parameters.
@@ -183,7 +186,7 @@ def plot_parallel_coordinates(trials: Sequence[FrozenTrial], names: Sequence[str
     for row, line in enumerate(lines):
         best = row >= len(lines) - good
         axes.plot(line, color=BLUE if best else GREY, alpha=0.9 if best else 0.35, linewidth=1.6 if best else 0.8)
-    axes.set_xticks(range(len(columns)), [*(n.replace(".", ".\n") for n in names), "objec-\ntive"])
+    axes.set_xticks(range(len(columns)), [*(n.replace(".", ".\n") for n in names), objective.name.replace(" ", "\n")])
     for x, (_, ends) in enumerate(columns):
         axes.annotate(ends[0], (x, -0.06), ha="center", va="top", fontsize=7)
         axes.annotate(ends[1], (x, 1.03), ha="center", va="bottom", fontsize=7)
@@ -209,8 +212,9 @@ def _scaled(values: Sequence[Any]) -> tuple[NDArray[np.float64], tuple[str, str]
 
 
 @drawn
-def plot_pareto_front(result: StageB) -> str:
+def plot_pareto_front(result: StageB, objective: Objective) -> str:
     """Draw the Pareto front after a third, two thirds and all of the trials, and the growth of its hypervolume."""
+    error = f"{objective.calibration_name} ({population_name(objective.population)})"
     trials = sorted(
         (t for t in result.trials if t.objective is not None and t.calibration_error is not None),
         key=lambda t: t.number,
@@ -224,13 +228,13 @@ def plot_pareto_front(result: StageB) -> str:
         until = points[: max(1, round(share * len(points)))]
         best = pareto_front(until)
         plane.plot([e for _, e in best], [f for f, _ in best], "o-", color=colour, ms=4, label=f"after {share:.0%}")
-    label(plane, "calibration error (lower is better)", "objective", "Pareto front")
+    label(plane, f"{error}, lower is better", objective.name, "Pareto front")
     legend(plane)
     areas = [hypervolume(points[:n]) for n in range(1, len(points) + 1)]
     growth.step(range(1, len(points) + 1), areas, where="post", color=BLUE)
     whole(growth)
     label(growth, "completed trials", "hypervolume", "Growth")
-    return svg(made, "pareto", "Pareto front of objective and calibration error, and its growth over the trials")
+    return svg(made, "pareto", f"Pareto front of {objective.name} and {error}, and its growth over the trials")
 
 
 @drawn
@@ -242,18 +246,28 @@ def plot_folds(result: StageC) -> str:
         entries += [(f"average of {', '.join(map(str, result.members))}", result.ensemble["objective"], GREEN)]
     entries += [(result.baseline["name"], result.baseline["objective"], GREY)]
     chosen = next(e for e in result.ranking if e["candidate"] == result.choice["candidate"])
-    criteria = chosen["scores"]["per_criterion"]
-    made, (axes, by_criterion) = figure(width=9.6, height=0.3 * max(len(entries), len(criteria)) + 1.1, columns=2)
-    by_criterion.barh(range(len(criteria)), [own["f1"] or 0.0 for own in criteria.values()], color=ORANGE)
-    categories(by_criterion, list(criteria))
-    by_criterion.set_xlim(0, 1)
-    label(by_criterion, "F1 of the chosen by criterion")
+    where = population_name(chosen["scores"]["population"])
+    rows = max(len(entries), len(chosen["scores"]["per_criterion"]))
+    made, (axes, by_criterion) = figure(width=9.6, height=0.3 * rows + 1.1, columns=2)
+    _draw_criteria(by_criterion, chosen["scores"]["per_criterion"], where)
     for place, (_, values, colour) in enumerate(entries):
         axes.scatter(values["folds"], [place] * len(values["folds"]), color=colour, alpha=0.35, s=12)
         axes.errorbar(values["mean"], place, xerr=values["standard_error"], fmt="o", color=colour, capsize=4)
     categories(axes, [name for name, _, _ in entries])
     label(axes, f"{result.objective} ± corrected standard error (orange is chosen)")
-    return svg(made, "folds", "Objective by fold of candidates, their average and the baseline, and by criterion")
+    title = f"{result.objective} by fold of candidates, their average and the baseline, and F1 by criterion ({where})"
+    return svg(made, "folds", title)
+
+
+def _draw_criteria(axes: Axes, scores: Mapping[str, Mapping[str, Any]], where: str) -> None:
+    """Draw a bar of each criterion's F1; criteria without a positive have none and are only named."""
+    known = {name: own["f1"] for name, own in scores.items() if own["f1"] is not None}
+    axes.barh(range(len(known)), list(known.values()), color=ORANGE)
+    categories(axes, list(known))
+    axes.set_xlim(0, 1)
+    missing = [name for name in scores if name not in known]
+    note = textwrap.fill(f"not drawn, since no pair is positive: {', '.join(missing)}", 60) if missing else ""
+    label(axes, f"F1 of the chosen by criterion ({where})\n{note}".strip())
 
 
 @drawn
@@ -280,40 +294,44 @@ def plot_reliability(panels: Mapping[str, tuple[NDArray[np.float64], NDArray[np.
 def plot_model_comparison(test: TestEvaluation) -> str:
     """Draw F1-macro and ECE of every model on the test set, with 95 % intervals."""
     made, both = figure(width=8.4, height=0.4 * len(test.models) + 1.0, columns=2)
+    where = population_name(test.population)
     for axes, name in zip(both, ("f1_macro", "ece"), strict=True):
         for place, model in enumerate(test.models):
             score = getattr(model, name)
-            colour = ORANGE if place == 0 else GREEN if place == 1 else GREY
-            axes.plot([score["low"], score["high"]], [place, place], color=colour)
-            axes.plot(score["value"], place, "o", color=colour)
+            axes.plot([score["low"], score["high"]], [place, place], color=_model_colour(model.name))
+            axes.plot(score["value"], place, "o", color=_model_colour(model.name))
         categories(axes, [model.name for model in test.models] if name == "f1_macro" else [""] * len(test.models))
-        label(
-            axes, f"F1-macro ({population_name(test.population)})" if name == "f1_macro" else "ECE (lower is better)"
-        )
-    return svg(made, "test", "All models on the test set with intervals")
+        shown = "F1-macro ({})" if name == "f1_macro" else "ECE ({}), lower is better"
+        label(axes, shown.format(where))
+    return svg(made, "test", f"All models on the test set with intervals ({where})")
+
+
+def _model_colour(name: str) -> str:
+    """Return the colour of a model, by its name, since there is an average only if the configuration asks for one."""
+    return ORANGE if name == "chosen" else GREEN if name.startswith("average of ") else GREY
 
 
 @drawn
-def plot_learning_curves(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+def plot_learning_curves(curves: Mapping[str, Sequence[Mapping[str, float]]], objective: Objective) -> str:
     """Draw training loss and objective by epoch; `curves` maps the name of a run to its history."""
     if not curves:
         return ""
-    made, (loss, objective) = figure(width=8.4, columns=2)
+    made, (loss, score) = figure(width=8.4, columns=2)
     for number, (name, epochs) in enumerate(curves.items()):
         colour = COLOURS[number % len(COLOURS)]
         loss.plot([e["epoch"] for e in epochs], [e["loss"] for e in epochs], color=colour, label=name)
-        objective.plot([e["epoch"] for e in epochs], [e["objective"] for e in epochs], color=colour)
+        score.plot([e["epoch"] for e in epochs], [e["objective"] for e in epochs], color=colour)
     whole(loss)
-    whole(objective)
+    whole(score)
     label(loss, "epoch", "training loss")
-    label(objective, "epoch", "objective (early-stopping split)")
+    label(score, "epoch", f"{objective.name}, early-stopping split")
     if len(curves) <= len(COLOURS):
         legend(loss)
-    return svg(made, "learning", "Learning curves of the chosen configuration")
+    return svg(made, "learning", f"Loss and {objective.name} of the chosen configuration by epoch")
 
 
 @drawn
-def plot_method_effects(found: Sequence[MethodEffect]) -> str:
+def plot_method_effects(found: Sequence[MethodEffect], objective: Objective) -> str:
     """Draw the correlation of each augmentation method's use with the objective."""
     known = [e for e in found if e.rho is not None and e.low is not None and e.high is not None]
     if not known:
@@ -326,5 +344,5 @@ def plot_method_effects(found: Sequence[MethodEffect]) -> str:
         axes.plot(e.rho or 0, place, "o", color=colour)
     categories(axes, [e.method for e in known])
     axes.set_xlim(-1, 1)
-    label(axes, "Spearman's rho of use and objective, 95 % interval (blue excludes 0)")
-    return svg(made, "augmentation", "Effect of each augmentation method")
+    label(axes, f"Spearman's rho of use and {objective.name}, 95 % interval (blue excludes 0)")
+    return svg(made, "augmentation", f"Effect of each augmentation method on {objective.name}")

@@ -7,6 +7,7 @@ from optuna.trial import FrozenTrial
 
 from lib.agents.agent import Agent
 from lib.experiment.experiment import Experiment
+from lib.metrics.objective import Objective
 from lib.schemas.evaluation import Baselines, FoldResult, StageC, TestEvaluation
 from lib.schemas.run import Run
 from lib.schemas.search import StageA, StageB
@@ -39,6 +40,11 @@ class ReportData:
     baselines: Baselines
     test: TestEvaluation
     benchmarks: Path
+
+    @property
+    def objective(self) -> Objective:
+        """What the search maximised and minimised."""
+        return Objective(**self.settings.config.objective.model_dump())
 
 
 def read_report_data(experiment: Experiment, folds: list[FoldResult]) -> ReportData:

@@ -1,19 +1,26 @@
 """The comparison of all agents in summary.html, summary.md and summary.json."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 from lib.metrics.objective import population_name
+from lib.metrics.span_totals import SpanTotals, span_totals
 from lib.reporting.page import Section, Table, page
 from lib.schemas.document import Document
 from lib.schemas.evaluation import StageC, TestEvaluation, format_interval, format_p
+
+_SPANS = (
+    "Token F1 of the test set over all pairs, over those with evidence (HasAns) and over those without (NoAns)."
+    " A model that always abstains has HasAns 0 and NoAns 1."
+)
 
 
 class Summary(Document):
     """summary.json, the main results of every agent, as `summary_entry` returns them."""
 
     KIND: ClassVar[str] = "summary"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     agents: list[dict[str, Any]]
 
@@ -38,6 +45,7 @@ def summary_entry(result: StageC, test: TestEvaluation) -> dict[str, Any]:
         "by_post": chosen.intervals.get("post"),
         "f1_macro": chosen.f1_macro,
         "ece": chosen.ece,
+        "spans": [asdict(each) for each in span_totals(chosen.scores)],
         "strongest_baseline": {"name": strongest.name, "f1_macro": strongest.f1_macro, "ece": strongest.ece},
         "against_baseline": comparison.f1_macro,
         "gain_percent": comparison.gain_percent,
@@ -65,17 +73,31 @@ def summary_table(agents: Sequence[dict[str, Any]]) -> Table:
             ]
         )
     where = population_name(agents[0]["population"])
-    columns = ["agent", "backbone", f"CV {agents[0]['objective']}", f"test F1-macro ({where})", "test ECE"]
-    columns.append("strongest baseline")
-    return Table([*columns, "difference", "p", "F1 and ECE targets"], rows)
+    columns = ["agent", "backbone", f"CV {agents[0]['objective']}", f"test F1-macro ({where})", f"test ECE ({where})"]
+    columns += ["strongest baseline", "difference in test F1-macro", "p", "F1 and ECE targets"]
+    return Table(columns, rows)
+
+
+def _targets(agents: Sequence[dict[str, Any]]) -> str:
+    return f"Targets ({population_name(agents[0]['population'])}): {'; '.join(agents[0]['targets'])}."
+
+
+def span_table(agents: Sequence[dict[str, Any]]) -> Table:
+    """Return total, HasAns and NoAns of the agents that predict spans, in each population."""
+    rows = [
+        [each["agent"], totals["population"], *SpanTotals(**totals).cells()]
+        for each in agents
+        for totals in each["spans"]
+    ]
+    return Table(["spans", "population", "token F1", "HasAns", "NoAns"], rows)
 
 
 def render_html(agents: Sequence[dict[str, Any]]) -> str:
     """Return the HTML page of at least one agent."""
-    targets = "Targets: " + "; ".join(agents[0]["targets"]) + "."
+    spans = span_table(agents)
     note = (
         "Test F1-macro and ECE have 95 % bootstrap intervals over groups of posts, and p comes from"
-        " approximate randomisation. " + targets
+        f" approximate randomisation. {_targets(agents)}"
     )
     return page(
         "Summary",
@@ -85,11 +107,14 @@ def render_html(agents: Sequence[dict[str, Any]]) -> str:
                 "All agents",
                 "The report of each agent is results/{agent}/report.html.",
                 tables=[summary_table(agents)],
-            )
+            ),
+            *([Section("Spans", _SPANS, tables=[spans])] if spans.rows else []),
         ],
     )
 
 
 def render_markdown(agents: Sequence[dict[str, Any]]) -> str:
     """Return the Markdown page of at least one agent."""
-    return f"# Summary\n\n{summary_table(agents).markdown()}\n\nTargets: {'; '.join(agents[0]['targets'])}.\n"
+    spans = span_table(agents)
+    found = f"\n{spans.markdown()}\n\n{_SPANS}\n" if spans.rows else ""
+    return f"# Summary\n\n{summary_table(agents).markdown()}\n\n{_targets(agents)}\n{found}"

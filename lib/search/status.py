@@ -7,6 +7,7 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
 
+from lib.metrics.objective import Objective
 from lib.search.progress import format_best_trial, format_duration
 from lib.search.study_results import study_location
 from lib.settings.load import Settings
@@ -27,14 +28,14 @@ def describe_progress(settings: Settings, results: Path) -> str:
         The lines, joined by line breaks.
     """
     config = settings.config
+    objective = Objective(**config.objective.model_dump())
     lines = []
     for agent in config.agents:
         for stage, budget in (("stage_a", config.stage_a.trials), ("stage_b", config.stage_b.trials)):
             trials = load_trials(study_location(settings, results, agent, stage))
             head = f"{agent:10s} {stage}"
-            lines.append(
-                f"{head}  not begun" if not trials else f"{head}  {study_line(trials, budget, datetime.now())}"
-            )
+            line = study_line(trials, budget, datetime.now(), objective) if trials else "not begun"
+            lines.append(f"{head}  {line}")
         limits = config.stage_c
         folds = limits.candidates * limits.folds * limits.repeats
         done = len(list((results / agent / "stage_c").glob("[0-9]*-[0-9]*.json")))
@@ -43,13 +44,14 @@ def describe_progress(settings: Settings, results: Path) -> str:
     return "\n".join(lines)
 
 
-def study_line(trials: Sequence[FrozenTrial], budget: int, now: datetime) -> str:
+def study_line(trials: Sequence[FrozenTrial], budget: int, now: datetime, objective: Objective) -> str:
     """Return a line with counts, the best trial, trials per hour, time left and the failure rate.
 
     Args:
         trials: All trials of the study, in any state.
         budget: Trials after which the study ends.
         now: The local time; while trials run, throughput is measured up to it.
+        objective: Names the score of the best trial.
 
     Returns:
         The line; throughput is left out before two trials have ended, and the ETA once the budget is spent.
@@ -58,7 +60,8 @@ def study_line(trials: Sequence[FrozenTrial], budget: int, now: datetime) -> str
     finished = [trial for trial in trials if trial.state in FINISHED_STATES]
     line = (
         f"{len(finished)}/{budget}  complete {states[TrialState.COMPLETE]}  pruned {states[TrialState.PRUNED]}"
-        f"  failed {states[TrialState.FAIL]}  running {states[TrialState.RUNNING]}  {format_best_trial(finished)}"
+        f"  failed {states[TrialState.FAIL]}  running {states[TrialState.RUNNING]}"
+        f"  {objective.name} {format_best_trial(finished)}"
     )
     # A rate needs at least two ends at different times.
     ends = sorted(trial.datetime_complete for trial in finished if trial.datetime_complete is not None)[-_LAST:]

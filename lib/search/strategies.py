@@ -157,7 +157,7 @@ def _means(seeds: list[SeedResult]) -> list[float]:
 
 
 def _is_dominated(trial: Trial, seeds: list[SeedResult]) -> bool:
-    """Return whether a completed trial leads in F1-macro and ECE by more than the noise of the missing seeds.
+    """Return whether a completed trial leads in both objectives by more than the noise of the missing seeds.
 
     The margin is one-sided 95 %, as `is_dominated` describes it.
     """

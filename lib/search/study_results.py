@@ -9,6 +9,7 @@ import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from lib.errors import UserError
+from lib.metrics.objective import Objective
 from lib.schemas.corpus import CorpusManifest
 from lib.schemas.document import Provenance, make_provenance
 from lib.schemas.run import SeedResult
@@ -30,6 +31,11 @@ class SearchResults:
     settings: Settings
     agent: str
     results: Path
+
+    @property
+    def objective(self) -> Objective:
+        """What the search maximises and minimises."""
+        return Objective(**self.settings.config.objective.model_dump())
 
     @cached_property
     def corpus_hash(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from lib.metrics.objective import Objective, population_name
 from lib.schemas.document import Provenance
 from lib.schemas.evaluation import FoldResult, StageC, TestEvaluation
 from lib.schemas.run import Run
@@ -79,19 +80,31 @@ def groups(settings: Settings, results: Path, agent: str) -> Iterator[Group]:
         UserError: A result file is broken.
     """
     folder = results / agent
+    named = objective_tags(Objective(**settings.config.objective.model_dump()))
     for stage, kind, file in (("stage_a", StageA, "stage_a_top50"), ("stage_b", StageB, "stage_b_pareto")):
         trials = load_trials(study_location(settings, results, agent, stage)) or []
         if finished := [trial for trial in trials if trial.state in FINISHED_STATES]:
             limits = getattr(settings.config, stage).model_dump()
-            yield _search(f"{agent}/{stage}", finished, limits, folder / f"{file}.json", kind)
+            yield _search(f"{agent}/{stage}", finished, limits, folder / f"{file}.json", kind, named)
     if (path := folder / "stage_c.json").exists():
-        yield _folds(folder, StageC.read(path), agent)
+        yield _folds(folder, StageC.read(path), agent, named)
     if (path := folder / "test.json").exists():
         yield _final(folder, TestEvaluation.read(path), agent)
 
 
+def objective_tags(objective: Objective) -> dict[str, str]:
+    """Return tags that say which scores the metrics `objective` and `calibration_error` are, and their population."""
+    where = population_name(objective.population)
+    return {"objective": objective.name, "calibration_error": f"{objective.calibration_name} ({where})"}
+
+
 def _search(
-    name: str, trials: Sequence[FrozenTrial], limits: dict[str, Any], path: Path, kind: type[StageA] | type[StageB]
+    name: str,
+    trials: Sequence[FrozenTrial],
+    limits: dict[str, Any],
+    path: Path,
+    kind: type[StageA] | type[StageB],
+    named: dict[str, str],
 ) -> Group:
     made = kind.read(path).provenance if path.exists() else None
     # A study that was started again has other trials with the same numbers.
@@ -103,13 +116,13 @@ def _search(
     runs = {file.stem: file for file in (path.parent / "runs").glob("*.json")}
     return Group(
         experiment=name,
-        parent=Record(head, f"study {begun}", params=limits, points=counts, tags=_tags(made)),
-        children=[_trial(f"{head}/{t.number}", t, runs) for t in trials],
+        parent=Record(head, f"study {begun}", params=limits, points=counts, tags=named | _tags(made)),
+        children=[_trial(f"{head}/{t.number}", t, runs, named) for t in trials],
         files=[p for p in (path, path.with_name(f"{name.split('/')[1]}.svg")) if p.exists()],
     )
 
 
-def _trial(key: str, trial: FrozenTrial, runs: Mapping[str, Path]) -> Record:
+def _trial(key: str, trial: FrozenTrial, runs: Mapping[str, Path], named: dict[str, str]) -> Record:
     points: list[MetricPoint] = []
     augmented: dict[str, int] = {}
     seeds = trial.user_attrs.get("seeds", [])
@@ -124,7 +137,7 @@ def _trial(key: str, trial: FrozenTrial, runs: Mapping[str, Path]) -> Record:
     if not seeds or not seeds[0]["key"]:  # it was pruned in its first seed, so no run was kept
         points += [("seed0/objective", value, epoch) for epoch, value in trial.intermediate_values.items()]
     points += [(f"augmented/{method}", float(n), 0) for method, n in augmented.items()]
-    tags = {"state": trial.state.name, "number": str(trial.number)}
+    tags = {**named, "state": trial.state.name, "number": str(trial.number)}
     tags |= {"reason": str(trial.user_attrs["reason"])} if "reason" in trial.user_attrs else {}
     begun, ended = trial.datetime_start, trial.datetime_complete
     return Record(
@@ -148,25 +161,32 @@ def _epochs(history: list[dict[str, float]], prefix: str = "") -> list[MetricPoi
     ]
 
 
-def _folds(folder: Path, result: StageC, agent: str) -> Group:
+def _folds(folder: Path, result: StageC, agent: str, named: dict[str, str]) -> Group:
     head = f"{agent}/stage_c/{result.provenance.finished}"
     children = []
     for path in sorted((folder / "stage_c").glob("[0-9]*-[0-9]*.json")):
         fold = FoldResult.read(path)
-        points: list[MetricPoint] = [
-            (n, fold.scores[n], fold.fold)
-            for n in ("objective", "calibration_error", "f1_macro", "ece", "accuracy")
-            if n in fold.scores
-        ]
+        points = [*_fold_scores(fold)]
         points += [(f"perf/{name}", float(value), fold.fold) for name, value in fold.performance.items()]
-        tags = {"candidate": str(fold.candidate), "fold": fold.split}
+        tags = {**named, "candidate": str(fold.candidate), "fold": fold.split}
         name = f"candidate {fold.candidate}, {fold.split}"
         children.append(Record(f"{head}/{path.stem}", name, params=fold.params, points=points, tags=tags))
     choice = result.choice
     points = [(name, choice[name]["mean"], 0) for name in ("objective", "calibration_error")]
-    parent = Record(head, "cross-validation", params=choice["params"], points=points, tags=_tags(result.provenance))
+    parent = Record(
+        head, "cross-validation", params=choice["params"], points=points, tags=named | _tags(result.provenance)
+    )
     files = [path for path in (folder / "stage_c.json", folder / "stage_c.svg") if path.exists()]
     return Group(f"{agent}/stage_c", parent, children, files)
+
+
+def _fold_scores(fold: FoldResult) -> Iterator[MetricPoint]:
+    """Yield the objectives of a fold, and its scores under the name of each population."""
+    for name in ("objective", "calibration_error"):
+        yield name, fold.scores[name], fold.fold
+    for population, scores in {fold.scores["population"]: fold.scores, "annotated": fold.scores["annotated"]}.items():
+        for name in ("f1_macro", "ece", "accuracy"):
+            yield f"{population}/{name}", scores[name], fold.fold
 
 
 def _final(folder: Path, test: TestEvaluation, agent: str) -> Group:

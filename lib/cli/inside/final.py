@@ -17,6 +17,7 @@ def finish(options: Namespace) -> None:
         from lib.evaluation.model_card import model_card
         from lib.evaluation.refit import publish_model
         from lib.evaluation.test_set import evaluate_on_test_set, format_result
+        from lib.metrics.span_totals import span_totals
 
         folds = read_folds(options, experiment.settings)
         head = f"final {experiment.agent.name}"
@@ -26,6 +27,8 @@ def finish(options: Namespace) -> None:
         publish_model(model, agent_path(options, "model"), card)
         test.write(agent_path(options, "test.json"))
     echo(format_result(test, experiment.agent))
+    for totals in span_totals(test.models[0].scores):
+        echo(f"{head}  {totals.sentence()}")
 
 
 COMMAND = Command("final", "Refit the chosen candidate and score it once on the test set.", finish, agent=True)

@@ -14,7 +14,7 @@ def collect(options: Namespace) -> None:
     search = search_results(options)
     trials = search.finished("stage_a", search.settings.config.stage_a.trials)
     result = collect_stage_a(search, trials)
-    svg.save_svg(figures.plot_history(trials), agent_path(options, "stage_a.svg"))
+    svg.save_svg(figures.plot_history(trials, search.objective), agent_path(options, "stage_a.svg"))
     result.write(agent_path(options, "stage_a_top50.json"))
 
 

@@ -11,8 +11,9 @@ def collect(options: Namespace) -> None:
     from lib.reporting import figures, svg
     from lib.search.collect import collect_stage_b
 
-    result = collect_stage_b(search_results(options))
-    svg.save_svg(figures.plot_pareto_front(result), agent_path(options, "stage_b.svg"))
+    search = search_results(options)
+    result = collect_stage_b(search)
+    svg.save_svg(figures.plot_pareto_front(result, search.objective), agent_path(options, "stage_b.svg"))
     result.write(agent_path(options, "stage_b_pareto.json"))
 
 

@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections import Counter
 
 from lib.cli.command import Command
-from lib.cli.common import agent_path
+from lib.cli.common import agent_path, search_results
 from lib.files.atomic import write_text
 
 
@@ -16,13 +16,15 @@ def write_augmentation_report(options: Namespace) -> None:
     from lib.schemas.run import Run
     from lib.schemas.search import StageA
 
+    objective = search_results(options).objective
     effects = StageA.read(agent_path(options, "stage_a_top50.json")).augmentation or []
     bank = BankManifest.read(agent_path(options, "augmentation/bank.json"))
     applied: Counter[str] = Counter()
     for path in sorted(agent_path(options, "runs").glob("*.json")):
         applied.update(Run.read(path).augmented)
-    write_text(agent_path(options, "augmentation.md"), describe_augmentation(bank, effects, applied))
-    svg.save_svg(figures.plot_method_effects(effects), agent_path(options, "augmentation.svg"))
+    page = describe_augmentation(bank, effects, applied, objective)
+    write_text(agent_path(options, "augmentation.md"), page)
+    svg.save_svg(figures.plot_method_effects(effects, objective), agent_path(options, "augmentation.svg"))
 
 
 COMMAND = Command(

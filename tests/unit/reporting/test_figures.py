@@ -1,11 +1,18 @@
 """The numbers behind the figures of the report."""
 
+import re
+from types import SimpleNamespace
+
 import numpy as np
 import optuna
+import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
+from support.evaluations import cross_validation, evaluation
 
-from lib.reporting import figures
+from lib.metrics.objective import Objective
+from lib.reporting import figures, svg
+from lib.schemas.search import MethodEffect, TrialResult
 from lib.settings.config import StageASettings
 
 
@@ -42,3 +49,52 @@ def test_rungs_count_trials_that_arrived_and_trials_that_continued() -> None:
         trial(n, 1e-3, "a", 0.4, state, step) for n, (state, step) in enumerate(zip(states, steps, strict=True))
     ]
     assert figures.rung_counts(trials, limits) == [("epoch 2", 3, 2), ("seed 1", 2, 1)]
+
+
+def labels(drawing: str) -> str:
+    """Return the texts of a figure, without line breaks."""
+    return " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", drawing))
+
+
+@pytest.mark.parametrize(
+    ("population", "where"), [("natural", "natural prevalence"), ("annotated", "annotated pairs")]
+)
+def test_every_figure_of_scores_names_the_population(population: str, where: str) -> None:
+    objective = Objective(population=population)
+    trials = [trial(n, 10.0 ** -(n + 2), "ab"[n], 0.1 * n) for n in range(2)]
+    run = [{"epoch": 1, "loss": 0.5, "objective": 0.4}, {"epoch": 2, "loss": 0.4, "objective": 0.5}]
+    effect = MethodEffect(method="synonym", trials=9, exposed=4, rho=0.1, low=-0.2, high=0.4)
+    found = [
+        TrialResult(number=0, state="COMPLETE", params={}, objective=0.4, calibration_error=0.8, seeds=[], rank=0)
+    ]
+    for drawing in (
+        figures.plot_history(trials, objective),
+        figures.plot_parallel_coordinates(trials, ["lr", "kind"], objective),
+        figures.plot_learning_curves({"fold": run}, objective),
+        figures.plot_method_effects([effect], objective),
+    ):
+        assert f"F1-macro ({where})" in labels(drawing)
+    front = labels(figures.plot_pareto_front(SimpleNamespace(trials=found), objective))
+    assert f"F1-macro ({where})" in front and f"1 − Brier skill ({where})" in front
+    models = labels(figures.plot_model_comparison(evaluation(population=population)))
+    assert f"F1-macro ({where})" in models and f"ECE ({where})" in models
+    folds = labels(figures.plot_folds(cross_validation(population=population)))
+    assert f"F1-macro ({where})" in folds and f"by criterion ({where})" in folds
+
+
+def test_a_criterion_without_a_positive_is_named_and_not_drawn_as_zero() -> None:
+    """C has no positive; A and B have an F1 of 1."""
+    drawing = figures.plot_folds(cross_validation())
+    assert "no pair is positive: C" in labels(drawing)
+    result = cross_validation()
+    for criterion in result.ranking[0]["scores"]["per_criterion"].values():
+        criterion["f1"] = 0.0
+    drawn_zero = figures.plot_folds(result)
+    bars = [drawing.count("clip-path") for drawing in (drawing, drawn_zero)]
+    assert bars[0] == bars[1] - 1 and "no pair is positive" not in labels(drawn_zero)
+
+
+@pytest.mark.parametrize("second", ["average of the best 2", "default transformer"])
+def test_only_an_average_has_the_colour_of_averages(second: str) -> None:
+    drawing = figures.plot_model_comparison(evaluation(names=("chosen", second, "majority")))
+    assert svg.ORANGE.lower() in drawing and (svg.GREEN.lower() in drawing) == ("average" in second)

@@ -1,9 +1,10 @@
-"""The effect of each augmentation method on the F1 of trials."""
+"""The effect of each augmentation method on the objective of trials."""
 
 import pytest
 from support.augmented import augmenting_params, experiment
 
 from lib.augmentation.methods import METHODS
+from lib.metrics.objective import Objective
 from lib.reporting.augmentation_report import describe_augmentation
 from lib.schemas.run import SeedResult
 from lib.schemas.search import MethodEffect, TrialResult
@@ -45,5 +46,7 @@ def test_stage_a_estimates_each_methods_effect_and_the_page_shows_it() -> None:
         made.builder.bank,
         [*effects.values(), MethodEffect(method="x", trials=1, exposed=0, rho=None, low=None, high=None)],
         {"ocr": 7},
+        Objective(),
     )
+    assert "F1-macro (natural prevalence)" in page
     assert "| ocr | +1.00 | +1.00 to +1.00 | 20 of 20 | 7 |" in page and "1.0 MiB on disk" in page

@@ -1,0 +1,116 @@
+"""An evaluation on a small test set, for tests of everything that shows its scores."""
+
+from typing import Any
+
+import numpy as np
+
+from lib.metrics.classification import binary_scores
+from lib.metrics.objective import Objective
+from lib.metrics.spans import span_scores
+from lib.schemas.evaluation import ModelManifest, ModelScores, PairedComparison, StageC, TestEvaluation
+from lib.tasks.decision import DecisionRule
+from support.tiny import empty_provenance
+
+CRITERIA = ["A", "A", "A", "B", "B", "C"]
+LABEL = np.array([1, 0, 0, 1, 0, 0])  # C has no positive
+SCORE = {"value": 0.5, "low": 0.4, "high": 0.6}
+DIFFERENCE = {"value": 0.1, "low": -0.1, "high": 0.3, "p": 0.04}
+NAMES = ("chosen", "default transformer", "TF-IDF + logistic regression", "majority")
+
+
+def label_scores(yes: list[bool]) -> dict[str, Any]:
+    chosen = np.array(yes)
+    return binary_scores(np.where(chosen, 0.8, 0.1), chosen, LABEL, CRITERIA, np.ones(6))
+
+
+def scores_of_spans(yes: list[bool]) -> dict[str, Any]:
+    """Return the scores of answers that are right wherever they are given and there is evidence."""
+    answers = ["tired" if each else "" for each in yes]
+    golds = [["tired"] if label else [] for label in LABEL]
+    return span_scores(answers, golds, np.full(6, 0.7), np.where(yes, 0.8, 0.1), CRITERIA, np.ones(6))
+
+
+def agent_scores(agent: str, yes: list[bool], population: str = "natural") -> dict[str, Any]:
+    """Return scores as `Agent.scores` returns them; both populations are the same here."""
+    parts = {"label": label_scores(yes), "span": scores_of_spans(yes)}
+    own = parts.get({"criteria": "label", "evidence": "span"}.get(agent, ""), {**parts["label"], **parts})
+    return {"population": population, **own, "annotated": own}
+
+
+def evaluation(
+    agent: str = "criteria", population: str = "natural", names: tuple[str, ...] = NAMES
+) -> TestEvaluation:
+    """Return an evaluation in which the chosen model is right and all others always say no."""
+    levels = ["annotated"] if population == "annotated" else ["natural", "annotated", "post_criterion", "post"]
+    intervals = {level: dict.fromkeys(("f1_macro", "ece", "f1_micro"), SCORE) for level in levels}
+    models = []
+    for name in names:
+        yes = [bool(label) and name == "chosen" for label in LABEL]
+        scores = agent_scores(agent, yes, population)
+        if population == "natural":
+            post = {"criteria_said": 0.4, "criteria_true": 0.5, "told_everything": 0.0}
+            scores["post_criterion"] = {**label_scores(yes), "post": post}
+        models.append(
+            ModelScores(name=name, f1_macro=SCORE, ece=SCORE, intervals=intervals, scores=scores, answers={})
+        )
+    against = [
+        PairedComparison(
+            other=name,
+            f1_macro=DIFFERENCE,
+            ece=DIFFERENCE,
+            gain_percent=20.0,
+            per_criterion={each: {**DIFFERENCE, "p_holm": 0.08} for each in "AB"},
+            levels=dict.fromkeys(levels, DIFFERENCE),
+        )
+        for name in names[1:]
+    ]
+    return TestEvaluation(
+        provenance=empty_provenance(),
+        agent=agent,
+        chosen={"candidate": 0, "backbone": "tiny-bert", "average_of": []},
+        population=population,
+        sizes={"posts": 3, "groups": 3, "examples": 6, "annotated": 6, "natural": 6, "positives": 2},
+        examples=[str(i) for i in range(6)],
+        truth=[bool(label) for label in LABEL],
+        criteria=CRITERIA,
+        models=models,
+        against=against,
+        targets={"F1-macro at least 2 % above the strongest baseline": True, "ECE below 0.10": False},
+        openings=[],
+        performance={},
+    )
+
+
+def cross_validation(agent: str = "criteria", population: str = "natural") -> StageC:
+    """Return a cross-validation of one candidate."""
+    folds = {"mean": 0.4, "standard_error": 0.02, "folds": [0.38, 0.42]}
+    scores = agent_scores("criteria", [bool(label) for label in LABEL], population)
+    entry = {"candidate": 0, "params": {"model.backbone": "tiny-bert"}, "objective": folds, "scores": scores}
+    return StageC(
+        provenance=empty_provenance(),
+        agent=agent,
+        folds=2,
+        repeats=1,
+        objective=Objective(population=population).name,
+        calibration="1 − Brier skill",
+        ranking=[{**entry, "calibration_error": folds, "against_best": None}],
+        choice={**entry, "rule": "best", "objective": folds, "calibration_error": folds},
+        ensemble=None,
+        baseline={"name": "TF-IDF + logistic regression", "objective": {**folds, "mean": 0.2}},
+        performance={},
+    )
+
+
+def manifest(agent: str = "criteria", population: str = "natural") -> ModelManifest:
+    """Return the manifest of the chosen model."""
+    return ModelManifest(
+        provenance=empty_provenance(),
+        agent=agent,
+        params={"null_policy.name": "threshold"},
+        rules={"label": DecisionRule.neutral(["A", "B", "C"]).dump()},
+        post_rule=None,
+        population=population,
+        criteria={"A": "tiredness"},
+        trained={"posts": 3, "examples": 6, "epochs": 2, "of": 2},
+        performance={},
+    )

@@ -1,0 +1,73 @@
+"""The tables of an agent's report."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from support.evaluations import cross_validation, evaluation
+from support.examples import make_examples
+from support.tiny import params
+
+from lib.agents import get_agent
+from lib.reporting import agent_report
+from lib.tasks.decision import DecisionRule
+
+
+@pytest.mark.parametrize("agent", ["evidence", "share", "joint"])
+def test_the_test_tables_show_total_has_ans_and_no_ans_in_each_population(agent: str) -> None:
+    tables = [table.markdown() for table in agent_report._models(evaluation(agent))]
+    (spans,) = [table for table in tables if table.startswith("| spans |")]
+    assert "| spans | population | token F1 | HasAns | NoAns |" in spans
+    for place in ("natural prevalence", "annotated pairs"):
+        assert f"| chosen | {place} | 1.000 | 1.000 | 1.000 |" in spans
+        assert f"| majority | {place} | 0.583 | 0.000 | 1.000 |" in spans
+
+
+def test_an_agent_without_spans_has_no_table_of_spans() -> None:
+    assert not any("HasAns" in table.markdown() for table in agent_report._models(evaluation()))
+
+
+@pytest.mark.parametrize(
+    ("population", "confidence", "right"),
+    [("natural", [0.9, 0.8], [True, True]), ("annotated", [0.7, 0.4], [False, True])],
+)
+def test_the_calibration_figure_shows_the_pairs_of_one_population_that_count(
+    population: str, confidence: list[float], right: list[bool]
+) -> None:
+    """Pairs 0 and 1 are natural, 2 and 3 annotated; 4 and 5 are both, but their criterion is excluded."""
+    examples = replace(
+        make_examples("x", [[(0, 1)], [], [(0, 1)], [], [(0, 1)], []], ["A", "A", "A", "A", "B", "B"]),
+        natural=np.array([True, True, False, False, True, True]),
+        annotated=np.array([False, False, True, True, True, True]),
+        counted=np.array([True] * 4 + [False] * 2),
+    )
+    chances = np.array([0.9, 0.2, 0.3, 0.6, 0.7, 0.7])
+    fold = SimpleNamespace(
+        candidate=0,
+        params=params(),
+        examples=examples.ids,
+        logits={"label": np.log(chances / (1 - chances)).tolist()},
+        # No annotated pair reaches its threshold, so all answers about them are no.
+        rules={"label": replace(DecisionRule.neutral(["A", "B"]), annotated_threshold=5.0).dump()},
+    )
+    found = SimpleNamespace(
+        agent=get_agent("criteria"),
+        examples=examples,
+        folds=[fold],
+        stage_c=SimpleNamespace(choice={"candidate": 0}),
+        test=SimpleNamespace(population=population),
+    )
+    shown, correct = agent_report._reliability(found)["after calibration"]
+    assert shown == pytest.approx(confidence) and correct.tolist() == right
+
+
+@pytest.mark.parametrize(
+    ("population", "where"), [("natural", "natural prevalence"), ("annotated", "annotated pairs")]
+)
+def test_the_headline_and_the_criteria_name_the_population(population: str, where: str) -> None:
+    test = evaluation(population=population)
+    lead = " ".join(agent_report.headline(test, cross_validation()))
+    for name in (f"F1-macro ({where}) 0.5", f"ECE ({where}) 0.5", f"Targets ({where}): "):
+        assert name in lead
+    assert all(f"F1 ({where})" in table.columns for table in agent_report._criteria(test))
