@@ -9,6 +9,7 @@ import argparse
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from common import training_experiment
@@ -59,7 +60,7 @@ def held_out_pairs(experiment: Experiment, candidate: int) -> dict[str, Pairs]:
     product = np.log(np.maximum(-np.expm1(log_no), 1e-12)) - log_no
     of_posts = posts.examples
 
-    def by_post(log_odds: NDArray[np.float64]) -> Pairs:
+    def by_post(log_odds: NDArray[Any]) -> Pairs:
         return Pairs(np.array(of_posts.post_id), np.array(of_posts.criterion), of_posts.label, log_odds)
 
     sentences = Pairs(

@@ -193,7 +193,7 @@ class TrainingSettings(StrictModel):
     threads: Count = Field(default=2, description="number of CPU threads of a training process")
     patience: Count = Field(
         default=3,
-        description="epochs without a better F1 before a training stops; twice as many while it gives every"
+        description="epochs without a better objective before a training stops; twice as many while it gives every"
         " example the same answer",
     )
     evaluated_unannotated: float = Field(
