@@ -31,6 +31,7 @@ rule corpus:
         manifest="results/corpus/corpus.json",
         posts="results/corpus/posts.parquet",
         annotations="results/corpus/annotations.parquet",
+        unknown="results/corpus/unknown.parquet",
         splits="results/corpus/splits.parquet",
         report="results/corpus/report.md",
         picture=report(
