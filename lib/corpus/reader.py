@@ -303,7 +303,8 @@ def _majority(path: Path, rows: list[dict[str, Any]], issues: _Issues) -> dict[s
             issues.odd("dropped: duplicate row", f"{place}: repeats row {first['row']}")
         else:
             issues.contradiction(
-                f"{place}: status {row['status']} contradicts status {first['status']} in row {first['row']}"
+                f"{place}: status {row['status']} contradicts status {first['status']} in row {first['row']};"
+                " 'contradiction' in corpus.tolerate lets the majority count"
             )
     positive = sum(statuses)
     if 2 * positive == len(rows):
