@@ -92,9 +92,9 @@ class _Pair(NamedTuple):
 def _natural_pairs(part: "Part") -> Iterator[_Pair]:
     """Yield all (sentence, criterion) pairs, by post, sentence and criterion.
 
-    A pair is positive if the sentence shares at least half of the shorter text with a positive annotation. A positive
-    annotation that was not found in its post is a sentence of its own, so that its post keeps its truth. A pair whose
-    annotations contradict each other is left out, and so is its (post, criterion) if nothing else decides that.
+    A pair is positive if a positive annotation is about the sentence (see `sentences_about`). A positive annotation
+    that was not found in its post is a sentence of its own, so that its post keeps its truth. A pair is left out if its
+    annotations contradict each other, and so is its (post, criterion) if nothing else decides that.
     """
     from lib.corpus.sentences import sentences
 
@@ -104,10 +104,9 @@ def _natural_pairs(part: "Part") -> Iterator[_Pair]:
     for post_id, sentence, criterion in zip(*(missing[c] for c in ("post_id", "sentence", "criterion")), strict=True):
         lost[post_id][sentence].add(criterion)
     for post_id, text in part.texts.items():
-        units: list[tuple[str, str, set[str], set[str]]] = [
-            (f"{a}-{b}", text[a:b], _about((a, b), found[post_id]), _about((a, b), tied[post_id]))
-            for a, b in sentences(text)
-        ]
+        cut = sentences(text)
+        asked = zip(cut, _criteria(cut, found[post_id]), _criteria(cut, tied[post_id]), strict=True)
+        units = [(f"{start}-{end}", text[start:end], met, unknown) for (start, end), met, unknown in asked]
         units += [(f"not found {i}", sentence, met, set()) for i, (sentence, met) in enumerate(lost[post_id].items())]
         for place, sentence, met, unknown in units:
             for criterion in part.criteria:
@@ -125,14 +124,15 @@ def _spans(rows: "pd.DataFrame") -> dict[str, list[tuple[Characters, str]]]:
     return spans
 
 
-def _about(sentence: Characters, spans: list[tuple[Characters, str]]) -> set[str]:
-    """Return the criteria of the spans that are about a sentence."""
-    return {criterion for span, criterion in spans if _same(sentence, span)}
+def _criteria(cut: Sequence[Characters], spans: Sequence[tuple[Characters, str]]) -> list[set[str]]:
+    """Return the criteria of the spans that are about each sentence."""
+    from lib.corpus.sentences import sentences_about
 
-
-def _same(sentence: Characters, annotated: Characters) -> bool:
-    shared = min(sentence[1], annotated[1]) - max(sentence[0], annotated[0])
-    return 2 * shared >= min(sentence[1] - sentence[0], annotated[1] - annotated[0])
+    criteria: list[set[str]] = [set() for _ in cut]
+    for span, criterion in spans:
+        for number in sentences_about(cut, span):
+            criteria[number].add(criterion)
+    return criteria
 
 
 AGENT = CriteriaAgent()

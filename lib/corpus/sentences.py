@@ -1,7 +1,7 @@
 """Cut texts into sentences, by one rule for the corpus, prediction, augmentation and the bag of words."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -74,6 +74,24 @@ def sentences(text: str, cuts: Iterable[int] = ()) -> list[Characters]:
     """
     starts = sorted({0, len(text), *cuts, *(place for line in _LINE.finditer(text) for place in _starts(line))})
     return [span for start, end in pairwise(starts) if (span := _strip(text, start, end)) is not None]
+
+
+def sentences_about(cut: Sequence[Characters], span: Characters) -> list[int]:
+    """Find the sentences that a span of the text is about.
+
+    Args:
+        cut: The sentences of the text.
+        span: The characters [start, end) of the text.
+
+    Returns:
+        The numbers of the sentences that share at least half of the shorter text with the span. If there is none, as
+        where a span crosses the end of a sentence, the number of the sentence that shares most.
+    """
+    shared = [min(end, span[1]) - max(start, span[0]) for start, end in cut]
+    half = [min(end - start, span[1] - span[0]) / 2 for start, end in cut]
+    about = [i for i, characters in enumerate(shared) if characters >= half[i]]
+    best = max(range(len(cut)), key=shared.__getitem__, default=0)
+    return about or ([best] if cut and shared[best] > 0 else [])
 
 
 def _starts(line: re.Match[str]) -> Iterator[int]:

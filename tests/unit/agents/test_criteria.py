@@ -33,6 +33,19 @@ def test_a_sentence_is_positive_if_it_shares_half_of_a_positive_annotation() -> 
     assert examples.second[0] == text[:end] and examples.label[0] == 1
 
 
+def test_a_positive_annotation_across_a_sentence_end_is_about_one_of_both() -> None:
+    """It shares four of nine characters with each sentence, so less than half."""
+    development = corpus(1)
+    text = development.texts["p0000"]
+    end = text.index(".") + 1
+    rows = development.annotations.iloc[:1].assign(
+        sentence=[text[end - 4 : end + 5]], criterion=["FRUIT"], status=[1], start=[end - 4], end=[end + 5]
+    )
+    examples = get_agent("criteria").examples(replace(development, annotations=rows, natural=True))
+    asked = [i for i in range(len(examples)) if examples.natural[i] and examples.criterion[i] == "FRUIT"]
+    assert examples.label[asked].tolist() == [1, 0, 0, 0, 0]
+
+
 def test_a_positive_annotation_that_was_not_found_is_a_sentence_of_its_own() -> None:
     development = corpus(1)
     rows = development.annotations.iloc[:1].assign(

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.corpus.sentences import sentences
+from lib.corpus.sentences import Characters, sentences, sentences_about
 
 
 def pieces(text: str, spans: list[tuple[int, int]]) -> list[str]:
@@ -44,6 +44,23 @@ def test_texts_are_cut_where_a_reader_would_cut_them(text: str, expected: list[s
 
 def test_a_sentence_can_be_cut_where_an_answer_ends() -> None:
     assert sentences("I sleep badly now.", [8, 13]) == [(0, 7), (8, 13), (14, 18)]
+
+
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [
+        ((0, 10), [0]),
+        ((2, 4), [0]),
+        ((12, 29), [1, 2]),
+        ((0, 12), [0]),
+        ((5, 16), [0, 1]),
+        ((7, 15), [1]),
+        ((40, 45), []),
+    ],
+)
+def test_a_span_is_about_the_sentences_that_share_half_or_else_most(span: Characters, expected: list[int]) -> None:
+    """The span (7, 15) shares three and four characters with sentences of ten."""
+    assert sentences_about([(0, 10), (11, 21), (22, 32)], span) == expected
 
 
 @given(text=st.text(alphabet=st.sampled_from("ab1 .!?\n\r•*:(é🙂\u2028"), max_size=60))
