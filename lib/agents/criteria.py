@@ -93,8 +93,8 @@ def _natural_pairs(part: "Part") -> Iterator[_Pair]:
     """Yield all (sentence, criterion) pairs, by post, sentence and criterion.
 
     A pair is positive if a positive annotation is about the sentence (see `sentences_about`). A positive annotation
-    that was not found in its post is a sentence of its own, so that its post keeps its truth. A pair is left out if its
-    annotations contradict each other, and so is its (post, criterion) if nothing else decides that.
+    that was not found in its post is a sentence of its own, so that its post keeps its truth. A pair is left out if
+    its annotations contradict each other, and so is its (post, criterion) if nothing else decides that.
     """
     from lib.corpus.sentences import sentences
 
