@@ -87,7 +87,7 @@ def read_posts(path: Path) -> list[tuple[str, str]]:
     for row, fields in read_table(path, ["post_id", "text"]):
         if fields["post_id"] in posts:
             problems.append(
-                f"{path}, row {row}: post_id '{fields['post_id']}' is already in an earlier row; give each post its own"
+                f"{path}, row {row}: post_id '{fields['post_id']}' is already in an earlier row; rename one"
             )
         posts[fields["post_id"]] = fields["text"]
     if problems:

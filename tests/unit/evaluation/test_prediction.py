@@ -36,4 +36,4 @@ def test_a_repeated_id_in_a_file_is_refused_by_row(tmp_path: Path) -> None:
     path.write_text("post_id,text\na,One.\nb,Two.\na,Three.\n")
     with pytest.raises(UserError) as caught:
         read_posts(path)
-    assert caught.value.lines == [f"{path}, row 4: post_id 'a' is already in an earlier row; give each post its own"]
+    assert caught.value.lines == [f"{path}, row 4: post_id 'a' is already in an earlier row; rename one"]
