@@ -68,11 +68,13 @@ def _by_post(chosen: ModelScores) -> list[str]:
         ]
     posts = chosen.scores["post_criterion"]["post"]
     pairs, sets = chosen.intervals["post_criterion"], chosen.intervals["post"]
+    left_out = posts.get("left_out", 0)
     return [
         f"By (post, criterion): F1-macro {format_interval(pairs['f1_macro'])}, ECE {format_interval(pairs['ece'])}."
         f" By post (set of criteria, or none): F1-macro {format_interval(sets['f1_macro'])}, F1-micro"
         f" {format_interval(sets['f1_micro'])}. The model says {posts['criteria_said']:.2f} criteria a post, true are"
         f" {posts['criteria_true']:.2f}; {posts['told_everything']:.0%} of the posts are told every criterion."
+        + (f" {left_out} post(s) are left out of the sets, since one of their criteria is unknown." * bool(left_out))
     ]
 
 
