@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from lib.corpus.corpus_files import find_corpus_files
 from lib.corpus.groups import group_posts
 from lib.corpus.locate import fold_text, locate
 from lib.corpus.table import read_table
-from lib.errors import UserError, did_you_mean
+from lib.errors import UserError, did_you_mean, unknown_name
 from lib.files.hashing import hash_value
 from lib.files.json_files import read_json
 from lib.settings.config import CorpusSettings, GroupSettings
@@ -134,9 +135,11 @@ def read_corpus(settings: CorpusSettings, folder: Path) -> Corpus:
         The checked corpus, with the span of each sentence and the group of each post.
 
     Raises:
-        UserError: A file is missing or has problems; at most 50 lines, each naming file and row.
+        UserError: A file is missing or has problems; at most 50 lines, each naming file and row. Or an excluded
+            criterion does not exist.
     """
     criteria = read_criteria(criteria_path(settings.model_copy(update={"dir": str(folder)})))
+    _check_excluded(settings.excluded_criteria, criteria)
     issues = _Issues(settings.tolerate)
     posts_path, annotations_path = find_corpus_files(settings, folder)
     posts, authors = _read_posts(posts_path, settings, issues)
@@ -180,6 +183,15 @@ def read_criteria(path: Path) -> dict[str, str]:
     if problems:
         raise UserError(problems)
     return criteria
+
+
+def _check_excluded(excluded: Sequence[str], criteria: Mapping[str, str]) -> None:
+    # The production overlay excludes a criterion of the shipped file, which a corpus with its own file may lack.
+    shipped = read_criteria(SHIPPED_CRITERIA) if SHIPPED_CRITERIA.exists() else {}
+    known = [*criteria, *(name for name in shipped if name not in criteria)]
+    unknown = [name for name in excluded if name not in known]
+    if unknown:
+        raise UserError(f"corpus.excluded_criteria: {unknown_name('criterion', name, known)}" for name in unknown)
 
 
 def _first(lines: list[str], limit: int) -> list[str]:

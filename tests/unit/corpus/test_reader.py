@@ -214,6 +214,15 @@ def test_criteria_files_are_checked(project: Path) -> None:
     assert criteria_path(CorpusSettings(dir="elsewhere")) == Path("config/criteria.json")
 
 
+def test_an_excluded_criterion_must_exist(project: Path) -> None:
+    write(project)
+    (project / "criteria.json").write_text('[{"id": "SLEEP_ISSUES", "text": "a"}]')
+    found = refused(project, CorpusSettings(excluded_criteria=("SPECIAL_CASE", "SLEEP_ISSUE", "SPECIAL_CASES")))
+    assert len(found) == 2
+    assert found[0].startswith("corpus.excluded_criteria: criterion 'SLEEP_ISSUE' is unknown; did you mean 'SLEEP_I")
+    assert "did you mean 'SPECIAL_CASE'?" in found[1], "production excludes it, whether or not a corpus has it"
+
+
 def test_the_hash_depends_on_the_content(project: Path) -> None:
     first = read_corpus(CorpusSettings(), write(project))
     assert first.hash() == read_corpus(CorpusSettings(), project).hash()
