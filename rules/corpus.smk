@@ -1,4 +1,4 @@
-"""The corpus, which is generated if none is configured, then checked, split by post and described."""
+"""The corpus, which is generated if none is configured, then checked, split and described."""
 
 
 rule generate_corpus:
@@ -23,7 +23,7 @@ rule generate_corpus:
 
 
 rule corpus:
-    """Check every row, find the sentences in their posts, split by post, write the data report."""
+    """Check every row, find the sentences in their posts, split by author or near-duplicate, write the report."""
     input:
         posts=corpus_files()[0],
         annotations=corpus_files()[1],
@@ -31,6 +31,7 @@ rule corpus:
         manifest="results/corpus/corpus.json",
         posts="results/corpus/posts.parquet",
         annotations="results/corpus/annotations.parquet",
+        unknown="results/corpus/unknown.parquet",
         splits="results/corpus/splits.parquet",
         report="results/corpus/report.md",
         picture=report(

@@ -15,6 +15,8 @@ from lib.tasks.examples import Characters, Examples
 from lib.tasks.label import LabelTask
 
 if TYPE_CHECKING:  # importing pandas takes a second, and the engine does not need it
+    import pandas as pd
+
     from lib.corpus.store import Part
 
 
@@ -90,34 +92,47 @@ class _Pair(NamedTuple):
 def _natural_pairs(part: "Part") -> Iterator[_Pair]:
     """Yield all (sentence, criterion) pairs, by post, sentence and criterion.
 
-    A pair is positive if the sentence shares at least half of the shorter text with a positive annotation. A positive
-    annotation that was not found in its post is a sentence of its own, so that its post keeps its truth.
+    A pair is positive if a positive annotation is about the sentence (see `sentences_about`). A positive annotation
+    that was not found in its post is a sentence of its own, so that its post keeps its truth. A pair is left out if
+    its annotations contradict each other, and so is its (post, criterion) if nothing else decides that.
     """
     from lib.corpus.sentences import sentences
 
-    found: dict[str, list[tuple[Characters, str]]] = defaultdict(list)
+    found, tied = _spans(part.annotations[part.annotations["status"] == 1]), _spans(part.unknown)
     lost: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    positive = part.annotations[part.annotations["status"] == 1]
-    columns = (positive[name] for name in ("post_id", "sentence", "criterion", "start", "end"))
-    for post_id, sentence, criterion, start, end in zip(*columns, strict=True):
-        if start >= 0:
-            found[post_id].append(((int(start), int(end)), criterion))
-        else:
-            lost[post_id][sentence].add(criterion)
+    missing = part.annotations.query("status == 1 and start < 0")
+    for post_id, sentence, criterion in zip(*(missing[c] for c in ("post_id", "sentence", "criterion")), strict=True):
+        lost[post_id][sentence].add(criterion)
     for post_id, text in part.texts.items():
-        units = [
-            (f"{start}-{end}", text[start:end], {name for own, name in found[post_id] if _same((start, end), own)})
-            for start, end in sentences(text)
-        ]
-        units += [(f"not found {i}", sentence, met) for i, (sentence, met) in enumerate(lost[post_id].items())]
-        for place, sentence, met in units:
+        cut = sentences(text)
+        asked = zip(cut, _criteria(cut, found[post_id]), _criteria(cut, tied[post_id]), strict=True)
+        units = [(f"{start}-{end}", text[start:end], met, unknown) for (start, end), met, unknown in asked]
+        units += [(f"not found {i}", sentence, met, set()) for i, (sentence, met) in enumerate(lost[post_id].items())]
+        for place, sentence, met, unknown in units:
             for criterion in part.criteria:
-                yield _Pair(f"{post_id} {place} {criterion}", post_id, sentence, criterion, int(criterion in met))
+                if criterion in met or not (criterion in unknown or (post_id, criterion) in part.undecided):
+                    yield _Pair(f"{post_id} {place} {criterion}", post_id, sentence, criterion, int(criterion in met))
 
 
-def _same(sentence: Characters, annotated: Characters) -> bool:
-    shared = min(sentence[1], annotated[1]) - max(sentence[0], annotated[0])
-    return 2 * shared >= min(sentence[1] - sentence[0], annotated[1] - annotated[0])
+def _spans(rows: "pd.DataFrame") -> dict[str, list[tuple[Characters, str]]]:
+    """Return the characters and the criterion of the rows that were found, by post."""
+    spans: dict[str, list[tuple[Characters, str]]] = defaultdict(list)
+    found = rows[rows["start"] >= 0]
+    columns = (found[name] for name in ("post_id", "criterion", "start", "end"))
+    for post_id, criterion, start, end in zip(*columns, strict=True):
+        spans[post_id].append(((int(start), int(end)), criterion))
+    return spans
+
+
+def _criteria(cut: Sequence[Characters], spans: Sequence[tuple[Characters, str]]) -> list[set[str]]:
+    """Return the criteria of the spans that are about each sentence."""
+    from lib.corpus.sentences import sentences_about
+
+    criteria: list[set[str]] = [set() for _ in cut]
+    for span, criterion in spans:
+        for number in sentences_about(cut, span):
+            criteria[number].add(criterion)
+    return criteria
 
 
 AGENT = CriteriaAgent()

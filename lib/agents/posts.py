@@ -21,7 +21,8 @@ class PostAgent(Agent):
         """Return an example for each (post, criterion), which is annotated if a row of the corpus is about it.
 
         All sentences of status 1 are answers. A pair is left out if one of its sentences of status 1 was not found
-        in the post, since the place of that evidence is unknown.
+        in the post, since the place of that evidence is unknown, or if its only evidence has annotations that
+        contradict each other.
 
         Args:
             part: The development set or the test set. If its unannotated pairs are unknown, they are left out.
@@ -30,7 +31,7 @@ class PostAgent(Agent):
             The examples, by post and then by criterion in the order of the corpus.
         """
         answers: dict[tuple[str, str], set[Characters]] = defaultdict(set)
-        lost: set[tuple[str, str]] = set()
+        lost = set(part.undecided)
         columns = ("post_id", "criterion", "status", "start", "end")
         for post_id, criterion, status, start, end in zip(*(part.annotations[c] for c in columns), strict=True):
             pair = answers[post_id, criterion]

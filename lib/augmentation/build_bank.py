@@ -32,14 +32,14 @@ from lib.augmentation.edits import (
     words,
 )
 from lib.augmentation.libraries import Augment, Resources, make_augmenter, seeded
-from lib.augmentation.negation import groups_that_negate, negators
+from lib.augmentation.negation import groups_that_negate, join_groups_that_negate
 from lib.augmentation.reserved import ReservedTerms, TfidfWeights
 from lib.files.atomic import replacing, write_json
 from lib.files.hashing import derive_seed, hash_value
 from lib.files.json_files import read_json
 from lib.schemas.augmentation import BankEntry
 
-FORMAT = 3
+FORMAT = 4
 _ATTEMPTS = 3
 _CHUNK = 64
 
@@ -146,7 +146,7 @@ def _variant(
     weights: TfidfWeights,
 ) -> Variant:
     """Return the first variant of a few seeds that differs from the text; many texts have no word to change."""
-    variant, negated, (level, augment) = Variant([], []), negators(text), augmenter
+    variant, (level, augment) = Variant([], []), augmenter
     for attempt in range(_ATTEMPTS):
         try:
             new = seeded(augment, text, derive_seed(seed, attempt))
@@ -154,7 +154,7 @@ def _variant(
             # The message is not kept, since it may hold the text.
             return Variant([], [], variant.refused, type(error).__name__)
         edits = [edit for edit in diff_edits(text, new, FINE) if not _only_spaced(text, edit, method)]
-        touching = {edit.group for edit in edits if touches(edit, spans)} | groups_that_negate(edits, negated)
+        touching = {edit.group for edit in edits if touches(edit, spans)} | groups_that_negate(edits, text)
         variant.refused += len(touching)
         edits = keep_groups(edits, {edit.group for edit in edits} - touching)
         edits = limit_edits(edits, text, level, np.random.default_rng(seed))
@@ -164,7 +164,7 @@ def _variant(
             and count_altered_words(text, result) <= max_altered_words(text, level)
         ):
             # Edits of whole words, so that merged edits of several methods never split a word.
-            variant.edits = diff_edits(text, result, WHOLE)
+            variant.edits = join_groups_that_negate(diff_edits(text, result, WHOLE), text)
             variant.low = weights.low(text, variant.edits)
             break
     return variant

@@ -1,33 +1,50 @@
 """Keep the negators of a text, since a text that lost one says the opposite of its label."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 
-from lib.augmentation.edits import Edit
-
-_NEGATORS = (
-    "no not never none nobody nothing nowhere neither nor no-one without cannot hardly barely scarcely rarely seldom"
-    " aint arent cant couldnt didnt doesnt dont hadnt hasnt havent isnt shouldnt wasnt werent wont wouldnt"
-)
-_NEGATOR = re.compile(rf"(?<!\w)(?:{'|'.join(_NEGATORS.split())}|\w+n['’]t)(?!\w)", re.IGNORECASE)
+from lib.augmentation.edits import Edit, words
+from lib.corpus.negators import negators
 
 
-def negators(text: str) -> list[tuple[int, int]]:
-    """Return the characters [start, end) of the negators of a text: words such as 'never', and forms in n't."""
-    return [match.span() for match in _NEGATOR.finditer(text)]
-
-
-def groups_that_negate(edits: Sequence[Edit], spans: Iterable[tuple[int, int]]) -> set[int]:
+def groups_that_negate(edits: Sequence[Edit], text: str) -> set[int]:
     """Return the groups of edits that remove or swap a negator, move a word past one, or add one.
 
     Args:
-        edits: Edits of a text.
-        spans: The negators of the text.
+        edits: Edits of the text.
+        text: The text before the edits.
     """
     extent: dict[int, tuple[int, int]] = {}
     for edit in edits:
         start, end = extent.get(edit.group, (edit.start, edit.end))
         extent[edit.group] = min(start, edit.start), max(end, edit.end)
-    places = list(spans)
+    places = negators(text)
     changed = {group for group, (a, b) in extent.items() if any(a < end and b > start for start, end in places)}
-    return changed | {edit.group for edit in edits if negators(edit.text)}
+    added = {edit.group for edit in edits if negators(edit.text)}
+    return changed | added | _groups_that_move(edits, text, places)
+
+
+def _groups_that_move(edits: Sequence[Edit], text: str, places: Sequence[tuple[int, int]]) -> set[int]:
+    """Return the groups that remove a word on one side of a negator and add it on the other side.
+
+    A method that moves words and changes others gives edits in groups of their own, see `diff_edits`.
+    """
+    removed: dict[str, set[tuple[int, int]]] = defaultdict(set)
+    added: dict[str, set[tuple[int, int]]] = defaultdict(set)
+    for edit in edits:
+        passed = sum(end <= edit.start for _, end in places)
+        for found, part in ((removed, text[edit.start : edit.end]), (added, edit.text)):
+            for word in words(part.lower()):
+                found[word].add((passed, edit.group))
+    moves = ((one, other) for word in removed for one in removed[word] for other in added[word])
+    return {group for one, other in moves if one[0] != other[0] for group in (one[1], other[1])}
+
+
+def join_groups_that_negate(edits: Sequence[Edit], text: str) -> list[Edit]:
+    """Return edits that keep the negators together, as one group if some groups alone would not keep them.
+
+    Args:
+        edits: Edits of the text.
+        text: The text before the edits.
+    """
+    return [edit._replace(group=0) for edit in edits] if groups_that_negate(edits, text) else list(edits)

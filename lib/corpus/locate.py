@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from lib.corpus.negators import negators
+from lib.corpus.sentences import Characters
+
 Match = Literal["exact", "normalised", "fuzzy", "none"]
+_WORD_CHARACTERS = re.compile(r"\w\w")
 # The number of words by which the ends of a fuzzy match may move.
 _MOVED_WORDS = 4
-_PUNCTUATION = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
+_PUNCTUATION = str.maketrans({**dict.fromkeys("’‘`´ʼ", "'"), "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def _fuzzy(needle: str, haystack: str, least_score: float) -> tuple[int, int, fl
         least_score: Least similarity, the normalised indel similarity of rapidfuzz's `ratio` in [0, 1].
 
     Returns:
-        Start, end and similarity; None if no part is similar enough.
+        Start, end and similarity; None if no part with as many negators is similar enough.
     """
     if least_score >= 1:
         return None
@@ -100,18 +104,35 @@ def _fuzzy(needle: str, haystack: str, least_score: float) -> tuple[int, int, fl
     first = next((i for i, (_, end) in enumerate(words) if end > near.dest_start), len(words) - 1)
     last = next((i for i, (_, end) in enumerate(words) if end >= near.dest_end), len(words) - 1)
     candidates = [
-        (fuzz.ratio(needle, haystack[start:end]) / 100, start, end)
-        for start, _ in words[max(0, first - _MOVED_WORDS) : first + _MOVED_WORDS + 1]
-        for _, end in words[max(0, last - _MOVED_WORDS) : last + _MOVED_WORDS + 1]
-        if start < end
+        (fuzz.ratio(needle, haystack[words[i][0] : words[j][1]]) / 100, i, j)
+        for i in range(max(0, first - _MOVED_WORDS), min(len(words), first + _MOVED_WORDS + 1))
+        for j in range(max(i, last - _MOVED_WORDS), min(len(words), last + _MOVED_WORDS + 1))
     ]
-    score, start, end = max(candidates)
-    return (start, end, score) if score >= least_score else None
+    wanted = len(negators(needle))
+    for score, i, j in sorted(candidates, reverse=True):
+        if score >= least_score and _negators_at(haystack, words, i, j) == wanted:
+            return words[i][0], words[j][1], score
+    return None
+
+
+def _negators_at(haystack: str, words: list[Characters], first: int, last: int) -> int:
+    """Count the negators of some words of a text, and one in the word before them, which would deny them."""
+    before = haystack[slice(*words[first - 1])] if first else ""
+    denied = any(end == len(before) for _, end in negators(before))
+    return len(negators(haystack[words[first][0] : words[last][1]])) + int(denied)
 
 
 def _occurrences(needle: str, haystack: str) -> list[int]:
+    """Return where a text starts in another one, without overlaps, and neither within a word nor up to within one."""
     starts, at = [], haystack.find(needle)
     while at >= 0:
-        starts.append(at)
-        at = haystack.find(needle, at + len(needle))
+        end = at + len(needle)
+        whole = not (_within_word(haystack, at) or _within_word(haystack, end))
+        if whole:
+            starts.append(at)
+        at = haystack.find(needle, end if whole else at + 1)
     return starts
+
+
+def _within_word(text: str, place: int) -> bool:
+    return _WORD_CHARACTERS.fullmatch(text, max(0, place - 1), place + 1) is not None

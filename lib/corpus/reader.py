@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,26 @@ import pandas as pd
 
 from lib.corpus.corpus_files import find_corpus_files
 from lib.corpus.groups import group_posts
-from lib.corpus.locate import locate
+from lib.corpus.locate import fold_text, locate
 from lib.corpus.table import read_table
-from lib.errors import UserError, did_you_mean
+from lib.errors import UserError, did_you_mean, unknown_name
 from lib.files.hashing import hash_value
 from lib.files.json_files import read_json
 from lib.settings.config import CorpusSettings, GroupSettings
 
 SHIPPED_CRITERIA = Path("config/criteria.json")
+ANNOTATION_COLUMNS = (
+    "row",
+    "post_id",
+    "sentence_id",
+    "sentence",
+    "criterion",
+    "status",
+    "start",
+    "end",
+    "match",
+    "score",
+)
 
 
 @dataclass(frozen=True)
@@ -31,20 +44,24 @@ class Corpus:
             end (characters of the post; -1 if the sentence was not found), match and score (see `locate`).
         criteria: Criterion id to text.
         oddities: Kind of oddity to the rows where it was found.
+        unknown: The columns of `annotations`, with status -1. The (sentence, criterion) pairs about which as
+            many rows say yes as no.
     """
 
     posts: pd.DataFrame
     annotations: pd.DataFrame
     criteria: dict[str, str]
     oddities: dict[str, list[str]] = field(default_factory=dict)
+    unknown: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=ANNOTATION_COLUMNS))
 
     def hash(self) -> str:
         """Return the hash of everything that a model could learn from."""
         keep = ["post_id", "sentence_id", "sentence", "criterion", "status"]
+        tables = [self.annotations, *([self.unknown] if len(self.unknown) else [])]
         return hash_value(
             [
                 self.posts[["post_id", "text"]].to_numpy().tolist(),
-                self.annotations[keep].to_numpy().tolist(),
+                *(table[keep].to_numpy().tolist() for table in tables),
                 self.criteria,
             ]
         )
@@ -65,8 +82,11 @@ def sample_posts(corpus: Corpus, share: float, seed: int) -> Corpus:
         return corpus
     drawn = np.random.default_rng(seed).permutation(len(corpus.posts))[: max(1, round(share * len(corpus.posts)))]
     posts = corpus.posts.iloc[np.sort(drawn)].reset_index(drop=True)
-    rows = corpus.annotations[corpus.annotations["post_id"].isin(posts["post_id"])].reset_index(drop=True)
-    return Corpus(posts, rows, corpus.criteria, corpus.oddities)
+    rows, unknown = (
+        table[table["post_id"].isin(posts["post_id"])].reset_index(drop=True)
+        for table in (corpus.annotations, corpus.unknown)
+    )
+    return Corpus(posts, rows, corpus.criteria, corpus.oddities, unknown)
 
 
 @dataclass
@@ -115,24 +135,27 @@ def read_corpus(settings: CorpusSettings, folder: Path) -> Corpus:
         The checked corpus, with the span of each sentence and the group of each post.
 
     Raises:
-        UserError: A file is missing or has problems; at most 50 lines, each naming file and row.
+        UserError: A file is missing or has problems; at most 50 lines, each naming file and row. Or an excluded
+            criterion does not exist.
     """
     criteria = read_criteria(criteria_path(settings.model_copy(update={"dir": str(folder)})))
+    _check_excluded(settings.excluded_criteria, criteria)
     issues = _Issues(settings.tolerate)
     posts_path, annotations_path = find_corpus_files(settings, folder)
     posts, authors = _read_posts(posts_path, settings, issues)
     rows = _read_annotations(annotations_path, settings, posts, criteria, issues)
+    _locate(rows, posts, settings.least_match)
+    annotations, unknown = _resolve(annotations_path, rows, issues)
     if issues.problems:
         raise UserError(_first(issues.problems, 50))
-    if not rows:
+    if not len(annotations):
         raise UserError(f"{annotations_path}: holds no annotation")
-    annotations = _with_spans(rows, posts, annotations_path, settings.least_match, issues)
     groups, alike = group_posts(posts, authors, settings.near_duplicates)
     for post_id in groups:
         if post_id in alike:
             issues.odd("near-duplicate of another post (kept in the same part)", f"{posts_path}: post '{post_id}'")
     table = pd.DataFrame({"post_id": list(posts), "text": list(posts.values()), "group": list(groups.values())})
-    return Corpus(table, annotations, criteria, dict(issues.oddities))
+    return Corpus(table, annotations, criteria, dict(issues.oddities), unknown)
 
 
 def read_criteria(path: Path) -> dict[str, str]:
@@ -160,6 +183,15 @@ def read_criteria(path: Path) -> dict[str, str]:
     if problems:
         raise UserError(problems)
     return criteria
+
+
+def _check_excluded(excluded: Sequence[str], criteria: Mapping[str, str]) -> None:
+    # The production overlay excludes a criterion of the shipped file, which a corpus with its own file may lack.
+    shipped = read_criteria(SHIPPED_CRITERIA) if SHIPPED_CRITERIA.exists() else {}
+    known = [*criteria, *(name for name in shipped if name not in criteria)]
+    unknown = [name for name in excluded if name not in known]
+    if unknown:
+        raise UserError(f"corpus.excluded_criteria: {unknown_name('criterion', name, known)}" for name in unknown)
 
 
 def _first(lines: list[str], limit: int) -> list[str]:
@@ -206,8 +238,7 @@ def _read_annotations(
 ) -> list[dict[str, Any]]:
     names = settings.columns
     columns = [names.post_id, names.sentence_id, names.sentence_text, names.criterion, names.status]
-    # The rows of each (post, sentence, criterion). A corpus may repeat them, and they may contradict each other.
-    repeated: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    rows = []
     for row, record in read_table(path, columns):
         post_id, sentence_id, sentence, criterion, status = (record[column] for column in columns)
         place = f"{path}, row {row}"
@@ -221,7 +252,7 @@ def _read_annotations(
         elif not sentence.strip():
             issues.problem("empty_text", f"{place}: {names.sentence_text} is empty")
         else:
-            repeated[post_id, sentence_id, criterion].append(
+            rows.append(
                 {
                     "row": row,
                     "post_id": post_id,
@@ -231,32 +262,11 @@ def _read_annotations(
                     "status": int(status),
                 }
             )
-    kept = (_resolve(path, rows, issues) for rows in repeated.values())
-    return [row for row in kept if row is not None]
+    return rows
 
 
-def _resolve(path: Path, rows: list[dict[str, Any]], issues: _Issues) -> dict[str, Any] | None:
-    """Return one row for rows that repeat each other, with the status of the majority; None where there is none."""
-    first, statuses = rows[0], [row["status"] for row in rows]
-    for row in rows[1:]:
-        place = f"{path}, row {row['row']}"
-        if row["status"] == first["status"]:
-            issues.odd("dropped: duplicate row", f"{place}: repeats row {first['row']}")
-        else:
-            issues.contradiction(
-                f"{place}: status {row['status']} contradicts status {first['status']} in row {first['row']}"
-            )
-    positive = sum(statuses)
-    if 2 * positive == len(rows):
-        issues.odd("dropped: no majority among contradicting rows", f"{path}, row {first['row']}")
-        return None
-    return {**first, "status": int(2 * positive > len(rows))}
-
-
-def _with_spans(
-    rows: list[dict[str, Any]], posts: dict[str, str], path: Path, least_match: float, issues: _Issues
-) -> pd.DataFrame:
-    """Return the rows with start, end, match and score of each sentence.
+def _locate(rows: list[dict[str, Any]], posts: dict[str, str], least_match: float) -> None:
+    """Give the rows the start, end, match and score of each sentence.
 
     If sentences of a post have the same text, the one with the k-th sentence_id gets the k-th copy in the post.
     """
@@ -268,17 +278,63 @@ def _with_spans(
     for row in rows:
         occurrence = copies[row["post_id"], row["sentence"]].index(row["sentence_id"])
         span = locate(row["sentence"], posts[row["post_id"]], occurrence, least_match)
-        place = f"{path}, row {row['row']}: sentence '{row['sentence_id']}'"
         if span is None:
-            issues.odd("sentence not found in its post (kept without a span)", place)
             row |= {"start": -1, "end": -1, "match": "none", "score": 0.0}
         else:
-            if span.match == "normalised":
-                issues.odd("sentence found only ignoring case, white space and Unicode form", place)
-            elif span.match == "fuzzy":
-                issues.odd("edited sentence found by fuzzy search", f"{place}, score {span.score:.2f}")
             row |= {"start": span.start, "end": span.end, "match": span.match, "score": span.score}
-    return pd.DataFrame(rows)
+
+
+def _resolve(path: Path, rows: list[dict[str, Any]], issues: _Issues) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return one row for each (sentence, criterion) of a post: those with a status, and those without a majority.
+
+    A corpus may repeat rows, and they may contradict each other. A sentence is known by its place in the post, or by
+    its text if it was not found there, since annotators may have given it several ids.
+    """
+    repeated: dict[tuple[object, ...], list[dict[str, Any]]] = defaultdict(list)
+    texts: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        first = texts.setdefault((row["post_id"], row["sentence_id"]), row)
+        if fold_text(first["sentence"])[0] != fold_text(row["sentence"])[0]:
+            place = f"{path}, row {row['row']}: sentence '{row['sentence_id']}'"
+            issues.odd("sentence_id with another text than before (kept)", f"{place}, see row {first['row']}")
+        sentence = (row["start"], row["end"]) if row["start"] >= 0 else fold_text(row["sentence"])[0]
+        repeated[row["post_id"], sentence, row["criterion"]].append(row)
+    kept = [_majority(path, group, issues) for group in repeated.values()]
+    for row in kept:
+        _count_match(path, row, issues)
+    known, unknown = ([row for row in kept if (row["status"] < 0) == tied] for tied in (False, True))
+    return pd.DataFrame(known, columns=ANNOTATION_COLUMNS), pd.DataFrame(unknown, columns=ANNOTATION_COLUMNS)
+
+
+def _majority(path: Path, rows: list[dict[str, Any]], issues: _Issues) -> dict[str, Any]:
+    """Return one row for rows that repeat each other, with the status of the majority, or -1 if there is none."""
+    first, statuses = rows[0], [row["status"] for row in rows]
+    for row in rows[1:]:
+        place = f"{path}, row {row['row']}"
+        if row["status"] == first["status"]:
+            issues.odd("dropped: duplicate row", f"{place}: repeats row {first['row']}")
+        else:
+            issues.contradiction(
+                f"{place}: status {row['status']} contradicts status {first['status']} in row {first['row']};"
+                " 'contradiction' in corpus.tolerate lets the majority count"
+            )
+    positive = sum(statuses)
+    if 2 * positive == len(rows):
+        issues.odd(
+            "no majority among contradicting rows (neither positive nor negative)", f"{path}, row {first['row']}"
+        )
+        return {**first, "status": -1}
+    return {**first, "status": int(2 * positive > len(rows))}
+
+
+def _count_match(path: Path, row: dict[str, Any], issues: _Issues) -> None:
+    place = f"{path}, row {row['row']}: sentence '{row['sentence_id']}'"
+    if row["match"] == "none":
+        issues.odd("sentence not found in its post (kept without a span)", place)
+    elif row["match"] == "normalised":
+        issues.odd("sentence found only ignoring case, white space and Unicode form", place)
+    elif row["match"] == "fuzzy":
+        issues.odd("edited sentence found by fuzzy search", f"{place}, score {row['score']:.2f}")
 
 
 def _natural(text: str) -> list[tuple[int, str]]:

@@ -1,7 +1,7 @@
 """Cut texts into sentences, by one rule for the corpus, prediction, augmentation and the bag of words."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -43,10 +43,20 @@ _ABBREVIATIONS = frozenset(
         "b.i.d",
     ]
 )
-_LINE = re.compile(r"[^\n\r]+")
+# Abbreviations that end a sentence or not. They do not before a number, or before a lower-case word that is no usual
+# start of a sentence in posts.
+_MAY_GO_ON = re.compile(
+    r"(?<![A-Za-z.])(?:(?:No|Nos|(?i:jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec))\.(?=\s+\d)"
+    r"|(?i:etc|mc?g|ml|kg|lbs?|oz|hrs?|mins?|secs?|yrs?|wks?|mos?)\."
+    r"(?=\s+(?!(?:i|im|ive|my|he|she|it|its|we|they|you|this|that|there|then|so|but|now)\b)[a-z]))"
+)
+# The number of a list item, which does not end a sentence.
+_NUMBER = re.compile(r"(?:^\s*|:\s+)\(?(?:\d{1,3}|[a-hA-H])[.)]$")
+_LINE = re.compile(r"[^\n\r\v\f\x85\u2028\u2029]+")
+_STOPS = re.compile(r"(?:(?<=[!?])[!?]+)?")
 _WORD = re.compile(r"\w")
 # The sign of a list item, which begins a sentence even within a line.
-_BULLET = re.compile(r"(?:(?<=\s)|^)[•‣◦▪*](?=\s)")
+_BULLET = re.compile(r"(?:(?<=\s)|^)(?:[•‣◦▪]|(?<!\d\s)\*|\*(?!\s+\d))(?=\s)")
 
 
 def sentences(text: str, cuts: Iterable[int] = ()) -> list[Characters]:
@@ -66,16 +76,45 @@ def sentences(text: str, cuts: Iterable[int] = ()) -> list[Characters]:
     return [span for start, end in pairwise(starts) if (span := _strip(text, start, end)) is not None]
 
 
+def sentences_about(cut: Sequence[Characters], span: Characters) -> list[int]:
+    """Find the sentences that a span of the text is about.
+
+    Args:
+        cut: The sentences of the text.
+        span: The characters [start, end) of the text.
+
+    Returns:
+        The numbers of the sentences that share at least half of the shorter text with the span. If there is none, as
+        where a span crosses the end of a sentence, the number of the sentence that shares most.
+    """
+    shared = [min(end, span[1]) - max(start, span[0]) for start, end in cut]
+    half = [min(end - start, span[1] - span[0]) / 2 for start, end in cut]
+    about = [i for i, characters in enumerate(shared) if characters >= half[i]]
+    best = max(range(len(cut)), key=shared.__getitem__, default=0)
+    return about or ([best] if cut and shared[best] > 0 else [])
+
+
 def _starts(line: re.Match[str]) -> Iterator[int]:
     """Yield the places in the text at which the sentences of a line start."""
     yield line.start()
     yield line.end()
     for item in _BULLET.finditer(line[0]):
         yield line.start() + item.start()
-    ends = [end for _, end in _punkt().span_tokenize(line[0])]
-    for end, following in pairwise([*ends, len(line[0])]):
-        if _WORD.search(line[0], end, following):
-            yield line.start() + end
+    for end in _ends(line[0]):
+        yield line.start() + end
+
+
+def _ends(line: str) -> Iterator[int]:
+    """Yield the places in a line at which a sentence ends and another one begins."""
+    # Punkt cuts '!!!I' before its last stop.
+    ends = sorted({_STOPS.match(line, end).end() for _, end in _punkt().span_tokenize(line)})  # type: ignore[union-attr]
+    go_on = {match.end() for match in _MAY_GO_ON.finditer(line)}
+    begin = 0
+    for end, following in pairwise([*ends, len(line)]):
+        starts = _WORD.search(line, end, following) is not None
+        if starts and end not in go_on and not _NUMBER.search(line[begin:end]):
+            yield end
+            begin = end
 
 
 @cache

@@ -1,14 +1,14 @@
 """The tables of the checked corpus on disk, and the two parts of it."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from lib.corpus.reader import Corpus
+from lib.corpus.reader import ANNOTATION_COLUMNS, Corpus
 from lib.corpus.stratify import split_posts
 from lib.errors import UserError
 from lib.files.atomic import replacing
@@ -28,6 +28,7 @@ class Part:
         corpus_hash: Of the whole corpus.
         natural: Whether pairs without an annotation are negatives. Otherwise they are unknown.
         excluded: Criteria that are left out of the scores.
+        unknown: With the columns of `Corpus`.
     """
 
     posts: pd.DataFrame
@@ -36,6 +37,7 @@ class Part:
     corpus_hash: str
     natural: bool
     excluded: tuple[str, ...] = ()
+    unknown: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=ANNOTATION_COLUMNS))
 
     @cached_property
     def texts(self) -> dict[str, str]:
@@ -57,6 +59,13 @@ class Part:
     def groups(self) -> dict[str, int]:
         """Post id to the number of its group, whose posts no split separates, in the order of the corpus."""
         return dict(zip(self.posts["post_id"], self.posts["group"].tolist(), strict=True))
+
+    @cached_property
+    def undecided(self) -> set[tuple[str, str]]:
+        """The (post, criterion) pairs whose only evidence has annotations that contradict each other."""
+        met = self.annotations[self.annotations["status"] == 1]
+        tied, positive = (set(zip(rows["post_id"], rows["criterion"], strict=True)) for rows in (self.unknown, met))
+        return tied - positive
 
 
 class Development(Part):
@@ -81,15 +90,16 @@ def part_of_posts(corpus: Corpus, test_fraction: float, seed: int) -> pd.DataFra
 
 
 def save_tables(corpus: Corpus, parts: pd.DataFrame, folder: Path) -> None:
-    """Write posts.parquet, annotations.parquet and splits.parquet.
+    """Write posts.parquet, annotations.parquet, unknown.parquet and splits.parquet.
 
     Args:
         corpus: The checked corpus.
         parts: The split, as `part_of_posts` returns it.
         folder: Where to write them.
     """
-    typed = corpus.annotations.astype({"row": "int64", "status": "int8", "start": "int64", "end": "int64"})
-    for name, table in (("posts", corpus.posts), ("annotations", typed), ("splits", parts)):
+    types = {"row": "int64", "status": "int8", "start": "int64", "end": "int64", "score": "float64"}
+    rows = {"annotations": corpus.annotations.astype(types), "unknown": corpus.unknown.astype(types)}
+    for name, table in {"posts": corpus.posts, **rows, "splits": parts}.items():
         with replacing(folder / f"{name}.parquet") as temporary:
             table.to_parquet(temporary, index=False)
 
@@ -132,17 +142,18 @@ def open_test(folder: Path, ledger: Path, opening: TestOpening) -> tuple[Part, l
 def _part(folder: Path, name: str) -> dict[str, Any]:
     manifest = CorpusManifest.read(folder / "corpus.json")
     try:
-        tables = {n: pd.read_parquet(folder / f"{n}.parquet") for n in ("posts", "annotations", "splits")}
+        tables = {n: pd.read_parquet(folder / f"{n}.parquet") for n in ("posts", "annotations", "unknown", "splits")}
     except (OSError, ValueError) as error:
         raise UserError(f"{folder}: cannot be read ({error}); remove the folder to create it again") from None
     check_disjoint(tables["splits"].merge(tables["posts"], on="post_id"))
-    if Corpus(tables["posts"], tables["annotations"], manifest.criteria).hash() != manifest.corpus_hash:
+    whole = Corpus(tables["posts"], tables["annotations"], manifest.criteria, unknown=tables["unknown"])
+    if whole.hash() != manifest.corpus_hash:
         raise UserError(f"{folder}: the tables do not match corpus.json; remove the folder to create it again")
     asked = set(tables["annotations"]["criterion"])
     ids = set(tables["splits"]["post_id"][tables["splits"]["part"] == name])
+    own = {n: tables[n][tables[n]["post_id"].isin(ids)] for n in ("posts", "annotations", "unknown")}
     return {
-        "posts": tables["posts"][tables["posts"]["post_id"].isin(ids)].reset_index(drop=True),
-        "annotations": tables["annotations"][tables["annotations"]["post_id"].isin(ids)].reset_index(drop=True),
+        **{n: table.reset_index(drop=True) for n, table in own.items()},
         "criteria": {name: text for name, text in manifest.criteria.items() if name in asked},
         "corpus_hash": manifest.corpus_hash,
         "natural": manifest.unannotated_means == "negative",

@@ -139,15 +139,19 @@ def score_posts(labels: Labels, examples: Examples) -> dict[str, Any]:
 def score_sets(yes: NDArray[np.bool_], examples: Examples) -> dict[str, Any]:
     """Score each post's set of criteria, with 'none' as a further label, as ReDSM5's authors do.
 
+    A post with an unknown pair has no known set, and is left out (see `_with_known_sets`).
+
     Args:
         yes: (n,) the answers about all (post, criterion) pairs.
         examples: These pairs.
 
     Returns:
         `f1_micro` and `f1_macro` over the labels that occur, the share of posts of which every criterion is said to
-        be met (`told_everything`), and the mean number of criteria said and truly met.
+        be met (`told_everything`), the mean number of criteria said and truly met, and the number of posts that are
+        left out (`left_out`).
     """
-    said, true = _sets(yes, examples), _sets(examples.label == 1, examples)
+    known = _with_known_sets(examples)
+    said, true = _sets(yes, examples)[known], _sets(examples.label == 1, examples)[known]
     hits, wrong = (said & true).sum(axis=0), (said ^ true).sum(axis=0)
     total = 2 * hits + wrong
     f1 = np.divide(2 * hits, total, out=np.zeros(len(total)), where=total > 0)
@@ -157,6 +161,7 @@ def score_sets(yes: NDArray[np.bool_], examples: Examples) -> dict[str, Any]:
         "told_everything": float(said[:, :-1].all(axis=1).mean()),
         "criteria_said": float(said[:, :-1].sum(axis=1).mean()),
         "criteria_true": float(true[:, :-1].sum(axis=1).mean()),
+        "left_out": int((~known).sum()),
     }
 
 
@@ -168,6 +173,17 @@ def _sets(yes: NDArray[np.bool_], examples: Examples) -> NDArray[np.bool_]:
     table[row[yes], which[yes]] = True
     table[:, -1] = ~table[:, :-1].any(axis=1)
     return table
+
+
+def _with_known_sets(examples: Examples) -> NDArray[np.bool_]:
+    """Return the posts, (posts,), that have a pair of each criterion; all of them if there is no such post.
+
+    A pair is no example if it is unknown whether, or where, the post meets the criterion (see `Agent.examples`).
+    Without it the post would seem to meet fewer criteria than it does.
+    """
+    pairs = np.unique(examples.post_id, return_counts=True)[1]
+    known: NDArray[np.bool_] = pairs == len(set(examples.criterion))
+    return known if known.any() else np.ones_like(known)
 
 
 def post_statistics(labels: Labels, examples: Examples) -> tuple[NDArray[np.float64], ScoreFromStatistics]:
@@ -190,11 +206,12 @@ def set_statistics(yes: NDArray[np.bool_], examples: Examples) -> tuple[NDArray[
         examples: These pairs.
 
     Returns:
-        (posts, 3 labels) for `set_scores_from_statistics`, and (posts,).
+        (posts, 3 labels) for `set_scores_from_statistics`, and (posts,), without posts that `score_sets` leaves out.
     """
-    said, true = _sets(yes, examples), _sets(examples.label == 1, examples)
+    known = _with_known_sets(examples)
+    said, true = _sets(yes, examples)[known], _sets(examples.label == 1, examples)[known]
     _, first = np.unique(examples.post_id, return_index=True)
-    return np.hstack([said & true, said ^ true, true]).astype(np.float64), examples.group[first]
+    return np.hstack([said & true, said ^ true, true]).astype(np.float64), examples.group[first][known]
 
 
 def set_scores_from_statistics(sums: NDArray[np.float64]) -> NDArray[np.float64]:

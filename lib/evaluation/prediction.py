@@ -1,5 +1,6 @@
 """Apply a saved model to posts."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lib.corpus.sentences import sentences
+from lib.errors import UserError
 from lib.evaluation.saved_model import SavedModel
 from lib.tasks.examples import Examples
 
@@ -37,7 +39,13 @@ def predict_posts(model: SavedModel, posts: Sequence[tuple[str, str]], criteria:
         for an agent that only finds spans, whether it found evidence. `probability` is the probability of that.
         `start`, `end` and `text` are the characters [start, end) of the evidence, or -1, -1 and '' if there is none.
         `post_met` and `post_probability` are the answer about the whole post.
+
+    Raises:
+        UserError: Two posts have the same id.
     """
+    repeated = sorted(name for name, times in Counter(name for name, _ in posts).items() if times > 1)
+    if repeated:
+        raise UserError(f"post_id '{name}' is given more than once; give each post its own" for name in repeated)
     whole = {name: [(0, len(text))] for name, text in posts}
     parts = whole if model.agent.reads_posts else {name: sentences(text) for name, text in posts}
     keys = [(post, text, part, name) for post, text in posts for part in parts[post] for name in criteria]

@@ -1,6 +1,6 @@
 """TF-IDF with logistic regression, fitted on the pairs that a transformer would learn from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from lib.agents.agent import Agent, Logits
-from lib.corpus.sentences import sentences
+from lib.corpus.sentences import sentences, sentences_about
 from lib.settings.config import TfidfSettings
 from lib.tasks.examples import Characters, Examples
 from lib.tasks.task import Index
@@ -21,6 +21,7 @@ Bags = Mapping[int, list[Characters]]
 
 _STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0)
 _FOLDS = 3
+_LEAST_SHARE = 1e-6
 
 
 class BagOfWords:
@@ -44,6 +45,7 @@ class BagOfWords:
             analyzer=CrossedTerms(tfidf.ngram_range), max_features=2 * tfidf.max_features, sublinear_tf=True
         )
         self._model = _classifier(_STRENGTHS[0])
+        self._constant: float | None = None
 
     def fit(self, examples: Examples, index: Index, strength: float | None = None) -> "BagOfWords":
         """Fit on examples.
@@ -59,7 +61,12 @@ class BagOfWords:
         """
         bags = self._bags(examples, index)
         features = self._vectorizer.fit_transform(_texts(examples, bags, index))
-        labels = np.array([_is_evidence(examples, i, span) for i in index for span in bags[i]], dtype=np.int64)
+        labels = np.concatenate([_evidence(examples, i, bags[i]) for i in index])
+        # scikit-learn refuses a single class, so the prevalence then decides.
+        share = float(np.clip(labels.mean(), _LEAST_SHARE, 1 - _LEAST_SHARE))
+        self._constant = None if 0 < labels.mean() < 1 else float(np.log(share / (1 - share)))
+        if self._constant is not None:
+            return self
         groups = np.array([examples.group[i] for i in index for _ in bags[i]])
         strength = strength or _best_strength(features, labels, groups)
         self._model.set_params(C=strength).fit(features, labels)
@@ -68,11 +75,16 @@ class BagOfWords:
     def logits(self, examples: Examples, index: Index) -> Logits:
         """Return the logits of some examples."""
         bags = self._bags(examples, index)
-        log_odds = self._model.decision_function(self._vectorizer.transform(_texts(examples, bags, index)))
+        log_odds = self._log_odds(_texts(examples, bags, index))
         parts = np.split(log_odds, np.cumsum([len(bags[i]) for i in index])[:-1])
         return self._agent.logits_from_log_odds(
             [list(zip(bags[i], part.tolist(), strict=True)) for i, part in zip(index, parts, strict=True)]
         )
+
+    def _log_odds(self, texts: NDArray[np.object_]) -> NDArray[np.float64]:
+        if self._constant is not None:
+            return np.full(len(texts), self._constant)
+        return np.asarray(self._model.decision_function(self._vectorizer.transform(texts)))
 
     def _bags(self, examples: Examples, index: Index) -> Bags:
         """Return the sentences of each text; the text of an agent that reads sentences is a single one."""
@@ -111,12 +123,14 @@ def _texts(examples: Examples, bags: Bags, index: Index) -> NDArray[np.object_]:
     return np.array(pairs, dtype=object)
 
 
-def _is_evidence(examples: Examples, i: int, span: Characters) -> bool:
-    """Return whether an answer covers at least half of a sentence; without answers the pair's label counts."""
+def _evidence(examples: Examples, i: int, bag: Sequence[Characters]) -> NDArray[np.int64]:
+    """Return 1 for the sentences that an answer is about, else 0; without answers the pair's label counts."""
     if not examples.answers[i]:
-        return bool(examples.label[i])
-    shared = max(min(span[1], end) - max(span[0], start) for start, end in examples.answers[i])
-    return 2 * shared >= span[1] - span[0]
+        return np.full(len(bag), examples.label[i])
+    evidence = np.zeros(len(bag), dtype=np.int64)
+    for answer in examples.answers[i]:
+        evidence[sentences_about(bag, answer)] = 1
+    return evidence
 
 
 class CrossedTerms:

@@ -69,6 +69,7 @@ def _by_post(chosen: ModelScores) -> list[str]:
         ]
     posts = chosen.scores["post_criterion"]["post"]
     pairs, sets = chosen.intervals["post_criterion"], chosen.intervals["post"]
+    left_out = posts.get("left_out", 0)
     return [
         f"At natural prevalence by (post, criterion): F1-macro {format_interval(pairs['f1_macro'])},"
         f" ECE {format_interval(pairs['ece'])}."
@@ -76,6 +77,7 @@ def _by_post(chosen: ModelScores) -> list[str]:
         f" F1-macro {format_interval(sets['f1_macro'])}, F1-micro"
         f" {format_interval(sets['f1_micro'])}. The model says {posts['criteria_said']:.2f} criteria a post, true are"
         f" {posts['criteria_true']:.2f}; {posts['told_everything']:.0%} of the posts are told every criterion."
+        + (f" {left_out} post(s) are left out of the sets, since one of their criteria is unknown." * bool(left_out))
     ]
 
 

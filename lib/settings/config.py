@@ -92,10 +92,10 @@ class CorpusSettings(StrictModel):
     tolerate: tuple[Tolerable, ...] = Field(
         default=(),
         description="problems that are counted in the report instead of stopping the run; their rows are dropped, but"
-        " of rows that contradict each other the majority counts",
+        " of rows that contradict each other the majority counts, and without one the pair is unknown",
     )
     share: float = Field(default=1.0, gt=0.0, le=1.0, description="share of the posts to read, for a first try")
-    test_fraction: Fraction = Field(default=0.15, description="share of the posts in the test set")
+    test_fraction: Fraction = Field(default=0.15, description="share of the groups of posts in the test set")
     test_seed: int = Field(
         default=0, description="seed of the test set, which stays the same when `seed` replicates a search"
     )

@@ -73,7 +73,26 @@ def _posts(options: Namespace) -> list[tuple[str, str]]:
         if not text.strip():
             raise UserError("--post: the text is empty")
         return [("post", text)]
-    return [(fields["post_id"], fields["text"]) for _, fields in read_table(options.csv, ["post_id", "text"])]
+    return read_posts(options.csv)
+
+
+def read_posts(path: Path) -> list[tuple[str, str]]:
+    """Read the id and the text of each post of a CSV file.
+
+    Raises:
+        UserError: The file is unusable, or an id is repeated; one line for each such row.
+    """
+    posts: dict[str, str] = {}
+    problems = []
+    for row, fields in read_table(path, ["post_id", "text"]):
+        if fields["post_id"] in posts:
+            problems.append(
+                f"{path}, row {row}: post_id '{fields['post_id']}' is already in an earlier row; rename one"
+            )
+        posts[fields["post_id"]] = fields["text"]
+    if problems:
+        raise UserError(problems)
+    return list(posts.items())
 
 
 def format_predictions(found: "pd.DataFrame", text: str, *, colour: bool) -> Iterable[str]:

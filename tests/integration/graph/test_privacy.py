@@ -26,6 +26,7 @@ CANARY = "zqxcanary"
 MAY_HOLD_WORDS = (
     "corpus/posts.parquet",
     "corpus/annotations.parquet",
+    "corpus/unknown.parquet",
     "generated/",
     "backbones/",
     "/tfidf/",

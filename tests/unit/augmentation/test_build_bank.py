@@ -17,8 +17,8 @@ from lib.augmentation.edits import apply_edits, count_altered_words, words
 from lib.augmentation.lexicon import prepare
 from lib.augmentation.libraries import Resources
 from lib.augmentation.methods import METHODS
-from lib.augmentation.negation import negators
 from lib.augmentation.reserved import ReservedTerms
+from lib.corpus.negators import negators
 from lib.corpus.tfidf import build_tfidf
 from lib.files.json_files import read_json
 from lib.settings.config import TfidfSettings

@@ -22,6 +22,16 @@ def test_different_posts_are_not_near_duplicates() -> None:
     assert not list(near_duplicates([text(seed) for seed in range(60)], 0.5))
 
 
+@pytest.mark.parametrize(("least", "moved"), [(0.5, 30), (0.8, 10)])
+def test_nearly_all_pairs_at_the_limit_are_found(least: float, moved: int) -> None:
+    """Both texts have 90 sequences of three words, of which they share 80 of 100 (or 60 of 120)."""
+    words = [f"{pair}-{i}" for pair in range(100) for i in range(92 + moved)]
+    texts = [" ".join(words[i : i + 92]) for at in range(0, len(words), 92 + moved) for i in (at, at + moved)]
+    found = list(near_duplicates(texts, least))
+    assert all(second == first + 1 and first % 2 == 0 for first, second in found)
+    assert len(found) >= 98
+
+
 @pytest.mark.parametrize("least", [0.5, 0.8])
 def test_authors_and_near_duplicates_join_in_one_group(least: float) -> None:
     posts = {"a": text(0), "b": text(1), "c": text(0), "d": text(2)}

@@ -1,5 +1,6 @@
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +11,7 @@ text = st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=30)
 
 @given(before=text, sentence=text.filter(str.strip), after=text)
 def test_a_sentence_is_found_where_it_stands(before: str, sentence: str, after: str) -> None:
-    post = before + sentence + after
+    post = f"{before} {sentence} {after}"
     span = locate(sentence, post)
     assert span is not None and span.match == "exact"
     assert post[span.start : span.end] == sentence
@@ -35,3 +36,28 @@ def test_repeated_sentences_have_their_own_places() -> None:
     assert [locate("No.", post, k).start for k in range(4)] == [0, 9, 13, 13]  # type: ignore[union-attr]
     assert locate("Maybe.", post) is None
     assert locate("\u200d", post) is None
+
+
+def test_a_sentence_is_not_found_within_a_word() -> None:
+    post = "Sadly I am low. Unsad. I am so SAD. sad"
+    places = [locate("Sad", post), locate("sad", post), locate("sad", post, 1), locate("ad", post)]
+    assert [place and (place.start, place.end) for place in places] == [(31, 34), (36, 39), (36, 39), None]
+    assert locate("(sad", "very(sad)") is not None
+
+
+@pytest.mark.parametrize(
+    ("sentence", "post"),
+    [
+        ("I really do not want to die now.", "Hi. I really do want to die now. Bye."),
+        ("I really do want to die now.", "Hi. I really do not want to die now. Bye."),
+        ("I want to die.", "I don't want to die."),
+    ],
+)
+def test_an_edited_copy_keeps_the_negators(sentence: str, post: str) -> None:
+    assert locate(sentence, post, least_score=0.85) is None
+
+
+def test_an_edited_copy_may_write_a_negator_in_another_way() -> None:
+    post = "No. I really don`t want to live on. No way."
+    span = locate("I really do not want to live on.", post, least_score=0.85)
+    assert span is not None and post[span.start : span.end] == "I really don`t want to live on."

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.corpus.reader import Corpus, criteria_path, read_corpus, read_criteria
+from lib.corpus.reader import Corpus, criteria_path, read_corpus, read_criteria, sample_posts
 from lib.errors import UserError
 from lib.settings.config import CorpusSettings
 
@@ -38,7 +38,10 @@ def test_a_correct_corpus_is_read_with_spans(project: Path) -> None:
         ("p1,x,I can't sleep.,SLEEP_ISSUE,1,\n", "row 3: criterion 'SLEEP_ISSUE' is not among the criteria; did you"),
         ("p1,x,I can't sleep.,SLEEP_ISSUES,yes,\n", "row 3: status is 'yes'; expected 0 or 1"),
         ("p1,x, ,SLEEP_ISSUES,1,\n", "row 3: sentence_text is empty"),
-        ("p1,p1_1,I can't sleep.,SLEEP_ISSUES,0,\n", "row 3: status 0 contradicts status 1 in row 2"),
+        (
+            "p1,p1_1,I can't sleep.,SLEEP_ISSUES,0,\n",
+            "row 3: status 0 contradicts status 1 in row 2; 'contradiction' in corpus.tolerate lets the",
+        ),
         ("p1,x,I can't, sleep.,SLEEP_ISSUES,1,\n", "row 3: has 7 fields, the header has 6"),
         ('p1,x,"I can\'t" sleep.,SLEEP_ISSUES,1,\n', "line 3: not valid CSV"),
     ],
@@ -111,6 +114,42 @@ def test_of_contradicting_rows_the_majority_counts_if_tolerated(
     assert counted >= len(statuses) - 1
 
 
+def test_a_tie_among_contradicting_rows_is_unknown(project: Path) -> None:
+    rows = ROW2 + ROW + ROW.replace(",1,", ",0,")
+    corpus = read_corpus(CorpusSettings(tolerate=("contradiction",)), write(project, HEAD + rows))
+    assert corpus.unknown[["row", "post_id", "criterion", "status", "start", "end"]].to_numpy().tolist() == [
+        [3, "p1", "SLEEP_ISSUES", -1, 0, 14]
+    ]
+    assert corpus.oddities["no majority among contradicting rows (neither positive nor negative)"] == [
+        f"{project / 'annotations.csv'}, row 3"
+    ]
+    without = Corpus(corpus.posts, corpus.annotations, corpus.criteria)
+    assert without.hash() != corpus.hash() and len(sample_posts(corpus, 0.5, 0).unknown) <= 1
+
+
+def test_a_sentence_with_two_ids_is_one_sentence(project: Path) -> None:
+    """The sentence stands once in its post, so both ids mean the same place; the last row was not found at all."""
+    again = (
+        "p1,p1_7,i can't  SLEEP.,SLEEP_ISSUES,{},\n"
+        + "p1,p1_8,Not There.,FATIGUE,0,\np1,p1_9,not there.,FATIGUE,0,\n"
+    )
+    found = refused(write(project, HEAD + ROW + again.format(0)))
+    assert len(found) == 1 and "row 3: status 0 contradicts status 1 in row 2" in found[0]
+    corpus = read_corpus(CorpusSettings(), write(project, HEAD + ROW + again.format(1)))
+    assert corpus.annotations["row"].tolist() == [2, 4] and len(corpus.oddities["dropped: duplicate row"]) == 2
+
+
+def test_an_id_with_two_texts_means_two_sentences(project: Path) -> None:
+    other = "p1,p1_1,I eat well.,SLEEP_ISSUES,0,\n"
+    corpus = read_corpus(CorpusSettings(), write(project, HEAD + ROW + other))
+    assert corpus.annotations[["row", "status", "start"]].to_numpy().tolist() == [[2, 1, 0], [3, 0, 15]]
+    assert corpus.oddities == {
+        "sentence_id with another text than before (kept)": [
+            f"{project / 'annotations.csv'}, row 3: sentence 'p1_1', see row 2"
+        ]
+    }
+
+
 def test_an_edited_sentence_is_found_by_fuzzy_search(project: Path) -> None:
     post = "It began in May. I have not been sleeping for more than three weeks now. Work is fine."
     row = "p1,a,I have not slept for more than three weeks now.,SLEEP_ISSUES,1,\n"
@@ -173,6 +212,15 @@ def test_criteria_files_are_checked(project: Path) -> None:
             read_criteria(path)
     assert criteria_path(CorpusSettings(criteria="c.json")) == Path("c.json")
     assert criteria_path(CorpusSettings(dir="elsewhere")) == Path("config/criteria.json")
+
+
+def test_an_excluded_criterion_must_exist(project: Path) -> None:
+    write(project)
+    (project / "criteria.json").write_text('[{"id": "SLEEP_ISSUES", "text": "a"}]')
+    found = refused(project, CorpusSettings(excluded_criteria=("SPECIAL_CASE", "SLEEP_ISSUE", "SPECIAL_CASES")))
+    assert len(found) == 2
+    assert found[0].startswith("corpus.excluded_criteria: criterion 'SLEEP_ISSUE' is unknown; did you mean 'SLEEP_I")
+    assert "did you mean 'SPECIAL_CASE'?" in found[1], "production excludes it, whether or not a corpus has it"
 
 
 def test_the_hash_depends_on_the_content(project: Path) -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.corpus.sentences import sentences
+from lib.corpus.sentences import Characters, sentences, sentences_about
 
 
 def pieces(text: str, spans: list[tuple[int, int]]) -> list[str]:
@@ -19,6 +19,21 @@ def pieces(text: str, spans: list[tuple[int, int]]) -> list[str]:
         ("My list:\n- sleep\n- food", ["My list:", "- sleep", "- food"]),
         ("It is: • sleep • food", ["It is:", "• sleep", "• food"]),
         ("I woke at 3 a.m. and cried. The end", ["I woke at 3 a.m. and cried.", "The end"]),
+        ("1. I cannot sleep\n2. I cannot eat", ["1. I cannot sleep", "2. I cannot eat"]),
+        ("First: 1. I sleep badly. 2. I cry.", ["First: 1. I sleep badly.", "2. I cry."]),
+        ("Pain, nausea etc. are bad. Fear etc. I cry.", ["Pain, nausea etc. are bad.", "Fear etc.", "I cry."]),
+        (
+            "It is No. 5 of 9. No. 5 of 9. I said no. 5 came.",
+            ["It is No. 5 of 9.", "No. 5 of 9.", "I said no.", "5 came."],
+        ),
+        ("I take 20 mg. daily and 20mg. at night.", ["I take 20 mg. daily and 20mg. at night."]),
+        ("I slept 2 hrs. i cry. I slept 2 hrs. of 8.", ["I slept 2 hrs.", "i cry.", "I slept 2 hrs. of 8."]),
+        ("On Jan. 5 I fell. I left in Jan. It hurt.", ["On Jan. 5 I fell.", "I left in Jan.", "It hurt."]),
+        ("That is 5 * 3 and so on", ["That is 5 * 3 and so on"]),
+        ("My list: * sleep * food", ["My list:", "* sleep", "* food"]),
+        ("one\u2028- two\u2029three\x85four\x0bfive", ["one", "- two", "three", "four", "five"]),
+        ("Oh no!!!I cannot. What?!?I cry!!! :(", ["Oh no!!!", "I cannot.", "What?!?", "I cry!!! :("]),
+        ("It ends at 0:48. Yeah.", ["It ends at 0:48.", "Yeah."]),
         ("", []),
         (" \n ", []),
     ],
@@ -31,7 +46,24 @@ def test_a_sentence_can_be_cut_where_an_answer_ends() -> None:
     assert sentences("I sleep badly now.", [8, 13]) == [(0, 7), (8, 13), (14, 18)]
 
 
-@given(text=st.text(alphabet=st.sampled_from("ab .!?\n\r•*:(é🙂\u2028"), max_size=60))
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [
+        ((0, 10), [0]),
+        ((2, 4), [0]),
+        ((12, 29), [1, 2]),
+        ((0, 12), [0]),
+        ((5, 16), [0, 1]),
+        ((7, 15), [1]),
+        ((40, 45), []),
+    ],
+)
+def test_a_span_is_about_the_sentences_that_share_half_or_else_most(span: Characters, expected: list[int]) -> None:
+    """The span (7, 15) shares three and four characters with sentences of ten."""
+    assert sentences_about([(0, 10), (11, 21), (22, 32)], span) == expected
+
+
+@given(text=st.text(alphabet=st.sampled_from("ab1 .!?\n\r•*:(é🙂\u2028"), max_size=60))
 def test_sentences_cover_every_character_but_white_space_once(text: str) -> None:
     spans = sentences(text)
     assert "".join("".join(pieces(text, spans)).split()) == "".join(text.split())

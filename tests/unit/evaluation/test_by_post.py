@@ -3,7 +3,14 @@ import pytest
 from scipy.special import expit
 from support.examples import make_examples
 
-from lib.evaluation.by_post import answer_posts, fit_post_rule, post_pairs, score_sets
+from lib.evaluation.by_post import (
+    answer_posts,
+    fit_post_rule,
+    post_pairs,
+    score_sets,
+    set_scores_from_statistics,
+    set_statistics,
+)
 from lib.tasks.label import Labels
 
 
@@ -57,3 +64,14 @@ def test_the_sets_of_criteria_are_scored_with_none_as_a_label() -> None:
     # A: one hit and one false, B: one false, none: one missed; B never occurs.
     assert scores["f1_micro"] == pytest.approx(2 / (2 + 3))
     assert scores["f1_macro"] == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_a_post_with_an_unknown_pair_has_no_set_of_criteria() -> None:
+    """The evidence of B in post p was not found, so the pair is no example, but the post is not 'none'."""
+    examples = make_examples("x", [[], [(0, 1)], []], ["A", "A", "B"], ["p", "q", "q"])
+    scores = score_sets(np.array([False, True, False]), examples)
+    assert scores["left_out"] == 1 and scores["f1_micro"] == scores["criteria_true"] == 1
+    statistics, groups = set_statistics(np.array([False, True, False]), examples)
+    assert groups.tolist() == [1] and set_scores_from_statistics(statistics).tolist() == [[1, 1]]
+    alone = make_examples("x", [[], [(0, 1)]], ["A", "B"], ["p", "q"])
+    assert score_sets(np.array([False, True]), alone)["left_out"] == 0, "without a complete post all count"

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from support.planted import CRITERIA, train_and_save
 
+from lib.cli.model.predict import read_posts
+from lib.errors import UserError
 from lib.evaluation.prediction import predict_posts
 
 
@@ -23,3 +25,15 @@ def test_predictions_point_into_the_post(backbones: Path, tmp_path: Path) -> Non
         assert found["probability"].between(0, 1).all()
         per_post = len(found[found["post_id"] == "p"])
         assert per_post == (3 * 2 if agent == "criteria" else 2)
+    with pytest.raises(UserError, match="post_id 'p' is given more than once"):
+        predict_posts(model, [("p", post), ("q", post), ("p", "another one")], list(CRITERIA))
+
+
+def test_a_repeated_id_in_a_file_is_refused_by_row(tmp_path: Path) -> None:
+    path = tmp_path / "posts.csv"
+    path.write_text("post_id,text\na,One.\nb,Two.\n")
+    assert read_posts(path) == [("a", "One."), ("b", "Two.")]
+    path.write_text("post_id,text\na,One.\nb,Two.\na,Three.\n")
+    with pytest.raises(UserError) as caught:
+        read_posts(path)
+    assert caught.value.lines == [f"{path}, row 4: post_id 'a' is already in an earlier row; rename one"]

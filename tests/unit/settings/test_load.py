@@ -39,6 +39,7 @@ def test_the_shipped_configurations_are_valid(project: Path) -> None:
     indifferent = {"model.gradient_checkpointing"}
     assert narrowed == {"model.backbone", "joint.backbone"} | indifferent, "production searches the whole space"
     config = production.config
+    assert config.corpus.tolerate == ("contradiction",), "annotators of ReDSM5 repeat rows and contradict each other"
     assert (config.corpus.test_fraction, config.corpus.unannotated) == (0.15, 5.0)
     assert (config.baseline.epochs, config.baseline.seeds) == (3, 3)
     assert (config.stage_a.trials, config.stage_a.epochs, config.stage_a.seeds) == (1000, 20, 3)

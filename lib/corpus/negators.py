@@ -1,0 +1,20 @@
+"""Find the words that negate, since a text that lost one says the opposite."""
+
+import re
+
+# Apostrophes that are typed in n't: typewriter, typographic, grave and acute accent, modifier letter, full width.
+_APOSTROPHES = "'’‘`´ʼ＇"
+_WORDS = (
+    "no not never none nobody noone nothing nowhere neither nor nope without w/o cannot hardly barely scarcely rarely"
+    " seldom aint arent cant couldnt darent didnt doesnt dont hadnt hasnt havent havnt isnt mightnt mustnt neednt"
+    " oughtnt shant shouldnt wasnt werent wont wouldnt"
+)
+_NEGATOR = re.compile(
+    rf"(?<!\w)(?:no[\s-]+one|{'|'.join(_WORDS.split())}|\w+n[{_APOSTROPHES}]t)(?!\w)",
+    re.IGNORECASE,
+)
+
+
+def negators(text: str) -> list[tuple[int, int]]:
+    """Return the characters [start, end) of the negators of a text: words such as 'never', and forms in n't."""
+    return [match.span() for match in _NEGATOR.finditer(text)]
