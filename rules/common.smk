@@ -56,7 +56,9 @@ def training(*more):
 
     Threads are left out, because they change only its speed.
     """
-    settings = json.loads(part("seed", "training", "objective", "space", "storage", *more))
+    settings = json.loads(
+        part("seed", "training", "objective", "space", "storage", *more)
+    )
     del settings["training"]["threads"]
     return json.dumps(settings, sort_keys=True)
 
