@@ -86,7 +86,7 @@ class TabularExperiment:
         """
         self.settings, self.results, self.tokens_left = settings, folder, tokens
         self.agent, self.splits = get_agent(AGENT), SeedSplits()
-        self.objective = Objective(**settings.config.objective.model_dump())
+        self.objective = Objective.of(settings.config.objective)
         self.identity: dict[str, Any] = {}
         self._table = table
 

@@ -77,7 +77,7 @@ class Experiment:
         self.results = results
         self.development: Development = load_development(results / "corpus")
         self.examples: Examples = self.agent.examples(self.development)
-        self.objective = Objective(**settings.config.objective.model_dump())
+        self.objective = Objective.of(settings.config.objective)
         self.splits = Splits(settings.config, self.development, self.agent, self.examples)
         self._cache = results / "cache"
         self._store = RunStore(results / agent / "runs", self._cache / "checkpoints")

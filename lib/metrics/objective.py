@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
+
+from lib.settings.config import ObjectiveSettings
 
 _NAMES = {
     "f1_macro": "F1-macro",
@@ -30,6 +32,11 @@ class Objective:
     population: str = "natural"
     calibration: str = "brier_skill"
 
+    @classmethod
+    def of(cls, settings: ObjectiveSettings) -> Self:
+        """Return the objective that the configuration asks for."""
+        return cls(settings.metric, settings.population, settings.calibration)
+
     def values(self, scores: Mapping[str, Any]) -> tuple[float, float]:
         """Return the score and the calibration error of a model.
 
@@ -51,6 +58,11 @@ class Objective:
     def calibration_name(self) -> str:
         """The calibration error, in words."""
         return _NAMES[self.calibration]
+
+    @property
+    def full_calibration_name(self) -> str:
+        """The calibration error and its population, in words."""
+        return f"{self.calibration_name} ({population_name(self.population)})"
 
 
 def population_name(population: str) -> str:

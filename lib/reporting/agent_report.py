@@ -223,11 +223,7 @@ def _rates(test: TestEvaluation) -> Table:
 
 def _baselines(f: ReportData) -> Table:
     rows = [[e.name, f"{e.objective:.3f}", f"{e.calibration_error:.3f}"] for e in f.baselines.entries]
-    return Table(["baseline on development splits", f.objective.name, _calibration(f.objective)], rows)
-
-
-def _calibration(objective: Objective) -> str:
-    return f"{objective.calibration_name} ({population_name(objective.population)})"
+    return Table(["baseline on development splits", f.objective.name, f.objective.full_calibration_name], rows)
 
 
 def _tasks(scores: Mapping[str, Any]) -> dict[str, Any]:
@@ -360,7 +356,7 @@ def _ranking(result: StageC, objective: Objective) -> Table:
                 "yes" if entry["candidate"] == result.choice["candidate"] else "",
             ]
         )
-    columns = ["", "backbone", objective.name, _calibration(objective), "p against the best", "chosen"]
+    columns = ["", "backbone", objective.name, objective.full_calibration_name, "p against the best", "chosen"]
     return Table(columns, rows)
 
 

@@ -214,7 +214,6 @@ def _scaled(values: Sequence[Any]) -> tuple[NDArray[np.float64], tuple[str, str]
 @drawn
 def plot_pareto_front(result: StageB, objective: Objective) -> str:
     """Draw the Pareto front after a third, two thirds and all of the trials, and the growth of its hypervolume."""
-    error = f"{objective.calibration_name} ({population_name(objective.population)})"
     trials = sorted(
         (t for t in result.trials if t.objective is not None and t.calibration_error is not None),
         key=lambda t: t.number,
@@ -228,13 +227,14 @@ def plot_pareto_front(result: StageB, objective: Objective) -> str:
         until = points[: max(1, round(share * len(points)))]
         best = pareto_front(until)
         plane.plot([e for _, e in best], [f for f, _ in best], "o-", color=colour, ms=4, label=f"after {share:.0%}")
-    label(plane, f"{error}, lower is better", objective.name, "Pareto front")
+    label(plane, f"{objective.full_calibration_name}, lower is better", objective.name, "Pareto front")
     legend(plane)
     areas = [hypervolume(points[:n]) for n in range(1, len(points) + 1)]
     growth.step(range(1, len(points) + 1), areas, where="post", color=BLUE)
     whole(growth)
     label(growth, "completed trials", "hypervolume", "Growth")
-    return svg(made, "pareto", f"Pareto front of {objective.name} and {error}, and its growth over the trials")
+    title = f"Pareto front of {objective.name} and {objective.full_calibration_name}, and its growth over the trials"
+    return svg(made, "pareto", title)
 
 
 @drawn

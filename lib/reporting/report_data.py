@@ -44,7 +44,7 @@ class ReportData:
     @property
     def objective(self) -> Objective:
         """What the search maximised and minimised."""
-        return Objective(**self.settings.config.objective.model_dump())
+        return Objective.of(self.settings.config.objective)
 
 
 def read_report_data(experiment: Experiment, folds: list[FoldResult]) -> ReportData:

@@ -28,7 +28,7 @@ def describe_progress(settings: Settings, results: Path) -> str:
         The lines, joined by line breaks.
     """
     config = settings.config
-    objective = Objective(**config.objective.model_dump())
+    objective = Objective.of(config.objective)
     lines = []
     for agent in config.agents:
         for stage, budget in (("stage_a", config.stage_a.trials), ("stage_b", config.stage_b.trials)):

@@ -35,7 +35,7 @@ class SearchResults:
     @property
     def objective(self) -> Objective:
         """What the search maximises and minimises."""
-        return Objective(**self.settings.config.objective.model_dump())
+        return Objective.of(self.settings.config.objective)
 
     @cached_property
     def corpus_hash(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from lib.metrics.objective import Objective, population_name
+from lib.metrics.objective import Objective
 from lib.schemas.document import Provenance
 from lib.schemas.evaluation import FoldResult, StageC, TestEvaluation
 from lib.schemas.run import Run
@@ -80,7 +80,7 @@ def groups(settings: Settings, results: Path, agent: str) -> Iterator[Group]:
         UserError: A result file is broken.
     """
     folder = results / agent
-    named = objective_tags(Objective(**settings.config.objective.model_dump()))
+    named = objective_tags(Objective.of(settings.config.objective))
     for stage, kind, file in (("stage_a", StageA, "stage_a_top50"), ("stage_b", StageB, "stage_b_pareto")):
         trials = load_trials(study_location(settings, results, agent, stage)) or []
         if finished := [trial for trial in trials if trial.state in FINISHED_STATES]:
@@ -94,8 +94,7 @@ def groups(settings: Settings, results: Path, agent: str) -> Iterator[Group]:
 
 def objective_tags(objective: Objective) -> dict[str, str]:
     """Return tags that say which scores the metrics `objective` and `calibration_error` are, and their population."""
-    where = population_name(objective.population)
-    return {"objective": objective.name, "calibration_error": f"{objective.calibration_name} ({where})"}
+    return {"objective": objective.name, "calibration_error": objective.full_calibration_name}
 
 
 def _search(
