@@ -47,10 +47,11 @@ class Part:
     @cached_property
     def fingerprint(self) -> str:
         """The hash of what a training or a score could depend on: posts, groups, places of evidence, and criteria."""
+        columns = ["row", "start", "end", "criterion", "status"]
         return hash_value(
             [
                 self.posts[["post_id", "group"]].to_numpy().tolist(),
-                self.annotations[["row", "start", "end", "criterion", "status"]].to_numpy().tolist(),
+                *(rows[columns].to_numpy().tolist() for rows in (self.annotations, self.unknown)),
                 [self.natural, sorted(self.excluded)],
             ]
         )

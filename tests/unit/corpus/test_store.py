@@ -31,8 +31,9 @@ def test_the_fingerprint_of_a_part_holds_what_its_scores_depend_on(copy_of_prepa
         replace(part, annotations=moved),
         replace(part, excluded=("FATIGUE",)),
         replace(part, natural=False),
+        replace(part, unknown=part.annotations.iloc[:1].assign(status=-1)),
     ]
-    assert len({part.fingerprint, *(other.fingerprint for other in others)}) == 6
+    assert len({part.fingerprint, *(other.fingerprint for other in others)}) == 7
     assert replace(part, posts=part.posts.copy()).fingerprint == part.fingerprint
 
 
