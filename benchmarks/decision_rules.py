@@ -54,9 +54,7 @@ def held_out_pairs(experiment: Experiment, candidate: int) -> dict[str, Pairs]:
     values = agent.rule_values(rules, examples, index)
     probability = agent.decide(logits, values, hyper)[agent.tasks[0].name].yes_probability
     posts = post_pairs(probability, examples, index)
-    place = {name: i for i, name in enumerate(posts.examples.ids)}
-    which = np.array([place[f"{examples.post_id[i]} {examples.criterion[i]}"] for i in index])
-    log_no = np.bincount(which, np.log1p(-np.clip(probability, 0, 1 - 1e-12)))
+    log_no = np.bincount(posts.pair, np.log1p(-np.clip(probability, 0, 1 - 1e-12)))
     product = np.log(np.maximum(-np.expm1(log_no), 1e-12)) - log_no
     of_posts = posts.examples
 

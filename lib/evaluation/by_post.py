@@ -22,10 +22,12 @@ class PostPairs:
     Attributes:
         examples: The pairs, as examples without texts, by post and criterion.
         log_odds: (n,) the log odds that the criterion is met.
+        pair: The number of the pair that each of the combined examples belongs to.
     """
 
     examples: Examples
     log_odds: NDArray[np.float64]
+    pair: NDArray[np.int64]
 
 
 def post_pairs(probability: NDArray[np.float64], examples: Examples, index: Index) -> PostPairs:
@@ -63,6 +65,7 @@ def post_pairs(probability: NDArray[np.float64], examples: Examples, index: Inde
             ids=[f"{post} {criterion}" for post, criterion in pairs],
         ),
         log_odds=log_odds,
+        pair=which,
     )
 
 
@@ -112,11 +115,9 @@ def answer_posts(
     pairs = post_pairs(predictions.yes_probability, examples, index)
     if rule is not None:
         return decide_posts(pairs, rule), pairs.examples
-    place = {name: i for i, name in enumerate(pairs.examples.ids)}
-    which = np.array([place[f"{examples.post_id[i]} {examples.criterion[i]}"] for i in index])
-    probability, yes = np.zeros(len(place)), np.zeros(len(place), dtype=bool)
-    np.maximum.at(probability, which, predictions.yes_probability)
-    np.logical_or.at(yes, which, predictions.yes)
+    probability, yes = np.zeros(len(pairs.log_odds)), np.zeros(len(pairs.log_odds), dtype=bool)
+    np.maximum.at(probability, pairs.pair, predictions.yes_probability)
+    np.logical_or.at(yes, pairs.pair, predictions.yes)
     return Labels(probability, yes), pairs.examples
 
 

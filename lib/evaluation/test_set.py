@@ -329,13 +329,7 @@ def _compare_models(
     found = {name: _levels(agent, given, examples) for name, given in answers.items()}
     models = []
     for name, (levels, scored) in found.items():
-        intervals = {
-            place: {
-                each: asdict(interval)
-                for each, interval in zip(level.names, bootstrap(level.summed, level.score, seed), strict=False)
-            }
-            for place, level in levels.items()
-        }
+        intervals = {place: _intervals(level, seed) for place, level in levels.items()}
         main = intervals[scored["scores"]["population"]]
         if examples.label.any() and len(agent.tasks) == 1:
             main["average_precision"] = _average_precision(agent, answers[name], examples, seed)
@@ -365,6 +359,12 @@ def _compare_models(
             )
         )
     return models, against
+
+
+def _intervals(level: _Level, seed: int) -> dict[str, dict[str, float]]:
+    """Return the scores of a level that have a name, with their intervals."""
+    found = bootstrap(level.summed, level.score, seed)[: len(level.names)]
+    return {name: asdict(interval) for name, interval in zip(level.names, found, strict=True)}
 
 
 def _main_population(examples: Examples) -> Index:
