@@ -22,8 +22,7 @@ from lib.experiment.experiment import Experiment
 from lib.metrics.classification import binary_scores
 from lib.schemas.evaluation import FoldResult
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks import decision
-from lib.tasks.decision import DecisionRule, RuleValues, fit_calibration, fit_f1_thresholds
+from lib.tasks.decision import DecisionRule, RuleValues, fit_calibration, fit_f1_thresholds, fit_hit_thresholds
 from lib.tasks.examples import Sample
 
 DRAWS = 30
@@ -70,22 +69,6 @@ def held_out_pairs(experiment: Experiment, candidate: int) -> dict[str, Pairs]:
     return {"sentences": sentences, "posts, highest": by_post(posts.log_odds), "posts, product": by_post(product)}
 
 
-def label_thresholds(pairs: Pairs, log_odds: NDArray[np.float64], known: NDArray[np.bool_]) -> dict[str, float]:
-    """Return the thresholds that maximise the F1 of the labels, shrunk like those of `fit_f1_thresholds`."""
-    label = pairs.label[known].astype(np.float64)
-    names, which = np.unique(pairs.criterion[known], return_inverse=True)
-    candidates = decision._candidate_thresholds(log_odds[known])
-    counts = [
-        decision._sums_by_criterion(log_odds[known], values, which, candidates)
-        for values in (label, np.ones(len(label)))
-    ]
-    positives = np.bincount(which, label, minlength=len(names))
-    share = decision._SHRINKAGE / positives.sum()
-    hits, yes = (each + share * each.sum(axis=0) for each in counts)
-    f1 = 2 * hits / (yes + (positives + decision._SHRINKAGE)[:, None])
-    return dict(zip(names.tolist(), candidates[f1.argmax(axis=1)].tolist(), strict=True))
-
-
 def score(pairs: Pairs, known: NDArray[np.bool_], *, expected: bool) -> list[float]:
     """Fit a rule on the known pairs, and return the scores of the others."""
     weight = np.ones(int(known.sum()))
@@ -93,10 +76,11 @@ def score(pairs: Pairs, known: NDArray[np.bool_], *, expected: bool) -> list[flo
     temperature, offset = fit_calibration(lambda t: pairs.log_odds[known] / t, pairs.label[known], criterion, weight)
     calibrated = RuleValues.of(DecisionRule(temperature, offset, offset, 0.0), pairs.criterion.tolist())
     odds = pairs.log_odds / calibrated.temperature + calibrated.offset
+    label = pairs.label[known].astype(np.float64)
     thresholds = (
         fit_f1_thresholds(odds[known], pairs.label[known], criterion, weight)
         if expected
-        else label_thresholds(pairs, odds, known)
+        else fit_hit_thresholds(odds[known], label, label, criterion, weight)
     )
     yes = odds >= np.array([thresholds[name] for name in pairs.criterion])
     other = ~known

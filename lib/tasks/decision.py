@@ -176,13 +176,33 @@ def fit_f1_thresholds(
     Returns:
         The thresholds by criterion, 0 for all if there is no positive.
     """
-    names, which = np.unique(np.asarray(criterion), return_inverse=True)
     if not label.any():
+        return dict.fromkeys(sorted(set(criterion)), 0.0)
+    probability = expit(log_odds)
+    return fit_hit_thresholds(log_odds, probability, probability, criterion, weight)
+
+
+def fit_hit_thresholds(
+    statistic: Floats, hit: Floats, positive: Floats, criterion: Sequence[str], weight: Floats
+) -> dict[str, float]:
+    """Fit the threshold of each criterion that maximises 2 Σ hit / (answers + positives), shrunk as in F1 thresholds.
+
+    Args:
+        statistic: (n,) the value that is compared with the threshold.
+        hit: (n,) how right each answer is if it is given, in [0, 1].
+        positive: (n,) how much each pair is a positive, in [0, 1].
+        criterion: n names of criteria.
+        weight: (n,) the number of pairs that each one stands for.
+
+    Returns:
+        The thresholds by criterion, 0 for all if there is no positive.
+    """
+    names, which = np.unique(np.asarray(criterion), return_inverse=True)
+    positives = np.bincount(which, positive * weight, minlength=len(names))
+    if not positives.any():
         return dict.fromkeys(names.tolist(), 0.0)
-    expected = expit(log_odds) * weight
-    candidates = _candidate_thresholds(log_odds[np.isfinite(log_odds)])
-    hits, yes = (_sums_by_criterion(log_odds, values, which, candidates) for values in (expected, weight))
-    positives = np.bincount(which, expected, minlength=len(names))
+    candidates = _candidate_thresholds(statistic[np.isfinite(statistic)])
+    hits, yes = (_sums_by_criterion(statistic, values, which, candidates) for values in (hit * weight, weight))
     share = _SHRINKAGE / positives.sum()
     hits, yes = hits + share * hits.sum(axis=0), yes + share * yes.sum(axis=0)
     f1 = 2 * hits / (yes + (positives + _SHRINKAGE)[:, None])
