@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from lib.settings.config import ObjectiveSettings
+if TYPE_CHECKING:  # the engine runs where pydantic is not installed
+    from lib.settings.config import ObjectiveSettings
 
 _NAMES = {
     "f1_macro": "F1-macro",
@@ -33,7 +34,7 @@ class Objective:
     calibration: str = "brier_skill"
 
     @classmethod
-    def of(cls, settings: ObjectiveSettings) -> Self:
+    def of(cls, settings: "ObjectiveSettings") -> Self:
         """Return the objective that the configuration asks for."""
         return cls(settings.metric, settings.population, settings.calibration)
 
