@@ -31,7 +31,7 @@ from lib.training.memory import MicroBatches
 from lib.training.optimizers import check_optimizers
 
 # Increase it when the engine gives other numbers for the same hyper-parameters, so that old runs are not reused.
-ENGINE_VERSION = 13
+ENGINE_VERSION = 14
 
 
 class PrunedError(Exception):

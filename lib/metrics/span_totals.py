@@ -45,7 +45,7 @@ def span_totals(scores: Mapping[str, Any]) -> list[SpanTotals]:
     populations = {scores["population"]: scores, "annotated": scores["annotated"]}
     parts = {population_name(name): own.get("span", own) for name, own in populations.items()}
     return [
-        SpanTotals(name, own["f1_macro"], own["has_answer"], own["no_answer"])
+        SpanTotals(name, own["token_f1"], own["has_answer"], own["no_answer"])
         for name, own in parts.items()
         if "no_answer" in own
     ]

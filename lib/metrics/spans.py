@@ -74,13 +74,13 @@ def span_scores(
         weight: (n,), the number of pairs that each one stands for.
 
     Returns:
-        `f1_macro` (mean token F1 of each criterion, averaged over the criteria that have evidence in this part; 0
-        without any), `f1` (mean token F1 of all pairs), `has_answer`
-        and `no_answer` (the mean token F1 of the pairs with and without evidence, averaged in the same way; None
-        without such pairs), `exact_match`, `ece` (an answer is right if its token F1 is at least 0.5), and the scores
-        of `binary_scores` for whether there is evidence: `evidence_f1_macro`, `f1_micro`, `f1_yes_no`, precision,
-        sensitivity, yes_rate, prevalence, accuracy, confusion, `ece_of_yes`, `classwise_ece` and those of
-        `probability_scores`; and per_criterion.
+        `f1_macro` (the F1 of yes in which an answer to a pair with evidence counts as its token F1, averaged over
+        the criteria that have evidence in this part; 0 without any), `token_f1` (mean token F1 of each criterion,
+        averaged in the same way), `has_answer` and `no_answer` (the same over the pairs with and without evidence;
+        None without such pairs), `exact_match`, `ece` (an answer is right if its token F1 is at least 0.5), and the
+        scores of `binary_scores` for whether there is evidence: `evidence_f1_macro`, `f1_micro`, `f1_yes_no`,
+        precision, sensitivity, yes_rate, prevalence, accuracy, confusion, `ece_of_yes`, `classwise_ece` and those
+        of `probability_scores`; and per_criterion.
 
     Raises:
         ValueError: There is nothing to score, or a probability is not finite.
@@ -101,10 +101,18 @@ def span_scores(
         return float(np.mean(means)) if means else None
 
     everything = np.ones(len(f1), dtype=bool)
+    f1_of_yes = {
+        name: 2
+        * _sum(f1 * weight, own & (there == 1))
+        / (_sum(weight, own & (there == 1)) + _sum(weight, own & given))
+        for name in np.unique(names[there == 1]).tolist()
+        for own in [names == name]
+    }
     per_criterion = {
         name: {
-            **{key: value for key, value in own.items() if key != "f1"},
-            "f1": mean_within_criteria(f1, names == name),
+            **own,
+            "f1": f1_of_yes.get(name),
+            "token_f1": mean_within_criteria(f1, names == name),
             "has_answer": mean_within_criteria(f1, (names == name) & (there == 1)),
             "no_answer": mean_within_criteria(f1, (names == name) & (there == 0)),
         }
@@ -113,11 +121,15 @@ def span_scores(
     renamed = {"f1_macro": "evidence_f1_macro"}
     return {
         **{renamed.get(name, name): value for name, value in evidence.items()},
-        "f1_macro": mean_within_criteria(f1, everything) or 0.0,
-        "f1": float(np.average(f1, weights=weight)),
+        "f1_macro": float(np.mean(list(f1_of_yes.values()))) if f1_of_yes else 0.0,
+        "token_f1": mean_within_criteria(f1, everything) or 0.0,
         "has_answer": mean_within_criteria(f1, there == 1),
         "no_answer": mean_within_criteria(f1, there == 0),
         "exact_match": float(np.average(exact, weights=weight)),
         "ece": expected_calibration_error(confidence, f1 >= RIGHT, weight),
         "per_criterion": per_criterion,
     }
+
+
+def _sum(values: NDArray[np.float64], chosen: NDArray[np.bool_]) -> float:
+    return float(values[chosen].sum())

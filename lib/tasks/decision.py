@@ -209,31 +209,6 @@ def fit_hit_thresholds(
     return dict(zip(names.tolist(), candidates[f1.argmax(axis=1)].tolist(), strict=True))
 
 
-def fit_mean_thresholds(
-    statistic: Floats, yes: Floats, no: Floats, criterion: Sequence[str], weight: Floats
-) -> dict[str, float]:
-    """Fit the threshold of each criterion that maximises the mean score of its answers, shrunk as in F1 thresholds.
-
-    Args:
-        statistic: (n,) the value that is compared with the threshold.
-        yes: (n,) the score of each answer if it is given.
-        no: (n,) the score if "no" is said instead; 1 - no of the pairs count as positives.
-        criterion: n names of criteria.
-        weight: (n,) the number of pairs that each one stands for.
-
-    Returns:
-        The thresholds by criterion, 0 for all if there is no positive.
-    """
-    names, which = np.unique(np.asarray(criterion), return_inverse=True)
-    positives = float(((1 - no) * weight).sum())
-    if not positives:
-        return dict.fromkeys(names.tolist(), 0.0)
-    candidates = _candidate_thresholds(statistic[np.isfinite(statistic)])
-    gained = _sums_by_criterion(statistic, (yes - no) * weight, which, candidates)
-    gained = gained + _SHRINKAGE / positives * gained.sum(axis=0)
-    return dict(zip(names.tolist(), candidates[gained.argmax(axis=1)].tolist(), strict=True))
-
-
 def _sums_by_criterion(statistic: Floats, values: Floats, which: NDArray[np.int64], candidates: Floats) -> Floats:
     """Return the sums of the values at or above each threshold, (criteria, thresholds)."""
     of_each = [

@@ -21,7 +21,7 @@ from lib.metrics.spans import RIGHT, best_over_golds, span_scores
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.decision import RuleValues, fit_mean_thresholds
+from lib.tasks.decision import RuleValues, fit_hit_thresholds
 from lib.tasks.examples import Characters, Examples, Sample, Targets
 from lib.tasks.task import Index, Task, TaskPredictions
 
@@ -212,7 +212,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
     def fit_thresholds(
         self, statistic: NDArray[np.float64], logits: ScoredSpans, examples: Examples, sample: Sample
     ) -> dict[str, float]:
-        """Return the thresholds by criterion that maximise the mean token F1.
+        """Return the thresholds by criterion that maximise the F1 of yes with token F1 as hits.
 
         Args:
             statistic: (n,) what the null policy compares with its threshold.
@@ -222,10 +222,10 @@ class SpanTask(Task[ScoredSpans, Spans]):
         """
         index = sample.index
         texts = [examples.second[i][slice(*s[0][:2])] if s else "" for i, s in zip(index, logits, strict=True)]
-        golds = _golds(examples, index)
-        yes = np.array([best_over_golds(gold, text)[0] for gold, text in zip(golds, texts, strict=True)])
-        no = np.array([best_over_golds(gold, "")[0] for gold in golds])
-        return fit_mean_thresholds(statistic, yes, no, [examples.criterion[i] for i in index], sample.weight)
+        pairs = zip(_golds(examples, index), texts, strict=True)
+        there = self.truth(examples, index).astype(np.float64)
+        hit = there * np.array([best_over_golds(gold, text)[0] for gold, text in pairs])
+        return fit_hit_thresholds(statistic, hit, there, [examples.criterion[i] for i in index], sample.weight)
 
     def decide(
         self, logits: ScoredSpans, values: RuleValues, hyper: Hyperparameters, threshold: NDArray[np.float64]
@@ -316,14 +316,14 @@ class SpanTask(Task[ScoredSpans, Spans]):
             sample: The n examples that the predictions belong to.
 
         Returns:
-            (n, 6 criteria + bins), all times the weight. For each criterion, in alphabetical order: the token F1, the
-            pair itself, and whether it has evidence, an answer, both, or a token F1 of a pair with evidence; then the
-            gaps of `calibration_gaps`.
+            (n, 5 criteria + bins), all times the weight. For each criterion, in alphabetical order: the pair itself,
+            whether it has evidence, an answer, or both, and its token F1 if it has evidence; then the gaps of
+            `calibration_gaps`.
         """
         f1 = _token_f1(predictions, examples, sample.index)
         names, which = np.unique([examples.criterion[i] for i in sample.index], return_inverse=True)
         there, given = self.truth(examples, sample.index) == 1, predictions.yes
-        columns = np.stack([f1, np.ones(len(f1)), there, given, there & given, f1 * there], axis=1)
+        columns = np.stack([np.ones(len(f1)), there, given, there & given, f1 * there], axis=1)
         by_criterion = (np.eye(len(names))[which][:, :, None] * columns[:, None, :]).reshape(len(f1), -1)
         gaps = calibration_gaps(predictions.confidence, f1 >= RIGHT)
         return np.hstack([by_criterion, gaps]) * sample.weight[:, None]
@@ -331,18 +331,17 @@ class SpanTask(Task[ScoredSpans, Spans]):
     def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return F1-macro, ECE, F1-micro of whether there is evidence, and HasAns, (samples, 4).
 
-        F1-macro averages token F1 within each criterion that has evidence in the sample, and then over these
-        criteria.
+        F1-macro is the mean F1 of yes, with token F1 as hits, over the criteria that have evidence in the sample.
 
         Args:
-            sums: (samples, 6 criteria + bins) the summed statistics of `sufficient_statistics`.
+            sums: (samples, 5 criteria + bins) the summed statistics of `sufficient_statistics`.
         """
-        columns = sums[:, :-BINS].reshape(len(sums), -1, 6)
-        f1, count, there, given, hit, has_answer = (columns[:, :, i] for i in range(6))
+        columns = sums[:, :-BINS].reshape(len(sums), -1, 5)
+        count, there, given, hit, has_answer = (columns[:, :, i] for i in range(5))
         positive = there > 0
         n = positive.sum(axis=1).clip(1)
-        macro = (np.divide(f1, count, out=np.zeros(f1.shape), where=positive)).sum(axis=1) / n
-        has = (np.divide(has_answer, there, out=np.zeros(f1.shape), where=positive)).sum(axis=1) / n
+        macro = (np.divide(2 * has_answer, there + given, out=np.zeros(there.shape), where=positive)).sum(axis=1) / n
+        has = (np.divide(has_answer, there, out=np.zeros(there.shape), where=positive)).sum(axis=1) / n
         both = (there + given).sum(axis=1)
         micro = np.divide(2 * hit.sum(axis=1), both, out=np.zeros(len(sums)), where=both > 0)
         return np.stack([macro, ece_from_gaps(sums[:, -BINS:], count.sum(axis=1)), micro, has], axis=1)

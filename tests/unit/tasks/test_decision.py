@@ -12,7 +12,7 @@ from lib.tasks.decision import (
     RuleValues,
     fit_calibration,
     fit_f1_thresholds,
-    fit_mean_thresholds,
+    fit_hit_thresholds,
     fit_yes_no_threshold,
 )
 from lib.tasks.label import LabelTask
@@ -98,13 +98,16 @@ def test_thresholds_maximise_their_scores() -> None:
     odds = statistic / temperature + offset["A"]
     found = fit_f1_thresholds(odds, label, ["A"] * 40_000, weight)["A"]
     assert f1((found - offset["A"]) * temperature) == pytest.approx(best, abs=0.01)
-    yes, no = np.where(label == 1, 0.8, 0.0), 1.0 - label
-    mean = fit_mean_thresholds(statistic, yes, no, ["A"] * 40_000, weight)["A"]
+    hit = 0.8 * label * rng.random(40_000)
+    best_hit = fit_hit_thresholds(statistic, hit, label, ["A"] * 40_000, weight)["A"]
 
-    def total(threshold: float) -> float:
-        return float((np.where(statistic >= threshold, yes, no) * weight).sum())
+    def hit_f1(threshold: float) -> float:
+        yes = statistic >= threshold
+        return float(2 * (hit * weight)[yes].sum() / (weight[yes].sum() + (label * weight).sum()))
 
-    assert total(mean) == pytest.approx(max(total(t) for t in np.append(statistic, 9.0)), rel=1e-3)
+    assert hit_f1(best_hit) == pytest.approx(
+        max(hit_f1(t) for t in np.quantile(statistic, np.linspace(0, 1, 2001))), abs=1e-3
+    )
     both = fit_yes_no_threshold(statistic, label)
     assert 0 < both < 1.5
 
