@@ -63,5 +63,5 @@ def test_a_post_agent_runs_through_all_stages(agent: str, copy_of_finished: Path
     means = [sum(f1s) / len(f1s) for criterion, f1s in values.items() if criterion in positive]
     expected = sum(means) / len(means)
     span = fold["scores"]["span"] if len(names) > 1 else fold["scores"]
-    assert span["f1_macro"] == pytest.approx(expected)
+    assert span["token_f1"] == pytest.approx(expected)
     assert str(posts.iloc[0])[:40] not in json.dumps(fold)
