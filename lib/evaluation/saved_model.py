@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from lib.agents import get_agent
 from lib.agents.agent import Agent, Features, Logits, Predictions, Rules
@@ -26,6 +25,9 @@ from lib.tasks.examples import Examples
 from lib.tasks.label import Labels
 from lib.training.features import features_in
 from lib.training.inference import predict_logits
+
+if TYPE_CHECKING:  # importing transformers takes two seconds, and many commands build no model
+    from transformers import PreTrainedTokenizerBase
 
 WEIGHTS = "model.safetensors"
 
@@ -70,7 +72,7 @@ class SavedModel:
         manifest: ModelManifest,
         folder: Path,
         model: nn.Module,
-        tokenizers: Mapping[str, PreTrainedTokenizerBase],
+        tokenizers: Mapping[str, "PreTrainedTokenizerBase"],
         device: Device,
     ) -> None:
         """Move a loaded model to a device; use `load` to read a folder.
@@ -107,6 +109,8 @@ class SavedModel:
             raise UserError(
                 f"{folder}: holds no model ({MODEL_MANIFEST} is missing); make it with 'snakemake --cores 2 {folder}'"
             )
+        from transformers import AutoTokenizer
+
         manifest = ModelManifest.read(folder / MODEL_MANIFEST)
         agent, hyper = get_agent(manifest.agent), Hyperparameters.of(manifest.params)
         names = agent.backbones(hyper)
@@ -148,5 +152,7 @@ class SavedModel:
 
 def _random_encoder(folder: Path) -> nn.Module:
     """Return an encoder with the architecture in a folder and random weights, which the caller replaces."""
+    from transformers import AutoConfig, AutoModel
+
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     return without_pooler(AutoModel.from_config(config, dtype=torch.float32))

@@ -8,19 +8,21 @@ import importlib.util
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from lib.errors import UserError
 from lib.files.hashing import hash_file, hash_value
 from lib.modeling.random_init import Size, build
 from lib.schemas.backbone import BACKBONE_MANIFEST, BackboneManifest
 from lib.settings.config import BackboneSource, FolderBackbone, HubBackbone, PackageBackbone, TinyBackbone
+
+if TYPE_CHECKING:  # importing transformers takes two seconds, and many commands build no model
+    from transformers import PreTrainedTokenizerBase
 
 # The pickled weights are fetched only where a repository has no safetensors. Weights of other frameworks never are.
 _WEIGHTS, _OLD_WEIGHTS = "model.safetensors", "pytorch_model.bin"
@@ -113,12 +115,14 @@ def _from_package(name: str, source: PackageBackbone) -> tuple[Path, str]:
     return path, f"{distribution}=={version(distribution)}"
 
 
-def _load(name: str, folder: Path, layers: int | None) -> tuple[Any, PreTrainedTokenizerBase]:
+def _load(name: str, folder: Path, layers: int | None) -> tuple[Any, "PreTrainedTokenizerBase"]:
     """Load a model with its first `layers` encoder layers (all for None), and its tokenizer."""
     if not (folder / "config.json").exists():
         raise UserError(
             f"backbone '{name}': {folder / 'config.json'} is missing; the folder must be as save_pretrained writes it"
         )
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         if layers is not None and layers > config.num_hidden_layers:
@@ -149,6 +153,8 @@ class Backbones:
 
     def _model(self, name: str) -> nn.Module:
         if name not in self._models:
+            from transformers import AutoModel
+
             self.fingerprint(name)
             model = AutoModel.from_pretrained(self._root / name, local_files_only=True, dtype=torch.float32)
             self._models[name] = without_pooler(model)
@@ -191,9 +197,11 @@ class Backbones:
         _trim(encoder, vocabulary)
         return encoder
 
-    def tokenizer(self, name: str) -> PreTrainedTokenizerBase:
+    def tokenizer(self, name: str) -> "PreTrainedTokenizerBase":
         """Return the backbone's tokenizer."""
         if name not in self._tokenizers:
+            from transformers import AutoTokenizer
+
             self._tokenizers[name] = AutoTokenizer.from_pretrained(self._root / name, local_files_only=True)
         return self._tokenizers[name]
 

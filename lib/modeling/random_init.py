@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
     from lib.settings.config import Architecture
 
 Size = Literal["tiny", "base"]
@@ -113,6 +114,8 @@ def random_encoder(
     Returns:
         The transformers model, on the CPU in fp32.
     """
+    from transformers import AutoConfig, AutoModel
+
     config = AutoConfig.for_model(
         architecture,
         vocab_size=vocabulary,
@@ -124,7 +127,9 @@ def random_encoder(
         return AutoModel.from_config(config)
 
 
-def _tokenizer(architecture: "Architecture", texts: list[str], size: int) -> PreTrainedTokenizerFast:
+def _tokenizer(architecture: "Architecture", texts: list[str], size: int) -> "PreTrainedTokenizerFast":
+    from transformers import PreTrainedTokenizerFast
+
     kind = _KIND.get(architecture, "wordpiece")
     special = _SPECIAL[kind]
     tokenizer = _TRAINERS[kind](texts, list(special.values()), size)

@@ -6,17 +6,19 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
 
 from lib.errors import UserError
 from lib.files.atomic import replacing
 from lib.files.hashing import hash_value
+
+if TYPE_CHECKING:  # importing transformers takes two seconds, and many commands build no model
+    from transformers import PreTrainedTokenizerBase
 
 _MIN_TEXT_TOKENS = 4
 # Truncation is part of a tokenizer's state, so two threads that set it would disturb each other.
@@ -183,7 +185,7 @@ class Tokens:
 
 
 def check_criteria_fit(
-    tokenizer: PreTrainedTokenizerBase, criteria: Mapping[str, str], max_length: int, name: str
+    tokenizer: "PreTrainedTokenizerBase", criteria: Mapping[str, str], max_length: int, name: str
 ) -> None:
     """Check that every criterion leaves room for text; a criterion is the query and is never truncated.
 
@@ -209,7 +211,7 @@ def check_criteria_fit(
 
 
 def tokenize(
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: "PreTrainedTokenizerBase",
     first: Sequence[str],
     second: Sequence[str],
     *,
@@ -243,7 +245,7 @@ def tokenize(
 
 
 def tokenize_more(
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: "PreTrainedTokenizerBase",
     first: Sequence[str],
     second: Sequence[str],
     *,
@@ -274,7 +276,7 @@ def tokenize_more(
     return _tokens({**arrays, "ids": places, "vocabulary": vocabulary}, tokenizer)
 
 
-def _tokens(arrays: Mapping[str, NDArray[Any]], tokenizer: PreTrainedTokenizerBase) -> Tokens:
+def _tokens(arrays: Mapping[str, NDArray[Any]], tokenizer: "PreTrainedTokenizerBase") -> Tokens:
     types, vocabulary = arrays["types"], arrays["vocabulary"].astype(np.int64)
     return Tokens(
         ids=torch.from_numpy(arrays["ids"].astype(np.int64)),
@@ -292,7 +294,7 @@ def _tokens(arrays: Mapping[str, NDArray[Any]], tokenizer: PreTrainedTokenizerBa
     )
 
 
-def _stride(tokenizer: PreTrainedTokenizerBase, first: Sequence[str], layout: WindowLayout) -> int | None:
+def _stride(tokenizer: "PreTrainedTokenizerBase", first: Sequence[str], layout: WindowLayout) -> int | None:
     if layout.overlap is None:
         return None
     with _TOKENIZER_LOCK:
@@ -300,7 +302,7 @@ def _stride(tokenizer: PreTrainedTokenizerBase, first: Sequence[str], layout: Wi
     return int(layout.overlap * (layout.max_length - longest))
 
 
-def _ids_of_words(tokenizer: PreTrainedTokenizerBase, words: Sequence[str]) -> list[int]:
+def _ids_of_words(tokenizer: "PreTrainedTokenizerBase", words: Sequence[str]) -> list[int]:
     """Return the ids of words at the beginning of a text and within it.
 
     That covers all texts, since the supported tokenizers split at white space first.
@@ -314,7 +316,7 @@ def _ids_of_words(tokenizer: PreTrainedTokenizerBase, words: Sequence[str]) -> l
 
 
 def _trim(
-    ids: NDArray[np.int64], others: Sequence[int], tokenizer: PreTrainedTokenizerBase
+    ids: NDArray[np.int64], others: Sequence[int], tokenizer: "PreTrainedTokenizerBase"
 ) -> dict[str, NDArray[Any]]:
     """Return the ids that occur as an ascending vocabulary, and the place of each id in it."""
     # All ids up to padding's are included, so that padding keeps its number: RoBERTa counts positions from it.
@@ -324,7 +326,7 @@ def _trim(
 
 
 def _encode(
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: "PreTrainedTokenizerBase",
     first: Sequence[str],
     second: Sequence[str],
     max_length: int,

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from transformers import PreTrainedTokenizerBase
 
 from lib.agents.agent import Agent, Features
 from lib.modeling.backbones import Backbones
 from lib.modeling.tokens import TokenCache, Tokens, WindowLayout, tokenize, tokenize_more
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, make_targets
+
+if TYPE_CHECKING:  # importing transformers takes two seconds, and many commands build no model
+    from transformers import PreTrainedTokenizerBase
 
 Encode = Callable[[str, list[str], list[str], float | None], Tokens]
 
@@ -86,7 +89,7 @@ def features_in(
     agent: Agent,
     examples: Examples,
     hyper: Hyperparameters,
-    tokenizers: Mapping[str, PreTrainedTokenizerBase],
+    tokenizers: Mapping[str, "PreTrainedTokenizerBase"],
     among: Sequence[str],
 ) -> Features:
     """Tokenise examples for encoders whose vocabulary is not trimmed.
@@ -109,7 +112,7 @@ def _in_vocabularies(
     agent: Agent,
     examples: Examples,
     hyper: Hyperparameters,
-    tokenizers: Mapping[str, PreTrainedTokenizerBase],
+    tokenizers: Mapping[str, "PreTrainedTokenizerBase"],
     vocabularies: Mapping[str, NDArray[np.int64]],
     among: Sequence[str],
 ) -> Features:

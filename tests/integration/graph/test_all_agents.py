@@ -15,10 +15,11 @@ from lib.settings.load import read_settings, save_settings
 from lib.tasks.decision import RuleValues, load_rules
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("agent", AGENTS[1:])
 def test_a_post_agent_runs_through_all_stages(agent: str, copy_of_finished: Path) -> None:
     settings = read_settings("results/settings.json")
-    small = {"trials": 3, "epochs": 2, "seeds": 1}
+    small = {"trials": 2, "epochs": 2, "seeds": 1}
     config = settings.config.model_copy(
         update={
             "stage_a": settings.config.stage_a.model_copy(update=small),

@@ -51,6 +51,7 @@ def write_corpus(folder: Path, source: Path) -> None:
             writer.writerows(rows)
 
 
+@pytest.mark.no_cover
 def test_no_word_of_a_post_leaves_the_corpus(
     finished: Path, project: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,7 +59,13 @@ def test_no_word_of_a_post_leaves_the_corpus(
     shutil.copy(finished / "config/tiny.yaml", project / "config/tiny.yaml")
     assert main(commands()[0].split()) == 0
     tiny = {"trials": 2, "epochs": 1, "seeds": 1}
-    change_settings(agents=["share"], corpus={"dir": "data"}, stage_a=tiny | {"min_epochs": 1}, stage_b=tiny)
+    stages = {
+        "stage_a": tiny | {"min_epochs": 1},
+        "stage_b": tiny,
+        "stage_c": {"epochs": 1},
+        "baseline": {"seeds": 1},
+    }
+    change_settings(agents=["share"], corpus={"dir": "data"}, **stages)
     log = "results/share/logs/all.log"
     all_commands = [
         "corpus --input data",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.checkouts import ROOT
-from support.tiny import worker_command
+from support.tiny import TINY, worker_command
 
 from lib.cli.main import main
 from lib.schemas.search import StageA, StageB, read_stage
@@ -40,7 +40,7 @@ def change_limits(stage: str, **limits: object) -> Settings:
 def test_the_results_of_the_stages_are_consistent(copy_of_finished: Path) -> None:
     settings = read_settings("results/settings.json")
     a, b = StageA.read("results/criteria/stage_a_top50.json"), StageB.read("results/criteria/stage_b_pareto.json")
-    assert a.counts.complete + a.counts.pruned + a.counts.failed == 8
+    assert a.counts.complete + a.counts.pruned + a.counts.failed == TINY["stage_a"]["trials"]
     survivors = [t for t in a.trials if t.state == "COMPLETE"]
     assert all([s.seed for s in t.seeds] == [0, 1] for t in survivors)
     first_of_b = sorted(b.trials, key=lambda t: t.number)[:2]
@@ -186,7 +186,7 @@ def test_failed_trials_are_recorded_with_their_reason_and_the_study_goes_on(
     delete_study_and_runs()
     assert search("a") == 1
     shown = capsys.readouterr().err
-    assert "8/8" in shown and "failed 8" in shown
+    assert "6/6" in shown and "failed 6" in shown
     assert "no trial gave a result (the loss is not finite)" in shown
     assert search("b") == 1
     assert "stage B of criteria: no trial gave a result" in capsys.readouterr().err
@@ -200,7 +200,7 @@ def test_kill_9_in_the_middle_of_stage_a_loses_nothing(copy_of_finished: Path) -
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, text=True) as process:
         assert process.stderr is not None
-        while "  3/8  " not in process.stderr.readline():
+        while f"  3/{TINY['stage_a']['trials']}  " not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGKILL)
     kept = {p.name: p.stat().st_mtime_ns for p in Path("results/criteria/runs").iterdir()}

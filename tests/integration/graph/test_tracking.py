@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.tiny import change_settings
+from support.tiny import TINY, change_settings
 
 from lib.cli.main import main
 from lib.schemas.evaluation import TestEvaluation
@@ -40,7 +40,7 @@ def test_everything_is_uploaded_once_and_the_model_is_registered(copy_of_finishe
     a = runs(uri, "criteria/stage_a")
     parent = next(run for run in a if "parent" in run.data.tags)
     trials = [run for run in a if run is not parent]
-    assert sorted(int(run.data.tags["number"]) for run in trials) == list(range(8))
+    assert sorted(int(run.data.tags["number"]) for run in trials) == list(range(TINY["stage_a"]["trials"]))
     assert all(run.data.tags["mlflow.parentRunId"] == parent.info.run_id for run in trials)
     top = json.loads(Path("results/criteria/stage_a_top50.json").read_text())["trials"][0]
     best = next(run for run in trials if run.data.tags["number"] == str(top["number"]))

@@ -27,7 +27,7 @@ from lib.settings.load import merge
 pytestmark = pytest.mark.workflow
 TARGET = "results/criteria/stage_c.json"
 # The stages must be long enough to be killed.
-OVERLAY = {"workers": 2, "stage_a": {"trials": 16}, "stage_b": {"trials": 8}}
+OVERLAY = {"workers": 2, "stage_a": {"trials": 10}, "stage_b": {"trials": 8}}
 RecordFault = Callable[[str, str], None]
 
 
@@ -227,16 +227,16 @@ def test_a_clock_that_goes_back(checkout: Path, record_fault: RecordFault) -> No
         "runpy.run_module('lib', run_name='__main__')\n"
     )
     done = run_worker(checkout, "backwards.py")
-    assert done.returncode == 0 and "16/16" in done.stderr, done.stderr
+    assert done.returncode == 0 and "10/10" in done.stderr, done.stderr
     output = status(checkout)
-    assert "stage_a  16/16" in output and "-" not in output.split("best")[1].split("failure")[0]
+    assert "stage_a  10/10" in output and "-" not in output.split("best")[1].split("failure")[0]
     record_fault("clock goes back", "budget met; nothing asks the clock of the day")
 
 
 @pytest.fixture
 def interrupted_study(copy_of_prepared: Path) -> Path:
     """A folder in which a worker of Stage A was killed."""
-    change_settings(stage_a={"trials": 16})
+    change_settings(stage_a={"trials": 10})
     command = [sys.executable, "-m", "lib", *worker_command("a").split()]
     with subprocess.Popen(command, env=environment(ROOT), stderr=subprocess.DEVNULL) as process:
         while not list(Path("results/criteria/runs").glob("*.json")):
@@ -261,7 +261,7 @@ def test_a_torn_and_a_damaged_journal(interrupted_study: Path, record_fault: Rec
     whole = journal.read_bytes()
     journal.write_bytes(whole + whole.splitlines()[-1][:37])
     code, output = continue_search(capfd)
-    assert code == 0 and "16/16" in output, output
+    assert code == 0 and "10/10" in output, output
     record_fault("journal with a torn tail", "the tail is dropped, budget met")
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join([*lines[:5], b"\0" * len(lines[5][:-1]) + b"\n", *lines[6:]]))
@@ -292,7 +292,7 @@ def test_a_full_disk(interrupted_study: Path, record_fault: RecordFault, capfd: 
         assert "Traceback" not in output
         (results / "ballast").unlink()
         code, output = continue_search(capfd)
-        assert code == 0 and "16/16" in output, output
+        assert code == 0 and "10/10" in output, output
         record_fault("disk full", "one line; with space again the budget is met")
     finally:
         subprocess.run(["umount", str(results)], check=True)
@@ -323,7 +323,7 @@ def test_failing_trainings_and_dying_processes(checkout: Path, record_fault: Rec
         "        torch.nn.init.constant_(next(model.parameters()), float('nan'))\n"
     )
     done = run_disturbed_worker(checkout, nan)
-    assert done.returncode == 0 and "16/16" in done.stderr, done.stderr
+    assert done.returncode == 0 and "10/10" in done.stderr, done.stderr
     output = status(checkout)
     failed = int(output.split("failed ")[1].split()[0])
     assert failed > 0 and "running 0" in output.splitlines()[0]
@@ -337,5 +337,5 @@ def test_failing_trainings_and_dying_processes(checkout: Path, record_fault: Rec
     assert codes == [-signal.SIGKILL] * 3
     (checkout / "armed").unlink()
     done = run_disturbed_worker(checkout, killed)
-    assert done.returncode == 0 and "16/16" in done.stderr, done.stderr
+    assert done.returncode == 0 and "10/10" in done.stderr, done.stderr
     record_fault("out-of-memory killer, the same trial thrice", "that trial fails, the others go on")

@@ -24,17 +24,18 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("sbatch") is None, reason="no SLURM: apt-get install slurm-wlm munge"),
 ]
 # Two workers share the node's memory and its two pretended GPUs. SLURM runs without accounting, so squeue is used.
-TRIALS = {"stage_a": 60, "stage_b": 6}
+TRIALS = {"stage_a": 12, "stage_b": 6}
 OVERLAY = {
     "workers": 2,
     "generator": {"posts": 90},
-    "stage_a": {"trials": TRIALS["stage_a"], "epochs": 12},
+    "stage_a": {"trials": TRIALS["stage_a"]},
     "stage_b": {"trials": TRIALS["stage_b"]},
 }
 WORKERS = ("stage_a_worker", "stage_b_worker", "stage_c_fold")
 OPTIONS = [
     *("--profile", "workflow/profiles/slurm", "--configfile", "slurm.yaml", "--jobs", "4"),
-    *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3"),
+    # Most jobs take eight seconds. The executor waits ten seconds more after each look at a job that still runs.
+    *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "9"),
     *("--seconds-between-status-checks", "2", "--latency-wait", "20"),
     *("--set-threads", *(f"{rule}=1" for rule in WORKERS)),
     *("--set-resources", *(f"{rule}:mem_mb=4000*attempt" for rule in WORKERS)),
@@ -95,12 +96,18 @@ def wait_for_jobs(name: str, number: int, process: "subprocess.Popen[str]") -> l
     return found
 
 
-def wait_for_study(stage: str, folder: Path, process: "subprocess.Popen[str]") -> None:
+def wait_for_file(pattern: str, folder: Path, process: "subprocess.Popen[str]") -> None:
     deadline = time.monotonic() + 600
-    while not (folder / f"results/criteria/studies/criteria-{stage}.journal").exists():
-        assert process.poll() is None, f"the pipeline ended before its {stage} began"
-        assert time.monotonic() < deadline, f"{stage} did not begin within ten minutes"
+    while not list((folder / "results/criteria").glob(pattern)):
+        assert process.poll() is None, f"the pipeline ended before it wrote {pattern}"
+        assert time.monotonic() < deadline, f"{pattern} was not written within ten minutes"
         time.sleep(0.2)
+
+
+def processes(job: str) -> list[int]:
+    """Return the ids of a job's processes on this node."""
+    shown = subprocess.run(["scontrol", "listpids", job], capture_output=True, text=True, check=True).stdout
+    return [int(line.split()[0]) for line in shown.splitlines()[1:]]
 
 
 def state(job: str) -> str:
@@ -120,15 +127,17 @@ def wait_for_end(job: str, process: "subprocess.Popen[str]") -> str:
 
 
 def test_a_cancelled_job_a_timeout_and_a_restarted_controller_lose_no_trial(checkout: Path) -> None:
-    # SLURM's shortest limit is a minute, and Stage A takes longer.
+    # SLURM's shortest limit is a minute. The second job's processes are stopped, so that they reach it in a trial.
     process = start(checkout, "stage_a_worker:runtime=1 if attempt == 1 else 60")
     first, second = wait_for_jobs("stage_a_worker", 2, process)
-    wait_for_study("stage_a", checkout, process)
+    wait_for_file("runs/*.json", checkout, process)
+    for pid in processes(second):
+        os.kill(pid, signal.SIGSTOP)
     subprocess.run(["scancel", first], check=True)
     assert wait_for_end(first, process) == "CANCELLED"
     assert wait_for_end(second, process) == "TIMEOUT"
     # Without a controller, a starting step would wait for two minutes.
-    wait_for_study("stage_b", checkout, process)
+    wait_for_file("studies/criteria-stage_b.journal", checkout, process)
     controller = Path("/tmp/slurm-one-node/run/slurmctld.pid")
     os.kill(int(controller.read_text()), signal.SIGTERM)
     time.sleep(3)
