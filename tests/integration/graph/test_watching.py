@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import torch
-from support.tiny import change_settings
+from support.tiny import TINY, change_settings
 
 from lib.cli.main import main
 
@@ -60,7 +60,8 @@ def test_watch_warns_when_a_limit_is_exceeded(
         job.kill()
         job.wait()
     out = capsys.readouterr()
-    assert "GPU 1 12 %" in out.out and "12 trials ended" in out.out
+    ended = sum(TINY[stage]["trials"] for stage in ("stage_a", "stage_b"))
+    assert "GPU 1 12 %" in out.out and f"{ended} trials ended" in out.out
     warned = out.err.splitlines()
     assert [w.split()[1] for w in warned] == ["GPU", f"{warned[1].split()[1]}", "jobs"] and len(warned) == 3
     assert "GPU 1 is used 12 %, less than watch.gpu_percent = 90" in warned[0]
