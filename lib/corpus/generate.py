@@ -76,17 +76,19 @@ class _Writer:
         return _Sentence(self.sentence(mine, self.distractor(criterion)), {criterion: 1})
 
     def negative(self, criterion: str) -> _Sentence:
-        """Return a sentence in which the symptom is another person's, past, denied or hypothetical."""
+        """Return a sentence in which the symptom is another person's, past, denied, hypothetical or its opposite."""
         w, symptom = self.words, self.symptoms[criterion]
         phrase, fine = self.pick(symptom["present"]), self.pick(symptom["absent"])
-        kind = self.rng.choice(["other", "past", "denied", "hypothetical"], p=[0.45, 0.27, 0.18, 0.1])
+        kind = self.rng.choice(["other", "past", "denied", "hypothetical", "well"], p=[0.36, 0.22, 0.18, 0.08, 0.16])
+        if kind == "well":
+            return _Sentence(self.sentence(self.clause("I", self.pick(w["now"]), fine), ""), {criterion: 0})
         mine = self.clause("I", self.pick(w["now"]), fine) if self.rng.random() < 0.4 else ""
         if kind == "other":
             theirs = self.clause(self.pick(w["others"]), self.pick(w["now"]), phrase)
         elif kind == "past":
             theirs = self.clause("I", self.pick(w["before"]), phrase)
         elif kind == "denied":
-            theirs = f"{self.pick(w['denial'])} I {phrase} {self.pick(w['now'])}"
+            theirs = f"{self.pick(w['denial'])} {phrase} {self.pick(w['now'])}"
         else:
             theirs = f"{self.pick(w['hypothetical'])} {phrase}"
         return _Sentence(self.sentence(theirs, mine), {criterion: 0})
@@ -99,7 +101,7 @@ class _Writer:
         if kind == "past":
             return self.clause("I", self.pick(w["before"]), fine)
         if kind == "denied":
-            return f"{self.pick(w['denial'])} I {fine} {self.pick(w['now'])}"
+            return f"{self.pick(w['denial'])} {fine} {self.pick(w['now'])}"
         return ""
 
     def sentence(self, first: str, second: str) -> str:

@@ -378,7 +378,8 @@ def _average_precision(agent: Agent, answers: _Answers, examples: Examples, seed
     values = agent.rule_values(answers.rules.rules, examples, index)
     task = agent.tasks[0]
     probability = agent.decide(agent.select(answers.logits, index), values, answers.hyper)[task.name].yes_probability
-    return asdict(bootstrap_average_precision(probability, task.truth(examples, index), examples.group, seed))
+    truth = task.truth(examples, index)
+    return asdict(bootstrap_average_precision(probability, truth, examples.group[index], seed))
 
 
 def _percent(difference: float, of: float) -> float | None:

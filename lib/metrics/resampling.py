@@ -85,7 +85,12 @@ def bootstrap_average_precision(
 
     Returns:
         The average precision and its interval, as in `bootstrap`. Samples without a positive are left out.
+
+    Raises:
+        ValueError: The lengths differ.
     """
+    if not len(probability) == len(label) == len(groups):
+        raise ValueError(f"{len(probability)} probabilities, {len(label)} labels and {len(groups)} groups")
     order = np.argsort(-probability, kind="stable")
     positive, which = label[order] == 1, np.unique(groups[order], return_inverse=True)[1]
     ends = np.append(np.flatnonzero(np.diff(probability[order])), len(order) - 1)

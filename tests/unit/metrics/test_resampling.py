@@ -62,6 +62,11 @@ def test_the_average_precision_of_all_groups_is_that_of_scikit_learn(seed: int) 
     assert 0 <= interval.low <= interval.high <= 1
 
 
+def test_groups_of_other_examples_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 probabilities, 3 labels and 4 groups"):
+        bootstrap_average_precision(np.array([0.1, 0.2, 0.3]), np.array([0, 1, 0]), np.arange(4), 0)
+
+
 @given(seed=st.integers(0, 19))
 @settings(max_examples=5, deadline=None)
 def test_the_interval_of_average_precision_holds_the_samples_of_scikit_learn(seed: int) -> None:
