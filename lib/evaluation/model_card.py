@@ -1,8 +1,10 @@
 """Write the model card, which describes a model's purpose, origin, scores and limits."""
 
-from lib.metrics.objective import population_name
+from collections.abc import Sequence
+
+from lib.metrics.objective import in_population, population_name
 from lib.metrics.span_totals import span_totals
-from lib.schemas.evaluation import ModelManifest, ModelScores, TestEvaluation, format_interval
+from lib.schemas.evaluation import ModelManifest, ModelScores, TestEvaluation, format_excluded, format_interval
 from lib.tasks.decision import load_rules
 
 _LIMITS = """\
@@ -23,50 +25,49 @@ _CALIBRATED = {
 }
 
 
-def model_card(manifest: ModelManifest, test: TestEvaluation, *, generated: bool) -> str:
+def model_card(manifest: ModelManifest, test: TestEvaluation, *, generated: bool, excluded: Sequence[str]) -> str:
     """Return the model card.
 
     Args:
         manifest: The chosen model's manifest.
         test: Its evaluation on the test set.
         generated: Whether it was trained on a generated corpus.
+        excluded: Criteria that were left out of the scores.
 
     Returns:
         The card as Markdown.
     """
     chosen, trained, made = test.models[0], manifest.trained, manifest.provenance
     source = "a generated corpus (no person wrote it)" if generated else f"corpus {made.corpus_hash}"
-    rows = "\n".join(
-        f"| {model.name} | {format_interval(model.f1_macro)} | {format_interval(model.ece)} |"
-        f" {format_interval(model.intervals['annotated']['f1_macro'])} |"
-        for model in test.models
-    )
     criteria = "\n".join(
         f"| {name} | {'–' if scores['f1'] is None else format(scores['f1'], '.3f')} |"
         for name, scores in chosen.scores["per_criterion"].items()
     )
     where = population_name(test.population)
-    asked = "\n".join(f"* **{name}**: {text}" for name, text in manifest.criteria.items())
+    asked = "\n".join(
+        f"* **{name}**{' (left out of all scores)' if name in excluded else ''}: {text}"
+        for name, text in manifest.criteria.items()
+    )
+    left_out = f"\n{format_excluded(excluded)}\n" if excluded else ""
     met = "\n".join(f"* {name}: {'met' if is_met else 'not met'}" for name, is_met in test.targets.items())
     rules = load_rules(manifest.rules)
     temperatures = ", ".join(f"{name} {rule.temperature:.3f}" for name, rule in rules.items())
-    sizes = (
-        f"{test.sizes['posts']} test posts ({test.sizes['examples']} examples, {test.sizes['positives']} positive)"
-    )
+    count = test.sizes[test.population]
+    pairs = f"{count} annotated pairs" if test.population == "annotated" else f"{count} pairs at {where}"
+    sizes = f"{test.sizes['posts']} test posts ({pairs}, {test.sizes['positives']} of them positive)"
     return f"""\
 # {manifest.agent} model
 
 A `{test.chosen["backbone"]}` for the agent `{manifest.agent}`, chosen by cross-validation and trained on all of the
-development set: {trained["posts"]} posts, {trained["examples"]} examples, {trained["epochs"]} epochs, {source}.
+development set: {trained["posts"]} posts, {trained["examples"]} pairs ({trained["annotated"]} of them annotated),
+{trained["epochs"]} epochs, {source}.
 
 ## How good it is
 
 On {sizes} that no search saw, with 95 % intervals by author, or by post where authors are not known.
 The test set has been opened {len(test.openings)} time(s).
 
-| model | F1-macro, {where} | ECE, {where} | F1-macro, annotated pairs |
-|---|---|---|---|
-{rows}
+{_models(test)}
 
 {_by_post(chosen)}
 {_spans(test)}
@@ -77,11 +78,11 @@ Targets ({where}):
 | criterion | F1, {where} |
 |---|---|
 {criteria}
-
+{left_out}
 ## How it decides
 
 Null policy `{manifest.params["null_policy.name"]}`, temperature: {temperatures}. Offsets and thresholds of each
-criterion stand in `model.json`; they were fitted at {where}. Criteria it reads:
+criterion stand in `model.json`; they were fitted {in_population(test.population)}. Criteria it reads:
 
 {asked}
 
@@ -91,6 +92,19 @@ criterion stand in `model.json`; they were fitted at {where}. Criteria it reads:
 Code {made.code_version}, configuration {made.config_hash}, seed {made.seed}, {made.device}, {made.finished}.
 Posts were split by author where authors are known, and never by row.
 """
+
+
+def _models(test: TestEvaluation) -> str:
+    """Return a table of all models; F1-macro on annotated pairs is added if the main scores are of the others."""
+    where = population_name(test.population)
+    columns = ["model", f"F1-macro, {where}", f"ECE, {where}"]
+    rows = [[model.name, format_interval(model.f1_macro), format_interval(model.ece)] for model in test.models]
+    if test.population != "annotated":
+        columns.append(f"F1-macro, {population_name('annotated')}")
+        for row, model in zip(rows, test.models, strict=True):
+            row.append(format_interval(model.intervals["annotated"]["f1_macro"]))
+    head, *body = (f"| {' | '.join(line)} |" for line in [columns, *rows])
+    return "\n".join([head, "|" + "---|" * len(columns), *body])
 
 
 def _by_post(chosen: ModelScores) -> str:

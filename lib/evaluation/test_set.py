@@ -100,7 +100,11 @@ def evaluate_on_test_set(
     part, openings = open_test(results / "corpus", results / experiment.agent.name / "test_openings.jsonl", opening)
     examples = experiment.agent.examples(part).counting()
     answers = _answer_test_set(experiment, result, folds, models, examples)
-    progress(f"{len(answers)} models asked about {len(examples)} test examples")
+    natural, annotated = int(examples.natural.sum()), int(examples.annotated.sum())
+    progress(
+        f"{len(answers)} models asked about {len(examples)} test pairs"
+        f" ({natural} at natural prevalence, {annotated} annotated)"
+    )
     scored, against = _compare_models(experiment, answers, examples)
     return models[result.choice["candidate"]], TestEvaluation(
         provenance=experiment.provenance(started),
@@ -115,8 +119,8 @@ def evaluate_on_test_set(
             "posts": len(part.posts),
             "groups": int(part.posts["group"].nunique()),
             "examples": len(examples),
-            "annotated": int(examples.annotated.sum()),
-            "natural": int(examples.natural.sum()),
+            "annotated": annotated,
+            "natural": natural,
             "positives": int(examples.label[_main_population(examples)].sum()),
         },
         **_truth(examples),
@@ -421,7 +425,8 @@ def format_result(test: TestEvaluation, agent: Agent) -> str:
     """
     chosen, (strongest, comparison) = test.models[0], test.strongest()
     return (
-        f"final {agent.name}: test F1-macro ({population_name(test.population)}) {format_interval(chosen.f1_macro)},"
-        f" ECE {chosen.ece['value']:.3f}; {strongest.name} {strongest.f1_macro['value']:.3f}"
+        f"final {agent.name}: test set, {population_name(test.population)}: F1-macro"
+        f" {format_interval(chosen.f1_macro)}, ECE {chosen.ece['value']:.3f};"
+        f" {strongest.name} F1-macro {strongest.f1_macro['value']:.3f}"
         f" (p {format_p(comparison.f1_macro['p'])}); the test set was opened {len(test.openings)} time(s)"
     )

@@ -65,7 +65,22 @@ class Objective:
         """The calibration error and its population, in words."""
         return f"{self.calibration_name} ({population_name(self.population)})"
 
+    @property
+    def both_names(self) -> str:
+        """The metric and the calibration error, with the population of both."""
+        return f"{_NAMES[self.metric]} and {self.calibration_name} {in_population(self.population)}"
+
+    def describe(self, score: str, error: str) -> str:
+        """Return both numbers with their names, after the name of their population."""
+        where = population_name(self.population)
+        return f"{where}: {_NAMES[self.metric]} {score}, {self.calibration_name} {error}"
+
 
 def population_name(population: str) -> str:
     """Return a population in words."""
     return {"natural": "natural prevalence", "annotated": "annotated pairs"}[population]
+
+
+def in_population(population: str) -> str:
+    """Return a population in words, with its preposition."""
+    return f"{'at' if population == 'natural' else 'on'} {population_name(population)}"

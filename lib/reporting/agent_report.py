@@ -14,7 +14,7 @@ from lib.reporting import figures
 from lib.reporting.costs import Cost, costs, total
 from lib.reporting.page import Section, Table, page
 from lib.reporting.report_data import ReportData
-from lib.schemas.evaluation import ModelScores, StageC, TestEvaluation, format_interval, format_p
+from lib.schemas.evaluation import ModelScores, StageC, TestEvaluation, format_excluded, format_interval, format_p
 from lib.schemas.run import Run
 from lib.settings.config import CostSettings
 from lib.settings.hyperparameters import Hyperparameters
@@ -83,6 +83,7 @@ def _by_post(chosen: ModelScores) -> list[str]:
 
 def _sections(f: ReportData) -> Sequence[Section]:
     a, limits = f.trials["stage_a"], f.settings.config.stage_a
+    excluded = f.settings.config.corpus.excluded_criteria
     weights = figures.importances(a, f.settings.config.seed)
     names = list(weights)[:7] or _varied(a)[:7]
     return [
@@ -100,7 +101,7 @@ def _sections(f: ReportData) -> Sequence[Section]:
             "Criteria",
             f"F1 on the test set ({population_name(f.test.population)}), compared with the strongest baseline, and"
             " confusion counts. A criterion without a positive has no F1 and is left out of averages. Positive means"
-            " that the criterion is met, or that there is evidence.",
+            f" that the criterion is met, or that there is evidence. {format_excluded(excluded)}".rstrip(),
             tables=_criteria(f.test),
         ),
         Section(

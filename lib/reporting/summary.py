@@ -74,7 +74,8 @@ def summary_table(agents: Sequence[dict[str, Any]]) -> Table:
         )
     where = population_name(agents[0]["population"])
     columns = ["agent", "backbone", f"CV {agents[0]['objective']}", f"test F1-macro ({where})", f"test ECE ({where})"]
-    columns += ["strongest baseline", "difference in test F1-macro", "p", "F1 and ECE targets"]
+    columns += [f"strongest baseline, test F1-macro ({where})", f"difference in test F1-macro ({where})"]
+    columns += ["p", f"F1 and ECE targets ({where})"]
     return Table(columns, rows)
 
 

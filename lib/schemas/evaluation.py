@@ -1,6 +1,6 @@
 """The documents of Stage C and of the final evaluation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from lib.schemas.document import Document
@@ -256,6 +256,11 @@ def format_interval(score: Mapping[str, float]) -> str:
 def format_p(p: float) -> str:
     """Return a p value as text, e.g. '0.012', or '< 0.001'."""
     return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+def format_excluded(names: Sequence[str]) -> str:
+    """Return a sentence that names the criteria that are left out of the scores; '' if there are none."""
+    return f"Left out of all scores (corpus.excluded_criteria): {', '.join(names)}." if names else ""
 
 
 class ModelManifest(Document):

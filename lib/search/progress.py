@@ -39,8 +39,7 @@ class Progress:
         each = (time.monotonic() - self._started) / max(1, len(finished) - self._before)
         scores = ""
         if result.objective is not None:
-            scores = f"  {self._objective.name} {result.objective:.3f}"
-            scores += f"  {self._objective.calibration_name} {result.calibration_error:.3f}"
+            scores = "  " + self._objective.describe(f"{result.objective:.3f}", f"{result.calibration_error:.3f}")
         print(
             f"{self._head}  {len(finished)}/{self._total}  trial {number} {result.state.lower()}{scores}"
             f"  {result.params['model.backbone']}  {format_best_trial(finished)}"

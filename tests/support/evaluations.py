@@ -69,7 +69,7 @@ def evaluation(
         agent=agent,
         chosen={"candidate": 0, "backbone": "tiny-bert", "average_of": []},
         population=population,
-        sizes={"posts": 3, "groups": 3, "examples": 6, "annotated": 6, "natural": 6, "positives": 2},
+        sizes={"posts": 3, "groups": 3, "examples": 9, "annotated": 4, "natural": 5, "positives": 2},
         examples=[str(i) for i in range(6)],
         truth=[bool(label) for label in LABEL],
         criteria=CRITERIA,
@@ -111,6 +111,6 @@ def manifest(agent: str = "criteria", population: str = "natural") -> ModelManif
         post_rule=None,
         population=population,
         criteria={"A": "tiredness"},
-        trained={"posts": 3, "examples": 6, "epochs": 2, "of": 2},
+        trained={"posts": 3, "examples": 6, "annotated": 4, "epochs": 2, "of": 2},
         performance={},
     )

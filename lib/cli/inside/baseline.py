@@ -13,9 +13,8 @@ def score_all_baselines(options: Namespace) -> None:
 
         found = score_baselines(experiment)
         found.write(agent_path(options, "baseline.json"))
-    objective = experiment.objective
     each = "; ".join(f"{e.name} {e.objective:.3f} and {e.calibration_error:.3f}" for e in found.entries)
-    echo(f"baseline {options.agent}, {objective.name} and {objective.calibration_name}: {each}")
+    echo(f"baseline {options.agent}, {experiment.objective.both_names}: {each}")
 
 
 COMMAND = Command("baseline", "Score the baselines on the development splits.", score_all_baselines, agent=True)

@@ -22,8 +22,8 @@ def finish(options: Namespace) -> None:
         folds = read_folds(options, experiment.settings)
         head = f"final {experiment.agent.name}"
         model, test = evaluate_on_test_set(experiment, result, folds, baselines, lambda step: echo(f"{head}  {step}"))
-        generated = CorpusManifest.read(options.results / "corpus" / "corpus.json").generated
-        card = model_card(model.manifest, test, generated=generated)
+        corpus = CorpusManifest.read(options.results / "corpus" / "corpus.json")
+        card = model_card(model.manifest, test, generated=corpus.generated, excluded=corpus.excluded_criteria)
         publish_model(model, agent_path(options, "model"), card)
         test.write(agent_path(options, "test.json"))
     echo(format_result(test, experiment.agent))

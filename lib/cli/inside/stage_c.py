@@ -24,11 +24,13 @@ def collect(options: Namespace) -> None:
         result.choice["calibration_error"],
         result.baseline["objective"],
     )
+    shown = experiment.objective.describe(
+        f"{score['mean']:.3f} ± {score['standard_error']:.3f}", f"{error['mean']:.3f}"
+    )
     echo(
         f"stage_c {options.agent}: chose candidate {result.choice['candidate']}"
-        f" ({result.choice['params']['model.backbone']}): {result.objective}"
-        f" {score['mean']:.3f} ± {score['standard_error']:.3f}, {result.calibration} {error['mean']:.3f};"
-        f" {result.baseline['name']}: {base['mean']:.3f} ± {base['standard_error']:.3f}"
+        f" ({result.choice['params']['model.backbone']}); {shown};"
+        f" {result.baseline['name']} {base['mean']:.3f} ± {base['standard_error']:.3f}"
     )
 
 

@@ -22,10 +22,10 @@ def score_one_fold(options: Namespace) -> None:
 
         result = score_fold(experiment, chosen, options.candidate, options.fold)
         result.write(agent_path(options, f"stage_c/{options.candidate}-{options.fold}.json"))
+    score, error = (f"{result.scores[name]:.3f}" for name in ("objective", "calibration_error"))
     echo(
         f"stage_c {options.agent}  candidate {options.candidate}  {result.split}"
-        f"  {experiment.objective.name} {result.scores['objective']:.3f}"
-        f"  {experiment.objective.calibration_name} {result.scores['calibration_error']:.3f}"
+        f"  {experiment.objective.describe(score, error)}"
         f"  best epoch {result.best_epoch}  {result.performance['seconds']:.1f} s"
     )
 

@@ -40,6 +40,7 @@ def predict(options: Namespace) -> None:
     from lib.devices.device import choose_device
     from lib.evaluation.prediction import predict_posts
     from lib.evaluation.saved_model import SavedModel
+    from lib.schemas.evaluation import format_excluded
 
     check_agent(options.agent)
     if options.csv is not None and options.output is None:
@@ -58,13 +59,36 @@ def predict(options: Namespace) -> None:
             " unknown), so its answers are fitted to annotated ones and say yes too often.",
             file=sys.stderr,
         )
-    found = predict_posts(model, posts, options.criterion or list(known))
+    asked = options.criterion or list(known)
+    excluded = excluded_criteria(options.results, model.manifest.provenance.corpus_hash)
+    if note := format_excluded([name for name in asked if name in excluded]):
+        print(note, file=sys.stderr)
+    found = predict_posts(model, posts, asked)
     if options.output is not None:
         with replacing(options.output) as temporary:
             found.to_csv(temporary, index=False)
         print(f"{len(found)} predictions for {len(posts)} posts in {options.output}", file=sys.stderr)
     else:
         print("\n".join(format_predictions(found, posts[0][1], colour=sys.stdout.isatty())))
+
+
+def excluded_criteria(results: Path, corpus_hash: str) -> tuple[str, ...]:
+    """Return the criteria that were left out of the scores of a model.
+
+    Args:
+        results: Folder of all results.
+        corpus_hash: Hash of the corpus that the model was trained on.
+
+    Returns:
+        Their names. There are none if the results do not hold that corpus, since model.json does not name them.
+    """
+    from lib.schemas.corpus import CorpusManifest
+
+    try:
+        corpus = CorpusManifest.read(results / "corpus" / "corpus.json")
+    except UserError:  # A model predicts without the corpus, so this is no reason to stop.
+        return ()
+    return corpus.excluded_criteria if corpus.corpus_hash == corpus_hash else ()
 
 
 def _posts(options: Namespace) -> list[tuple[str, str]]:
@@ -113,7 +137,7 @@ def format_predictions(found: "pd.DataFrame", text: str, *, colour: bool) -> Ite
         yield f"{'yes' if post_met else 'no ':4s}{probability:6.3f}  {name}"
         if post_met:
             own = found[found["criterion"] == name]
-            # Several sentences can meet a criterion together, although each of them is below the threshold.
+            # A post can meet a criterion that none of its sentences meets, since they have different thresholds.
             evidence = own[own["met"]] if own["met"].any() else own.nlargest(1, "probability")
             spans = [
                 (start, end) for start, end in zip(evidence["start"], evidence["end"], strict=True) if end > start

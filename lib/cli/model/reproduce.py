@@ -57,7 +57,7 @@ def reproduce(options: Namespace) -> None:
             rows = list(_repeat_seeds(experiment, found.params, found.seeds))
     here, there = str(experiment.device), found.provenance.device
     print(f"trial {found.trial} of {found.agent}, made on {there}, now on {here}")
-    print(f"{experiment.objective.name} and {experiment.objective.calibration_name}")
+    print(experiment.objective.both_names)
     print("seed  objective then  now        calibration error then  now")
     for seed, (score, score_now), (error, error_now) in rows:
         print(f"{seed:4d}  {score:.8f}      {score_now:.8f} {error:.8f}              {error_now:.8f}")

@@ -20,7 +20,7 @@ def reported(copy_of_finished: Path) -> str:
     folder = Path("results/criteria/benchmarks/stage_a")
     folder.mkdir(parents=True)
     (folder / "worker-0.tsv").write_text("s\th:m:s\tmax_rss\n3600\t1:00:00\t812.3\n")
-    change_settings(agents=["criteria"])
+    change_settings(agents=["criteria"], corpus={"excluded_criteria": ["SPECIAL_CASE"]})
     assert main(["report", "criteria"]) == 0 and main(["summary"]) == 0
     return Path("results/criteria/report.html").read_text()
 
@@ -58,6 +58,7 @@ def test_the_report_has_every_section_and_holds_no_text(reported: str, capsys) -
         "Where it comes from",
     ], "too few trials for importances; nothing augmented, nothing failed"
     assert reported.count("<svg") == 8
+    assert "Left out of all scores (corpus.excluded_criteria): SPECIAL_CASE." in reported
     texts = pd.read_parquet("results/corpus/posts.parquet")["text"]
     for html in (reported, Path("results/summary.html").read_text(), Path("results/summary.json").read_text()):
         assert not any(text[:30] in html for text in texts)

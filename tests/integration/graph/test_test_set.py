@@ -14,6 +14,7 @@ from lib.cli.main import main
 from lib.evaluation.refit import refit, refit_config
 from lib.evaluation.saved_model import SavedModel
 from lib.experiment.experiment import Experiment
+from lib.schemas.corpus import CorpusManifest
 from lib.schemas.evaluation import BAG_OF_WORDS, DEFAULT, MAJORITY, Baselines, FoldResult, TestEvaluation
 from lib.settings.load import read_settings, save_settings
 
@@ -133,6 +134,14 @@ def test_the_model_folder_is_complete_and_predicts(copy_of_finished: Path, capsy
     card = Path("results/criteria/model/README.md").read_text()
     test = TestEvaluation.read("results/criteria/test.json")
     assert "no diagnosis" in card and f"{test.models[0].scores['f1_macro']:.3f}" in card
+    corpus = CorpusManifest.read("results/corpus/corpus.json")
+    corpus.model_copy(update={"excluded_criteria": ("FATIGUE",)}).write("results/corpus/corpus.json")
+    asked = ["predict", "--agent", "criteria", "--post", "I sleep badly.", "--criterion"]
+    for name, note in (
+        ("FATIGUE", "Left out of all scores (corpus.excluded_criteria): FATIGUE.\n"),
+        ("ANHEDONIA", ""),
+    ):
+        assert main([*asked, name]) == 0 and capsys.readouterr().err == note
     shutil.move("results/criteria/model", tmp_path / "elsewhere")
     shutil.rmtree("results")
     shutil.copytree(tmp_path / "elsewhere", "results/criteria/model")

@@ -1,3 +1,5 @@
+"""The model card."""
+
 import pytest
 from support.evaluations import evaluation, manifest
 
@@ -8,19 +10,37 @@ ABSTAINS = "| majority | {} | 0.583 | 0.000 | 1.000 |"
 
 @pytest.mark.parametrize("agent", ["evidence", "share", "joint"])
 def test_the_card_shows_a_model_that_always_abstains(agent: str) -> None:
-    card = model_card(manifest(agent), evaluation(agent), generated=True)
+    card = model_card(manifest(agent), evaluation(agent), generated=True, excluded=())
     assert "| chosen | natural prevalence | 1.000 | 1.000 | 1.000 |" in card
     assert ABSTAINS.format("natural prevalence") in card and ABSTAINS.format("annotated pairs") in card
 
 
 def test_the_card_of_an_agent_without_spans_has_no_table_of_spans() -> None:
-    assert "HasAns" not in model_card(manifest(), evaluation(), generated=True)
+    assert "HasAns" not in model_card(manifest(), evaluation(), generated=True, excluded=())
 
 
 @pytest.mark.parametrize(
-    ("population", "where"), [("natural", "natural prevalence"), ("annotated", "annotated pairs")]
+    ("population", "where", "sizes", "fitted"),
+    [
+        ("natural", "natural prevalence", "5 pairs at natural prevalence, 2", "fitted at natural prevalence."),
+        ("annotated", "annotated pairs", "4 annotated pairs, 2", "fitted on annotated pairs."),
+    ],
 )
-def test_the_scores_and_the_targets_name_their_population(population: str, where: str) -> None:
-    card = model_card(manifest(population=population), evaluation(population=population), generated=True)
+def test_sizes_scores_rules_and_targets_name_their_population(
+    population: str, where: str, sizes: str, fitted: str
+) -> None:
+    card = model_card(manifest(population=population), evaluation(population=population), generated=True, excluded=())
     assert f"F1-macro, {where} | ECE, {where}" in card and f"Targets ({where}):" in card
     assert f"| criterion | F1, {where} |" in card
+    assert f"3 test posts ({sizes} of them positive)" in card and fitted in card
+    assert "3 posts, 6 pairs (4 of them annotated)" in card
+    assert card.count("F1-macro, annotated pairs |") == 1
+
+
+def test_the_card_names_the_criteria_that_were_left_out_of_the_scores() -> None:
+    test = evaluation()
+    known = manifest().model_copy(update={"criteria": {"A": "tiredness", "S": "another matter"}})
+    card = model_card(known, test, generated=True, excluded=("S",))
+    assert "\nLeft out of all scores (corpus.excluded_criteria): S.\n" in card
+    assert "* **S** (left out of all scores): another matter" in card and "* **A**: tiredness" in card
+    assert "left out" not in model_card(known, test, generated=True, excluded=()).lower()

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 from support.planted import CRITERIA, train_and_save
+from support.tiny import empty_provenance
 
-from lib.cli.model.predict import read_posts
+from lib.cli.model.predict import excluded_criteria, read_posts
 from lib.errors import UserError
 from lib.evaluation.prediction import predict_posts
+from lib.schemas.corpus import CorpusManifest
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +39,25 @@ def test_a_repeated_id_in_a_file_is_refused_by_row(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         read_posts(path)
     assert caught.value.lines == [f"{path}, row 4: post_id 'a' is already in an earlier row; rename one"]
+
+
+def test_criteria_are_known_to_be_left_out_of_the_scores_where_the_models_corpus_lies(tmp_path: Path) -> None:
+    assert excluded_criteria(tmp_path, "hash") == ()
+    counts: dict[str, int] = {}
+    corpus = CorpusManifest(
+        provenance=empty_provenance(),
+        generated=False,
+        corpus_hash="hash",
+        posts=counts,
+        annotations=counts,
+        positives=counts,
+        groups=counts,
+        unannotated_means="negative",
+        excluded_criteria=("SPECIAL_CASE",),
+        criteria={"SPECIAL_CASE": "another matter"},
+        oddities={},
+    )
+    (tmp_path / "corpus").mkdir()
+    corpus.write(tmp_path / "corpus" / "corpus.json")
+    assert excluded_criteria(tmp_path, "hash") == ("SPECIAL_CASE",)
+    assert excluded_criteria(tmp_path, "that of another corpus") == ()

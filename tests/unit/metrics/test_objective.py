@@ -1,3 +1,5 @@
+"""The two numbers that a search maximises and minimises, and their names."""
+
 import numpy as np
 import pytest
 
@@ -28,3 +30,16 @@ def test_by_default_a_model_that_knows_nothing_is_not_the_better_calibrated_one(
 def test_without_a_positive_there_is_no_skill() -> None:
     scores = scores_of(np.array([0.1, 0.3]), np.array([0, 0]))
     assert scores["brier_skill"] is None and Objective().values(scores) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("population", "named", "both"),
+    [
+        ("natural", "natural prevalence: F1-macro", "at natural prevalence"),
+        ("annotated", "annotated pairs: F1-macro", "on annotated pairs"),
+    ],
+)
+def test_both_numbers_stand_under_the_name_of_their_population(population: str, named: str, both: str) -> None:
+    objective = Objective(population=population)
+    assert objective.describe("0.400", "0.750") == f"{named} 0.400, 1 − Brier skill 0.750"
+    assert objective.both_names == f"F1-macro and 1 − Brier skill {both}"

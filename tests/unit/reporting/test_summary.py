@@ -24,6 +24,9 @@ def test_every_score_of_the_summary_names_its_population(population: str, where:
             f"CV F1-macro ({where})",
             f"test F1-macro ({where})",
             f"test ECE ({where})",
+            f"strongest baseline, test F1-macro ({where})",
+            f"difference in test F1-macro ({where})",
+            f"targets ({where})",
             f"Targets ({where})",
         ):
             assert name in shown

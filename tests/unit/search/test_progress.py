@@ -24,5 +24,5 @@ def test_the_line_of_a_trial_names_both_numbers_and_the_population(capsys: pytes
     Progress("stage_a criteria", Objective(), total=4, before=0).add(3, [trial])
     line = capsys.readouterr().err
     assert line.startswith(
-        "stage_a criteria  1/4  trial 3 complete  F1-macro (natural prevalence) 0.400  1 − Brier skill 0.750"
+        "stage_a criteria  1/4  trial 3 complete  natural prevalence: F1-macro 0.400, 1 − Brier skill 0.750"
     )
