@@ -11,7 +11,7 @@ PINS = envs/constraints.txt
 export PYTHONDONTWRITEBYTECODE =
 BENCH = . .venv/bin/activate && PYTHONPATH=.:tests python benchmarks
 
-.PHONY: run test test-fast compatibility test-transformers5 check dag report bench-corpus bench-natural bench-rules bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search test-faults test-slurm all stage-a stage-b stage-c supermax-all mlflow dashboard validate-supermax check-run estimate reproduce archive schema install help
+.PHONY: run test test-fast compatibility test-transformers5 check dag report bench-corpus bench-natural bench-rules bench-typed bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search test-faults test-slurm all stage-a stage-b stage-c supermax-all mlflow dashboard validate-supermax check-run estimate reproduce archive schema install help
 
 run: .venv/installed  ## run the embedded default up to results/criteria/report.html
 	$(SNAKEMAKE) -- results/$(AGENT)/report.html
@@ -97,6 +97,9 @@ bench-natural: .venv/installed  ## measure the corrections for sampled negatives
 
 bench-rules: .venv/installed  ## compare rules of decision on the held-out predictions of Stage C (after make run)
 	$(BENCH)/decision_rules.py .
+
+bench-typed: .venv/installed  ## list the wrong answers of the final criteria model to typed sentences (after make run)
+	$(BENCH)/typed_sentences.py
 
 bench-throughput: .venv/installed  ## compare the engine with a plain loop and the Hugging Face Trainer (CORPUS=folder)
 	$(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS))
