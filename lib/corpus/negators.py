@@ -9,9 +9,7 @@ _WORDS = (
     " seldom"
 )
 # Verbs before n't; the text may lack the apostrophe, or have a space on either side of it or before the n.
-_VERBS = (
-    "ai are ca could dare did does do had has have hav is might must need ought sha should was were wo would"
-)
+_VERBS = "ai are ca could dare did does do had has have hav is might must need ought sha should was were wo would"
 _NEGATOR = re.compile(
     rf"(?<!\w)(?:no[\s-]+one|{'|'.join(_WORDS.split())}|\w+n[{_APOSTROPHES}]t"
     rf"|(?:{'|'.join(_VERBS.split())})\s?n\s?[{_APOSTROPHES}]?\s?t)(?!\w)",

@@ -105,9 +105,7 @@ def check_groups(corpus: Corpus, parts: pd.DataFrame, config: Config) -> None:
         raise _too_few("the test set", test.annotations, test.groups, "the final evaluation", 1)
 
 
-def _too_few(
-    where: str, annotations: pd.DataFrame, groups: Mapping[str, int], purpose: str, least: int
-) -> UserError:
+def _too_few(where: str, annotations: pd.DataFrame, groups: Mapping[str, int], purpose: str, least: int) -> UserError:
     found = len({groups[post_id] for post_id in annotations["post_id"]})
     # The least number is enough only if the rows are spread well, so that more can be needed.
     return UserError(
