@@ -42,14 +42,16 @@ def post_pairs(probability: NDArray[np.float64], examples: Examples, index: Inde
         examples: All examples.
         index: (n,) the examples that the probabilities belong to.
     """
-    names = [f"{examples.post_id[i]}\t{examples.criterion[i]}" for i in index]
-    keys, first, which = np.unique(names, return_index=True, return_inverse=True)
-    label, annotated = np.zeros(len(keys), dtype=np.int64), np.zeros(len(keys), dtype=bool)
+    names = [(examples.post_id[i], examples.criterion[i]) for i in index]
+    pairs = sorted(set(names))
+    number = {pair: place for place, pair in enumerate(pairs)}
+    which = np.array([number[name] for name in names], dtype=np.int64)
+    first = np.unique(which, return_index=True)[1]
+    label, annotated = np.zeros(len(pairs), dtype=np.int64), np.zeros(len(pairs), dtype=bool)
     np.maximum.at(label, which, examples.label[index])
     np.logical_or.at(annotated, which, examples.annotated[index])
-    log_odds = np.full(len(keys), -np.inf)
+    log_odds = np.full(len(pairs), -np.inf)
     np.maximum.at(log_odds, which, logit(np.clip(probability, 1e-12, 1 - 1e-12)))
-    pairs = [key.split("\t") for key in keys.tolist()]
     return PostPairs(
         examples=Examples(
             first=["" for _ in pairs],

@@ -8,8 +8,8 @@ from scipy.special import expit
 
 from lib.agents.agent import Agent
 from lib.corpus.store import Development
-from lib.corpus.stratify import split_folds, split_posts
 from lib.experiment.bag_of_words import BagOfWords
+from lib.experiment.post_splits import PostSplits
 from lib.experiment.unequal_sampling import draw_unequally, inclusion_probabilities
 from lib.files.hashing import derive_seed
 from lib.settings.config import Config
@@ -47,11 +47,17 @@ class Splits:
     agent: Agent
     examples: Examples
 
+    @property
+    def _posts(self) -> PostSplits:
+        return PostSplits(self.config, self.corpus.annotations, self.corpus.groups)
+
     def development(self, number: int) -> Split:
-        """Return development split `number` (0 for the first seed), which is the same for every trial."""
-        fraction = self.config.training.validation_fraction
-        seed = derive_seed(self.config.seed, "development split", number)
-        assigned = split_posts(self.corpus.annotations, self.corpus.groups, [1 - fraction, fraction], seed)
+        """Return development split `number` (0 for the first seed), which is the same for every trial.
+
+        Raises:
+            UserError: A part has no annotated post, because too few groups have any.
+        """
+        assigned, seed = self._posts.development(number), self._posts.seed_of_development(number)
         parts = np.array([assigned[post_id] for post_id in self.examples.post_id])
         train, validation = np.flatnonzero(parts == 0), np.flatnonzero(parts == 1)
         return Split(f"development-{number}", train, self.sample(validation, train, seed))
@@ -74,19 +80,16 @@ class Splits:
 
         Returns:
             Training examples, early-stopping examples (as `validation`) and held-out examples.
+
+        Raises:
+            UserError: A part has no annotated post, because too few groups have any.
         """
         repeat, fold = divmod(number, k)
-        seed = self.config.seed
-        rows, groups = self.corpus.annotations, self.corpus.groups
-        of_post = split_folds(rows, groups, k=k, repeat=repeat, seed=seed)
-        training = {post_id: group for post_id, group in groups.items() if of_post[post_id] != fold}
-        fraction = self.config.training.stopping_fraction
-        seed_of_stop = derive_seed(seed, "stop", k, number)
-        validation = split_posts(rows, training, [1 - fraction, fraction], seed_of_stop)
-        part = np.array([validation.get(post_id, 2) for post_id in self.examples.post_id])
+        assigned, seed = self._posts.fold(number, k), self._posts.seed_of_stop(number, k)
+        part = np.array([assigned[post_id] for post_id in self.examples.post_id])
         name = f"fold-{fold + 1}-of-{k}-repeat-{repeat + 1}"
         train, stopping, held_out = (np.flatnonzero(part == value) for value in range(3))
-        return Split(name, train, self.sample(stopping, train, seed_of_stop), Sample.whole(held_out))
+        return Split(name, train, self.sample(stopping, train, seed), Sample.whole(held_out))
 
     def whole(self) -> Split:
         """Return a split with all examples in the training part and an empty validation part."""

@@ -16,10 +16,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def prepare_corpus(options: Namespace) -> None:
-    """Check a corpus and write its tables, splits, manifest, report and picture."""
+    """Check a corpus and write its tables, splits, manifest, report and picture.
+
+    Raises:
+        UserError: The corpus has problems, or too few groups of posts for its splits.
+    """
     from lib.corpus.data_report import count_annotations, describe_corpus
     from lib.corpus.reader import read_corpus, sample_posts
     from lib.corpus.store import part_of_posts, save_tables
+    from lib.experiment.post_splits import check_groups
     from lib.files.hashing import derive_seed
     from lib.reporting import figures, svg
     from lib.schemas.corpus import CorpusManifest
@@ -28,6 +33,7 @@ def prepare_corpus(options: Namespace) -> None:
     corpus, seed = settings.config.corpus, derive_seed(settings.config.corpus.test_seed, "share of the corpus")
     read = sample_posts(read_corpus(corpus, options.input), corpus.share, seed)
     parts = part_of_posts(read, corpus.test_fraction, corpus.test_seed)
+    check_groups(read, parts, settings.config)
     folder: Path = options.results / "corpus"
     generated = corpus.dir is None
     save_tables(read, parts, folder)

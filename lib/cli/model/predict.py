@@ -93,11 +93,30 @@ def excluded_criteria(results: Path, corpus_hash: str) -> tuple[str, ...]:
 
 def _posts(options: Namespace) -> list[tuple[str, str]]:
     if options.csv is None:
-        text = sys.stdin.read() if options.post == "-" else options.post
-        if not text.strip():
-            raise UserError("--post: the text is empty")
-        return [("post", text)]
-    return read_posts(options.csv)
+        return [("post", _read_post(options.post))]
+    posts = read_posts(options.csv)
+    empty = [name for name, text in posts if not text.strip()]
+    if empty:
+        print(
+            f"{options.csv}: {len(empty)} of {len(posts)} posts have no text and get no predictions"
+            f" (the first is post_id '{empty[0]}')",
+            file=sys.stderr,
+        )
+    return [(name, text) for name, text in posts if text.strip()]
+
+
+def _read_post(given: str) -> str:
+    """Return the text of --post, or of standard input if it is '-'."""
+    try:
+        text = sys.stdin.read() if given == "-" else given
+        text.encode()  # Python hides bytes that are not UTF-8 in surrogates, which no tokenizer takes
+    except UnicodeError:
+        raise UserError(
+            "--post: the text is not UTF-8; convert it first, e.g. with iconv -f latin1 -t utf-8"
+        ) from None
+    if not text.strip():
+        raise UserError("--post: the text is empty")
+    return text
 
 
 def read_posts(path: Path) -> list[tuple[str, str]]:

@@ -18,6 +18,14 @@ def test_reposts_and_edited_reposts_are_near_duplicates() -> None:
     assert (0, 3) not in list(near_duplicates(texts, 1.0)) and (0, 2) in list(near_duplicates(texts, 1.0))
 
 
+@pytest.mark.parametrize("words", [28, 29])
+def test_a_short_post_does_not_join_its_copy_with_another_word(words: int) -> None:
+    """As config/README.md says: the copy lacks three sequences of words and has three others."""
+    post = WORDS[:words]
+    edited = [*post[:14], "changed", *post[15:]]
+    assert bool(list(near_duplicates([" ".join(post), " ".join(edited)], 0.8))) == (words == 29)
+
+
 def test_different_posts_are_not_near_duplicates() -> None:
     assert not list(near_duplicates([text(seed) for seed in range(60)], 0.5))
 

@@ -22,6 +22,14 @@ def test_a_post_meets_a_criterion_if_any_of_its_sentences_does() -> None:
     assert expit(pairs.log_odds) == pytest.approx([0.5, 0.1, 0.3])
 
 
+def test_an_id_may_hold_any_character() -> None:
+    """A spreadsheet may leave tabs in the ids, and ids that differ only in them name different posts."""
+    examples = make_examples("x", [[], [(0, 1)], []], ["A", "A", "B"], ["p\tA", "p", "p\tA"])
+    pairs = post_pairs(np.array([0.5, 0.2, 0.1]), examples, np.arange(3)).examples
+    assert list(zip(pairs.post_id, pairs.criterion, strict=True)) == [("p", "A"), ("p\tA", "A"), ("p\tA", "B")]
+    assert pairs.label.tolist() == [1, 0, 0]
+
+
 def test_the_answers_of_an_agent_that_reads_posts_are_kept() -> None:
     examples = make_examples("x", [[], [(0, 1)]], ["B", "A"], ["p", "p"])
     given = Labels(np.array([0.2, 0.9]), np.array([False, True]))

@@ -1,11 +1,17 @@
 """Predictions of a saved model on new posts."""
 
+import io
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from support.planted import CRITERIA, train_and_save
 from support.tiny import empty_provenance
 
+from lib.cli.main import main
 from lib.cli.model.predict import excluded_criteria, read_posts
 from lib.errors import UserError
 from lib.evaluation.prediction import predict_posts
@@ -61,3 +67,43 @@ def test_criteria_are_known_to_be_left_out_of_the_scores_where_the_models_corpus
     corpus.write(tmp_path / "corpus" / "corpus.json")
     assert excluded_criteria(tmp_path, "hash") == ("SPECIAL_CASE",)
     assert excluded_criteria(tmp_path, "that of another corpus") == ()
+
+
+@pytest.fixture
+def model_of_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace every model by one that gives a row for each post."""
+
+    def predict_one_row(_: object, posts: Sequence[tuple[str, str]], __: object) -> pd.DataFrame:
+        return pd.DataFrame({"post_id": [name for name, _ in posts]})
+
+    manifest = SimpleNamespace(criteria={"A": "?"}, population="natural")
+    model = SimpleNamespace(manifest=manifest)
+    monkeypatch.setattr("lib.evaluation.saved_model.SavedModel.load", lambda *_: model)
+    monkeypatch.setattr("lib.evaluation.prediction.predict_posts", predict_one_row)
+
+
+@pytest.mark.usefixtures("model_of_one_row")
+def test_posts_without_text_are_named_as_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, output = tmp_path / "posts.csv", tmp_path / "out.csv"
+    words = ["predict", "--agent", "criteria", "--csv", str(path), "--output", str(output)]
+    path.write_text('post_id,text\na,One.\nb,\nc,"  "\n')
+    assert main(words) == 0 and pd.read_csv(output)["post_id"].tolist() == ["a"]
+    assert capsys.readouterr().err.splitlines() == [
+        f"{path}: 2 of 3 posts have no text and get no predictions (the first is post_id 'b')",
+        f"1 predictions for 1 posts in {output}",
+    ]
+    path.write_text("post_id,text\na,One.\n")
+    assert main(words) == 0 and "no text" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("model_of_one_row")
+def test_a_post_that_is_not_utf_8_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python decodes such bytes of an argument to half characters, and fails at those of standard input."""
+    words = ["predict", "--agent", "criteria", "--post"]
+    expected = "--post: the text is not UTF-8; convert it first, e.g. with iconv -f latin1 -t utf-8\n"
+    assert main([*words, b"caf\xe9".decode("utf-8", "surrogateescape")]) == 1
+    assert capsys.readouterr().err == expected
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9"), encoding="utf-8"))
+    assert main([*words, "-"]) == 1 and capsys.readouterr().err == expected

@@ -1,0 +1,115 @@
+"""Assign the posts of the development set to the parts of each split, and refuse a corpus with too few groups."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lib.corpus.reader import Corpus
+from lib.corpus.stratify import split_folds, split_posts
+from lib.errors import UserError
+from lib.files.hashing import derive_seed
+from lib.settings.config import Config
+
+
+@dataclass(frozen=True)
+class PostSplits:
+    """The splits of the posts of the development set, which are the same for all agents.
+
+    Attributes:
+        config: Gives the seed and the sizes of the parts.
+        annotations: Columns post_id, criterion and status.
+        groups: Post id to the number of its group.
+    """
+
+    config: Config
+    annotations: pd.DataFrame
+    groups: Mapping[str, int]
+
+    def development(self, number: int) -> dict[str, int]:
+        """Return the part of each post in development split `number`: 0 for training, 1 for validation.
+
+        Raises:
+            UserError: A part has no annotated post, because too few groups have any.
+        """
+        fraction, seed = self.config.training.validation_fraction, self.seed_of_development(number)
+        parts = split_posts(self.annotations, self.groups, [1 - fraction, fraction], seed)
+        self._check(parts, range(2), "the search", 2)
+        return parts
+
+    def fold(self, number: int, k: int) -> dict[str, int]:
+        """Return the part of each post in a fold: 0 for training, 1 for early stopping, 2 for held out.
+
+        Args:
+            number: Number of the fold; 0…k-1 belong to repeat 0, k…2k-1 to repeat 1, and so on.
+            k: Folds of a repeat, at least 2.
+
+        Raises:
+            UserError: A part has no annotated post, because too few groups have any.
+        """
+        repeat, fold = divmod(number, k)
+        of_post = split_folds(self.annotations, self.groups, k=k, repeat=repeat, seed=self.config.seed)
+        training = {post_id: group for post_id, group in self.groups.items() if of_post[post_id] != fold}
+        fraction = self.config.training.stopping_fraction
+        stopping = split_posts(self.annotations, training, [1 - fraction, fraction], self.seed_of_stop(number, k))
+        parts = {post_id: stopping.get(post_id, 2) for post_id in self.groups}
+        # Of two folds each needs two groups, since the posts outside a fold are split once more.
+        self._check(parts, range(3), f"stage_c.folds = {k}", 4 if k == 2 else k)
+        return parts
+
+    def seed_of_development(self, number: int) -> int:
+        """Return the seed of a development split."""
+        return derive_seed(self.config.seed, "development split", number)
+
+    def seed_of_stop(self, number: int, k: int) -> int:
+        """Return the seed of the early-stopping part of a fold."""
+        return derive_seed(self.config.seed, "stop", k, number)
+
+    def check(self) -> None:
+        """Make every split that the configuration asks for.
+
+        Raises:
+            UserError: A part of a split has no annotated post.
+        """
+        config = self.config
+        for number in range(config.stage_c.folds * config.stage_c.repeats):
+            self.fold(number, config.stage_c.folds)
+        for number in range(max(config.stage_a.seeds, config.stage_b.seeds, config.baseline.seeds)):
+            self.development(number)
+
+    def _check(self, parts: Mapping[str, int], expected: Sequence[int], purpose: str, least: int) -> None:
+        annotated = set(self.annotations["post_id"])
+        if not {parts[post_id] for post_id in parts if post_id in annotated}.issuperset(expected):
+            raise _too_few("the development set", self.annotations, self.groups, purpose, least)
+
+
+def check_groups(corpus: Corpus, parts: pd.DataFrame, config: Config) -> None:
+    """Check that enough groups of posts have annotated rows for the test set and for every later split.
+
+    Args:
+        corpus: The checked corpus.
+        parts: Columns post_id and part, as `part_of_posts` returns them.
+        config: The configuration.
+
+    Raises:
+        UserError: There are too few groups; the line says how many there are and how many are needed.
+    """
+    splits = {}
+    for name in ("development", "test"):
+        ids = set(parts["post_id"][parts["part"] == name])
+        posts, rows = (table[table["post_id"].isin(ids)] for table in (corpus.posts, corpus.annotations))
+        splits[name] = PostSplits(config, rows, dict(zip(posts["post_id"], posts["group"].tolist(), strict=True)))
+    splits["development"].check()
+    test = splits["test"]
+    if test.annotations.empty:
+        raise _too_few("the test set", test.annotations, test.groups, "the final evaluation", 1)
+
+
+def _too_few(where: str, annotations: pd.DataFrame, groups: Mapping[str, int], purpose: str, least: int) -> UserError:
+    found = len({groups[post_id] for post_id in annotations["post_id"]})
+    # The least number is enough only if the rows are spread well, so that more can be needed.
+    return UserError(
+        f"corpus: groups of posts in {where}: {len(set(groups.values()))}, with annotated rows: {found};"
+        f" {purpose} needs at least {max(least, found + 1)} with annotated rows; check corpus.group, or add annotated"
+        " posts by other authors"
+    )
