@@ -44,7 +44,7 @@ def test_the_report_says_that_the_corpus_is_generated_and_holds_no_text(prepared
     assert not any(row.split(",")[2][:40] in report for row in posts)
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5])
+@pytest.mark.parametrize("share", [0.25, 0.5])
 def test_a_corpus_can_be_a_share_of_the_posts(copy_of_prepared: Path, share: float) -> None:
     change_settings(corpus={"share": share})
     assert main(["corpus", "--input", "results/generated"]) == 0

@@ -76,7 +76,7 @@ def model_of_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     def predict_one_row(_: object, posts: Sequence[tuple[str, str]], __: object) -> pd.DataFrame:
         return pd.DataFrame({"post_id": [name for name, _ in posts]})
 
-    manifest = SimpleNamespace(criteria={"A": "?"}, population="natural")
+    manifest = SimpleNamespace(criteria={"A": "?"}, population="natural", provenance=empty_provenance())
     model = SimpleNamespace(manifest=manifest)
     monkeypatch.setattr("lib.evaluation.saved_model.SavedModel.load", lambda *_: model)
     monkeypatch.setattr("lib.evaluation.prediction.predict_posts", predict_one_row)
