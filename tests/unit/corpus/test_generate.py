@@ -1,3 +1,4 @@
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
+from support.checkouts import ROOT
 
 from lib.corpus.generate import generate_corpus
 from lib.corpus.reader import read_corpus
@@ -37,3 +39,14 @@ def test_the_corpus_has_the_proportions_of_redsm5_and_no_bag_of_words_solves_it(
     )
     predicted = cross_val_predict(model, texts, rows["status"], groups=rows["post_id"], cv=GroupKFold(3))
     assert f1_score(rows["status"], predicted, average="macro") < 0.9
+
+
+def test_no_sentence_of_the_typed_ones_is_in_the_first_corpus(project: Path) -> None:
+    generate_corpus(Path("g"), posts=220, seed=5, words=40)
+    typed = runpy.run_path(str(ROOT / "benchmarks/typed_sentences.py"))
+    texts = read_corpus(CorpusSettings(), Path("g")).posts["text"]
+    assert not [
+        sentence
+        for sentence in (*typed["WITHOUT"], *typed["WITH"])
+        if texts.str.contains(sentence, regex=False).any()
+    ]
