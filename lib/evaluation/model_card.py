@@ -52,6 +52,7 @@ def model_card(manifest: ModelManifest, test: TestEvaluation, *, generated: bool
     met = "\n".join(f"* {name}: {'met' if is_met else 'not met'}" for name, is_met in test.targets.items())
     rules = load_rules(manifest.rules)
     temperatures = ", ".join(f"{name} {rule.temperature:.3f}" for name, rule in rules.items())
+    large = "\n".join(f"* {name}: {found.sentence()}" for name, found in manifest.calibration_in_the_large.items())
     count = test.sizes[test.population]
     pairs = f"{count} annotated pairs" if test.population == "annotated" else f"{count} pairs at {where}"
     sizes = f"{test.sizes['posts']} test posts ({pairs}, {test.sizes['positives']} of them positive)"
@@ -82,7 +83,12 @@ Targets ({where}):
 ## How it decides
 
 Null policy `{manifest.params["null_policy.name"]}`, temperature: {temperatures}. Offsets and thresholds of each
-criterion stand in `model.json`; they were fitted {in_population(test.population)}. Criteria it reads:
+criterion stand in `model.json`; they were fitted {in_population(test.population)}. On the development posts, from
+which the model learned:
+
+{large}
+
+Criteria it reads:
 
 {asked}
 

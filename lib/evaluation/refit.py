@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,10 +11,11 @@ import numpy as np
 
 from lib.agents.agent import Logits, Rules
 from lib.evaluation.by_post import fit_post_rule, post_pairs
+from lib.evaluation.calibration_in_the_large import fit_calibration_in_the_large
 from lib.evaluation.saved_model import SavedModel, save_model
 from lib.experiment.experiment import Experiment
 from lib.schemas.document import now
-from lib.schemas.evaluation import MODEL_MANIFEST, FoldResult, ModelManifest
+from lib.schemas.evaluation import MODEL_MANIFEST, CalibrationInTheLarge, FoldResult, ModelManifest
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule, load_rules
 from lib.tasks.examples import Sample
@@ -138,7 +139,7 @@ def refit(experiment: Experiment, config: RefitConfig) -> SavedModel:
     """Return the refitted model, with weights from the cache or trained now and kept there.
 
     A training that was killed is resumed from its checkpoint. The rules are not cached: other folds may fit others to
-    the same training.
+    the same training. If they do not suit it, their offsets are shifted (`lib.evaluation.calibration_in_the_large`).
 
     Args:
         experiment: Trains the model.
@@ -154,9 +155,24 @@ def refit(experiment: Experiment, config: RefitConfig) -> SavedModel:
     folder = experiment.results / "cache" / "refits" / experiment.agent.name / key
     if not (folder / MODEL_MANIFEST).exists():
         _train(experiment, config, folder)
-    manifest = ModelManifest.read(folder / MODEL_MANIFEST).model_copy(update=config.decisions.dump())
+    model = SavedModel.load(folder, experiment.device)
+    found, decisions = _fit_calibration_in_the_large(experiment, model, config.decisions)
+    manifest = model.manifest.model_copy(update={**decisions.dump(), "calibration_in_the_large": found})
     manifest.write(folder / MODEL_MANIFEST)
-    return SavedModel.load(folder, experiment.device)
+    return model.with_manifest(manifest)
+
+
+def _fit_calibration_in_the_large(
+    experiment: Experiment, model: SavedModel, decisions: FinalRules
+) -> tuple[dict[str, CalibrationInTheLarge], FinalRules]:
+    """Return the model's calibration in the large on the development posts, and rules that suit it."""
+    examples = experiment.examples
+    index = np.flatnonzero(examples.natural if experiment.development.natural else examples.annotated)
+    logits = experiment.agent.select(model.logits(examples), index)
+    found, rules = fit_calibration_in_the_large(
+        experiment.agent, decisions.rules, logits, examples, index, model.hyper
+    )
+    return found, replace(decisions, rules=rules)
 
 
 def _train(experiment: Experiment, config: RefitConfig, folder: Path) -> None:

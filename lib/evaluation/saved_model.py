@@ -121,6 +121,10 @@ class SavedModel:
         model.load_state_dict(load_file(folder / WEIGHTS))
         return cls(manifest, folder, model, tokenizers, device)
 
+    def under(self, manifest: ModelManifest) -> Self:
+        """Return a model with the same weights and another manifest, for example with other rules."""
+        return type(self)(manifest, self.folder, self._model, self._tokenizers, self.device)
+
     def logits(self, examples: Examples) -> Logits:
         """Return the model's logits for examples, before its rules are applied."""
         features = features_in(

@@ -55,6 +55,11 @@ def headline(test: TestEvaluation, result: StageC) -> list[str]:
             f"It predicts {prediction} for every test example{task}, so it distinguishes nothing."
             for task, prediction in _constant_predictions(test)
         ),
+        *(
+            f"Warning, {task}: {found.sentence()}."
+            for task, found in test.calibration_in_the_large.items()
+            if found.shift
+        ),
         f"Targets ({where}): {met}.",
         f"The test set has been opened {len(test.openings)} time(s)"
         + ("." if len(test.openings) == 1 else "; scores after the first time are no longer on unseen posts."),

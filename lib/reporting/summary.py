@@ -75,7 +75,7 @@ def summary_table(agents: Sequence[dict[str, Any]]) -> Table:
     where = population_name(agents[0]["population"])
     columns = ["agent", "backbone", f"CV {agents[0]['objective']}", f"test F1-macro ({where})", f"test ECE ({where})"]
     columns += [f"strongest baseline, test F1-macro ({where})", f"difference in test F1-macro ({where})"]
-    columns += ["p", f"F1 and ECE targets ({where})"]
+    columns += ["p", f"targets ({where})"]
     return Table(columns, rows)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from lib.schemas.document import Document
 from lib.schemas.run import SeedResult
 from lib.validation import FrozenModel
@@ -184,6 +186,32 @@ class TestOpening(FrozenModel):
     model: str
 
 
+class CalibrationInTheLarge(FrozenModel):
+    """Calibration in the large of a task, on the development posts that the model learned from.
+
+    Attributes:
+        mean_probability: Mean probability of yes under the rules that cross-validation gave.
+        prevalence: Share of positives.
+        shift: What was added to the offsets because the two differ by more than a factor of two, else 0.
+    """
+
+    mean_probability: float
+    prevalence: float
+    shift: float
+
+    def sentence(self) -> str:
+        """Return a sentence that gives the figures and says whether the offsets were shifted."""
+        figures = (
+            f"mean probability {self.mean_probability:.3f} where {self.prevalence:.3f} of the pairs are positive"
+        )
+        if not self.shift:
+            return figures
+        return (
+            f"{figures}: the rules of cross-validation do not suit this training, so the offsets were shifted by"
+            f" {self.shift:+.2f}; train longer before you trust its probabilities"
+        )
+
+
 class TestEvaluation(Document):
     """test.json, the evaluation of the chosen model, the average of the best and the baselines on the test set.
 
@@ -198,6 +226,7 @@ class TestEvaluation(Document):
         models: The chosen model, the average of the best, then the baselines.
         against: The chosen model compared with each other model.
         targets: Whether each target is met, by name.
+        calibration_in_the_large: Calibration in the large of each task of the chosen model.
         openings: Every time that the test set was opened in this results folder, this one last.
         performance: Figures measured with a clock.
     """
@@ -215,6 +244,7 @@ class TestEvaluation(Document):
     models: list[ModelScores]
     against: list[PairedComparison]
     targets: dict[str, bool]
+    calibration_in_the_large: dict[str, CalibrationInTheLarge] = Field(default_factory=dict)
     openings: list[TestOpening]
     performance: dict[str, Any]
 
@@ -274,6 +304,7 @@ class ModelManifest(Document):
             posts, and if unannotated pairs are unknown.
         population: The population that the rules were fitted for, 'natural' or 'annotated'.
         criteria: Text that the model reads for each criterion, by name.
+        calibration_in_the_large: Of each task; it can have shifted the offsets in `rules`.
         trained: `epochs`, the epochs trained; `of`, the length of the schedule; numbers of examples and posts.
         performance: Times and memory of the training.
     """
@@ -287,5 +318,6 @@ class ModelManifest(Document):
     post_rule: dict[str, Any] | None
     population: str
     criteria: dict[str, str]
+    calibration_in_the_large: dict[str, CalibrationInTheLarge] = Field(default_factory=dict)
     trained: dict[str, int]
     performance: dict[str, float]

@@ -7,7 +7,14 @@ import numpy as np
 from lib.metrics.classification import binary_scores
 from lib.metrics.objective import Objective
 from lib.metrics.spans import span_scores
-from lib.schemas.evaluation import ModelManifest, ModelScores, PairedComparison, StageC, TestEvaluation
+from lib.schemas.evaluation import (
+    CalibrationInTheLarge,
+    ModelManifest,
+    ModelScores,
+    PairedComparison,
+    StageC,
+    TestEvaluation,
+)
 from lib.tasks.decision import DecisionRule
 from support.tiny import empty_provenance
 
@@ -15,6 +22,7 @@ CRITERIA = ["A", "A", "A", "B", "B", "C"]
 LABEL = np.array([1, 0, 0, 1, 0, 0])  # C has no positive
 SCORE = {"value": 0.5, "low": 0.4, "high": 0.6}
 DIFFERENCE = {"value": 0.1, "low": -0.1, "high": 0.3, "p": 0.04}
+CALIBRATION_IN_THE_LARGE = {"label": CalibrationInTheLarge(mean_probability=0.05, prevalence=0.04, shift=0.0)}
 NAMES = ("chosen", "default transformer", "TF-IDF + logistic regression", "majority")
 
 
@@ -76,6 +84,7 @@ def evaluation(
         models=models,
         against=against,
         targets={"F1-macro at least 2 % above the strongest baseline": True, "ECE below 0.10": False},
+        calibration_in_the_large=CALIBRATION_IN_THE_LARGE,
         openings=[],
         performance={},
     )
@@ -111,6 +120,7 @@ def manifest(agent: str = "criteria", population: str = "natural") -> ModelManif
         post_rule=None,
         population=population,
         criteria={"A": "tiredness"},
+        calibration_in_the_large=CALIBRATION_IN_THE_LARGE,
         trained={"posts": 3, "examples": 6, "annotated": 4, "epochs": 2, "of": 2},
         performance={},
     )

@@ -1,7 +1,7 @@
 """One command opens the test set, after all training, and each opening is counted."""
 
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 from scipy.special import logit
 from support.tiny import tiny_settings
 
+from lib.agents.agent import Rules
 from lib.cli.main import main
 from lib.evaluation.refit import refit, refit_config
 from lib.evaluation.saved_model import SavedModel
@@ -69,7 +70,8 @@ def test_the_test_result_compares_the_chosen_model_with_an_ensemble_and_three_ba
             assert lead["value"] == pytest.approx(own - theirs)
             assert 0 < lead["p"] <= lead["p_holm"] <= 1
     gains = [v.gain_percent for v in test.against[1:] if v.gain_percent is not None]
-    assert list(test.targets.values()) == [min(gains) >= 2, test.models[0].ece["value"] < 0.1]
+    own, *others = (m.scores["brier_skill"] for m in test.models if not m.name.startswith("average"))
+    assert list(test.targets.values()) == [min(gains) >= 2, own > max(others)]
     texts = pd.read_parquet("results/corpus/posts.parquet")["text"]
     assert not any(text[:25] in Path("results/criteria/test.json").read_text() for text in texts)
 
@@ -99,8 +101,34 @@ def test_a_refit_uses_the_given_rules_and_is_trained_once(copy_of_finished: Path
     first = refit(experiment, config)
     monkeypatch.setattr("lib.evaluation.refit._train", lambda *_: pytest.fail("trained again"))
     second = refit(experiment, replace(config, decisions=other))
-    assert first.rules == config.decisions.rules and second.rules == other.rules
+    assert_rules(first, config.decisions.rules)
+    assert_rules(second, other.rules)
     assert second.post_rule == config.decisions.post_rule
+
+
+def assert_rules(model: SavedModel, given: Rules) -> None:
+    """Check that a model has the given rules, apart from the shift that its manifest names."""
+    rule, shift = given["label"], model.manifest.calibration_in_the_large["label"].shift
+    offset = {name: pytest.approx(value + shift) for name, value in rule.offset.items()}
+    assert asdict(model.rules["label"]) == {**asdict(rule), "offset": offset}
+
+
+def test_a_refit_whose_logits_lie_elsewhere_does_not_say_yes_to_everything(copy_of_finished: Path) -> None:
+    experiment = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
+    folds = [FoldResult.read(path) for path in sorted(Path("results/criteria/stage_c").glob("0-*.json"))]
+    config = refit_config(experiment, folds)
+    rule = config.decisions.rules["label"]
+    # The folds' logits could have been lower by ten: their rule adds as much.
+    moved = replace(rule, offset={name: value + 10 for name, value in rule.offset.items()})
+    model = refit(experiment, replace(config, decisions=replace(config.decisions, rules={"label": moved})))
+    examples = experiment.examples
+    natural = np.flatnonzero(examples.natural)
+    probability = model.predict(examples)["label"].probability[natural]
+    assert probability.mean() == pytest.approx(examples.label[natural].mean(), abs=1e-4)
+    found = model.manifest.calibration_in_the_large["label"]
+    assert found.mean_probability > 0.5 and found.shift < -3
+    assert "offsets were shifted by -" in found.sentence()
+    assert SavedModel.load(model.folder, experiment.device).rules == model.rules
 
 
 def test_repeats_of_the_cross_validation_do_not_count_a_sentence_twice(copy_of_finished: Path) -> None:

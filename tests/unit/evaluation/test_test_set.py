@@ -4,7 +4,7 @@ import pytest
 from support.evaluations import evaluation
 
 from lib.agents import get_agent
-from lib.evaluation.test_set import format_result
+from lib.evaluation.test_set import check_targets, format_result
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,19 @@ def test_the_line_names_the_population_of_all_its_figures(population: str, where
         f"final criteria: test set, {where}: F1-macro 0.500 [0.400, 0.600], ECE 0.500;"
         " default transformer F1-macro 0.500 (p 0.040)"
     )
+
+
+def test_a_model_that_gives_all_pairs_the_prevalence_misses_the_target_of_calibration() -> None:
+    test = evaluation()
+    chosen, *others = test.models
+    assert list(check_targets(test.models, test.against).values()) == [True, True]
+    skill = others[0].scores["brier_skill"]
+    flat = chosen.model_copy(update={"scores": {**chosen.scores, "brier_skill": skill}, "ece": {"value": 0.0}})
+    assert check_targets([flat, *others], test.against)["Brier skill above every baseline's"] is False
+
+
+def test_on_annotated_pairs_the_target_of_calibration_is_a_limit_of_ece() -> None:
+    test = evaluation(population="annotated")
+    assert check_targets(test.models, test.against)["ECE below 0.10"] is False
+    good = test.models[0].model_copy(update={"ece": {"value": 0.05}})
+    assert check_targets([good, *test.models[1:]], test.against)["ECE below 0.10"] is True

@@ -11,6 +11,7 @@ from support.tiny import params
 
 from lib.agents import get_agent
 from lib.reporting import agent_report
+from lib.schemas.evaluation import CalibrationInTheLarge
 from lib.tasks.decision import DecisionRule
 
 
@@ -22,6 +23,16 @@ def test_the_test_tables_show_total_has_ans_and_no_ans_in_each_population(agent:
     for place in ("natural prevalence", "annotated pairs"):
         assert f"| chosen | {place} | 1.000 | 1.000 | 1.000 |" in spans
         assert f"| majority | {place} | 0.583 | 0.000 | 1.000 |" in spans
+
+
+def test_the_headline_warns_of_rules_that_did_not_suit_the_final_training() -> None:
+    test = evaluation()
+    assert not any("Warning" in line for line in agent_report.headline(test, cross_validation()))
+    moved = CalibrationInTheLarge(mean_probability=0.9, prevalence=0.04, shift=-6.5)
+    lines = agent_report.headline(
+        test.model_copy(update={"calibration_in_the_large": {"label": moved}}), cross_validation()
+    )
+    assert any(line.startswith("Warning, label: mean probability 0.900") and "-6.50" in line for line in lines)
 
 
 def test_an_agent_without_spans_has_no_table_of_spans() -> None:
