@@ -121,7 +121,7 @@ class SavedModel:
         model.load_state_dict(load_file(folder / WEIGHTS))
         return cls(manifest, folder, model, tokenizers, device)
 
-    def under(self, manifest: ModelManifest) -> Self:
+    def with_manifest(self, manifest: ModelManifest) -> Self:
         """Return a model with the same weights and another manifest, for example with other rules."""
         return type(self)(manifest, self.folder, self._model, self._tokenizers, self.device)
 
