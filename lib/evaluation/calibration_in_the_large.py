@@ -19,7 +19,7 @@ from lib.tasks.examples import Examples
 from lib.tasks.task import Index
 
 # Ratio of mean probability and prevalence, in either direction, from which the rules are corrected. Trained models
-# have 0.9 to 1.2 (docs/performance.md); they learned from the examples, so that the ratio is not exactly 1.
+# have 0.9 to 1.2 (docs/decisions); they learned from the examples, so that the ratio is not exactly 1.
 _RATIO = 2.0
 _GREATEST_SHIFT = 60.0
 
@@ -39,7 +39,7 @@ def fit_calibration_in_the_large(
 
     Returns:
         What was found for each task, and the rules, shifted where necessary. A shifted rule gives the prevalence as
-        mean probability (Steyerberg et al., 2004, calibration-in-the-large).
+        mean probability (calibration in the large; Steyerberg, Clinical Prediction Models, 2019).
     """
     predictions = agent.decide(logits, agent.rule_values(rules, examples, index), hyper)
     found, shifted = {}, dict(rules)
