@@ -16,7 +16,6 @@ from lib.agents.agent import Agent, Logits, Rules
 from lib.schemas.evaluation import CalibrationInTheLarge
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples
-from lib.tasks.task import Index
 
 # Ratio of mean probability and prevalence, in either direction, from which the rules are corrected. Trained models
 # have 0.9 to 1.2 (docs/decisions); they learned from the examples, so that the ratio is not exactly 1.
@@ -25,22 +24,22 @@ _GREATEST_SHIFT = 60.0
 
 
 def fit_calibration_in_the_large(
-    agent: Agent, rules: Rules, logits: Logits, examples: Examples, index: Index, hyper: Hyperparameters
+    agent: Agent, rules: Rules, logits: Logits, examples: Examples, hyper: Hyperparameters
 ) -> tuple[dict[str, CalibrationInTheLarge], Rules]:
     """Shift the offsets of each task whose mean probability is more than twice, or less than half, the prevalence.
 
     Args:
         agent: Gives the tasks.
         rules: The rules by task.
-        logits: The model's logits of n examples, by task.
-        examples: All examples.
-        index: (n,) the examples, which are of the population that the rules were fitted for.
+        logits: The model's logits of the examples, by task.
+        examples: Examples of the population that the rules were fitted for.
         hyper: Gives the null policy.
 
     Returns:
         What was found for each task, and the rules, shifted where necessary. A shifted rule gives the prevalence as
         mean probability (calibration in the large; Steyerberg, Clinical Prediction Models, 2019).
     """
+    index = np.arange(len(examples))
     predictions = agent.decide(logits, agent.rule_values(rules, examples, index), hyper)
     found, shifted = {}, dict(rules)
     for task in agent.tasks:

@@ -14,6 +14,7 @@ from lib.evaluation.by_post import fit_post_rule, post_pairs
 from lib.evaluation.calibration_in_the_large import fit_calibration_in_the_large
 from lib.evaluation.saved_model import SavedModel, save_model
 from lib.experiment.experiment import Experiment
+from lib.files.hashing import derive_seed
 from lib.schemas.document import now
 from lib.schemas.evaluation import MODEL_MANIFEST, CalibrationInTheLarge, FoldResult, ModelManifest
 from lib.settings.hyperparameters import Hyperparameters
@@ -23,6 +24,8 @@ from lib.tasks.task import Index
 
 # Quantile of the folds' best epochs after which a refit ends.
 _EPOCH_QUANTILE = 0.9
+# Pairs on which a refitted model's mean probability is taken; more would take longer than some refits.
+_MOST_PAIRS = 10_000
 
 
 @dataclass(frozen=True)
@@ -166,12 +169,12 @@ def _fit_calibration_in_the_large(
     experiment: Experiment, model: SavedModel, decisions: FinalRules
 ) -> tuple[dict[str, CalibrationInTheLarge], FinalRules]:
     """Return the model's calibration in the large on the development posts, and rules that suit it."""
-    examples = experiment.examples
-    index = np.flatnonzero(examples.natural if experiment.development.natural else examples.annotated)
-    logits = experiment.agent.select(model.logits(examples), index)
-    found, rules = fit_calibration_in_the_large(
-        experiment.agent, decisions.rules, logits, examples, index, model.hyper
-    )
+    known = experiment.examples
+    index = np.flatnonzero(known.natural if experiment.development.natural else known.annotated)
+    rng = np.random.default_rng(derive_seed(experiment.settings.config.seed, "calibration in the large"))
+    examples = known.select(np.sort(rng.permutation(index)[:_MOST_PAIRS]))
+    logits = model.logits(examples)
+    found, rules = fit_calibration_in_the_large(experiment.agent, decisions.rules, logits, examples, model.hyper)
     return found, replace(decisions, rules=rules)
 
 

@@ -54,14 +54,17 @@ class Examples:
         position = {name: i for i, name in enumerate(self.ids)}
         return np.array([position[name] for name in ids])
 
-    def counting(self) -> "Examples":
-        """Return the examples whose criterion counts in the scores."""
-        chosen = np.flatnonzero(self.counted)
+    def select(self, chosen: NDArray[np.int64]) -> "Examples":
+        """Return some of the examples, given by their places."""
         taken: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
             taken[field.name] = value[chosen] if isinstance(value, np.ndarray) else [value[i] for i in chosen]
         return Examples(**taken)
+
+    def counting(self) -> "Examples":
+        """Return the examples whose criterion counts in the scores."""
+        return self.select(np.flatnonzero(self.counted))
 
 
 @dataclass(frozen=True)
