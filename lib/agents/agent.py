@@ -22,7 +22,7 @@ from lib.tasks.task import Index, Task
 if TYPE_CHECKING:  # importing pandas takes a second, and the engine does not need it
     from lib.corpus.store import Part
 
-# Standard deviation of log odds below which a model tells no examples apart.
+# Standard deviation of log odds below which the outputs count as constant.
 _COLLAPSED = 0.2
 Logits = dict[str, Any]
 Predictions = dict[str, Any]

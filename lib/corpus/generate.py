@@ -2,7 +2,7 @@
 
 The label of a sentence depends on the symptom, on whose it is, when, and whether it is denied. Each of these cues
 occurs in positives and in negatives, so that a bag of words cannot separate them, but a reader of the sentence can.
-Each symptom is told in more than thirty ways, so that a new post often uses words that no earlier post used. Every
+Each symptom has more than thirty phrasings, so that a new post often uses words that no earlier post used. Every
 positive sentence is annotated as one, so that natural prevalence can be measured.
 """
 

@@ -149,9 +149,9 @@ def score_sets(yes: NDArray[np.bool_], examples: Examples) -> dict[str, Any]:
         examples: These pairs.
 
     Returns:
-        `f1_micro` and `f1_macro` over the labels that occur, the share of posts of which every criterion is said to
-        be met (`told_everything`), the mean number of criteria said and truly met, and the number of posts that are
-        left out (`left_out`).
+        `f1_micro` and `f1_macro` over the labels that occur, the share of posts for which every criterion is
+        predicted (`told_everything`), the mean number of criteria predicted and truly met (`criteria_said`,
+        `criteria_true`), and the number of posts that are left out (`left_out`).
     """
     known = _with_known_sets(examples)
     said, true = _sets(yes, examples)[known], _sets(examples.label == 1, examples)[known]

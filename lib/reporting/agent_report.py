@@ -80,8 +80,9 @@ def _by_post(chosen: ModelScores) -> list[str]:
         f" ECE {format_interval(pairs['ece'])}."
         " At natural prevalence by post (set of criteria, or none):"
         f" F1-macro {format_interval(sets['f1_macro'])}, F1-micro"
-        f" {format_interval(sets['f1_micro'])}. The model says {posts['criteria_said']:.2f} criteria a post, true are"
-        f" {posts['criteria_true']:.2f}; {posts['told_everything']:.0%} of the posts are told every criterion."
+        f" {format_interval(sets['f1_micro'])}. The model predicts {posts['criteria_said']:.2f} criteria per post;"
+        f" {posts['criteria_true']:.2f} per post are true. For {posts['told_everything']:.0%} of the posts the model"
+        " predicts every criterion."
         + (f" {left_out} post(s) are left out of the sets, since one of their criteria is unknown." * bool(left_out))
     ]
 

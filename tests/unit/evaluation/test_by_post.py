@@ -64,7 +64,7 @@ def test_the_rule_of_posts_corrects_for_the_number_of_sentences() -> None:
 
 
 def test_the_sets_of_criteria_are_scored_with_none_as_a_label() -> None:
-    """The first post is right, the second is told everything and meets nothing."""
+    """The first post is right; for the second every criterion is predicted, and it meets none."""
     answers = [[(0, 1)], [], [], []]
     examples = make_examples("x", answers, ["A", "B", "A", "B"], ["p", "p", "q", "q"])
     scores = score_sets(np.array([True, False, True, True]), examples)
