@@ -18,10 +18,9 @@ their posts for research, so treat texts and predictions as personal data.
 
 
 _CALIBRATED = {
-    "natural": "Its probabilities are calibrated on the development posts, for every sentence or post that one may"
-    " ask about.",
-    "annotated": "Its probabilities are calibrated on annotated pairs only. Asked about every sentence, it says yes"
-    " too often, because the corpus does not say what unannotated sentences are.",
+    "natural": "Its probabilities are calibrated for all sentences or posts, on the development posts.",
+    "annotated": "Its probabilities are calibrated on annotated pairs only, because unannotated pairs have no label in"
+    " this corpus. On all sentences it predicts yes too often.",
 }
 
 

@@ -69,7 +69,7 @@ def headline(test: TestEvaluation, result: StageC) -> list[str]:
 def _by_post(chosen: ModelScores) -> list[str]:
     if "post_criterion" not in chosen.scores:
         return [
-            "Figures at natural prevalence are withheld, because the corpus does not say what pairs without a row are"
+            "Figures at natural prevalence are withheld, because unannotated pairs have no label in this corpus"
             " (corpus.unannotated_means: unknown)."
         ]
     posts = chosen.scores["post_criterion"]["post"]

@@ -55,8 +55,8 @@ def predict(options: Namespace) -> None:
     posts = _posts(options)
     if model.manifest.population == "annotated":
         print(
-            "The corpus of this model does not say what unannotated sentences are (corpus.unannotated_means:"
-            " unknown), so its answers are fitted to annotated ones and say yes too often.",
+            "Unannotated pairs have no label in the corpus of this model (corpus.unannotated_means: unknown), so its"
+            " answers are fitted to annotated pairs. It predicts yes too often.",
             file=sys.stderr,
         )
     asked = options.criterion or list(known)
