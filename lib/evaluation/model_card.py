@@ -18,7 +18,7 @@ their posts for research, so treat texts and predictions as personal data.
 
 
 _CALIBRATED = {
-    "natural": "Its probabilities are calibrated for all sentences or posts, on the development posts.",
+    "natural": "Its probabilities are calibrated on all pairs of the development posts.",
     "annotated": "Its probabilities are calibrated on annotated pairs only, because unannotated pairs have no label in"
     " this corpus. On all sentences it predicts yes too often.",
 }
@@ -92,7 +92,7 @@ Criteria it reads:
 {asked}
 
 {_LIMITS.format(calibrated=_CALIBRATED[manifest.population])}
-## Where it comes from
+## Provenance
 
 Code {made.code_version}, configuration {made.config_hash}, seed {made.seed}, {made.device}, {made.finished}.
 Posts were split by author where authors are known, and never by row.

@@ -126,7 +126,7 @@ def _sections(f: ReportData) -> Sequence[Section]:
             [figures.plot_rungs(a, limits)],
         ),
         Section(
-            "Stage A: what mattered",
+            "Stage A: parameter importance",
             "PED-ANOVA shows which parameters separate the best tenth of the completed trials from all of them, and"
             f" fANOVA which explain {f.objective.name} over the whole space. The sampler chose the trials, so this is"
             " a hint and no experiment.",
@@ -158,9 +158,9 @@ def _sections(f: ReportData) -> Sequence[Section]:
             "Time of the finished jobs, from Snakemake's benchmarks, at the rates of `costs` in the configuration.",
             tables=[_costs(f), _throughput(f.runs)],
         ),
-        Section("What failed", "", tables=[table] if (table := _failures(f.trials)).rows else []),
+        Section("Failed trials", "", tables=[table] if (table := _failures(f.trials)).rows else []),
         Section("The chosen configuration", "", tables=[Table(["hyper-parameter", "value"], _params(f))]),
-        Section("Where it comes from", "", tables=[_provenance(f)]),
+        Section("Provenance", "", tables=[_provenance(f)]),
     ]
 
 
@@ -196,7 +196,7 @@ def _models(test: TestEvaluation) -> list[Table]:
             lead = None if comparison is None else comparison.levels[level]
             rows.append([model.name, *scores, *(["", ""] if lead is None else _lead(lead))])
         columns = [_SCORES[name] for name in names]
-        tables.append(Table([_LEVELS[level], *columns, "lead of the chosen in F1-macro", "p"], rows))
+        tables.append(Table([_LEVELS[level], *columns, "F1-macro difference, chosen − model", "p"], rows))
     return [*tables, *_spans(test), _rates(test)]
 
 
@@ -213,7 +213,7 @@ def _lead(lead: Mapping[str, float]) -> list[str]:
 
 
 def _rates(test: TestEvaluation) -> Table:
-    """Return how often each model says yes, with precision and sensitivity, in each population."""
+    """Return the share of pairs that each model predicts as positive, with precision and sensitivity, by population."""
     rows = []
     for model in test.models:
         populations = {test.population: model.scores, "annotated": model.scores["annotated"]}
@@ -225,7 +225,7 @@ def _rates(test: TestEvaluation) -> Table:
                 rates = [own[name] for name in ("precision", "sensitivity", "yes_rate", "prevalence")]
                 name = model.name if not task else f"{model.name} ({task})"
                 rows.append([name, place, *("–" if rate is None else f"{rate:.3f}" for rate in rates)])
-    return Table(["model", "population", "precision", "sensitivity", "says yes", "is yes"], rows)
+    return Table(["model", "population", "precision", "sensitivity", "predicted positive", "prevalence"], rows)
 
 
 def _baselines(f: ReportData) -> Table:

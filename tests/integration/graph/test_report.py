@@ -55,7 +55,7 @@ def test_the_report_has_every_section_and_holds_no_text(reported: str, capsys) -
         "Learning curves",
         "Time and cost",
         "The chosen configuration",
-        "Where it comes from",
+        "Provenance",
     ], "too few trials for importances; nothing augmented, nothing failed"
     assert reported.count("<svg") == 8
     assert "Left out of all scores (corpus.excluded_criteria): SPECIAL_CASE." in reported
