@@ -128,8 +128,8 @@ def _sections(f: ReportData) -> Sequence[Section]:
         Section(
             "Stage A: parameter importance",
             "PED-ANOVA shows which parameters separate the best tenth of the completed trials from all of them, and"
-            f" fANOVA which explain {f.objective.name} over the whole space. The sampler chose the trials, so this is"
-            " a hint and no experiment.",
+            f" fANOVA shows which explain {f.objective.name} over the whole space. The sampler chose the trials, so"
+            " this is correlation, not a controlled experiment.",
             [figures.plot_importances(weights)],
         ),
         Section(

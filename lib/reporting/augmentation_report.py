@@ -9,10 +9,10 @@ from lib.schemas.search import MethodEffect
 _EXPLANATION = """\
 *rho* is Spearman's correlation between how often a trial of Stage A applies the method and the objective of its
 first seed, {objective}, with a 95 % bootstrap interval, over the trials that completed this seed. The sampler chose
-the trials, so this is a hint and no experiment. *applied* is the number of examples that the method changed in all
-trainings kept in results/{agent}/runs. *changed* is the share of variants in the bank in which the method changed
-something. *refused* is the number of edits that were dropped because they touched a reserved term or changed a
-negation.
+the trials, so this is correlation, not a controlled experiment. *applied* is the number of examples that the method
+changed in all trainings kept in results/{agent}/runs. *changed* is the share of variants in the bank in which the
+method changed something. *refused* is the number of edits that were dropped because they touched a reserved term or
+changed a negation.
 """
 
 

@@ -121,8 +121,8 @@ def importances(trials: Sequence[FrozenTrial], seed: int) -> dict[str, tuple[flo
     """Estimate the importance of hyper-parameters from the completed trials.
 
     PED-ANOVA (Watanabe et al., 2023) finds the parameters that separate the best tenth of the trials from all of
-    them, fANOVA (Hutter et al., 2014) those that explain the objective over the whole space. The sampler chose the
-    trials, so both are a hint and no experiment.
+    them. fANOVA (Hutter et al., 2014) finds those that explain the objective over the whole space. The sampler chose
+    the trials, so both are correlation, not a controlled experiment.
 
     Args:
         trials: All trials of the study.
