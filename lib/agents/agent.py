@@ -208,7 +208,9 @@ class Agent(ABC):
         return {name: RuleValues.of(rule, criterion) for name, rule in rules.items()}
 
     def cross_fit(self, logits: Logits, examples: Examples, sample: Sample, hyper: Hyperparameters) -> AllValues:
-        """Fit rules on each half of the groups of posts for the other half, so that no example decides about itself.
+        """Fit rules on each half of the groups of posts and apply them to the other half.
+
+        No example is thus scored by rules that were fitted on it.
 
         Args:
             logits: Of n examples, by task.

@@ -30,7 +30,7 @@ class CriteriaAgent(Agent):
     def examples(self, part: "Part") -> Examples:
         """Return an example for each annotation, and then one for each (sentence, criterion) of the posts.
 
-        The text of an annotation is kept as it is. The sentences of natural prevalence are cut without a look at the
+        The text of an annotation is kept as it is. The sentences of natural prevalence are cut without using the
         annotations, as `predict` cuts the posts that it meets.
 
         Args:

@@ -19,8 +19,8 @@ their posts for research, so treat texts and predictions as personal data.
 
 _CALIBRATED = {
     "natural": "Its probabilities are calibrated on all pairs of the development posts.",
-    "annotated": "Its probabilities are calibrated on annotated pairs only, because unannotated pairs have no label in"
-    " this corpus. On all sentences it predicts yes too often.",
+    "annotated": "Its probabilities are calibrated on annotated pairs only, because unannotated pairs have no label"
+    " in this corpus. On all sentences it predicts yes too often.",
 }
 
 

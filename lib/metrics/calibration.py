@@ -108,7 +108,7 @@ def calibration_error_of_yes(
     label: NDArray[np.int64],
     weight: NDArray[np.float64],
 ) -> float:
-    """Return the calibration error of the probability of yes, over the pairs that model or truth calls yes.
+    """Return the calibration error of the probability of yes, over the pairs that are positive or predicted positive.
 
     Where nearly all pairs are negative, the top-label error is close to 0 for every model, since it is dominated by
     pairs that are clearly negative. These are left out here. The bins have equal mass (Nguyen & O'Connor, 2015).

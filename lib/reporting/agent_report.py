@@ -213,7 +213,7 @@ def _lead(lead: Mapping[str, float]) -> list[str]:
 
 
 def _rates(test: TestEvaluation) -> Table:
-    """Return the share of pairs that each model predicts as positive, with precision and sensitivity, by population."""
+    """Return precision, sensitivity and share of predicted positives of each model in each population."""
     rows = []
     for model in test.models:
         populations = {test.population: model.scores, "annotated": model.scores["annotated"]}
