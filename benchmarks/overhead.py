@@ -112,7 +112,7 @@ def measure_instant_trials(trials: int, workers: int) -> None:
     assert sum(counts.values()) == trials
     each = seconds * workers / trials
     print(
-        f"{trials} trials without training, {workers} worker(s): {seconds:.1f} s, {each:.3f} s per trial and worker",
+        f"{trials} trials without training, workers: {workers}; {seconds:.1f} s, {each:.3f} s per trial and worker",
         flush=True,
     )
 

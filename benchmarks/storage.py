@@ -99,7 +99,7 @@ def measure_storage(
     both = milliseconds[:, 0] + milliseconds[:, 2]
     share = milliseconds.sum(axis=1).mean() / (milliseconds.sum(axis=1).mean() + 1000 * objective)
     print(
-        f"{name}, {workers} process(es): ask + tell median {np.median(both):.1f} ms,"
+        f"{name}, processes: {workers}; ask + tell median {np.median(both):.1f} ms,"
         f" p95 {np.percentile(both, 95):.1f} ms (ask {ask:.1f}, tell {tell:.1f});"
         f" {len(space.parameters)} parameters {suggest:.1f} ms; storage is {share:.2%} of a trial of {objective} s;"
         f" {len(finished)} of {trials} trials, none twice",

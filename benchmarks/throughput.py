@@ -373,9 +373,7 @@ def measure_way(way: str, options: argparse.Namespace, seed: int) -> dict[str, f
 
 def report(options: argparse.Namespace) -> None:
     """Measure all ways in turn in each run, and print medians, ratios and the share of the machine's rate."""
-    print(
-        f"{options.agent}, {options.pairs} pairs, batch {BATCH}, at most {LENGTH} tokens, {options.epochs} epoch(s)"
-    )
+    print(f"{options.agent}, {options.pairs} pairs, batch {BATCH}, at most {LENGTH} tokens, epochs: {options.epochs}")
     taken: dict[str, list[dict[str, float]]] = {way: [] for way in options.ways}
     for run in range(options.runs):
         for way in options.ways:

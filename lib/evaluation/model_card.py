@@ -4,7 +4,14 @@ from collections.abc import Sequence
 
 from lib.metrics.objective import in_population, population_name
 from lib.metrics.span_totals import span_totals
-from lib.schemas.evaluation import ModelManifest, ModelScores, TestEvaluation, format_excluded, format_interval
+from lib.schemas.evaluation import (
+    ModelManifest,
+    ModelScores,
+    TestEvaluation,
+    format_excluded,
+    format_interval,
+    format_times,
+)
 from lib.tasks.decision import load_rules
 
 _LIMITS = """\
@@ -65,7 +72,7 @@ development set: {trained["posts"]} posts, {trained["examples"]} pairs ({trained
 ## How good it is
 
 On {sizes} that no search saw, with 95 % intervals by author, or by post where authors are not known.
-The test set has been opened {len(test.openings)} time(s).
+The test set has been opened {format_times(len(test.openings))}.
 
 {_models(test)}
 

@@ -53,6 +53,7 @@ from lib.schemas.evaluation import (
     TestOpening,
     format_interval,
     format_p,
+    format_times,
 )
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, Sample
@@ -102,7 +103,7 @@ def evaluate_on_test_set(
     answers = _answer_test_set(experiment, result, folds, models, examples)
     natural, annotated = int(examples.natural.sum()), int(examples.annotated.sum())
     progress(
-        f"{len(answers)} models asked about {len(examples)} test pairs"
+        f"{len(answers)} models scored on {len(examples)} test pairs"
         f" ({natural} at natural prevalence, {annotated} annotated)"
     )
     scored, against = _compare_models(experiment, answers, examples)
@@ -439,5 +440,6 @@ def format_result(test: TestEvaluation, agent: Agent) -> str:
         f"final {agent.name}: test set, {population_name(test.population)}: F1-macro"
         f" {format_interval(chosen.f1_macro)}, ECE {chosen.ece['value']:.3f};"
         f" {strongest.name} F1-macro {strongest.f1_macro['value']:.3f}"
-        f" (p {format_p(comparison.f1_macro['p'])}); the test set was opened {len(test.openings)} time(s)"
+        f" (p {format_p(comparison.f1_macro['p'])}); the test set was opened"
+        f" {format_times(len(test.openings))}"
     )

@@ -14,7 +14,15 @@ from lib.reporting import figures
 from lib.reporting.costs import Cost, costs, total
 from lib.reporting.page import Section, Table, page
 from lib.reporting.report_data import ReportData
-from lib.schemas.evaluation import ModelScores, StageC, TestEvaluation, format_excluded, format_interval, format_p
+from lib.schemas.evaluation import (
+    ModelScores,
+    StageC,
+    TestEvaluation,
+    format_excluded,
+    format_interval,
+    format_p,
+    format_times,
+)
 from lib.schemas.run import Run
 from lib.settings.config import CostSettings
 from lib.settings.hyperparameters import Hyperparameters
@@ -61,7 +69,7 @@ def headline(test: TestEvaluation, result: StageC) -> list[str]:
             if found.shift
         ),
         f"Targets ({where}): {met}.",
-        f"The test set has been opened {len(test.openings)} time(s)"
+        f"The test set has been opened {format_times(len(test.openings))}"
         + ("." if len(test.openings) == 1 else "; scores after the first time are no longer on unseen posts."),
     ]
 
@@ -83,7 +91,7 @@ def _by_post(chosen: ModelScores) -> list[str]:
         f" {format_interval(sets['f1_micro'])}. The model predicts {posts['criteria_said']:.2f} criteria per post;"
         f" {posts['criteria_true']:.2f} per post are true. For {posts['told_everything']:.0%} of the posts the model"
         " predicts every criterion."
-        + (f" {left_out} post(s) are left out of the sets, since one of their criteria is unknown." * bool(left_out))
+        + (f" Posts left out of the sets, because one of their criteria is unknown: {left_out}." * bool(left_out))
     ]
 
 

@@ -283,6 +283,11 @@ def format_interval(score: Mapping[str, float]) -> str:
     return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
 
 
+def format_times(count: int) -> str:
+    """Return how often something happened as text, e.g. 'once' or '3 times'."""
+    return "once" if count == 1 else f"{count} times"
+
+
 def format_p(p: float) -> str:
     """Return a p value as text, e.g. '0.012', or '< 0.001'."""
     return f"{p:.3f}" if p >= 0.001 else "< 0.001"

@@ -53,7 +53,7 @@ class Progress:
 def format_best_trial(finished: Sequence[FrozenTrial]) -> str:
     """Return a phrase with the best objective of the completed trials and the trial's number."""
     complete = [(t.values[0], -t.number) for t in finished if t.state == TrialState.COMPLETE]
-    return f"best {max(complete)[0]:.3f} (trial {-max(complete)[1]})" if complete else "best none yet"
+    return f"best {max(complete)[0]:.3f} (trial {-max(complete)[1]})" if complete else "no completed trial yet"
 
 
 def format_duration(seconds: float) -> str:
