@@ -2,7 +2,7 @@
 
 
 rule stage_a_worker:
-    """Run trials of the study in results/{agent}/studies until it has its budget."""
+    """Run trials of the study in results/{agent}/studies until the budget is spent."""
     input:
         corpus="results/corpus/corpus.json",
         tfidf="results/{agent}/tfidf/manifest.json",

@@ -2,7 +2,7 @@
 
 
 rule stage_b_worker:
-    """Run trials of the study until it has its budget, starting with the best of Stage A."""
+    """Run trials of the study, starting with the best of Stage A, until the budget is spent."""
     input:
         corpus="results/corpus/corpus.json",
         backbones=BACKBONES,

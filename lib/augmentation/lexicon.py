@@ -58,7 +58,7 @@ def prepare(folder: Path, given: Sequence[Path]) -> tuple[dict[str, str], list[s
         given: Folders of NLTK data that are tried first, in order. NLTK's downloader and packages follow.
 
     Returns:
-        The source of each resource found, the resources that no source had, and the hash of all files.
+        The source of each resource found, the resources that were found in no source, and the hash of all files.
     """
     makers: list[tuple[str, Callable[[Resource, Path], None]]] = [
         *((str(path), lambda resource, to, path=path: _copy(path, resource, to)) for path in given),
@@ -96,7 +96,7 @@ def check_methods(lexicon: Lexicon, methods: Iterable[str]) -> None:
         UserError: Some methods lack data. The message says which, and how to get the data.
     """
     lines = [
-        f"augmentation method '{name}' needs {', '.join(lacking)}, which no source had; {_HELP};"
+        f"augmentation method '{name}' needs data that no source has ({', '.join(lacking)}); {_HELP};"
         " then remove results/lexicon"
         for name in methods
         if (lacking := [resource for resource in METHODS[name].needs if resource in lexicon.missing])

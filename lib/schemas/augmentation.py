@@ -11,7 +11,7 @@ class Lexicon(Document):
 
     Attributes:
         sources: The source of each resource.
-        missing: The resources that no source had.
+        missing: The resources that were found in no source.
         fingerprint: The hash of all files.
     """
 

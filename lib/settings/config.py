@@ -49,7 +49,7 @@ class GroupSettings(StrictModel):
             try:
                 groups = re.compile(self.pattern).groups
             except re.error as error:
-                raise ValueError(f"pattern: is no regular expression ({error})") from None
+                raise ValueError(f"pattern: is not a valid regular expression ({error})") from None
             if groups != 1:
                 raise ValueError(f"pattern: must have one group in parentheses, the author, not {groups}")
         return self
@@ -175,7 +175,7 @@ class ObjectiveSettings(StrictModel):
     )
     calibration: Literal["brier_skill", "ece_of_yes", "classwise_ece", "ece"] = Field(
         default="brier_skill",
-        description="calibration error that Stages B and C minimise; of brier_skill it is 1 − skill",
+        description="calibration error that Stages B and C minimise; for brier_skill, 1 − skill",
     )
 
 

@@ -33,7 +33,7 @@ def sampler(number: int) -> optuna.samplers.BaseSampler:
 def run_trials(
     study: Study, budget: int, space: Space, stop_after: int = 10**9, seconds: float = 0.0, **more: Any
 ) -> list[dict[str, Any]]:
-    """Run trials until the study has its budget, or stop as if killed. Return the parameters of the trials."""
+    """Run trials until the study has spent its budget, or stop as if killed. Return the parameters of the trials."""
     params = []
     registry = WorkerRegistry(study.location.folder / "processes")
     for done, trial in enumerate(study.claim_trials(budget, registry, sampler, **more)):

@@ -141,7 +141,7 @@ def _storage(settings: Settings, results: Path) -> str:
         raise
     except Exception as error:
         raise UserError(
-            f"{at}: cannot be reached ({type(error).__name__}); is the server up, is 'storage' right?"
+            f"{at}: cannot be reached ({type(error).__name__}); start the server or correct 'storage'"
         ) from None
     return f"{at}: can be reached, {len(studies)} studies"
 
