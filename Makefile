@@ -19,7 +19,7 @@ run: .venv/installed  ## run the embedded default up to results/criteria/report.
 test: .venv/installed  ## run all tests except the long ones (test-faults, test-slurm), with coverage
 	. .venv/bin/activate && pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not long" --durations=15 --cov --cov-report=term-missing
 
-test-fast: .venv/installed  ## the tests to run while writing (90 s on two cores)
+test-fast: .venv/installed  ## run the unit tests to use while writing (90 s on two cores)
 	. .venv/bin/activate && pytest -n 2 -m "not slow" tests/unit
 
 compatibility: .venv/installed  ## train every tiny backbone with every optimizer, write docs/compatibility.md
@@ -32,7 +32,7 @@ test-transformers5: .venv/installed  ## test models and training on transformers
 check: .venv/installed  ## run the checks of CI and pre-commit, without the tests
 	. .venv/bin/activate && ruff format --check . && ruff check . && mypy && snakefmt --check workflow rules && snakemake --lint
 
-install: .venv/installed  ## only install
+install: .venv/installed  ## install into .venv
 
 .venv/installed: $(PINS) pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; set PYTHON=")'
@@ -55,16 +55,16 @@ schema: .venv/installed  ## write the JSON schema of the configuration
 all: .venv/installed  ## run every agent of the embedded default
 	$(SNAKEMAKE) all
 
-stage-a: .venv/installed  ## production: run Stage A of AGENT
+stage-a: .venv/installed  ## run Stage A of AGENT with the production configuration
 	$(SUPERMAX) -- results/$(AGENT)/stage_a_top50.json
 
-stage-b: .venv/installed  ## production: run AGENT up to Stage B
+stage-b: .venv/installed  ## run AGENT up to Stage B with the production configuration
 	$(SUPERMAX) -- results/$(AGENT)/stage_b_pareto.json
 
-stage-c: .venv/installed  ## production: run AGENT up to Stage C
+stage-c: .venv/installed  ## run AGENT up to Stage C with the production configuration
 	$(SUPERMAX) -- results/$(AGENT)/stage_c.json
 
-supermax-all: .venv/installed  ## production: run every agent
+supermax-all: .venv/installed  ## run every agent with the production configuration
 	$(SUPERMAX) -- all
 
 mlflow: .venv/installed  ## open MLflow on results/mlflow.db
@@ -73,10 +73,10 @@ mlflow: .venv/installed  ## open MLflow on results/mlflow.db
 dashboard: .venv/installed  ## open optuna-dashboard on a study of AGENT (STAGE=a or b)
 	. .venv/bin/activate && optuna-dashboard results/$(AGENT)/studies/$(AGENT)-stage_$(STAGE).journal
 
-validate-supermax: .venv/installed  ## production: run all on a tenth of the data, ten trials a stage (MORE='--config …')
+validate-supermax: .venv/installed  ## run the production configuration on a tenth of the posts, ten trials a stage (MORE='--config …')
 	$(SUPERMAX) config/validate.yaml $(MORE) -- all
 
-check-run: .venv/installed  ## check data, backbones and machine before a run (CONFIG=config/supermax.yaml)
+check-run: .venv/installed  ## check data, backbones and machine before a run (CONFIG=config/supermax.yaml for production)
 	. .venv/bin/activate && python -m lib check --config config/config.yaml $(if $(CONFIG),--config $(CONFIG))
 
 estimate: .venv/installed  ## estimate the time of AGENT's search on this machine (CONFIG=config/supermax.yaml)
@@ -92,13 +92,13 @@ archive: .venv/installed  ## pack results, configuration, versions and hashes as
 bench-corpus: .venv/installed  ## compare a bag of words with MiniLM on the generated corpus
 	$(BENCH)/generated_corpus.py
 
-bench-natural: .venv/installed  ## measure the corrections for sampled negatives, samples for scoring, and scores to search by (CORPUS=folder)
+bench-natural: .venv/installed  ## compare sampling corrections, validation samples and objectives (CORPUS=folder)
 	for what in sampling sample scores; do $(BENCH)/natural_prevalence.py $$what results/natural/$$what $(if $(CORPUS),--corpus $(CORPUS)) || exit; done
 
-bench-rules: .venv/installed  ## compare rules of decision on the held-out predictions of Stage C (after make run)
+bench-rules: .venv/installed  ## compare decision rules on the held-out predictions of Stage C (after make run)
 	$(BENCH)/decision_rules.py .
 
-bench-typed: .venv/installed  ## list the wrong answers of the final criteria model to typed sentences (after make run)
+bench-typed: .venv/installed  ## list the typed sentences that the final criteria model gets wrong (after make run)
 	$(BENCH)/typed_sentences.py
 
 bench-throughput: .venv/installed  ## compare the engine with a plain loop and the Hugging Face Trainer (CORPUS=folder)
@@ -111,19 +111,19 @@ bench-f1: .venv/installed  ## compare the F1 of the engine and of a textbook fp3
 bench-augmentation: .venv/installed  ## measure the cost of augmentation in a training (CORPUS=folder)
 	$(BENCH)/augmentation.py $(if $(CORPUS),--corpus $(CORPUS))
 
-bench-gpu: .venv/installed  ## measure the engine on a CUDA device: full-size encoders with random weights
+bench-gpu: .venv/installed  ## measure the engine on a CUDA device with full-size encoders and random weights
 	$(BENCH)/gpu.py
 
-bench-trial: .venv/installed  ## measure the cost of a trial apart from its steps: imports, start, memory
+bench-trial: .venv/installed  ## measure imports, start and memory of a trial, without its training steps
 	$(BENCH)/trial_cost.py $(if $(CORPUS),--corpus $(CORPUS))
 
-bench-storage: .venv/installed  ## measure the share of a trial that journal, SQLite and PostgreSQL take
+bench-storage: .venv/installed  ## measure the share of a trial's time that journal, SQLite and PostgreSQL take
 	$(BENCH)/storage.py
 
-bench-overhead: .venv/installed  ## measure the cost of Stage A apart from its trainings
+bench-overhead: .venv/installed  ## measure the time of Stage A without its trainings
 	$(BENCH)/overhead.py
 
-bench-search: .venv/installed  ## draw F1 against training tokens for Stages A, B and other searches (CORPUS=folder; two hours)
+bench-search: .venv/installed  ## compare Stages A and B with other searches, by F1 against training tokens (CORPUS=folder; two hours)
 	$(BENCH)/search.py $(if $(CORPUS),--corpus $(CORPUS)) --picture docs/search.svg
 
 test-faults: .venv/installed  ## run the fault tests and print a table of their results
