@@ -1,6 +1,8 @@
 """The commands in README.md and docs/ run, and the pages match the code."""
 
 import ast
+import fnmatch
+import itertools
 import os
 import re
 import shlex
@@ -164,6 +166,47 @@ def test_pages_break_at_100_columns() -> None:
         for line in prose.splitlines():
             unbreakable = line.startswith(("|", "    ", "[![", "![")) or " " not in line.strip("*- ")
             assert len(line) <= 100 or unbreakable, f"{path.relative_to(ROOT)}: {line}"
+
+
+def ask_snakemake(checkout: Path, option: str) -> str:
+    """Return what Snakemake prints about the graph of one agent that augments."""
+    augmented = "'constraints={aug.enabled: {choices: [false, true]}}'"
+    done = run(checkout, f"snakemake --quiet all {option} --config {augmented} 'agents=[criteria]' -- all")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def closure(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return every (rule, later rule) of a graph."""
+    while more := {(a, d) for a, b in edges for c, d in edges if b == c} - edges:
+        edges = edges | more
+    return edges
+
+
+def test_the_readme_draws_the_graph_of_the_rules(checkout: Path) -> None:
+    graph = ask_snakemake(checkout, "--rulegraph")
+    names = dict(re.findall(r'(\d+)\[label = "(\w+)"', graph))
+    edges = {(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", graph) if names[b] != "all"}
+    drawing = re.search(r"```mermaid\nflowchart LR\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert drawing is not None
+    chains = [re.split(r" -\.?-> ", re.sub(r"\[.*?\]", "", line.strip())) for line in drawing[1].splitlines()]
+    drawn = {pair for chain in chains for pair in itertools.pairwise(chain)}
+    assert closure(drawn) == closure(edges)
+
+
+def test_the_readme_lists_the_files_of_the_rules(checkout: Path) -> None:
+    outputs = {line.split("\t")[0] for line in ask_snakemake(checkout, "--summary").splitlines()[1:]}
+    table = (ROOT / "README.md").read_text().split("## What each file holds")[1]
+    patterns = []
+    for cell in re.findall(r"^\| (`results/.*?) \|", table, re.MULTILINE):
+        first, *others = re.findall(r"`(.*?)`", cell)
+        patterns += [first, *(f"{first.rstrip('/').rpartition('/')[0]}/{name}" for name in others)]
+    globs = {re.sub(r"\{\w+\}", "*", pattern).rstrip("/") for pattern in patterns}
+    matched = {glob: fnmatch.filter(outputs, glob) + fnmatch.filter(outputs, f"{glob}/*") for glob in globs}
+    assert outputs - {path for found in matched.values() for path in found} == set(), "outputs that no row names"
+    # Only a run under Snakemake with MLflow writes these.
+    absent = {"results/mlflow.db", "results/mlartifacts", "results/*/benchmarks"}
+    assert [glob for glob in globs - absent if not matched[glob] and not list(checkout.glob(glob))] == []
 
 
 def test_github_runs_the_commands_of_ci() -> None:
