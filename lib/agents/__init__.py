@@ -13,7 +13,11 @@ AGENTS = ("criteria", "evidence", "share", "joint")
 
 
 def check_agent(name: str) -> None:
-    """Raise UserError with the nearest known name if there is no such agent."""
+    """Raise UserError with the nearest known name if there is no such agent.
+
+    Raises:
+        UserError: There is no such agent. The message suggests the nearest known name.
+    """
     if name not in AGENTS:
         raise UserError(unknown_name("agent", name, AGENTS))
 

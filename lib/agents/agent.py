@@ -203,7 +203,16 @@ class Agent(ABC):
         return {task.name: DecisionRule.neutral(criteria) for task in self.tasks}
 
     def rule_values(self, rules: Rules, examples: Examples, index: Index) -> AllValues:
-        """Return the values of rules for some examples, by task."""
+        """Return the values of rules for some examples, by task.
+
+        Args:
+            rules: The decision rule of each task.
+            examples: All examples.
+            index: (n,) which of them.
+
+        Returns:
+            The values of each task's rule for the n examples, by task.
+        """
         criterion = [examples.criterion[i] for i in index]
         return {name: RuleValues.of(rule, criterion) for name, rule in rules.items()}
 
@@ -268,7 +277,15 @@ class Agent(ABC):
         }
 
     def select(self, logits: Logits, chosen: Index) -> Logits:
-        """Return the logits of some of the examples, given by their places."""
+        """Return the logits of some of the examples, given by their places.
+
+        Args:
+            logits: Of n examples, by task.
+            chosen: Places of the chosen ones among the n.
+
+        Returns:
+            Their logits, by task.
+        """
         return {task.name: task.select(logits[task.name], chosen) for task in self.tasks}
 
     def concatenate(self, all_logits: Sequence[Logits]) -> Logits:
@@ -280,6 +297,9 @@ class Agent(ABC):
 
         Args:
             scored: For each example, the characters [start, end) of its parts and their log odds.
+
+        Returns:
+            The logits of the examples, by task.
         """
         return {task.name: task.logits_from_log_odds(scored) for task in self.tasks}
 

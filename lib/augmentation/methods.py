@@ -64,7 +64,11 @@ REFUSED = {
 
 
 def check_method(name: str) -> None:
-    """Raise UserError with the reason if a method is refused, or with the nearest name if it is unknown."""
+    """Raise UserError with the reason if a method is refused, or with the nearest name if it is unknown.
+
+    Raises:
+        UserError: The method is refused or unknown.
+    """
     if name in REFUSED:
         raise UserError(f"method '{name}' is refused: {REFUSED[name]} (known: {', '.join(METHODS)})")
     if name not in METHODS:

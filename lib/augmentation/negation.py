@@ -13,6 +13,9 @@ def groups_that_negate(edits: Sequence[Edit], text: str) -> set[int]:
     Args:
         edits: Edits of the text.
         text: The text before the edits.
+
+    Returns:
+        The numbers of the groups.
     """
     extent: dict[int, tuple[int, int]] = {}
     for edit in edits:
@@ -46,5 +49,8 @@ def join_groups_that_negate(edits: Sequence[Edit], text: str) -> list[Edit]:
     Args:
         edits: Edits of the text.
         text: The text before the edits.
+
+    Returns:
+        The same edits. They have one common group if some groups alone would not keep the negators.
     """
     return [edit._replace(group=0) for edit in edits] if groups_that_negate(edits, text) else list(edits)

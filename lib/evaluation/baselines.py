@@ -36,6 +36,9 @@ def majority_logits(experiment: Experiment, examples: Examples, index: Index) ->
         experiment: Gives the agent and the development examples.
         examples: The examples to predict; may be others than those of the experiment.
         index: Which of them, (n,).
+
+    Returns:
+        The logits of the n examples, by task.
     """
     known = experiment.examples
     population = known.natural if known.natural.any() else known.annotated
@@ -50,6 +53,9 @@ def fit_bag_of_words(experiment: Experiment, train: Index) -> BagOfWords:
     Args:
         experiment: Gives examples and settings. `corpus.unannotated` is the rate of the draw.
         train: (n,) the examples of the training part.
+
+    Returns:
+        The fitted bag of words.
     """
     config = experiment.settings.config
     seed = derive_seed(config.seed, "bag of words")

@@ -41,6 +41,10 @@ def post_pairs(probability: NDArray[np.float64], examples: Examples, index: Inde
         probability: (n,) the calibrated probability of each pair; a pair of a whole post is kept as it is.
         examples: All examples.
         index: (n,) the examples that the probabilities belong to.
+
+    Returns:
+        A pair for each (post, criterion) of the examples, in the order of their names, with its label and its
+        log odds.
     """
     names = [(examples.post_id[i], examples.criterion[i]) for i in index]
     pairs = sorted(set(names))
@@ -76,6 +80,9 @@ def fit_post_rule(pairs: PostPairs) -> DecisionRule:
 
     Args:
         pairs: The pairs of posts that the model has not learned from.
+
+    Returns:
+        The rule, with thresholds that maximise the expected F1 of yes.
     """
     examples, weight = pairs.examples, np.ones(len(pairs.log_odds))
     label, criterion = examples.label, examples.criterion
@@ -93,6 +100,9 @@ def decide_posts(pairs: PostPairs, rule: DecisionRule) -> Labels:
     Args:
         pairs: The pairs to decide.
         rule: From `fit_post_rule`.
+
+    Returns:
+        The calibrated probability and the decision of each pair.
     """
     values = RuleValues.of(rule, pairs.examples.criterion)
     odds = pairs.log_odds / values.temperature + values.offset
@@ -195,6 +205,9 @@ def post_statistics(labels: Labels, examples: Examples) -> tuple[NDArray[np.floa
     Args:
         labels: The answers about all (post, criterion) pairs.
         examples: These pairs.
+
+    Returns:
+        The statistics of each pair, (n, columns), and the function that turns their sums into scores.
     """
     task = LabelTask()
     sample = Sample.whole(np.arange(len(examples)))
@@ -222,6 +235,9 @@ def set_scores_from_statistics(sums: NDArray[np.float64]) -> NDArray[np.float64]
 
     Args:
         sums: (samples, 3 labels) the summed statistics of `set_statistics`.
+
+    Returns:
+        F1-macro over the labels that a post of the sample truly has, and F1-micro over all labels.
     """
     hits, wrong, true = np.split(sums, 3, axis=1)
     total = 2 * hits + wrong

@@ -58,7 +58,15 @@ class FinalRules:
 
     @classmethod
     def load(cls, rules: Mapping[str, Any], post_rule: Mapping[str, Any] | None) -> Self:
-        """Return the rules of a dump."""
+        """Return the rules of a dump.
+
+        Args:
+            rules: The rules by task, as `DecisionRule.dump` returns them.
+            post_rule: The rule for posts, dumped likewise, or None.
+
+        Returns:
+            The rules.
+        """
         return cls(load_rules(rules), None if post_rule is None else DecisionRule.load(post_rule))
 
 
@@ -111,7 +119,15 @@ def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitCo
 
 
 def by_repeat(folds: Sequence[FoldResult], k: int) -> list[list[FoldResult]]:
-    """Return the folds of each repeat of a k-fold cross-validation, in order."""
+    """Return the folds of each repeat of a k-fold cross-validation, in order.
+
+    Args:
+        folds: The results of the folds, in any number of repeats.
+        k: Number of folds in a repeat.
+
+    Returns:
+        A list of folds for each repeat.
+    """
     numbers = sorted({fold.fold // k for fold in folds})
     return [[fold for fold in folds if fold.fold // k == number] for number in numbers]
 
@@ -124,6 +140,10 @@ def fit_final_rules(experiment: Experiment, logits: Logits, index: Index, hyper:
         logits: Of n examples, which are all examples of their posts.
         index: (n,) the examples.
         hyper: Gives the null policy.
+
+    Returns:
+        The rules by task, and the rule for posts; None for an agent that reads posts, or where unannotated
+        pairs have no label.
     """
     agent, examples, names = experiment.agent, experiment.examples, list(experiment.development.criteria)
     fitted = agent.fit_rules(logits, examples, Sample.whole(index), hyper)

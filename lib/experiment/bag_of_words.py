@@ -73,7 +73,15 @@ class BagOfWords:
         return self
 
     def logits(self, examples: Examples, index: Index) -> Logits:
-        """Return the logits of some examples."""
+        """Return the logits of some examples.
+
+        Args:
+            examples: The examples to predict.
+            index: (n,) which of them.
+
+        Returns:
+            The logits of the n examples, by task.
+        """
         bags = self._bags(examples, index)
         log_odds = self._log_odds(_texts(examples, bags, index))
         parts = np.split(log_odds, np.cumsum([len(bags[i]) for i in index])[:-1])

@@ -44,6 +44,9 @@ class PostSplits:
             number: Number of the fold; 0…k-1 belong to repeat 0, k…2k-1 to repeat 1, and so on.
             k: Folds of a repeat, at least 2.
 
+        Returns:
+            The part by post id.
+
         Raises:
             UserError: A part has no annotated post, because too few groups have any.
         """
@@ -62,7 +65,15 @@ class PostSplits:
         return derive_seed(self.config.seed, "development split", number)
 
     def seed_of_stop(self, number: int, k: int) -> int:
-        """Return the seed of the early-stopping part of a fold."""
+        """Return the seed of the early-stopping part of a fold.
+
+        Args:
+            number: Number of the fold, over all repeats.
+            k: Folds of a repeat.
+
+        Returns:
+            The seed, which differs between folds.
+        """
         return derive_seed(self.config.seed, "stop", k, number)
 
     def check(self) -> None:

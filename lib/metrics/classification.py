@@ -130,6 +130,9 @@ def weighted_average_precision(probability: Floats, label: NDArray[np.int64], we
         probability: (n,), the probability of class 1.
         label: (n,), the true class, 0 or 1; at least one is 1.
         weight: (n,), the number of pairs that each one stands for.
+
+    Returns:
+        The average precision, in [0, 1].
     """
     true, false = _cumulative_counts(probability, label, weight)
     gained = np.diff(true, prepend=0.0)

@@ -43,6 +43,9 @@ class Objective:
 
         Args:
             scores: As `Agent.scores` returns them. A score or skill that is undefined counts as 0.
+
+        Returns:
+            The score, which is maximised, and the error, which is minimised.
         """
         own = scores if self.population == scores["population"] else scores[self.population]
         error = own[self.calibration]
@@ -71,7 +74,15 @@ class Objective:
         return f"{_NAMES[self.metric]} and {self.calibration_name} {in_population(self.population)}"
 
     def describe(self, score: str, error: str) -> str:
-        """Return both numbers with their names, after the name of their population."""
+        """Return both numbers with their names, after the name of their population.
+
+        Args:
+            score: The score, as text.
+            error: The calibration error, as text.
+
+        Returns:
+            A phrase such as 'natural prevalence: F1-macro 0.512, 1 − Brier skill 0.701'.
+        """
         where = population_name(self.population)
         return f"{where}: {_NAMES[self.metric]} {score}, {self.calibration_name} {error}"
 

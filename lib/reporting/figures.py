@@ -47,7 +47,15 @@ def plot_corpus(counts: "pd.DataFrame") -> str:
 
 @drawn
 def plot_history(trials: Sequence[FrozenTrial], objective: Objective) -> str:
-    """Draw the objective of every trial, in the order of their numbers, and the best so far."""
+    """Draw the objective of every trial, in the order of their numbers, and the best so far.
+
+    Args:
+        trials: All trials of Stage A.
+        objective: Names the score of the axis.
+
+    Returns:
+        An <svg> element, or '' if there is nothing to draw.
+    """
     made, (axes,) = figure()
     for state, (colour, marker) in _STATES.items():
         own = [(t.number, f1) for t in trials if t.state == state and (f1 := mean_objective(t)) is not None]
@@ -213,7 +221,15 @@ def _scaled(values: Sequence[Any]) -> tuple[NDArray[np.float64], tuple[str, str]
 
 @drawn
 def plot_pareto_front(result: StageB, objective: Objective) -> str:
-    """Draw the Pareto front after a third, two thirds and all of the trials, and the growth of its hypervolume."""
+    """Draw the Pareto front after a third, two thirds and all of the trials, and the growth of its hypervolume.
+
+    Args:
+        result: The result of Stage B.
+        objective: Names the scores of the axes.
+
+    Returns:
+        An <svg> element, or '' if there is nothing to draw.
+    """
     trials = sorted(
         (t for t in result.trials if t.objective is not None and t.calibration_error is not None),
         key=lambda t: t.number,
@@ -313,7 +329,15 @@ def _model_colour(name: str) -> str:
 
 @drawn
 def plot_learning_curves(curves: Mapping[str, Sequence[Mapping[str, float]]], objective: Objective) -> str:
-    """Draw training loss and objective by epoch; `curves` maps the name of a run to its history."""
+    """Draw training loss and objective by epoch.
+
+    Args:
+        curves: The history of each run, by its name; each epoch has `epoch`, `loss` and `objective`.
+        objective: Names the score of the axis.
+
+    Returns:
+        An <svg> element, or '' if there is nothing to draw.
+    """
     if not curves:
         return ""
     made, (loss, score) = figure(width=8.4, columns=2)
@@ -332,7 +356,15 @@ def plot_learning_curves(curves: Mapping[str, Sequence[Mapping[str, float]]], ob
 
 @drawn
 def plot_method_effects(found: Sequence[MethodEffect], objective: Objective) -> str:
-    """Draw the correlation of each augmentation method's use with the objective."""
+    """Draw the correlation of each augmentation method's use with the objective.
+
+    Args:
+        found: The effect of each method.
+        objective: Names the score that is correlated with the use.
+
+    Returns:
+        An <svg> element, or '' if there is nothing to draw.
+    """
     known = [e for e in found if e.rho is not None and e.low is not None and e.high is not None]
     if not known:
         return ""

@@ -91,7 +91,15 @@ class RuleValues:
 
     @classmethod
     def of(cls, rule: DecisionRule, criterion: Sequence[str]) -> Self:
-        """Return the values of a rule for examples with these criteria."""
+        """Return the values of a rule for examples with these criteria.
+
+        Args:
+            rule: The rule.
+            criterion: The criterion of each example.
+
+        Returns:
+            The values of the rule, one for each example.
+        """
         n = len(criterion)
         return cls(
             np.full(n, rule.temperature),
@@ -223,6 +231,9 @@ def fit_yes_no_threshold(statistic: Floats, label: NDArray[np.int64]) -> float:
     Args:
         statistic: (n,) the value that is compared with the threshold.
         label: (n,) 1 where yes is right, else 0.
+
+    Returns:
+        The threshold.
     """
     if len(np.unique(label)) < 2:
         return 0.0

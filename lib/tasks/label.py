@@ -127,15 +127,34 @@ class LabelTask(Task[LogOdds, Labels]):
 
         Args:
             scored: For each example, the characters [start, end) of its parts and their log odds.
+
+        Returns:
+            (n,) log odds; −∞ for an example without parts.
         """
         return np.array([max((odds for _, odds in parts), default=-np.inf) for parts in scored])
 
     def log_odds(self, logits: LogOdds, temperature: float) -> LogOdds:
-        """Return the log odds divided by a temperature, (n,)."""
+        """Return the log odds divided by a temperature, (n,).
+
+        Args:
+            logits: (n,) log odds.
+            temperature: The temperature, above 0.
+
+        Returns:
+            (n,) log odds.
+        """
         return logits / temperature
 
     def truth(self, examples: Examples, index: Index) -> NDArray[np.int64]:
-        """Return the labels of the examples."""
+        """Return the labels of the examples.
+
+        Args:
+            examples: All examples.
+            index: (n,) which of them.
+
+        Returns:
+            (n,) 1 where the criterion is met, else 0.
+        """
         return examples.label[index]
 
     def statistic(self, logits: LogOdds, values: RuleValues, hyper: Hyperparameters) -> NDArray[np.float64]:
@@ -145,6 +164,9 @@ class LabelTask(Task[LogOdds, Labels]):
             logits: (n,) log odds.
             values: The values of a rule for the n examples.
             hyper: Not used, as a label has only one possible answer.
+
+        Returns:
+            (n,) calibrated log odds.
         """
         return logits / values.temperature + values.offset
 
@@ -158,6 +180,9 @@ class LabelTask(Task[LogOdds, Labels]):
             logits: Not used.
             examples: All examples.
             sample: The n examples, with their weights.
+
+        Returns:
+            The threshold of each criterion.
         """
         criterion = [examples.criterion[i] for i in sample.index]
         return fit_f1_thresholds(statistic, examples.label[sample.index], criterion, sample.weight)
@@ -255,6 +280,9 @@ class LabelTask(Task[LogOdds, Labels]):
 
         Args:
             sums: (samples, 4 criteria + bins) the summed statistics of `sufficient_statistics`.
+
+        Returns:
+            The scores of each sample.
         """
         cells = sums[:, :-BINS].reshape(len(sums), -1, 4)
         per_criterion = _f1(cells[:, :, 3], cells[:, :, 1] + cells[:, :, 2])

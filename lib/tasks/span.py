@@ -182,17 +182,36 @@ class SpanTask(Task[ScoredSpans, Spans]):
 
         Args:
             scored: For each example, the characters [start, end) of its parts and their log odds.
+
+        Returns:
+            The scored spans of each example, best first.
         """
         ranked = [sorted(parts, key=lambda part: (-part[1], part[0]))[:_BEST] for parts in scored]
         return [[(*span, odds) for span, odds in parts] for parts in ranked]
 
     def log_odds(self, logits: ScoredSpans, temperature: float) -> NDArray[np.float64]:
-        """Return the log odds that there is any evidence, from scores divided by a temperature, (n,)."""
+        """Return the log odds that there is any evidence, from scores divided by a temperature, (n,).
+
+        Args:
+            logits: The spans of n examples.
+            temperature: The temperature, above 0.
+
+        Returns:
+            (n,) log odds that any span is right.
+        """
         odds: NDArray[np.float64] = logsumexp(_padded(logits)[:, 1:] / temperature, axis=1)
         return np.maximum(odds, _LEAST_ODDS)
 
     def truth(self, examples: Examples, index: Index) -> NDArray[np.int64]:
-        """Return 1 where there is evidence, else 0, (n,)."""
+        """Return 1 where there is evidence, else 0, (n,).
+
+        Args:
+            examples: All examples.
+            index: (n,) which of them.
+
+        Returns:
+            (n,) 1 where there is evidence, else 0.
+        """
         return np.array([bool(examples.answers[i]) for i in index], dtype=np.int64)
 
     def statistic(self, logits: ScoredSpans, values: RuleValues, hyper: Hyperparameters) -> NDArray[np.float64]:
@@ -203,6 +222,9 @@ class SpanTask(Task[ScoredSpans, Spans]):
             values: The values of a rule for the n examples.
             hyper: Gives the null policy. For `ratio` it is the log odds of the best span against no evidence, for
                 others those of any span.
+
+        Returns:
+            (n,) calibrated log odds.
         """
         scores = _padded(logits)[:, 1:] / values.temperature[:, None]
         odds = scores.max(axis=1) if hyper.null_policy == "ratio" else logsumexp(scores, axis=1)
@@ -219,6 +241,9 @@ class SpanTask(Task[ScoredSpans, Spans]):
             logits: The spans of n examples.
             examples: All examples.
             sample: The n examples, with their weights.
+
+        Returns:
+            The threshold of each criterion.
         """
         index = sample.index
         texts = [examples.second[i][slice(*s[0][:2])] if s else "" for i, s in zip(index, logits, strict=True)]
@@ -335,6 +360,9 @@ class SpanTask(Task[ScoredSpans, Spans]):
 
         Args:
             sums: (samples, 5 criteria + bins) the summed statistics of `sufficient_statistics`.
+
+        Returns:
+            The scores of each sample.
         """
         columns = sums[:, :-BINS].reshape(len(sums), -1, 5)
         count, there, given, hit, has_answer = (columns[:, :, i] for i in range(5))

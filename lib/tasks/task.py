@@ -126,15 +126,34 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
 
         Args:
             scored: For each example, the characters [start, end) of its parts and their log odds.
+
+        Returns:
+            The logits of the examples.
         """
 
     @abstractmethod
     def log_odds(self, logits: LogitsT, temperature: float) -> NDArray[np.float64]:
-        """Return the log odds of yes, (n,), from logits that are divided by a temperature."""
+        """Return the log odds of yes, (n,), from logits that are divided by a temperature.
+
+        Args:
+            logits: Of n examples.
+            temperature: The temperature, above 0.
+
+        Returns:
+            (n,) log odds.
+        """
 
     @abstractmethod
     def truth(self, examples: Examples, index: Index) -> NDArray[np.int64]:
-        """Return 1 where yes is right, else 0, (n,)."""
+        """Return 1 where yes is right, else 0, (n,).
+
+        Args:
+            examples: All examples.
+            index: (n,) which of them.
+
+        Returns:
+            (n,) 1 or 0.
+        """
 
     @abstractmethod
     def statistic(self, logits: LogitsT, values: RuleValues, hyper: Hyperparameters) -> NDArray[np.float64]:
@@ -144,6 +163,9 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
             logits: Of n examples.
             values: The values of a rule for the n examples.
             hyper: Gives the null policy.
+
+        Returns:
+            (n,) values, of which those at or above the threshold are yes.
         """
 
     def fit_rule(self, logits: LogitsT, examples: Examples, sample: Sample, hyper: Hyperparameters) -> DecisionRule:
@@ -190,6 +212,9 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
             logits: Of n examples.
             examples: All examples.
             sample: The n examples that the logits belong to, with their weights.
+
+        Returns:
+            The threshold of each criterion.
         """
 
     @abstractmethod
@@ -214,6 +239,9 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
 
         Args:
             members: The logits of each model for the same n examples, and the values of its rule.
+
+        Returns:
+            The logits of the n examples, to be used at temperature 1 without offsets.
         """
 
     @abstractmethod

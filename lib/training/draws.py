@@ -34,6 +34,9 @@ class EpochDraws:
             train: (n,) the examples of the training part.
             rate: Number of unannotated examples in an epoch, per annotated one.
             seed: Seed of the draws.
+
+        Returns:
+            The draws, from which every epoch takes its examples.
         """
         annotated = examples.annotated[train]
         certain = annotated | (examples.label[train] == 1)

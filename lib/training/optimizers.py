@@ -46,7 +46,14 @@ def _optimizer_class(name: Optimizer) -> tuple[type[torch.optim.Optimizer], dict
 
 
 def check_optimizers(names: Sequence[Optimizer]) -> None:
-    """Raise UserError if the package of an optimizer cannot be used on this machine; all such are listed."""
+    """Raise UserError if the package of an optimizer cannot be used on this machine; all such are listed.
+
+    Args:
+        names: The optimizers to check.
+
+    Raises:
+        UserError: An optimizer cannot be used. There is a line for each such optimizer.
+    """
     problems = []
     for name in names:
         try:

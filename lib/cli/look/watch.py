@@ -69,7 +69,11 @@ class RunState:
 
 
 def watch(options: Namespace) -> None:
-    """Print the state and any warnings every few seconds, until interrupted."""
+    """Print the state and any warnings every few seconds, until interrupted.
+
+    Raises:
+        UserError: The settings or the results folder are missing.
+    """
     settings = read_settings(options.settings)
     if not options.results.is_dir():
         raise UserError(f"--results: {options.results} is not a folder; start a run first")
