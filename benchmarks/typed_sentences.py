@@ -1,7 +1,7 @@
 """Ask the final criteria model of a run about sentences that a person typed, and list its wrong answers.
 
-No sentence is in the generated corpus. A sentence without a symptom is wrong if the model says yes to any criterion,
-and one with a symptom is wrong if the model does not say yes to its criterion, and to no other.
+No sentence is in the generated corpus. A sentence without a symptom is right if the model predicts yes for no
+criterion. A sentence with a symptom is right if the model predicts yes for its criterion and for no other.
 """
 
 import argparse

@@ -199,7 +199,7 @@ class Agent(ABC):
         return {task.name: task.fit_rule(logits[task.name], examples, sample, hyper) for task in self.tasks}
 
     def neutral_rules(self, criteria: Sequence[str]) -> Rules:
-        """Return rules that change no probability and say yes where it is the more probable answer."""
+        """Return rules that change no probability and predict yes where it is the more probable answer."""
         return {task.name: DecisionRule.neutral(criteria) for task in self.tasks}
 
     def rule_values(self, rules: Rules, examples: Examples, index: Index) -> AllValues:

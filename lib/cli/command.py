@@ -47,6 +47,6 @@ def add_configuration(parser: ArgumentParser) -> None:
         type=Path,
         action="append",
         default=[],
-        help="YAML file; may be repeated, later files override earlier ones",
+        help="YAML file; may be repeated; later files override earlier ones",
     )
     parser.add_argument("--json", help="configuration as JSON; overrides the files")

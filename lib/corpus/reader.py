@@ -45,7 +45,7 @@ class Corpus:
         criteria: Criterion id to text.
         oddities: Kind of oddity to the rows where it was found.
         unknown: The columns of `annotations`, with status -1. The (sentence, criterion) pairs about which as
-            many rows say yes as no.
+            many rows have status 1 as status 0.
     """
 
     posts: pd.DataFrame

@@ -10,10 +10,10 @@ _EVEN = 0.3
 def inclusion_probabilities(yes: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     """Return the probability with which each pair is drawn into a sample.
 
-    It grows with the standard deviation of whether a model says yes, the square root of yes (1 - yes).
+    It grows with the standard deviation of whether a model predicts yes, the square root of yes (1 - yes).
 
     Args:
-        yes: (n,) an estimate of the probability that a model says yes.
+        yes: (n,) an estimate of the probability that a model predicts yes.
         size: Expected number of drawn pairs, below n.
 
     Returns:

@@ -115,7 +115,7 @@ def calibration_error_of_yes(
 
     Args:
         probability: (n,), the probability that the criterion is met.
-        predicted: (n,), whether the model says yes.
+        predicted: (n,), whether the model predicts yes.
         label: (n,), 1 where the criterion is met, else 0.
         weight: (n,), the number of pairs that each one stands for.
 

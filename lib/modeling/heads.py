@@ -37,7 +37,7 @@ class PairHead(nn.Module):
     """A label head for the pooling `pair`, which begins with the similarity of the two texts.
 
     The log odds of yes are scale · cosine plus those of a head on the other features. This head begins at −scale / 2
-    for every pair, so an untrained model says yes where the cosine is above 1/2.
+    for every pair, so an untrained model predicts yes where the cosine is above 1/2.
     """
 
     def __init__(self, width: int, hyper: Hyperparameters) -> None:

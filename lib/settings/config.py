@@ -180,7 +180,7 @@ class ObjectiveSettings(StrictModel):
 
 
 class TrainingSettings(StrictModel):
-    """What is the same for every training, whatever its hyper-parameters."""
+    """The settings of every training, which its hyper-parameters do not change."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "bf16", "fp32"] = Field(

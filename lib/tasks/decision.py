@@ -44,7 +44,7 @@ class DecisionRule:
 
     @classmethod
     def neutral(cls, criteria: Sequence[str]) -> Self:
-        """Return the rule that changes nothing and says yes where it is the more probable answer."""
+        """Return the rule that changes nothing and predicts yes where it is the more probable answer."""
         return cls(1.0, dict.fromkeys(criteria, 0.0), dict.fromkeys(criteria, 0.0), 0.0)
 
     def completed(self, criteria: Sequence[str]) -> Self:

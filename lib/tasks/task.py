@@ -175,7 +175,7 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
             logits: Of n examples.
             examples: All examples.
             sample: The n examples that the logits belong to, with their weights.
-            hyper: Gives the null policy. `threshold` and `ratio` have fitted thresholds. The other policies say yes
+            hyper: Gives the null policy. `threshold` and `ratio` have fitted thresholds. Others predict yes
                 where it is more probable than no.
 
         Returns:

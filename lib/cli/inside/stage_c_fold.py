@@ -9,7 +9,7 @@ from lib.cli.common import agent_path, echo, training_experiment
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("--candidate", type=int, required=True, help="number of the candidate in candidates.json")
-    parser.add_argument("--fold", type=int, required=True, help="number of the fold, from 0 over all repeats")
+    parser.add_argument("--fold", type=int, required=True, help="number of the fold over all repeats, from 0")
 
 
 def score_one_fold(options: Namespace) -> None:

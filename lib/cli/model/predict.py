@@ -184,7 +184,7 @@ def mark_spans(text: str, spans: list[tuple[int, int]], *, colour: bool) -> str:
 
 COMMAND = Command(
     "predict",
-    "Predict posts with an agent's final model.",
+    "Predict the criteria of posts, with their evidence, by an agent's final model.",
     predict,
     add_arguments,
     settings=False,

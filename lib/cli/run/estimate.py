@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--seconds", type=float, default=60.0, help="seconds of measurement")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long to measure, in seconds")
 
 
 def estimate(options: Namespace) -> None:

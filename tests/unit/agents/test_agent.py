@@ -79,7 +79,7 @@ def test_rules_are_fitted_on_other_posts() -> None:
 
 
 def test_two_populations_are_scored_apart() -> None:
-    """A model that says yes to half of the unannotated pairs is good on annotated pairs, and bad where it is used."""
+    """A model that predicts yes for half of the unannotated pairs is good on annotated pairs and bad in use."""
     agent = get_agent("criteria")
     examples = agent.examples(replace(corpus(40), natural=True))
     sample = Sample.whole(np.arange(len(examples)))

@@ -57,7 +57,7 @@ def test_calibration_recovers_temperature_and_offsets() -> None:
 
 
 def test_calibration_undoes_the_sampling_of_negatives() -> None:
-    """A model of a sample with one in ten negatives says yes too often (King & Zeng, 2001)."""
+    """A model of a sample with one in ten negatives predicts yes too often (King & Zeng, 2001)."""
     rng = np.random.default_rng(1)
     odds = rng.normal(-3, 2, 200_000)
     truth = (rng.random(200_000) < expit(odds)).astype(int)
