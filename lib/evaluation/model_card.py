@@ -3,15 +3,9 @@
 from collections.abc import Sequence
 
 from lib.metrics.objective import in_population, population_name
+from lib.metrics.score_text import format_excluded, format_interval, format_times
 from lib.metrics.span_totals import span_totals
-from lib.schemas.evaluation import (
-    ModelManifest,
-    ModelScores,
-    TestEvaluation,
-    format_excluded,
-    format_interval,
-    format_times,
-)
+from lib.schemas.evaluation import ModelManifest, ModelScores, TestEvaluation
 from lib.tasks.decision import load_rules
 
 _LIMITS = """\

@@ -39,6 +39,7 @@ from lib.metrics.resampling import (
     paired_comparison,
     sum_by_group,
 )
+from lib.metrics.score_text import format_interval, format_p, format_times
 from lib.schemas.document import code_version, now
 from lib.schemas.evaluation import (
     BAG_OF_WORDS,
@@ -51,9 +52,6 @@ from lib.schemas.evaluation import (
     StageC,
     TestEvaluation,
     TestOpening,
-    format_interval,
-    format_p,
-    format_times,
 )
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, Sample

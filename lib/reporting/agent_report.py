@@ -9,20 +9,13 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
 from lib.metrics.objective import Objective, population_name
+from lib.metrics.score_text import format_excluded, format_interval, format_p, format_times
 from lib.metrics.span_totals import span_totals
 from lib.reporting import figures
 from lib.reporting.costs import Cost, costs, total
 from lib.reporting.page import Section, Table, page
 from lib.reporting.report_data import ReportData
-from lib.schemas.evaluation import (
-    ModelScores,
-    StageC,
-    TestEvaluation,
-    format_excluded,
-    format_interval,
-    format_p,
-    format_times,
-)
+from lib.schemas.evaluation import ModelScores, StageC, TestEvaluation
 from lib.schemas.run import Run
 from lib.settings.config import CostSettings
 from lib.settings.hyperparameters import Hyperparameters

@@ -2,27 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, ClassVar
+from typing import Any
 
 from lib.metrics.objective import population_name
+from lib.metrics.score_text import format_interval, format_p
 from lib.metrics.span_totals import SpanTotals, span_totals
 from lib.reporting.page import Section, Table, page
-from lib.schemas.document import Document
-from lib.schemas.evaluation import StageC, TestEvaluation, format_interval, format_p
+from lib.schemas.evaluation import StageC, TestEvaluation
 
 _SPANS = (
     "Token F1 of the test set over all pairs, over those with evidence (HasAns) and over those without (NoAns)."
     " A model that always abstains has HasAns 0 and NoAns 1."
 )
-
-
-class Summary(Document):
-    """summary.json, the main results of every agent, as `summary_entry` returns them."""
-
-    KIND: ClassVar[str] = "summary"
-    VERSION: ClassVar[int] = 3
-
-    agents: list[dict[str, Any]]
 
 
 def summary_entry(result: StageC, test: TestEvaluation) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The documents of Stage C and of the final evaluation."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -278,26 +277,6 @@ class TrialProvenance(Document):
     files: dict[str, str]
 
 
-def format_interval(score: Mapping[str, float]) -> str:
-    """Return a score on the test set with its 95 % interval as text, e.g. '0.712 [0.690, 0.733]'."""
-    return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
-
-
-def format_times(count: int) -> str:
-    """Return how often something happened as text, e.g. 'once' or '3 times'."""
-    return "once" if count == 1 else f"{count} times"
-
-
-def format_p(p: float) -> str:
-    """Return a p value as text, e.g. '0.012', or '< 0.001'."""
-    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
-
-
-def format_excluded(names: Sequence[str]) -> str:
-    """Return a sentence that names the criteria that are left out of the scores; '' if there are none."""
-    return f"Left out of all scores (corpus.excluded_criteria): {', '.join(names)}." if names else ""
-
-
 class ModelManifest(Document):
     """model.json, which describes the weights next to it and how the model decides.
 
@@ -326,3 +305,12 @@ class ModelManifest(Document):
     calibration_in_the_large: dict[str, CalibrationInTheLarge] = Field(default_factory=dict)
     trained: dict[str, int]
     performance: dict[str, float]
+
+
+class Summary(Document):
+    """summary.json, the main results of every agent, as `lib.reporting.summary.summary_entry` returns them."""
+
+    KIND: ClassVar[str] = "summary"
+    VERSION: ClassVar[int] = 3
+
+    agents: list[dict[str, Any]]

@@ -10,9 +10,9 @@ from lib.settings.load import read_settings
 
 def write_summary(options: Namespace) -> None:
     """Write and print a comparison of all agents."""
-    from lib.reporting.summary import Summary, render_html, render_markdown, summary_entry
+    from lib.reporting.summary import render_html, render_markdown, summary_entry
     from lib.schemas.corpus import CorpusManifest
-    from lib.schemas.evaluation import StageC, TestEvaluation
+    from lib.schemas.evaluation import StageC, Summary, TestEvaluation
 
     started, settings = now(), read_settings(options.settings)
     agents = [

@@ -23,6 +23,17 @@ from lib.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 
+SCHEMAS = """
+import sys
+from importlib import import_module
+from pkgutil import iter_modules
+
+import lib.schemas
+
+modules = [import_module(f"lib.schemas.{module.name}") for module in iter_modules(lib.schemas.__path__)]
+print(len(modules), *{"optuna", "pandas", "sklearn", "torch", "transformers"} & sys.modules.keys())
+"""
+
 
 @pytest.mark.parametrize("command", ["stage-a", "stage-b", "stage-c-candidates", "status"])
 def test_collecting_needs_no_torch(command: str, copy_of_finished: Path) -> None:
@@ -32,3 +43,12 @@ def test_collecting_needs_no_torch(command: str, copy_of_finished: Path) -> None
         [sys.executable, "-c", HIDDEN, *words], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_documents_are_read_without_torch_optuna_and_pandas() -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", SCHEMAS], env=environment, capture_output=True, text=True, check=True
+    )
+    number, *loaded = done.stdout.split()
+    assert int(number) >= 7 and loaded == []
