@@ -5,10 +5,9 @@ variants and their order have no effect.
 """
 
 import multiprocessing
-import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,7 +30,14 @@ from lib.augmentation.edits import (
     touches,
     words,
 )
-from lib.augmentation.libraries import Augment, Resources, make_augmenter, seeded
+from lib.augmentation.libraries import (
+    Augment,
+    Resources,
+    environment,
+    local_data,
+    make_augmenter,
+    seeded_generators,
+)
 from lib.augmentation.negation import groups_that_negate, join_groups_that_negate
 from lib.augmentation.reserved import ReservedTerms, TfidfWeights
 from lib.files.atomic import replacing, write_json
@@ -108,8 +114,8 @@ class Variant:
     error: str | None = None
 
 
-def make_variants(texts: Sequence[str], config: MethodConfig) -> Iterator[Variant]:
-    """Return an iterator that computes the variants of texts.
+def make_variants(texts: Sequence[str], config: MethodConfig) -> list[Variant]:
+    """Compute the variants of texts.
 
     Args:
         texts: The texts.
@@ -118,11 +124,12 @@ def make_variants(texts: Sequence[str], config: MethodConfig) -> Iterator[Varian
     Returns:
         The variants in the order of texts, then strengths, then numbers.
     """
-    return _variants(texts, config, AugmentationTools.of(config))
+    with local_data(config.resources.lexicon):
+        return _variants(texts, config, AugmentationTools.of(config))
 
 
-def _variants(texts: Sequence[str], config: MethodConfig, tools: AugmentationTools) -> Iterator[Variant]:
-    return (
+def _variants(texts: Sequence[str], config: MethodConfig, tools: AugmentationTools) -> list[Variant]:
+    return [
         _variant(
             text,
             spans,
@@ -134,7 +141,7 @@ def _variants(texts: Sequence[str], config: MethodConfig, tools: AugmentationToo
         for text, spans in ((text, tools.reserved.spans(text)) for text in texts)
         for augmenter in tools.augmenters
         for number in range(config.variants)
-    )
+    ]
 
 
 def _variant(
@@ -149,7 +156,8 @@ def _variant(
     variant, (level, augment) = Variant([], []), augmenter
     for attempt in range(_ATTEMPTS):
         try:
-            new = seeded(augment, text, derive_seed(seed, attempt))
+            with seeded_generators(derive_seed(seed, attempt)):
+                new = augment(text)
         except Exception as error:  # the libraries raise errors of many types, and all are counted
             # The message is not kept, since it may hold the text.
             return Variant([], [], variant.refused, type(error).__name__)
@@ -186,9 +194,10 @@ class _Chunk:
 
     def run(self) -> tuple[list[Variant], float]:
         """Return the variants of the texts, and the seconds that they took without loading the library."""
-        made = _variants(self.texts, self.config, _cached_tools(self.config))
-        began = time.perf_counter()
-        return list(made), time.perf_counter() - began
+        with local_data(self.config.resources.lexicon):
+            tools = _cached_tools(self.config)
+            began = time.perf_counter()
+            return _variants(self.texts, self.config, tools), time.perf_counter() - began
 
 
 def compute_variants(
@@ -209,9 +218,9 @@ def compute_variants(
     """
     chunks = [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
     missing = {key: config for key, config in configs.items() if not counts_path(cache, key).exists()}
+    spawn = multiprocessing.get_context("spawn")
     # The libraries draw from sets of words, whose order depends on the hash seed of the process.
-    os.environ["PYTHONHASHSEED"] = "0"
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with environment(PYTHONHASHSEED="0"), ProcessPoolExecutor(processes, mp_context=spawn) as pool:
         # One pool for all methods, since loading a library takes a process many seconds.
         running = {
             key: [pool.submit(_Chunk.run, _Chunk(chunk, config)) for chunk in chunks]

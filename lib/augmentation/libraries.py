@@ -6,7 +6,8 @@ The libraries are imported on first use, which takes seconds. Only processes tha
 import os
 import random
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ class Resources:
 def make_augmenter(method: str, strength: float, resources: Resources) -> Augment:
     """Return a function that augments a text with the class of a library.
 
-    The classes draw from the global generators of `random` and numpy; call the function through `seeded`.
+    Call this and the function within `local_data`. The classes draw from the global generators of `random` and numpy,
+    so call the function within `seeded_generators`, too.
 
     Args:
         method: The name of a known method.
@@ -52,7 +54,6 @@ def make_augmenter(method: str, strength: float, resources: Resources) -> Augmen
     Raises:
         UserError: The method is `tfidf`, and there is no TF-IDF cache.
     """
-    _use_only_local_data(resources.lexicon)
     if METHODS[method].library == "nlpaug":
         augmenter = _nlpaug(method, strength, resources)
         return lambda text: str((augmenter.augment(text) or [text])[0])
@@ -60,34 +61,65 @@ def make_augmenter(method: str, strength: float, resources: Resources) -> Augmen
     return lambda text: str((augmenter.augment(text) or [text])[0])
 
 
-def seeded(augment: Augment, text: str, seed: int) -> str:
-    """Augment a text after seeding the global generators of `random` and numpy.
+@contextmanager
+def seeded_generators(seed: int) -> Iterator[None]:
+    """Seed the global generators of `random` and numpy within the block, and restore their states after it.
 
     Args:
-        augment: As `make_augmenter` returns it.
-        text: The text.
-        seed: The seed; numpy gets it modulo 2^32.
-
-    Returns:
-        The variant.
+        seed: Seed of both generators; numpy gets it modulo 2^32.
     """
+    python_state, numpy_state = random.getstate(), np.random.get_state()
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    return augment(text)
+    try:
+        yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
 
 
-def _use_only_local_data(lexicon: Path) -> None:
-    """Restrict NLTK to the lexicon, prevent its downloads, and keep TextAttack and flair out of $HOME."""
+@contextmanager
+def environment(**values: str) -> Iterator[None]:
+    """Set environment variables within the block, and restore them after it.
+
+    Args:
+        values: The variables.
+    """
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def local_data(lexicon: Path) -> Iterator[None]:
+    """Restrict NLTK to the lexicon, prevent its downloads, and keep TextAttack and flair out of $HOME in the block.
+
+    A needless warning of transformers is silenced, too. TextAttack and flair read their folders when they are first
+    imported, which must happen within such a block.
+
+    Args:
+        lexicon: Folder of lexical data in the layout of NLTK. TextAttack and flair get a folder in it.
+    """
     cache = lexicon.resolve() / "textattack"
-    os.environ["TA_CACHE_DIR"] = str(cache)
-    os.environ["FLAIR_CACHE_ROOT"] = str(cache / "flair")
     cache.mkdir(parents=True, exist_ok=True)
     (cache / "post_install_check_3").touch()  # without it, importing TextAttack downloads data
-    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     import nltk
 
-    nltk.data.path[:] = [str(lexicon)]
-    nltk.download = lambda *_, **__: True
+    folders, download = list(nltk.data.path), nltk.download
+    with environment(TA_CACHE_DIR=str(cache), FLAIR_CACHE_ROOT=str(cache / "flair")), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+        nltk.data.path[:], nltk.download = [str(lexicon)], lambda *_, **__: True
+        try:
+            yield
+        finally:
+            nltk.data.path[:], nltk.download = folders, download
 
 
 def _nlpaug(method: str, strength: float, resources: Resources) -> Any:

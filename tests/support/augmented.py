@@ -30,7 +30,7 @@ def experiment(agent: str) -> Experiment:
     cache, entries = Path("results/cache/augmentation"), {}
     for method in METHODS:
         config = MethodConfig(method, (LEVEL,), 2, ("sleep",), Resources(Path("nowhere")))
-        build_bank._write_variants(cache, f"{agent}-{method}", list(build_bank.make_variants(texts, config)), 1.0)
+        build_bank._write_variants(cache, f"{agent}-{method}", build_bank.make_variants(texts, config), 1.0)
         counts = read_json(counts_path(cache, f"{agent}-{method}"))
         entries[method] = BankEntry(key=f"{agent}-{method}", note=None, examples=[], **counts)
     BankManifest(

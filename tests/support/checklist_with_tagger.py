@@ -10,13 +10,13 @@ import torch
 
 from lib.augmentation.build_bank import MethodConfig, make_variants
 from lib.augmentation.edits import apply_edits
-from lib.augmentation.libraries import Resources, _use_only_local_data
+from lib.augmentation.libraries import Resources, local_data
 
 lexicon, file = map(Path, sys.argv[1:])
-_use_only_local_data(lexicon)
-from flair.data import Dictionary  # noqa: E402 (flair reads its folder when it is imported)
-from flair.embeddings import OneHotEmbeddings  # noqa: E402
-from flair.models import SequenceTagger  # noqa: E402
+with local_data(lexicon):  # flair reads its folder when it is imported
+    from flair.data import Dictionary
+    from flair.embeddings import OneHotEmbeddings
+    from flair.models import SequenceTagger
 
 words, tags = Dictionary(), Dictionary(add_unk=False)
 for word in ("Boston", "John"):
