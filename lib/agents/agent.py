@@ -366,7 +366,7 @@ class Agent(ABC):
             The scores of an only task. With two tasks, the means of the scores that both have, overall and of the F1
             within each criterion (`per_criterion`), and each task's scores under its name.
         """
-        parts = {task.name: task.score(predictions[task.name], examples, sample) for task in self.tasks}
+        parts = {task.name: predictions[task.name].score(examples, sample) for task in self.tasks}
         if len(parts) == 1:
             return next(iter(parts.values()))
         each = list(parts.values())
@@ -393,7 +393,7 @@ class Agent(ABC):
             (n, statistics), and a function that maps (samples, statistics), the sums over each sample's examples, to
             (samples, 4), the means over tasks of the scores of `Task.score_from_statistics`.
         """
-        parts = [task.sufficient_statistics(predictions[task.name], examples, sample) for task in self.tasks]
+        parts = [predictions[task.name].sufficient_statistics(examples, sample) for task in self.tasks]
         ends = np.cumsum([part.shape[1] for part in parts])[:-1]
 
         def score(sums: NDArray[np.float64]) -> NDArray[np.float64]:

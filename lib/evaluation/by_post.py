@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from lib.metrics.classification import binary_scores
+from lib.metrics.classification import binary_scores, binary_scores_from_statistics
 from lib.metrics.resampling import ScoreFromStatistics
 from lib.tasks.decision import DecisionRule, RuleValues, fit_calibration, fit_f1_thresholds
 from lib.tasks.examples import Examples, Sample
-from lib.tasks.label import Labels, LabelTask
+from lib.tasks.label import Labels
 from lib.tasks.task import Index, TaskPredictions
 
 
@@ -209,9 +209,8 @@ def post_statistics(labels: Labels, examples: Examples) -> tuple[NDArray[np.floa
     Returns:
         The statistics of each pair, (n, columns), and the function that turns their sums into scores.
     """
-    task = LabelTask()
     sample = Sample.whole(np.arange(len(examples)))
-    return task.sufficient_statistics(labels, examples, sample), task.score_from_statistics
+    return labels.sufficient_statistics(examples, sample), binary_scores_from_statistics
 
 
 def set_statistics(yes: NDArray[np.bool_], examples: Examples) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.metrics.calibration import calibration_error_of_yes, classwise_ece, expected_calibration_error
+from lib.metrics.calibration import (
+    BINS,
+    calibration_error_of_yes,
+    calibration_gaps,
+    classwise_ece,
+    ece_from_gaps,
+    expected_calibration_error,
+)
 
 Floats = NDArray[np.float64]
 CELLS = ("true_negative", "false_positive", "false_negative", "true_positive")
@@ -170,16 +177,19 @@ def confusion(label: NDArray[np.int64], predicted: NDArray[np.bool_], weight: Fl
 
 def f1_of_yes(counts: Mapping[str, float]) -> float:
     """Return the F1 of yes from the counts of `confusion`, 0 if yes is neither present nor predicted."""
-    return _f1(counts["true_positive"], counts["false_positive"] + counts["false_negative"])
+    return float(_f1(counts["true_positive"], counts["false_positive"] + counts["false_negative"]))
 
 
 def f1_of_no(counts: Mapping[str, float]) -> float:
     """Return the F1 of no from the counts of `confusion`, 0 if no is neither present nor predicted."""
-    return _f1(counts["true_negative"], counts["false_positive"] + counts["false_negative"])
+    return float(_f1(counts["true_negative"], counts["false_positive"] + counts["false_negative"]))
 
 
-def _f1(hits: float, errors: float) -> float:
-    return 2 * hits / (2 * hits + errors) if hits + errors > 0 else 0.0
+def _f1(hits: Floats | float, errors: Floats | float) -> Floats:
+    """Return 2 hits / (2 hits + errors), and 0 where both are 0."""
+    total = np.asarray(2 * hits + errors)
+    f1: Floats = np.divide(2 * hits, total, out=np.zeros(total.shape), where=total > 0)
+    return f1
 
 
 def precision(counts: Mapping[str, float]) -> float | None:
@@ -192,3 +202,50 @@ def sensitivity(counts: Mapping[str, float]) -> float | None:
     """Return the sensitivity (recall of yes) from the counts of `confusion`, None if nothing is positive."""
     positive = counts["true_positive"] + counts["false_negative"]
     return counts["true_positive"] / positive if positive > 0 else None
+
+
+def binary_statistics(
+    probability: Floats,
+    predicted: NDArray[np.bool_],
+    label: NDArray[np.int64],
+    criterion: Sequence[str],
+    weight: Floats,
+) -> Floats:
+    """Return each pair's cell of the confusion matrix, by criterion, and its calibration gap.
+
+    Args:
+        probability: (n,), the probability that the criterion is met.
+        predicted: (n,), whether the answer is yes.
+        label: (n,), 1 where the criterion is met, else 0.
+        criterion: n names of criteria.
+        weight: (n,), the number of pairs that each one stands for.
+
+    Returns:
+        (n, 4 criteria + bins), all times the weight: a one-hot cell (true negative, false positive, false negative,
+        true positive) of each criterion, in alphabetical order, and the gaps of `calibration_gaps`.
+    """
+    names, which = np.unique(criterion, return_inverse=True)
+    confidence = np.where(predicted, probability, 1 - probability)
+    gaps = calibration_gaps(confidence, predicted == (label == 1))
+    return np.hstack([np.eye(4 * len(names))[4 * which + 2 * label + predicted], gaps]) * weight[:, None]
+
+
+def binary_scores_from_statistics(sums: Floats) -> Floats:
+    """Return F1-macro, ECE, F1-micro and the mean F1 of yes and no, (samples, 4), as `binary_scores` computes them.
+
+    A criterion without a positive in a sample is left out of that sample's F1-macro.
+
+    Args:
+        sums: (samples, 4 criteria + bins) the summed statistics of `binary_statistics`.
+
+    Returns:
+        The scores of each sample.
+    """
+    cells = sums[:, :-BINS].reshape(len(sums), -1, 4)
+    per_criterion = _f1(cells[:, :, 3], cells[:, :, 1] + cells[:, :, 2])
+    positive = cells[:, :, 2] + cells[:, :, 3] > 0
+    macro = np.divide((per_criterion * positive).sum(axis=1), positive.sum(axis=1).clip(1))
+    negative, false, missed, hit = cells.sum(axis=1).T
+    yes, no = _f1(hit, false + missed), _f1(negative, false + missed)
+    ece = ece_from_gaps(sums[:, -BINS:], cells.sum(axis=(1, 2)))
+    return np.stack([macro, ece, yes, (yes + no) / 2], axis=1)

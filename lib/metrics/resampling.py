@@ -1,8 +1,8 @@
 """Confidence intervals of scores, and paired comparisons of two models, by resampling groups of posts.
 
 Whole groups are drawn, because the rows of a post or of an author are not independent. A score is a function of sums
-over examples (`Task.sufficient_statistics`, `Task.score_from_statistics`), so that one matrix product gives
-thousands of samples.
+over examples (`TaskPredictions.sufficient_statistics`, `Task.score_from_statistics`), so that one matrix product
+gives thousands of samples.
 """
 
 from collections.abc import Callable, Sequence

@@ -314,7 +314,7 @@ def _reliability(f: ReportData) -> dict[str, tuple[NDArray[np.float64], NDArray[
             for logits, fold, where, own in zip(all_logits, folds, held_out, places, strict=True):
                 rules = neutral if when == "before" else load_rules(fold.rules)
                 predictions = decide(logits, agent.rule_values(rules, examples, where[own]), hyper)
-                found.append(task.reliability(predictions[task.name], examples, where[own]))
+                found.append(predictions[task.name].reliability(examples, where[own]))
             confidence, right = (np.concatenate(each) for each in zip(*found, strict=True))
             panels[f"{head}{when} calibration"] = confidence, right
     return panels

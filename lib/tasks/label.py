@@ -10,8 +10,7 @@ from scipy.special import expit, logit
 from torch import Tensor
 from torch.nn import functional as F
 
-from lib.metrics.calibration import BINS, calibration_gaps, ece_from_gaps
-from lib.metrics.classification import binary_scores
+from lib.metrics.classification import binary_scores, binary_scores_from_statistics, binary_statistics
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
@@ -47,6 +46,48 @@ class Labels(TaskPredictions):
     def load(cls, dumped: Mapping[str, Any]) -> Self:
         """Return the predictions of a dump."""
         return cls(np.array(dumped["probability"], dtype=np.float64), np.array(dumped["yes"], dtype=bool))
+
+    def score(self, examples: Examples, sample: Sample) -> dict[str, Any]:
+        """Score the labels as a binary classification.
+
+        Args:
+            examples: All examples.
+            sample: The n examples that are predicted, with their weights.
+
+        Returns:
+            The scores of `lib.metrics.classification.binary_scores`.
+        """
+        return binary_scores(self.probability, self.yes, *_truths(examples, sample))
+
+    def reliability(self, examples: Examples, index: Index) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the confidence of each decision and whether it is right.
+
+        Args:
+            examples: All examples.
+            index: (n,) the examples that are predicted.
+
+        Returns:
+            (n,) the probability of the predicted label, and (n,) whether it is the true label.
+        """
+        confidence = np.where(self.yes, self.probability, 1 - self.probability)
+        return confidence, self.yes == (examples.label[index] == 1)
+
+    def sufficient_statistics(self, examples: Examples, sample: Sample) -> NDArray[np.float64]:
+        """Return the statistics of `lib.metrics.classification.binary_statistics`.
+
+        Args:
+            examples: All examples.
+            sample: The n examples that are predicted, with their weights.
+
+        Returns:
+            (n, 4 criteria + bins), all times the weight.
+        """
+        return binary_statistics(self.probability, self.yes, *_truths(examples, sample))
+
+
+def _truths(examples: Examples, sample: Sample) -> tuple[NDArray[np.int64], list[str], NDArray[np.float64]]:
+    """Return the labels, criteria and weights of a sample."""
+    return examples.label[sample.index], [examples.criterion[i] for i in sample.index], sample.weight
 
 
 class LabelTask(Task[LogOdds, Labels]):
@@ -224,76 +265,13 @@ class LabelTask(Task[LogOdds, Labels]):
         """Return the log odds of a dump."""
         return np.array(dumped, dtype=np.float64)
 
-    def score(self, predictions: Labels, examples: Examples, sample: Sample) -> dict[str, Any]:
-        """Score the labels as a binary classification.
-
-        Args:
-            predictions: The predictions for n examples.
-            examples: All examples.
-            sample: The n examples that the predictions belong to.
-
-        Returns:
-            The scores of `lib.metrics.classification.binary_scores`.
-        """
-        criterion = [examples.criterion[i] for i in sample.index]
-        label = examples.label[sample.index]
-        return binary_scores(predictions.probability, predictions.yes, label, criterion, sample.weight)
-
-    def reliability(
-        self, predictions: Labels, examples: Examples, index: Index
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return the confidence of each decision and whether it is right.
-
-        Args:
-            predictions: The predictions for n examples.
-            examples: All examples.
-            index: (n,) the examples that the predictions belong to.
-
-        Returns:
-            (n,) the probability of the predicted label, and (n,) whether it is the true label.
-        """
-        confidence = np.where(predictions.yes, predictions.probability, 1 - predictions.probability)
-        return confidence, predictions.yes == (examples.label[index] == 1)
-
-    def sufficient_statistics(self, predictions: Labels, examples: Examples, sample: Sample) -> NDArray[np.float64]:
-        """Return each example's cell of the confusion matrix, by criterion, and its calibration gap.
-
-        Args:
-            predictions: The predictions for n examples.
-            examples: All examples.
-            sample: The n examples that the predictions belong to.
-
-        Returns:
-            (n, 4 criteria + bins), all times the weight: a one-hot cell (true negative, false positive, false
-            negative, true positive) of each criterion, in alphabetical order, and the gaps of `calibration_gaps`.
-        """
-        index = sample.index
-        names, which = np.unique([examples.criterion[i] for i in index], return_inverse=True)
-        cell = 4 * which + 2 * examples.label[index] + predictions.yes
-        gaps = calibration_gaps(*self.reliability(predictions, examples, index))
-        return np.hstack([np.eye(4 * len(names))[cell], gaps]) * sample.weight[:, None]
-
     def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return F1-macro, ECE, F1-micro and the mean F1 of yes and no, (samples, 4).
 
-        A criterion without a positive in a sample is left out of that sample's F1-macro.
-
         Args:
-            sums: (samples, 4 criteria + bins) the summed statistics of `sufficient_statistics`.
+            sums: (samples, 4 criteria + bins) the summed statistics of `Labels.sufficient_statistics`.
 
         Returns:
             The scores of each sample.
         """
-        cells = sums[:, :-BINS].reshape(len(sums), -1, 4)
-        per_criterion = _f1(cells[:, :, 3], cells[:, :, 1] + cells[:, :, 2])
-        positive = cells[:, :, 2] + cells[:, :, 3] > 0
-        macro = np.divide((per_criterion * positive).sum(axis=1), positive.sum(axis=1).clip(1))
-        negative, false, missed, hit = cells.sum(axis=1).T
-        yes, no = _f1(hit, false + missed), _f1(negative, false + missed)
-        ece = ece_from_gaps(sums[:, -BINS:], cells.sum(axis=(1, 2)))
-        return np.stack([macro, ece, yes, (yes + no) / 2], axis=1)
-
-
-def _f1(hits: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.float64]:
-    total = 2 * hits + errors
-    return np.divide(2 * hits, total, out=np.zeros(total.shape), where=total > 0)
+        return binary_scores_from_statistics(sums)

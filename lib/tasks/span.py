@@ -76,6 +76,63 @@ class Spans(TaskPredictions):
         candidates = [[(int(s), int(e), float(p)) for s, e, p in spans] for spans in dumped["candidates"]]
         return cls(np.array(dumped["none"], dtype=np.float64), candidates, np.array(dumped["yes"], dtype=bool))
 
+    def score(self, examples: Examples, sample: Sample) -> dict[str, Any]:
+        """Score the texts of the answers as SQuAD 2.0 does.
+
+        Args:
+            examples: All examples.
+            sample: The n examples that are predicted, with their weights.
+
+        Returns:
+            The scores of `lib.metrics.spans.span_scores`.
+        """
+        texts, golds = self._texts(examples, sample.index), _golds(examples, sample.index)
+        criterion = [examples.criterion[i] for i in sample.index]
+        return span_scores(texts, golds, self.confidence, self.yes_probability, criterion, sample.weight)
+
+    def reliability(self, examples: Examples, index: Index) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the confidence of each answer and whether it is right.
+
+        Args:
+            examples: All examples.
+            index: (n,) the examples that are predicted.
+
+        Returns:
+            (n,) the confidence, and (n,) whether the answer's token F1 is at least 0.5.
+        """
+        return self.confidence, self._token_f1(examples, index) >= RIGHT
+
+    def sufficient_statistics(self, examples: Examples, sample: Sample) -> NDArray[np.float64]:
+        """Return each example's token F1 by criterion and its calibration gap.
+
+        Args:
+            examples: All examples.
+            sample: The n examples that are predicted, with their weights.
+
+        Returns:
+            (n, 5 criteria + bins), all times the weight. For each criterion, in alphabetical order: the pair itself,
+            whether it has evidence, an answer, or both, and its token F1 if it has evidence; then the gaps of
+            `calibration_gaps`.
+        """
+        f1 = self._token_f1(examples, sample.index)
+        names, which = np.unique([examples.criterion[i] for i in sample.index], return_inverse=True)
+        there, given = _has_evidence(examples, sample.index) == 1, self.yes
+        columns = np.stack([np.ones(len(f1)), there, given, there & given, f1 * there], axis=1)
+        by_criterion = (np.eye(len(names))[which][:, :, None] * columns[:, None, :]).reshape(len(f1), -1)
+        gaps = calibration_gaps(self.confidence, f1 >= RIGHT)
+        return np.hstack([by_criterion, gaps]) * sample.weight[:, None]
+
+    def _token_f1(self, examples: Examples, index: Index) -> NDArray[np.float64]:
+        pairs = zip(self._texts(examples, index), _golds(examples, index), strict=True)
+        return np.array([best_over_golds(gold, text)[0] for text, gold in pairs])
+
+    def _texts(self, examples: Examples, index: Index) -> list[str]:
+        """Return the text of each answer, '' for "no evidence"."""
+        return [
+            examples.second[i][slice(*spans[0][:2])] if yes else ""
+            for i, spans, yes in zip(index, self.candidates, self.yes, strict=True)
+        ]
+
 
 class SpanTask(Task[ScoredSpans, Spans]):
     """Predicts spans. The logits are each example's best spans (start, end, score), in characters."""
@@ -212,7 +269,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
         Returns:
             (n,) 1 where there is evidence, else 0.
         """
-        return np.array([bool(examples.answers[i]) for i in index], dtype=np.int64)
+        return _has_evidence(examples, index)
 
     def statistic(self, logits: ScoredSpans, values: RuleValues, hyper: Hyperparameters) -> NDArray[np.float64]:
         """Return what the null policy compares with its threshold, (n,).
@@ -300,66 +357,13 @@ class SpanTask(Task[ScoredSpans, Spans]):
         """Return the spans of a dump."""
         return [[(int(start), int(end), float(score)) for start, end, score in spans] for spans in dumped]
 
-    def score(self, predictions: Spans, examples: Examples, sample: Sample) -> dict[str, Any]:
-        """Score the texts of the answers as SQuAD 2.0 does.
-
-        Args:
-            predictions: The predictions for n examples.
-            examples: All examples.
-            sample: The n examples that the predictions belong to.
-
-        Returns:
-            The scores of `lib.metrics.spans.span_scores`.
-        """
-        texts, golds = _texts(predictions, examples, sample.index), _golds(examples, sample.index)
-        criterion = [examples.criterion[i] for i in sample.index]
-        return span_scores(
-            texts, golds, predictions.confidence, predictions.yes_probability, criterion, sample.weight
-        )
-
-    def reliability(
-        self, predictions: Spans, examples: Examples, index: Index
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return the confidence of each answer and whether it is right.
-
-        Args:
-            predictions: The predictions for n examples.
-            examples: All examples.
-            index: (n,) the examples that the predictions belong to.
-
-        Returns:
-            (n,) the confidence, and (n,) whether the answer's token F1 is at least 0.5.
-        """
-        return predictions.confidence, _token_f1(predictions, examples, index) >= RIGHT
-
-    def sufficient_statistics(self, predictions: Spans, examples: Examples, sample: Sample) -> NDArray[np.float64]:
-        """Return each example's token F1 by criterion and its calibration gap.
-
-        Args:
-            predictions: The predictions for n examples.
-            examples: All examples.
-            sample: The n examples that the predictions belong to.
-
-        Returns:
-            (n, 5 criteria + bins), all times the weight. For each criterion, in alphabetical order: the pair itself,
-            whether it has evidence, an answer, or both, and its token F1 if it has evidence; then the gaps of
-            `calibration_gaps`.
-        """
-        f1 = _token_f1(predictions, examples, sample.index)
-        names, which = np.unique([examples.criterion[i] for i in sample.index], return_inverse=True)
-        there, given = self.truth(examples, sample.index) == 1, predictions.yes
-        columns = np.stack([np.ones(len(f1)), there, given, there & given, f1 * there], axis=1)
-        by_criterion = (np.eye(len(names))[which][:, :, None] * columns[:, None, :]).reshape(len(f1), -1)
-        gaps = calibration_gaps(predictions.confidence, f1 >= RIGHT)
-        return np.hstack([by_criterion, gaps]) * sample.weight[:, None]
-
     def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return F1-macro, ECE, F1-micro of whether there is evidence, and HasAns, (samples, 4).
 
         F1-macro is the mean F1 of yes, with token F1 as hits, over the criteria that have evidence in the sample.
 
         Args:
-            sums: (samples, 5 criteria + bins) the summed statistics of `sufficient_statistics`.
+            sums: (samples, 5 criteria + bins) the summed statistics of `Spans.sufficient_statistics`.
 
         Returns:
             The scores of each sample.
@@ -375,17 +379,8 @@ class SpanTask(Task[ScoredSpans, Spans]):
         return np.stack([macro, ece_from_gaps(sums[:, -BINS:], count.sum(axis=1)), micro, has], axis=1)
 
 
-def _token_f1(predictions: Spans, examples: Examples, index: Index) -> NDArray[np.float64]:
-    pairs = zip(_texts(predictions, examples, index), _golds(examples, index), strict=True)
-    return np.array([best_over_golds(gold, text)[0] for text, gold in pairs])
-
-
-def _texts(predictions: Spans, examples: Examples, index: Index) -> list[str]:
-    """Return the text of each answer, '' for "no evidence"."""
-    return [
-        examples.second[i][slice(*spans[0][:2])] if yes else ""
-        for i, spans, yes in zip(index, predictions.candidates, predictions.yes, strict=True)
-    ]
+def _has_evidence(examples: Examples, index: Index) -> NDArray[np.int64]:
+    return np.array([bool(examples.answers[i]) for i in index], dtype=np.int64)
 
 
 def _golds(examples: Examples, index: Index) -> list[list[str]]:

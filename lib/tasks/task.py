@@ -21,7 +21,7 @@ LogitsT = TypeVar("LogitsT")
 
 
 class TaskPredictions(ABC):
-    """The decisions of a task about n examples, with probabilities.
+    """The decisions of a task about n examples, with probabilities, and how to score them.
 
     Attributes:
         yes: (n,) True for a positive answer.
@@ -43,12 +43,48 @@ class TaskPredictions(ABC):
     def load(cls, dumped: Mapping[str, Any]) -> Self:
         """Return the predictions that `dump` was called on."""
 
+    @abstractmethod
+    def score(self, examples: Examples, sample: Sample) -> dict[str, Any]:
+        """Score the predictions.
+
+        Args:
+            examples: All examples.
+            sample: The n examples that are predicted, with their weights.
+
+        Returns:
+            Scores by name. `f1_macro`, `ece` and `per_criterion` are always among them.
+        """
+
+    @abstractmethod
+    def reliability(self, examples: Examples, index: Index) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the confidences and outcomes that the ECE is computed from.
+
+        Args:
+            examples: All examples.
+            index: (n,) the examples that are predicted.
+
+        Returns:
+            (n,) the confidence of each answer in [0, 1], and (n,) whether it is right.
+        """
+
+    @abstractmethod
+    def sufficient_statistics(self, examples: Examples, sample: Sample) -> NDArray[np.float64]:
+        """Return each example's weighted statistics, whose sums determine the scores of `Task.score_from_statistics`.
+
+        Args:
+            examples: All examples.
+            sample: The n examples that are predicted, with their weights.
+
+        Returns:
+            (n, statistics).
+        """
+
 
 PredictionsT = TypeVar("PredictionsT", bound=TaskPredictions)
 
 
 class Task(ABC, Generic[LogitsT, PredictionsT]):
-    """How to learn one kind of prediction, read it from a model's outputs, decide, and score.
+    """How to learn one kind of prediction, read it from a model's outputs, and decide.
 
     `LogitsT` are a task's reduced outputs for n examples before any decision. `PredictionsT` are the decisions.
 
@@ -205,7 +241,7 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
     def fit_thresholds(
         self, statistic: NDArray[np.float64], logits: LogitsT, examples: Examples, sample: Sample
     ) -> dict[str, float]:
-        """Return the thresholds by criterion that maximise the task's F1-macro, as `score` computes it.
+        """Return the thresholds by criterion that maximise F1-macro, as `TaskPredictions.score` computes it.
 
         Args:
             statistic: (n,) what the null policy compares with its threshold.
@@ -253,54 +289,11 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
         """Return the logits that `dump_logits` was called on."""
 
     @abstractmethod
-    def score(self, predictions: PredictionsT, examples: Examples, sample: Sample) -> dict[str, Any]:
-        """Score the predictions.
-
-        Args:
-            predictions: The predictions for n examples.
-            examples: All examples.
-            sample: The n examples that the predictions belong to, with their weights.
-
-        Returns:
-            Scores by name. `f1_macro`, `ece` and `per_criterion` are always among them.
-        """
-
-    @abstractmethod
-    def reliability(
-        self, predictions: PredictionsT, examples: Examples, index: Index
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return the confidences and outcomes that the ECE is computed from.
-
-        Args:
-            predictions: The predictions for n examples.
-            examples: All examples.
-            index: (n,) the examples that the predictions belong to.
-
-        Returns:
-            (n,) the confidence of each answer in [0, 1], and (n,) whether it is right.
-        """
-
-    @abstractmethod
-    def sufficient_statistics(
-        self, predictions: PredictionsT, examples: Examples, sample: Sample
-    ) -> NDArray[np.float64]:
-        """Return the weighted statistics of each example, whose sums determine the scores of `score_from_statistics`.
-
-        Args:
-            predictions: The predictions for n examples.
-            examples: All examples.
-            sample: The n examples that the predictions belong to, with their weights.
-
-        Returns:
-            (n, statistics).
-        """
-
-    @abstractmethod
     def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return F1-macro, ECE and two further scores, as `score` computes them, of samples of examples.
+        """Return F1-macro, ECE and two further scores, as `TaskPredictions.score` computes them, of samples.
 
         Args:
-            sums: (samples, statistics) the statistics that `sufficient_statistics` returns, summed over the examples
+            sums: (samples, statistics) what `TaskPredictions.sufficient_statistics` returns, summed over the examples
                 of each sample. A sample may hold an example many times or not at all.
 
         Returns:

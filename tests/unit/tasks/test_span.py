@@ -48,7 +48,7 @@ def test_the_best_legal_span_is_found_across_windows_in_characters() -> None:
     spans = task.gather({n: v.numpy() for n, v in short.items()}, known, np.arange(2), np.array([0]))[0]
     assert (7, 18) not in {(s, e) for s, e, _ in spans} and (9, 18, 5.0) in spans
     predictions = task.decide(logits, neutral(1), hyper(**{"null_policy.name": "none"}), np.zeros(1))
-    scores = task.score(predictions, make_examples(TEXT, [[(9, 18)]], ["A"]), Sample.whole(np.array([0])))
+    scores = predictions.score(make_examples(TEXT, [[(9, 18)]], ["A"]), Sample.whole(np.array([0])))
     assert scores["exact_match"] == scores["has_answer"] == 1 and scores["no_answer"] is None
     total = predictions.none[0] + sum(p for _, _, p in predictions.candidates[0])
     assert total == pytest.approx(1) and predictions.none[0] < 0.01
