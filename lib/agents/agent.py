@@ -16,7 +16,7 @@ from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, SpecialTokens, Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule, RuleValues
-from lib.tasks.examples import Characters, Examples, Sample, Targets
+from lib.tasks.examples import Characters, Examples, Sample, Targets, TextPairs
 from lib.tasks.task import Index, Task
 
 if TYPE_CHECKING:  # importing pandas takes a second, and the engine does not need it
@@ -202,18 +202,18 @@ class Agent(ABC):
         """Return rules that change no probability and predict yes where it is the more probable answer."""
         return {task.name: DecisionRule.neutral(criteria) for task in self.tasks}
 
-    def rule_values(self, rules: Rules, examples: Examples, index: Index) -> AllValues:
-        """Return the values of rules for some examples, by task.
+    def rule_values(self, rules: Rules, pairs: TextPairs, index: Index) -> AllValues:
+        """Return the values of rules for some (criterion, text) pairs, by task.
 
         Args:
             rules: The decision rule of each task.
-            examples: All examples.
+            pairs: All pairs.
             index: (n,) which of them.
 
         Returns:
-            The values of each task's rule for the n examples, by task.
+            The values of each task's rule for the n pairs, by task.
         """
-        criterion = [examples.criterion[i] for i in index]
+        criterion = [pairs.criterion[i] for i in index]
         return {name: RuleValues.of(rule, criterion) for name, rule in rules.items()}
 
     def cross_fit(self, logits: Logits, examples: Examples, sample: Sample, hyper: Hyperparameters) -> AllValues:

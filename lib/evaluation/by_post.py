@@ -7,30 +7,45 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from lib.metrics.classification import binary_scores, binary_scores_from_statistics
+from lib.metrics.classification import binary_scores, binary_scores_from_statistics, binary_statistics
 from lib.metrics.resampling import ScoreFromStatistics
 from lib.tasks.decision import DecisionRule, RuleValues, fit_calibration, fit_f1_thresholds
-from lib.tasks.examples import Examples, Sample
+from lib.tasks.examples import Examples, TextPairs
 from lib.tasks.label import Labels
 from lib.tasks.task import Index, TaskPredictions
 
 
 @dataclass(frozen=True)
 class PostPairs:
-    """All (post, criterion) pairs of some posts.
+    """All (post, criterion) pairs of some posts, by post and criterion.
 
     Attributes:
-        examples: The pairs, as examples without texts, by post and criterion.
+        post_id: The posts.
+        criterion: The names of the criteria.
         log_odds: (n,) the log odds that the criterion is met.
-        pair: The number of the pair that each of the combined examples belongs to.
+        pair: The number of the pair that each of the combined texts belongs to.
     """
 
-    examples: Examples
+    post_id: list[str]
+    criterion: list[str]
     log_odds: NDArray[np.float64]
     pair: NDArray[np.int64]
 
 
-def post_pairs(probability: NDArray[np.float64], examples: Examples, index: Index) -> PostPairs:
+@dataclass(frozen=True)
+class LabelledPostPairs(PostPairs):
+    """All (post, criterion) pairs of some posts, of which it is known whether the post meets the criterion.
+
+    Attributes:
+        label: (n,) 1 where the criterion is met, else 0.
+        group: (n,) the number of the post's group.
+    """
+
+    label: NDArray[np.int64]
+    group: NDArray[np.int64]
+
+
+def post_pairs(probability: NDArray[np.float64], texts: TextPairs, index: Index) -> PostPairs:
     """Combine the answers about sentences into answers about posts.
 
     The log odds of a post are the highest among its sentences. A rule is fitted to them (`fit_post_rule`), since a
@@ -39,43 +54,40 @@ def post_pairs(probability: NDArray[np.float64], examples: Examples, index: Inde
 
     Args:
         probability: (n,) the calibrated probability of each pair; a pair of a whole post is kept as it is.
+        texts: All (criterion, text) pairs.
+        index: (n,) the pairs that the probabilities belong to.
+
+    Returns:
+        A pair for each (post, criterion) of the texts, in the order of their names, with its log odds.
+    """
+    names = [(texts.post_id[i], texts.criterion[i]) for i in index]
+    pairs = sorted(set(names))
+    number = {pair: place for place, pair in enumerate(pairs)}
+    which = np.array([number[name] for name in names], dtype=np.int64)
+    log_odds = np.full(len(pairs), -np.inf)
+    np.maximum.at(log_odds, which, logit(np.clip(probability, 1e-12, 1 - 1e-12)))
+    return PostPairs([post for post, _ in pairs], [criterion for _, criterion in pairs], log_odds, which)
+
+
+def labelled_post_pairs(probability: NDArray[np.float64], examples: Examples, index: Index) -> LabelledPostPairs:
+    """Combine answers as `post_pairs` does, and labels: a post meets a criterion if any of its sentences does.
+
+    Args:
+        probability: (n,) the calibrated probability of each example.
         examples: All examples.
         index: (n,) the examples that the probabilities belong to.
 
     Returns:
-        A pair for each (post, criterion) of the examples, in the order of their names, with its label and its
-        log odds.
+        A pair for each (post, criterion) of the examples, in the order of their names, with its log odds and label.
     """
-    names = [(examples.post_id[i], examples.criterion[i]) for i in index]
-    pairs = sorted(set(names))
-    number = {pair: place for place, pair in enumerate(pairs)}
-    which = np.array([number[name] for name in names], dtype=np.int64)
-    first = np.unique(which, return_index=True)[1]
-    label, annotated = np.zeros(len(pairs), dtype=np.int64), np.zeros(len(pairs), dtype=bool)
-    np.maximum.at(label, which, examples.label[index])
-    np.logical_or.at(annotated, which, examples.annotated[index])
-    log_odds = np.full(len(pairs), -np.inf)
-    np.maximum.at(log_odds, which, logit(np.clip(probability, 1e-12, 1 - 1e-12)))
-    return PostPairs(
-        examples=Examples(
-            first=["" for _ in pairs],
-            second=["" for _ in pairs],
-            label=label,
-            answers=[[] for _ in pairs],
-            criterion=[criterion for _, criterion in pairs],
-            post_id=[post for post, _ in pairs],
-            group=examples.group[index][first],
-            annotated=annotated,
-            natural=examples.natural[index][first],
-            counted=examples.counted[index][first],
-            ids=[f"{post} {criterion}" for post, criterion in pairs],
-        ),
-        log_odds=log_odds,
-        pair=which,
-    )
+    pairs = post_pairs(probability, examples, index)
+    label = np.zeros(len(pairs.log_odds), dtype=np.int64)
+    np.maximum.at(label, pairs.pair, examples.label[index])
+    first = np.unique(pairs.pair, return_index=True)[1]
+    return LabelledPostPairs(**vars(pairs), label=label, group=examples.group[index][first])
 
 
-def fit_post_rule(pairs: PostPairs) -> DecisionRule:
+def fit_post_rule(pairs: LabelledPostPairs) -> DecisionRule:
     """Fit the rule that turns the log odds of posts into calibrated probabilities and decisions.
 
     Args:
@@ -84,8 +96,7 @@ def fit_post_rule(pairs: PostPairs) -> DecisionRule:
     Returns:
         The rule, with thresholds that maximise the expected F1 of yes.
     """
-    examples, weight = pairs.examples, np.ones(len(pairs.log_odds))
-    label, criterion = examples.label, examples.criterion
+    label, criterion, weight = pairs.label, pairs.criterion, np.ones(len(pairs.log_odds))
     temperature, offset = fit_calibration(lambda t: pairs.log_odds / t, label, criterion, weight)
     rule = DecisionRule(temperature, offset, dict.fromkeys(offset, 0.0), 0.0)
     values = RuleValues.of(rule, criterion)
@@ -104,67 +115,62 @@ def decide_posts(pairs: PostPairs, rule: DecisionRule) -> Labels:
     Returns:
         The calibrated probability and the decision of each pair.
     """
-    values = RuleValues.of(rule, pairs.examples.criterion)
+    values = RuleValues.of(rule, pairs.criterion)
     odds = pairs.log_odds / values.temperature + values.offset
     return Labels(expit(odds), odds >= values.threshold)
 
 
-def answer_posts(
-    predictions: TaskPredictions, examples: Examples, index: Index, rule: DecisionRule | None
-) -> tuple[Labels, Examples]:
-    """Return the answers about posts from those about all of their examples.
+def answer_posts(predictions: TaskPredictions, pairs: PostPairs, rule: DecisionRule | None) -> Labels:
+    """Return the answers about posts from those about all of their texts.
 
     Args:
-        predictions: Of n examples.
-        examples: All examples.
-        index: (n,) the examples that the predictions belong to.
-        rule: From `fit_post_rule`. None if the examples are whole posts, whose answers are kept, or if no rule could
-            be fitted, because unannotated pairs are unknown; a post then meets what any of its sentences meets.
+        predictions: Of the texts that were combined in `pairs`.
+        pairs: The (post, criterion) pairs to decide.
+        rule: From `fit_post_rule`. None if the texts are whole posts, whose answers are kept, or if no rule could be
+            fitted, because unannotated pairs are unknown; a post then meets what any of its sentences meets.
 
     Returns:
-        The answer about each (post, criterion), and these pairs.
+        The answer about each (post, criterion).
     """
-    pairs = post_pairs(predictions.yes_probability, examples, index)
     if rule is not None:
-        return decide_posts(pairs, rule), pairs.examples
+        return decide_posts(pairs, rule)
     probability, yes = np.zeros(len(pairs.log_odds)), np.zeros(len(pairs.log_odds), dtype=bool)
     np.maximum.at(probability, pairs.pair, predictions.yes_probability)
     np.logical_or.at(yes, pairs.pair, predictions.yes)
-    return Labels(probability, yes), pairs.examples
+    return Labels(probability, yes)
 
 
-def score_posts(labels: Labels, examples: Examples) -> dict[str, Any]:
+def score_posts(labels: Labels, pairs: LabelledPostPairs) -> dict[str, Any]:
     """Score the answers by (post, criterion), and the set of criteria of each post.
 
     Args:
         labels: The answers about all (post, criterion) pairs.
-        examples: These pairs.
+        pairs: These pairs.
 
     Returns:
         The scores of `binary_scores`, and under `post` those of `score_sets`.
     """
-    scores = binary_scores(
-        labels.probability, labels.yes, examples.label, examples.criterion, np.ones(len(examples.label))
-    )
-    return {**scores, "post": score_sets(labels.yes, examples)}
+    weight = np.ones(len(pairs.label))
+    scores = binary_scores(labels.probability, labels.yes, pairs.label, pairs.criterion, weight)
+    return {**scores, "post": score_sets(labels.yes, pairs)}
 
 
-def score_sets(yes: NDArray[np.bool_], examples: Examples) -> dict[str, Any]:
+def score_sets(yes: NDArray[np.bool_], pairs: LabelledPostPairs) -> dict[str, Any]:
     """Score each post's set of criteria, with 'none' as a further label, as ReDSM5's authors do.
 
     A post with an unknown pair has no known set, and is left out (see `_with_known_sets`).
 
     Args:
         yes: (n,) the answers about all (post, criterion) pairs.
-        examples: These pairs.
+        pairs: These pairs.
 
     Returns:
         `f1_micro` and `f1_macro` over the labels that occur, the share of posts for which every criterion is
         predicted (`told_everything`), the mean number of criteria predicted and truly met (`criteria_said`,
         `criteria_true`), and the number of posts that are left out (`left_out`).
     """
-    known = _with_known_sets(examples)
-    said, true = _sets(yes, examples)[known], _sets(examples.label == 1, examples)[known]
+    known = _with_known_sets(pairs)
+    said, true = _sets(yes, pairs)[known], _sets(pairs.label == 1, pairs)[known]
     hits, wrong = (said & true).sum(axis=0), (said ^ true).sum(axis=0)
     total = 2 * hits + wrong
     f1 = np.divide(2 * hits, total, out=np.zeros(len(total)), where=total > 0)
@@ -178,55 +184,56 @@ def score_sets(yes: NDArray[np.bool_], examples: Examples) -> dict[str, Any]:
     }
 
 
-def _sets(yes: NDArray[np.bool_], examples: Examples) -> NDArray[np.bool_]:
+def _sets(yes: NDArray[np.bool_], pairs: PostPairs) -> NDArray[np.bool_]:
     """Return the labels of each post, (posts, criteria + 1), with 'none' last."""
-    names, which = np.unique(examples.criterion, return_inverse=True)
-    posts, row = np.unique(examples.post_id, return_inverse=True)
+    names, which = np.unique(pairs.criterion, return_inverse=True)
+    posts, row = np.unique(pairs.post_id, return_inverse=True)
     table = np.zeros((len(posts), len(names) + 1), dtype=bool)
     table[row[yes], which[yes]] = True
     table[:, -1] = ~table[:, :-1].any(axis=1)
     return table
 
 
-def _with_known_sets(examples: Examples) -> NDArray[np.bool_]:
+def _with_known_sets(pairs: PostPairs) -> NDArray[np.bool_]:
     """Return the posts, (posts,), that have a pair of each criterion; all of them if there is no such post.
 
     A pair is no example if it is unknown whether, or where, the post meets the criterion (see `Agent.examples`).
     Without it the post would seem to meet fewer criteria than it does.
     """
-    pairs = np.unique(examples.post_id, return_counts=True)[1]
-    known: NDArray[np.bool_] = pairs == len(set(examples.criterion))
+    count = np.unique(pairs.post_id, return_counts=True)[1]
+    known: NDArray[np.bool_] = count == len(set(pairs.criterion))
     return known if known.any() else np.ones_like(known)
 
 
-def post_statistics(labels: Labels, examples: Examples) -> tuple[NDArray[np.float64], ScoreFromStatistics]:
+def post_statistics(labels: Labels, pairs: LabelledPostPairs) -> tuple[NDArray[np.float64], ScoreFromStatistics]:
     """Return statistics of each (post, criterion) pair for intervals, as `Agent.sufficient_statistics` does.
 
     Args:
         labels: The answers about all (post, criterion) pairs.
-        examples: These pairs.
+        pairs: These pairs.
 
     Returns:
         The statistics of each pair, (n, columns), and the function that turns their sums into scores.
     """
-    sample = Sample.whole(np.arange(len(examples)))
-    return labels.sufficient_statistics(examples, sample), binary_scores_from_statistics
+    weight = np.ones(len(pairs.label))
+    statistics = binary_statistics(labels.probability, labels.yes, pairs.label, pairs.criterion, weight)
+    return statistics, binary_scores_from_statistics
 
 
-def set_statistics(yes: NDArray[np.bool_], examples: Examples) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def set_statistics(yes: NDArray[np.bool_], pairs: LabelledPostPairs) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return each post's hits, errors and truths by label, and the group of each post.
 
     Args:
         yes: (n,) the answers about all (post, criterion) pairs.
-        examples: These pairs.
+        pairs: These pairs.
 
     Returns:
         (posts, 3 labels) for `set_scores_from_statistics`, and (posts,), without posts that `score_sets` leaves out.
     """
-    known = _with_known_sets(examples)
-    said, true = _sets(yes, examples)[known], _sets(examples.label == 1, examples)[known]
-    _, first = np.unique(examples.post_id, return_index=True)
-    return np.hstack([said & true, said ^ true, true]).astype(np.float64), examples.group[first][known]
+    known = _with_known_sets(pairs)
+    said, true = _sets(yes, pairs)[known], _sets(pairs.label == 1, pairs)[known]
+    _, first = np.unique(pairs.post_id, return_index=True)
+    return np.hstack([said & true, said ^ true, true]).astype(np.float64), pairs.group[first][known]
 
 
 def set_scores_from_statistics(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,13 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from lib.corpus.sentences import sentences
 from lib.errors import UserError
 from lib.evaluation.saved_model import SavedModel
-from lib.tasks.examples import Examples
+from lib.tasks.examples import TextPairs
 
 COLUMNS = [
     "post_id",
@@ -51,12 +50,12 @@ def predict_posts(model: SavedModel, posts: Sequence[tuple[str, str]], criteria:
     keys = [(post, text, part, name) for post, text in posts for part in parts[post] for name in criteria]
     if not keys:
         return pd.DataFrame(columns=COLUMNS)
-    examples = _examples(model, keys)
-    predictions = model.predict(examples)
+    texts = _text_pairs(model, keys)
+    predictions = model.predict(texts)
     tasks = [task.name for task in model.agent.tasks]
     given: Any = predictions[tasks[0]]
     probability = given.yes_probability
-    labels, pairs = model.predict_posts(predictions, examples)
+    labels, pairs = model.predict_posts(predictions, texts)
     of_post = dict(
         zip(
             zip(pairs.post_id, pairs.criterion, strict=True),
@@ -75,18 +74,10 @@ def predict_posts(model: SavedModel, posts: Sequence[tuple[str, str]], criteria:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _examples(model: SavedModel, keys: Sequence[tuple[str, str, tuple[int, int], str]]) -> Examples:
-    posts = [post for post, *_ in keys]
-    return Examples(
+def _text_pairs(model: SavedModel, keys: Sequence[tuple[str, str, tuple[int, int], str]]) -> TextPairs:
+    return TextPairs(
         first=[model.manifest.criteria[name] for *_, name in keys],
         second=[text[slice(*part)] for _, text, part, _ in keys],
-        label=np.zeros(len(keys), dtype=np.int64),
-        answers=[[] for _ in keys],
         criterion=[name for *_, name in keys],
-        post_id=posts,
-        group=np.unique(posts, return_inverse=True)[1],
-        annotated=np.zeros(len(keys), dtype=bool),
-        natural=np.ones(len(keys), dtype=bool),
-        counted=np.ones(len(keys), dtype=bool),
-        ids=[f"{post} {part[0]} {name}" for post, _, part, name in keys],
+        post_id=[post for post, *_ in keys],
     )

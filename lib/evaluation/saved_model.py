@@ -13,7 +13,7 @@ from lib.agents import get_agent
 from lib.agents.agent import Agent, Features, Logits, Predictions, Rules
 from lib.devices.device import Device
 from lib.errors import UserError
-from lib.evaluation.by_post import answer_posts
+from lib.evaluation.by_post import PostPairs, answer_posts, post_pairs
 from lib.files.atomic import replacing
 from lib.modeling.backbones import Backbones, without_pooler
 from lib.modeling.layers import named_encoders
@@ -21,7 +21,7 @@ from lib.modeling.tokens import SpecialTokens
 from lib.schemas.evaluation import MODEL_MANIFEST, ModelManifest
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule, load_rules
-from lib.tasks.examples import Examples
+from lib.tasks.examples import TextPairs
 from lib.tasks.label import Labels
 from lib.training.features import features_in
 from lib.training.inference import predict_logits
@@ -125,33 +125,32 @@ class SavedModel:
         """Return a model with the same weights and another manifest, for example with other rules."""
         return type(self)(manifest, self.folder, self._model, self._tokenizers, self.device)
 
-    def logits(self, examples: Examples) -> Logits:
-        """Return the model's logits for examples, before its rules are applied."""
-        features = features_in(
-            self.agent, examples, self.hyper, self._tokenizers, list(self.manifest.criteria.values())
-        )
-        index = np.arange(len(examples))
+    def logits(self, pairs: TextPairs) -> Logits:
+        """Return the model's logits for pairs, before its rules are applied."""
+        features = features_in(self.agent, pairs, self.hyper, self._tokenizers, list(self.manifest.criteria.values()))
+        index = np.arange(len(pairs))
         on_device = features.to(self.device.torch)
         return predict_logits(self._model, self.agent, on_device, index, self.hyper, self.device)
 
-    def predict(self, examples: Examples) -> Predictions:
+    def predict(self, pairs: TextPairs) -> Predictions:
         """Return the model's predictions, decided as for the population that it was judged on."""
-        values = self.agent.rule_values(self.rules, examples, np.arange(len(examples)))
+        values = self.agent.rule_values(self.rules, pairs, np.arange(len(pairs)))
         decide = self.agent.decide if self.manifest.population == "natural" else self.agent.decide_annotated
-        return decide(self.logits(examples), values, self.hyper)
+        return decide(self.logits(pairs), values, self.hyper)
 
-    def predict_posts(self, predictions: Predictions, examples: Examples) -> tuple[Labels, Examples]:
+    def predict_posts(self, predictions: Predictions, pairs: TextPairs) -> tuple[Labels, PostPairs]:
         """Return the answers about whole posts.
 
         Args:
-            predictions: Of all examples of some posts.
-            examples: These examples.
+            predictions: Of all pairs of some posts.
+            pairs: These pairs.
 
         Returns:
-            The answer about each (post, criterion), and these pairs.
+            The answer about each (post, criterion), and these.
         """
         first = predictions[self.agent.tasks[0].name]
-        return answer_posts(first, examples, np.arange(len(examples)), self.post_rule)
+        posts = post_pairs(first.yes_probability, pairs, np.arange(len(pairs)))
+        return answer_posts(first, posts, self.post_rule), posts
 
 
 def _random_encoder(folder: Path) -> nn.Module:

@@ -18,7 +18,7 @@ from lib.evaluation.baselines import (
 from lib.evaluation.by_post import (
     answer_posts,
     fit_post_rule,
-    post_pairs,
+    labelled_post_pairs,
     post_statistics,
     score_posts,
     set_scores_from_statistics,
@@ -248,7 +248,7 @@ def _majority(experiment: Experiment, examples: Examples, hyper: Hyperparameters
     if not experiment.agent.reads_posts and experiment.development.natural:
         natural = np.flatnonzero(experiment.examples.natural)
         share = float(experiment.examples.label[natural].mean())
-        pairs = post_pairs(np.full(len(natural), share), experiment.examples, natural)
+        pairs = labelled_post_pairs(np.full(len(natural), share), experiment.examples, natural)
         fitted = fit_post_rule(pairs).completed(names)
         post_rule = replace(fitted, threshold=dict.fromkeys(names, 0.0))
     logits = majority_logits(experiment, examples, np.arange(len(examples)))
@@ -324,7 +324,8 @@ def _levels(agent: Agent, answers: _Answers, examples: Examples) -> tuple[dict[s
     predictions = agent.decide(agent.select(answers.logits, natural), chosen, answers.hyper)
     levels = {"natural": level(predictions, natural), **levels}
     first = predictions[agent.tasks[0].name]
-    labels, pairs = answer_posts(first, examples, natural, answers.rules.post_rule)
+    pairs = labelled_post_pairs(first.yes_probability, examples, natural)
+    labels = answer_posts(first, pairs, answers.rules.post_rule)
     statistics, score = post_statistics(labels, pairs)
     levels["post_criterion"] = _Level(
         sum_by_group(statistics, pairs.group), score, ("f1_macro", "ece", "f1_micro", "f1_yes_no")

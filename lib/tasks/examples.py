@@ -15,17 +15,33 @@ Characters = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Examples:
-    """The n examples of an agent.
+class TextPairs:
+    """n (criterion, text) pairs, which a model can read whether or not their answers are known.
 
     Attributes:
         first: The criterion's text; it is never truncated.
         second: The sentence or post; it may be truncated or cut into windows.
+        criterion: The criterion's name.
+        post_id: The post that the text is from.
+    """
+
+    first: list[str]
+    second: list[str]
+    criterion: list[str]
+    post_id: list[str]
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+@dataclass(frozen=True)
+class Examples(TextPairs):
+    """The n examples of an agent: pairs with known answers.
+
+    Attributes:
         label: (n,) 1 where the criterion is met, else 0.
         answers: The characters [start, end) of `second` that show the criterion. The list is empty where there is
             no evidence, and for an agent that does not predict spans.
-        criterion: The criterion's name.
-        post_id: The post that the text is from.
         group: (n,) the number of the post's group, whose posts no split separates.
         annotated: (n,) True for the annotated pairs, which have a row in the corpus.
         natural: (n,) True for the pairs of natural prevalence. For an agent that reads posts they are all pairs, also
@@ -34,20 +50,13 @@ class Examples:
         ids: The names of the examples in result files.
     """
 
-    first: list[str]
-    second: list[str]
     label: NDArray[np.int64]
     answers: list[list[Characters]]
-    criterion: list[str]
-    post_id: list[str]
     group: NDArray[np.int64]
     annotated: NDArray[np.bool_]
     natural: NDArray[np.bool_]
     counted: NDArray[np.bool_]
     ids: list[str]
-
-    def __len__(self) -> int:
-        return len(self.first)
 
     def places(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Return the indices of the examples with these names."""

@@ -11,7 +11,7 @@ from lib.agents.agent import Agent, Features
 from lib.modeling.backbones import Backbones
 from lib.modeling.tokens import TokenCache, Tokens, WindowLayout, tokenize, tokenize_more
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.examples import Examples, make_targets
+from lib.tasks.examples import Examples, TextPairs, make_targets
 
 if TYPE_CHECKING:  # importing transformers takes two seconds, and many commands build no model
     from transformers import PreTrainedTokenizerBase
@@ -82,40 +82,40 @@ def more_features(
     """
     vocabularies = {name: tokens.vocabulary for name, tokens in zip(agent.backbones(hyper), base.tokens, strict=True)}
     tokenizers = {name: backbones.tokenizer(name) for name in vocabularies}
-    return _in_vocabularies(agent, examples, hyper, tokenizers, vocabularies, among)
+    return _features(agent, examples, hyper, _in_vocabularies(hyper, tokenizers, vocabularies, among))
 
 
 def features_in(
     agent: Agent,
-    examples: Examples,
+    pairs: TextPairs,
     hyper: Hyperparameters,
     tokenizers: Mapping[str, "PreTrainedTokenizerBase"],
     among: Sequence[str],
 ) -> Features:
-    """Tokenise examples for encoders whose vocabulary is not trimmed.
+    """Tokenise pairs for encoders whose vocabulary is not trimmed.
 
     Args:
-        agent: The agent whose examples they are.
-        examples: The examples.
+        agent: The agent that reads the pairs.
+        pairs: The pairs.
         hyper: Gives maximum length, overlap and backbones.
         tokenizers: One for each backbone of the agent, by name.
         among: As in `more_features`.
 
     Returns:
-        The features, on the CPU.
+        The features, on the CPU. Their targets are those of pairs without answers.
     """
     vocabularies = {name: np.arange(len(tokenizer)) for name, tokenizer in tokenizers.items()}
-    return _in_vocabularies(agent, examples, hyper, tokenizers, vocabularies, among)
+    encode = _in_vocabularies(hyper, tokenizers, vocabularies, among)
+    tokens = _tokens(agent, pairs, hyper, encode)
+    return Features(tokens, make_targets(tokens[0], np.zeros(len(pairs), dtype=np.int64), [()] * len(pairs)))
 
 
 def _in_vocabularies(
-    agent: Agent,
-    examples: Examples,
     hyper: Hyperparameters,
     tokenizers: Mapping[str, "PreTrainedTokenizerBase"],
     vocabularies: Mapping[str, NDArray[np.int64]],
     among: Sequence[str],
-) -> Features:
+) -> Encode:
     def encode(name: str, first: list[str], second: list[str], overlap: float | None) -> Tokens:
         return tokenize_more(
             tokenizers[name],
@@ -126,20 +126,26 @@ def _in_vocabularies(
             vocabulary=vocabularies[name],
         )
 
-    return _features(agent, examples, hyper, encode)
+    return encode
 
 
 def _features(agent: Agent, examples: Examples, hyper: Hyperparameters, encode: Encode) -> Features:
+    tokens = _tokens(agent, examples, hyper, encode)
+    return Features(tokens, make_targets(tokens[0], examples.label, examples.answers))
+
+
+def _tokens(agent: Agent, pairs: TextPairs, hyper: Hyperparameters, encode: Encode) -> tuple[Tokens, ...]:
+    """Return the tokens of pairs for each encoder of an agent, with the same windows."""
     main, *others = agent.backbones(hyper)
-    tokens = encode(main, examples.first, examples.second, hyper.overlap if agent.reads_posts else None)
+    tokens = encode(main, pairs.first, pairs.second, hyper.overlap if agent.reads_posts else None)
     more: list[Tokens] = []
     if any(name != main for name in others):
-        first = [examples.first[pair] for pair in tokens.pair]
-        windows = [_text(tokens, window, examples.second[pair]) for window, pair in enumerate(tokens.pair)]
+        first = [pairs.first[pair] for pair in tokens.pair]
+        windows = [_text(tokens, window, pairs.second[pair]) for window, pair in enumerate(tokens.pair)]
         more = [tokens if name == main else encode(name, first, windows, None) for name in others]
     else:
         more = [tokens for _ in others]
-    return Features((tokens, *more), make_targets(tokens, examples.label, examples.answers))
+    return (tokens, *more)
 
 
 def _text(tokens: Tokens, window: int, whole: str) -> str:
