@@ -21,6 +21,7 @@ from scipy.stats import spearmanr
 
 from lib.experiment.experiment import Experiment
 from lib.experiment.splits import Split
+from lib.experiment.validation_sample import weighted_validation_sample
 from lib.schemas.run import Run
 from lib.settings.hyperparameters import Hyperparameters
 from lib.studies.sobol import sobol_design
@@ -117,7 +118,7 @@ def measure_sample(experiment: Experiment, epochs: int) -> None:
     certain = examples.annotated[index] | (examples.label[index] == 1)
     drawn: dict[str, list[NDArray[np.float64]]] = {"directed": [], "uniform": []}
     for seed in range(SAMPLE_DRAWS):
-        directed = experiment.splits.sample(index, split.train, seed)
+        directed = weighted_validation_sample(agent, examples, experiment.settings.config, index, split.train, seed)
         drawn["directed"].append(f1(directed))
         size = len(directed) - int(certain.sum())
         others = rng.permutation(index[~certain])[:size]

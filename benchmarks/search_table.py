@@ -22,6 +22,7 @@ from common import FIXED, prepare_project, training_experiment, write_settings
 from lib.corpus.stratify import split_posts
 from lib.experiment.experiment import Experiment
 from lib.experiment.splits import Split
+from lib.experiment.validation_sample import weighted_validation_sample
 from lib.files.atomic import write_text
 from lib.files.hashing import derive_seed
 from lib.schemas.run import Run
@@ -189,7 +190,7 @@ def table_split(experiment: Experiment, landscape: Landscape, seed: int) -> Spli
     part = split_posts(rows, rest, PARTS, seed + 1)
     of = np.array([-1 if test[post_id] else part[post_id] for post_id in experiment.examples.post_id])
     train, validation, tested = (np.flatnonzero(of == place) for place in (landscape.train, VALIDATION, -1))
-    sample = experiment.splits.sample
+    sample = partial(weighted_validation_sample, experiment.agent, experiment.examples, experiment.settings.config)
     return Split(f"table-{seed}", train, sample(validation, train, seed), sample(tested, tested, 0))
 
 

@@ -28,3 +28,10 @@ def test_validation_holds_all_annotated_pairs_and_a_weighted_sample_of_the_other
     assert sample.weight.sum() == pytest.approx(len(whole), rel=0.2) and len(sample) < len(whole)
     wanted = experiment.settings.config.training.evaluated_unannotated * examples.annotated[split.train].sum()
     assert abs((~known).sum() - wanted) <= 1
+
+
+def test_a_process_makes_a_development_split_once(experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    splits = [experiment.splits.development(number) for number in range(2)]
+    monkeypatch.setattr("lib.experiment.splits.weighted_validation_sample", lambda *_: pytest.fail("drawn again"))
+    assert [experiment.splits.development(number) for number in range(2)] == splits
+    assert splits[0].train.tolist() != splits[1].train.tolist()
