@@ -69,7 +69,7 @@ DEFAULTS: dict[str, Any] = {
     "constraints": {"model.backbone": {"choices": ["minilm"]}, "joint.backbone": {"choices": ["minilm"]}},
 }
 # For trainings whose speed is measured, so that nothing is scored between their epochs.
-NO_VALIDATION = Sample.whole(np.array([], dtype=np.int64))
+NO_VALIDATION = Sample.unweighted(np.array([], dtype=np.int64))
 
 
 def write_settings(corpus: str | None, /, **more: Any) -> None:

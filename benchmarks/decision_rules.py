@@ -45,9 +45,9 @@ def held_out_pairs(experiment: Experiment, candidate: int) -> dict[str, Pairs]:
     paths = (experiment.results / agent.name / "stage_c").glob(f"{candidate}-*.json")
     folds = by_repeat([FoldResult.read(path) for path in paths], experiment.settings.config.stage_c.folds)[0]
     hyper = Hyperparameters.of(folds[0].params)
-    index = examples.places([name for fold in folds for name in fold.examples])
+    index = examples.indices_of([name for fold in folds for name in fold.examples])
     logits = agent.concatenate([agent.load_logits(fold.logits) for fold in folds])
-    rules = agent.fit_rules(logits, examples, Sample.whole(index), hyper)
+    rules = agent.fit_rules(logits, examples, Sample.unweighted(index), hyper)
     natural = np.flatnonzero(examples.natural[index])
     index, logits = index[natural], agent.select(logits, natural)
     values = agent.rule_values(rules, examples, index)

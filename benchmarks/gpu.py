@@ -87,10 +87,10 @@ def training_data(lengths: np.ndarray, hyper: Hyperparameters, device: Device) -
     )
     label, names = np.arange(n) % 2, [str(i) for i in range(n)]
     examples = Examples(
-        first=names,
-        second=names,
+        criterion_text=names,
+        text=names,
         label=label,
-        answers=[[]] * n,
+        gold_spans=[[]] * n,
         criterion=["C"] * n,
         post_id=names,
         group=np.arange(n),
@@ -99,9 +99,11 @@ def training_data(lengths: np.ndarray, hyper: Hyperparameters, device: Device) -
         counted=np.ones(n, dtype=bool),
         ids=names,
     )
-    features = Features((tokens,), make_targets(tokens, label, examples.answers)).to(device.torch)
+    features = Features((tokens,), make_targets(tokens, label, examples.gold_spans)).to(device.torch)
     objective = Objective(metric="f1_yes_no", population="annotated")
-    return TrainingData(AGENT, examples, features, hyper, np.arange(n), Sample.whole(np.arange(min(n, 8))), objective)
+    return TrainingData(
+        AGENT, examples, features, hyper, np.arange(n), Sample.unweighted(np.arange(min(n, 8))), objective
+    )
 
 
 def measure_encoder(architecture: str, size: Any, lengths: np.ndarray, batch: int, device: Device) -> dict[str, Any]:

@@ -27,8 +27,8 @@ from lib.settings.hyperparameters import Hyperparameters
 from lib.studies.sobol import sobol_design
 from lib.tasks.examples import Sample
 from lib.training.data import TrainingData
-from lib.training.draws import EpochDraws
 from lib.training.engine import TrainingOptions, train
+from lib.training.epoch_sampler import EpochSampler
 from lib.training.inference import predict_logits
 
 RATE, SAMPLE_DRAWS, RESAMPLES = 5.0, 30, 2000
@@ -89,10 +89,10 @@ def _score_with(experiment: Experiment, split: Split, epochs: int, seed: int, *,
 
 def _importance(experiment: Experiment, train_part: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return the weight of each example, such that an epoch's examples have the mean weight 1."""
-    draws = EpochDraws.of(experiment.examples, train_part, RATE, 0)
+    sampler = EpochSampler.of(experiment.examples, train_part, RATE, 0)
     weight = np.ones(len(experiment.examples), dtype=np.float32)
-    weight[draws.unannotated] = len(draws.unannotated) / draws.per_epoch
-    weight /= weight[draws.epoch(1)].mean()
+    weight[sampler.unannotated] = len(sampler.unannotated) / sampler.per_epoch
+    weight /= weight[sampler.epoch(1)].mean()
     return weight
 
 
@@ -102,9 +102,9 @@ def measure_sample(experiment: Experiment, epochs: int) -> None:
     run = experiment.run(POINT, split, epochs=epochs)
     assert run.examples is not None and run.logits is not None
     agent, examples, hyper = experiment.agent, experiment.examples, Hyperparameters.of(POINT)
-    index = examples.places(run.examples)
+    index = examples.indices_of(run.examples)
     logits = agent.load_logits(run.logits)
-    whole = Sample.whole(index)
+    whole = Sample.unweighted(index)
     rule_values = agent.rule_values(agent.fit_rules(logits, examples, whole, hyper), examples, index)
     place = {int(example): i for i, example in enumerate(index)}
 

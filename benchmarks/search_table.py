@@ -27,7 +27,7 @@ from lib.files.atomic import write_text
 from lib.files.hashing import derive_seed
 from lib.schemas.run import Run
 from lib.settings.hyperparameters import Hyperparameters
-from lib.training.draws import EpochDraws
+from lib.training.epoch_sampler import EpochSampler
 
 AGENT, SEEDS = "criteria", 3
 # A quarter of the posts is the test part, which all trainings score. The other posts are split into three parts. One
@@ -213,8 +213,8 @@ def _tokens_per_epoch(experiment: Experiment, hyper: Hyperparameters, split: Spl
     """Return the mean number of tokens of the epochs, which draw different unannotated examples."""
     features = experiment.builder.features(hyper)
     seed = derive_seed(experiment.settings.config.seed, split.name)
-    draws = EpochDraws.of(experiment.examples, split.train, hyper.unannotated, seed)
-    total = sum(int(features.lengths[features.windows(draws.epoch(epoch + 1))].sum()) for epoch in range(epochs))
+    sampler = EpochSampler.of(experiment.examples, split.train, hyper.unannotated, seed)
+    total = sum(int(features.lengths[features.windows(sampler.epoch(epoch + 1))].sum()) for epoch in range(epochs))
     return round(total / epochs)
 
 

@@ -88,7 +88,7 @@ def all_seeds_strategy(
         pruner=pruner,
         after_epoch=_report_epoch if asha else None,
         after_seed=_never,
-        fixed=(),
+        enqueued=(),
         sampler=lambda number: sampler(1000 * repetition + number),
     )
 
@@ -150,9 +150,10 @@ def warm_started_strategy(repetition: int, table: TabularBenchmark, *, good: boo
     trained = table.trainings
     order = sorted(trained, key=lambda point: -np.mean([seed["test"]["objective"] for seed in trained[point]]))
     chosen = order[:5] if good else order[-5:]
-    first = [{**strategy.fixed[0], **dict(zip(table.landscape.grid, point, strict=True))} for point in chosen]
+    first = [{**strategy.enqueued[0], **dict(zip(table.landscape.grid, point, strict=True))} for point in chosen]
     return replace(
-        strategy, fixed=with_warm_start(strategy.fixed, first, min_trials_at_rung(settings.config.stage_a.reduction))
+        strategy,
+        enqueued=with_warm_start(strategy.enqueued, first, min_trials_at_rung(settings.config.stage_a.reduction)),
     )
 
 
@@ -213,7 +214,7 @@ def stage_a_variant(name: str, repetition: int, table: TabularBenchmark) -> Sear
         "seeds: Wilcoxon": lambda: replace(ours, after_seed=wilcoxon_over_seeds),
         "rungs: against all": lambda: plain_asha_strategy(repetition),
         "start: 10": lambda: stage_a_strategy(repetition_settings(repetition, startup_trials=10), AGENT),
-        "start: random": lambda: replace(ours, fixed=()),
+        "start: random": lambda: replace(ours, enqueued=()),
         "start: the best": lambda: warm_started_strategy(repetition, table, good=True),
         "start: the worst": lambda: warm_started_strategy(repetition, table, good=False),
         "rungs: 1 in 3": lambda: stage_a_strategy(repetition_settings(repetition, reduction=3), AGENT),

@@ -62,7 +62,7 @@ def trials(experiment: Experiment, number: int) -> list[tuple[float, float]]:
     """
     rng, results = np.random.default_rng(0), []
     chosen = rng.permutation(np.flatnonzero(experiment.examples.annotated))[:64]
-    validation, objective = Sample.whole(chosen[:8]), Objective(metric="f1_yes_no", population="annotated")
+    validation, objective = Sample.unweighted(chosen[:8]), Objective(metric="f1_yes_no", population="annotated")
     for trial in range(number):
         hyper = Hyperparameters.of(FIXED | {"optim.lr": 1e-5 * (trial + 1), "head.layers": 1 + trial % 3})
         first: list[float] = []

@@ -41,7 +41,7 @@ rule augmentation_bank:
         runtime=720,
     params:
         settings=part("augmentation", "words"),
-        asked=(SETTINGS.space.strategies, SETTINGS.space.strengths),
+        asked=(SETTINGS.space.augmentation_strategies, SETTINGS.space.strengths),
     shell:
         "python -m lib augmentation-bank {wildcards.agent} --processes {threads}"
         " --log {log}"

@@ -20,7 +20,7 @@ from lib.tasks.examples import Characters, Examples, Sample, Targets, TextPairs
 from lib.tasks.task import Index, Task
 
 if TYPE_CHECKING:  # importing pandas takes a second, and the engine does not need it
-    from lib.corpus.store import Part
+    from lib.corpus.store import CorpusPart
 
 # Standard deviation of log odds below which the outputs count as constant.
 _COLLAPSED = 0.2
@@ -85,7 +85,7 @@ class Agent(ABC):
     reads_posts: bool
 
     @abstractmethod
-    def examples(self, part: "Part") -> Examples:
+    def examples(self, part: "CorpusPart") -> Examples:
         """Return the examples of a part of the corpus: all (criterion, text) pairs of natural prevalence.
 
         Args:
@@ -344,7 +344,7 @@ class Agent(ABC):
         annotated = self.combined_scores(
             self.decide_annotated(self.select(logits, known), own, hyper),
             examples,
-            Sample.whole(sample.index[known]),
+            Sample.unweighted(sample.index[known]),
         )
         if not len(natural):
             return {"population": "annotated", **annotated, "annotated": annotated}

@@ -17,7 +17,7 @@ from lib.tasks.label import LabelTask
 if TYPE_CHECKING:  # importing pandas takes a second, and the engine does not need it
     import pandas as pd
 
-    from lib.corpus.store import Part
+    from lib.corpus.store import CorpusPart
 
 
 class CriteriaAgent(Agent):
@@ -27,7 +27,7 @@ class CriteriaAgent(Agent):
     tasks = (LabelTask(),)
     reads_posts = False
 
-    def examples(self, part: "Part") -> Examples:
+    def examples(self, part: "CorpusPart") -> Examples:
         """Return an example for each annotation, and then one for each (sentence, criterion) of the posts.
 
         The text of an annotation is kept as it is. The sentences of natural prevalence are cut without using the
@@ -41,15 +41,15 @@ class CriteriaAgent(Agent):
             The examples.
         """
         rows = part.annotations
-        natural = list(_natural_pairs(part)) if part.natural else []
+        natural = list(_natural_pairs(part)) if part.unannotated_are_negative else []
         post_ids = [*rows["post_id"].tolist(), *(pair.post_id for pair in natural)]
         asked = [*rows["criterion"].tolist(), *(pair.criterion for pair in natural)]
         annotated = np.arange(len(asked)) < len(rows)
         return Examples(
-            first=[part.criteria[criterion] for criterion in asked],
-            second=[*rows["sentence"].tolist(), *(pair.text for pair in natural)],
+            criterion_text=[part.criteria[criterion] for criterion in asked],
+            text=[*rows["sentence"].tolist(), *(pair.text for pair in natural)],
             label=np.array([*rows["status"].tolist(), *(pair.label for pair in natural)], dtype=np.int64),
-            answers=[[] for _ in asked],
+            gold_spans=[[] for _ in asked],
             criterion=asked,
             post_id=post_ids,
             group=np.array([part.groups[post_id] for post_id in post_ids], dtype=np.int64),
@@ -89,7 +89,7 @@ class _Pair(NamedTuple):
     label: int
 
 
-def _natural_pairs(part: "Part") -> Iterator[_Pair]:
+def _natural_pairs(part: "CorpusPart") -> Iterator[_Pair]:
     """Yield all (sentence, criterion) pairs, by post, sentence and criterion.
 
     A pair is positive if a positive annotation is about the sentence (see `sentences_about`). A positive annotation

@@ -9,7 +9,7 @@ from lib.agents.agent import Agent
 from lib.tasks.examples import Characters, Examples
 
 if TYPE_CHECKING:  # importing pandas takes a second, and the engine does not need it
-    from lib.corpus.store import Part
+    from lib.corpus.store import CorpusPart
 
 
 class PostAgent(Agent):
@@ -17,7 +17,7 @@ class PostAgent(Agent):
 
     reads_posts = True
 
-    def examples(self, part: "Part") -> Examples:
+    def examples(self, part: "CorpusPart") -> Examples:
         """Return an example for each (post, criterion), which is annotated if a row of the corpus is about it.
 
         All sentences of status 1 are answers. A pair is left out if one of its sentences of status 1 was not found
@@ -40,17 +40,17 @@ class PostAgent(Agent):
             elif status == 1:
                 lost.add((post_id, criterion))
         order = [(post, criterion) for post in part.texts for criterion in part.criteria]
-        pairs = [pair for pair in order if pair not in lost and (part.natural or pair in answers)]
+        pairs = [pair for pair in order if pair not in lost and (part.unannotated_are_negative or pair in answers)]
         return Examples(
-            first=[part.criteria[criterion] for _, criterion in pairs],
-            second=[part.texts[post] for post, _ in pairs],
+            criterion_text=[part.criteria[criterion] for _, criterion in pairs],
+            text=[part.texts[post] for post, _ in pairs],
             label=np.array([bool(answers.get(pair)) for pair in pairs], dtype=np.int64),
-            answers=[sorted(answers.get(pair, ())) for pair in pairs],
+            gold_spans=[sorted(answers.get(pair, ())) for pair in pairs],
             criterion=[criterion for _, criterion in pairs],
             post_id=[post for post, _ in pairs],
             group=np.array([part.groups[post] for post, _ in pairs], dtype=np.int64),
             annotated=np.array([pair in answers for pair in pairs], dtype=bool),
-            natural=np.full(len(pairs), part.natural),
+            natural=np.full(len(pairs), part.unannotated_are_negative),
             counted=~np.isin([criterion for _, criterion in pairs], part.excluded),
             ids=[f"{post} {criterion}" for post, criterion in pairs],
         )

@@ -18,7 +18,7 @@ from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Characters, Examples
 
 
-def cut_pieces(text: str, answers: Sequence[Characters], *, whole: bool) -> list[Characters]:
+def augmentation_spans(text: str, answers: Sequence[Characters], *, whole: bool) -> list[Characters]:
     """Cut a text into the pieces that are augmented one by one.
 
     Args:
@@ -55,10 +55,10 @@ class AugmentableTexts:
         """
         self.examples = examples
         self.pieces = [
-            cut_pieces(second, answers, whole=whole) if annotated else []
-            for second, answers, annotated in zip(examples.second, examples.answers, examples.annotated, strict=True)
+            augmentation_spans(second, answers, whole=whole) if annotated else []
+            for second, answers, annotated in zip(examples.text, examples.gold_spans, examples.annotated, strict=True)
         ]
-        found = [[s[a:b] for a, b in places] for s, places in zip(examples.second, self.pieces, strict=True)]
+        found = [[s[a:b] for a, b in places] for s, places in zip(examples.text, self.pieces, strict=True)]
         self.unique = sorted(set(chain.from_iterable(found)))
         row = {text: number for number, text in enumerate(self.unique)}
         self.rows = [[row[text] for text in texts] for texts in found]
@@ -94,8 +94,8 @@ class Augmenter:
             seed: Seed of the draws of all epochs.
         """
         self._banks, self._texts, self._hyper, self._seed = banks, texts, hyper, seed
-        names = strategy_methods(hyper.strategy)
-        weight = np.array([hyper.weight(name) if hyper.strategy == "custom" else 1.0 for name in names])
+        names = strategy_methods(hyper.augmentation_strategy)
+        weight = np.array([hyper.weight(name) if hyper.augmentation_strategy == "custom" else 1.0 for name in names])
         self._names = [name for name, w in zip(names, weight, strict=True) if w > 0]
         self._log_weights = np.log(weight[weight > 0])
 
@@ -110,10 +110,10 @@ class Augmenter:
             The drawn examples that some method changed.
         """
         hyper, rng = self._hyper, np.random.default_rng(derive_seed(self._seed, "augmentation", epoch))
-        drawn = train[rng.random(len(train)) < hyper.augment_share] if self._names else train[:0]
+        drawn = train[rng.random(len(train)) < hyper.p_apply] if self._names else train[:0]
         # The largest sums of log weight and Gumbel noise are weighted draws without replacement (Vieira, 2014).
         keys = self._log_weights + rng.gumbel(size=(len(drawn), len(self._names)))
-        methods = np.argsort(-keys, axis=1)[:, : hyper.augment_methods]
+        methods = np.argsort(-keys, axis=1)[:, : hyper.ops_per_sample]
         edits = self._variants(drawn, methods, rng)
         index, texts, answers, applied = [], [], [], Counter[str]()
         for example, row in zip(drawn.tolist(), methods.tolist(), strict=True):
@@ -144,7 +144,7 @@ class Augmenter:
             piece, place = np.nonzero(asked == method)
             bank = self._banks[name]
             which = (number[piece, place] * bank.number).astype(np.int64)
-            made = bank.variants(text[piece], self._hyper.augment_words, which, only_low=low)
+            made = bank.variants(text[piece], self._hyper.max_replace, which, only_low=low)
             for i, j, edits in zip(piece.tolist(), place.tolist(), made, strict=True):
                 found[i][j] = edits
         return iter(found)
@@ -154,7 +154,7 @@ class Augmenter:
 
         edits: The next items are those of the example's pieces.
         """
-        second, found = self._texts.examples.second[example], self._texts.pieces[example]
+        second, found = self._texts.examples.text[example], self._texts.pieces[example]
         parts, at, used = [], 0, set[int]()
         moved = [0]  # the growth of the text before piece 0, 1, 2, …
         for (start, end), variants in zip(found, edits, strict=False):
@@ -168,7 +168,7 @@ class Augmenter:
         # Answers begin and end at the boundaries of pieces.
         answers = [
             (a + moved[bisect_right(ends, a)], b + moved[bisect_right(ends, b)])
-            for a, b in self._texts.examples.answers[example]
+            for a, b in self._texts.examples.gold_spans[example]
         ]
         return "".join([*parts, second[at:]]), answers, used
 
@@ -176,10 +176,10 @@ class Augmenter:
         old = self._texts.examples
         return replace(
             old,
-            first=[old.first[i] for i in index],
-            second=texts,
+            criterion_text=[old.criterion_text[i] for i in index],
+            text=texts,
             label=old.label[index],
-            answers=answers,
+            gold_spans=answers,
             criterion=[old.criterion[i] for i in index],
             post_id=[old.post_id[i] for i in index],
             group=old.group[index],

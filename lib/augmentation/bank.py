@@ -41,15 +41,15 @@ def counts_path(cache: Path, key: str) -> Path:
 class Bank:
     """The variants of one method, read from the file that `compute_variants` wrote."""
 
-    def __init__(self, file: Path, levels: Sequence[float], number: int) -> None:
+    def __init__(self, file: Path, strengths: Sequence[float], number: int) -> None:
         """Use a file, which is read on first use.
 
         Args:
             file: As `variants_path` names it.
-            levels: The strengths in the file, in its order.
+            strengths: The strengths in the file, in its order.
             number: The number of variants of each text and strength.
         """
-        self._file, self._levels, self.number = file, list(levels), number
+        self._file, self._strengths, self.number = file, list(strengths), number
 
     @cached_property
     def _arrays(self) -> dict[str, NDArray[Any]]:
@@ -61,13 +61,13 @@ class Bank:
         return self._arrays["text"].tobytes()
 
     def variants(
-        self, texts: NDArray[np.int64], level: float, numbers: NDArray[np.int64], *, only_low: bool
+        self, texts: NDArray[np.int64], strength: float, numbers: NDArray[np.int64], *, only_low: bool
     ) -> list[list[Edit]]:
         """Return the edits of one variant of each of n texts.
 
         Args:
             texts: (n,) places of texts in the bank.
-            level: The strength, which must be one of the bank's.
+            strength: The strength, which must be one of the bank's.
             numbers: (n,) the number of the variant, in 0…number-1.
             only_low: Whether to leave out edits of words that are not of low weight, see `TfidfWeights`.
 
@@ -75,7 +75,7 @@ class Bank:
             The edits of each text, in order of their places; none where the variant is the text itself.
         """
         kept = self._arrays
-        rows = (texts * len(self._levels) + self._levels.index(level)) * self.number + numbers
+        rows = (texts * len(self._strengths) + self._strengths.index(strength)) * self.number + numbers
         first, count = kept["rows"][rows], kept["rows"][rows + 1] - kept["rows"][rows]
         until = np.cumsum(count)
         # The places of all edits of all rows, concatenated.

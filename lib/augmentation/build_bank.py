@@ -56,14 +56,14 @@ class MethodConfig:
 
     Attributes:
         method: The method's name.
-        levels: The strengths, as shares of words that may be altered.
+        strengths: The strengths, as shares of words that may be altered.
         variants: The number of variants of each text and strength.
         terms: The reserved terms.
         resources: The files that methods read.
     """
 
     method: str
-    levels: tuple[float, ...]
+    strengths: tuple[float, ...]
     variants: int
     terms: tuple[str, ...]
     resources: Resources
@@ -89,7 +89,9 @@ class AugmentationTools:
         weights = (
             TfidfWeights.read(config.resources.tfidf) if config.resources.tfidf is not None else TfidfWeights({})
         )
-        augmenters = [(level, make_augmenter(config.method, level, config.resources)) for level in config.levels]
+        augmenters = [
+            (strength, make_augmenter(config.method, strength, config.resources)) for strength in config.strengths
+        ]
         return cls(ReservedTerms(config.terms), weights, augmenters)
 
 
@@ -153,7 +155,7 @@ def _variant(
     weights: TfidfWeights,
 ) -> Variant:
     """Return the first variant of a few seeds that differs from the text; many texts have no word to change."""
-    variant, (level, augment) = Variant([], []), augmenter
+    variant, (strength, augment) = Variant([], []), augmenter
     for attempt in range(_ATTEMPTS):
         try:
             with seeded_generators(derive_seed(seed, attempt)):
@@ -165,11 +167,11 @@ def _variant(
         touching = {edit.group for edit in edits if touches(edit, spans)} | groups_that_negate(edits, text)
         variant.refused += len(touching)
         edits = keep_groups(edits, {edit.group for edit in edits} - touching)
-        edits = limit_edits(edits, text, level, np.random.default_rng(seed))
+        edits = limit_edits(edits, text, strength, np.random.default_rng(seed))
         if (
             edits
             and words(result := apply_edits(text, edits))
-            and count_altered_words(text, result) <= max_altered_words(text, level)
+            and count_altered_words(text, result) <= max_altered_words(text, strength)
         ):
             # Edits of whole words, so that merged edits of several methods never split a word.
             variant.edits = join_groups_that_negate(diff_edits(text, result, WHOLE), text)
@@ -249,7 +251,7 @@ def bank_key(config: MethodConfig, texts: Sequence[str], *, tfidf: str, lexicon:
     parts = [
         FORMAT,
         config.method,
-        config.levels,
+        config.strengths,
         config.variants,
         config.terms,
         config.resources.equivalents,
@@ -277,9 +279,9 @@ def bank_entry(config: MethodConfig, key: str, texts: Sequence[str], cache: Path
     """
     examples: list[tuple[str, str]] = []
     if show:
-        bank = Bank(variants_path(cache, key), config.levels, config.variants)
+        bank = Bank(variants_path(cache, key), config.strengths, config.variants)
         rows = np.arange(len(texts))
-        made = bank.variants(rows, config.levels[-1], np.zeros_like(rows), only_low=False)
+        made = bank.variants(rows, config.strengths[-1], np.zeros_like(rows), only_low=False)
         changed = [(text, apply_edits(text, edits)) for text, edits in zip(texts, made, strict=True) if edits]
         examples = changed[:: max(1, len(changed) // 3)][:3]
     note = None

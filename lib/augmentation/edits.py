@@ -142,32 +142,32 @@ def count_altered_words(text: str, new: str) -> int:
     return min(by_edits, in_place) if len(before) == len(after) else by_edits
 
 
-def max_altered_words(text: str, share: float) -> int:
+def max_altered_words(text: str, strength: float) -> int:
     """Return the number of words that a method may alter.
 
     Args:
         text: The original text.
-        share: The strength, as a share of the text's words.
+        strength: The strength, as a share of the text's words.
 
     Returns:
         The share of the words, rounded up, but at least two, since a swap alters two.
     """
-    return max(2, math.ceil(share * len(words(text)) - 1e-9))
+    return max(2, math.ceil(strength * len(words(text)) - 1e-9))
 
 
-def limit_edits(edits: list[Edit], text: str, share: float, rng: np.random.Generator) -> list[Edit]:
+def limit_edits(edits: list[Edit], text: str, strength: float, rng: np.random.Generator) -> list[Edit]:
     """Keep random groups of edits that change at most a share of the words, but at least one group.
 
     Args:
         edits: All edits.
         text: The original text.
-        share: The strength, as a share of the text's words; the number of words is rounded up.
+        strength: The strength, as a share of the text's words; the number of words is rounded up.
         rng: Draws the order in which groups are tried.
 
     Returns:
         The edits of the kept groups, in their order.
     """
-    room = max(1, math.ceil(share * len(words(text)) - 1e-9))
+    room = max(1, math.ceil(strength * len(words(text)) - 1e-9))
     sizes: Counter[int] = Counter()
     for edit in edits:
         sizes[edit.group] += _size(text, edit)

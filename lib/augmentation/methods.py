@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lib.errors import UserError, unknown_name
-from lib.settings.hyperparameters import Strategy
+from lib.settings.hyperparameters import AugmentationStrategy
 
 Library = Literal["nlpaug", "textattack"]
 Resource = Literal["wordnet", "stopwords", "tagger"]
@@ -75,17 +75,17 @@ def check_method(name: str) -> None:
         raise UserError(unknown_name("method", name, list(METHODS)))
 
 
-def strategy_methods(strategy: Strategy) -> tuple[str, ...]:
+def strategy_methods(strategy: AugmentationStrategy) -> tuple[str, ...]:
     """Return the names of the methods that a strategy draws from."""
     return tuple(n for n, method in METHODS.items() if strategy in {"all", "custom", method.library})
 
 
-def strategies_methods(strategies: Iterable[Strategy]) -> list[str]:
+def strategies_methods(strategies: Iterable[AugmentationStrategy]) -> list[str]:
     """Return the names of the methods that any of the strategies draws from, without duplicates."""
     return list(dict.fromkeys(name for strategy in strategies for name in strategy_methods(strategy)))
 
 
-def exposure(hyper: Mapping[str, float | str | bool | int]) -> dict[str, float]:
+def expected_method_shares(hyper: Mapping[str, float | str | bool | int]) -> dict[str, float]:
     """Return the expected share of training examples that each method is drawn for in an epoch.
 
     The share is approximate if an example gets several methods of unequal weight, since they are drawn without

@@ -15,7 +15,7 @@ def searched_methods(settings: Settings) -> list[str]:
     """Return the names of the augmentation methods that the space can suggest; [] without augmentation."""
     from lib.augmentation.methods import strategies_methods
 
-    return strategies_methods(settings.space.strategies) if settings.space.augments else []
+    return strategies_methods(settings.space.augmentation_strategies) if settings.space.augments else []
 
 
 def reserved_terms(settings: Settings, criteria: dict[str, str]) -> tuple[str, ...]:

@@ -11,10 +11,10 @@ from lib.agents import check_agent
 from lib.settings.load import Settings, read_settings
 
 if TYPE_CHECKING:
-    from lib.corpus.store import Development
+    from lib.corpus.store import DevelopmentSet
     from lib.experiment.experiment import Experiment
     from lib.schemas.evaluation import FoldResult
-    from lib.search.study_results import SearchResults
+    from lib.search.study_results import AgentSearch
 
 
 def read_folds(options: Namespace, settings: Settings) -> "list[FoldResult]":
@@ -54,12 +54,12 @@ def agent_path(options: Namespace, name: str) -> Path:
     return path
 
 
-def search_results(options: Namespace) -> "SearchResults":
+def agent_search(options: Namespace) -> "AgentSearch":
     """Return the agent's search, without importing torch."""
-    from lib.search.study_results import SearchResults
+    from lib.search.study_results import AgentSearch
 
     check_agent(options.agent)
-    return SearchResults(read_settings(options.settings), options.agent, options.results)
+    return AgentSearch(read_settings(options.settings), options.agent, options.results)
 
 
 def training_experiment(options: Namespace, *, gpu: bool = True) -> "AbstractContextManager[Experiment]":
@@ -108,7 +108,7 @@ def load_experiment(options: Namespace) -> "Experiment":
     return Experiment(read_settings(options.settings), options.agent, options.results)
 
 
-def load_development_set(options: Namespace) -> "Development":
+def load_development_set(options: Namespace) -> "DevelopmentSet":
     """Read the development set."""
     from lib.corpus.store import load_development
 

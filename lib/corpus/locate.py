@@ -17,7 +17,7 @@ _PUNCTUATION = str.maketrans({**dict.fromkeys("’‘`´ʼ", "'"), "“": '"', "
 
 
 @dataclass(frozen=True)
-class Span:
+class SentenceMatch:
     """The characters [start, end) of a text, how they were found, and their similarity to the sentence in [0, 1]."""
 
     start: int
@@ -52,7 +52,7 @@ def fold_text(text: str) -> tuple[str, tuple[int, ...]]:
     return "".join(characters), tuple(origin)
 
 
-def locate(sentence: str, post: str, occurrence: int = 0, least_score: float = 1.0) -> Span | None:
+def locate(sentence: str, post: str, occurrence: int = 0, least_score: float = 1.0) -> SentenceMatch | None:
     """Find a copy of a sentence in a post.
 
     Args:
@@ -66,19 +66,19 @@ def locate(sentence: str, post: str, occurrence: int = 0, least_score: float = 1
     """
     if sentence and (starts := _occurrences(sentence, post)):
         start = starts[min(occurrence, len(starts) - 1)]
-        return Span(start, start + len(sentence), "exact")
+        return SentenceMatch(start, start + len(sentence), "exact")
     needle, _ = fold_text(sentence)
     haystack, origin = fold_text(post)
     if not needle or not haystack:
         return None
     if starts := _occurrences(needle, haystack):
         start = starts[min(occurrence, len(starts) - 1)]
-        return Span(origin[start], origin[start + len(needle) - 1] + 1, "normalised")
+        return SentenceMatch(origin[start], origin[start + len(needle) - 1] + 1, "normalised")
     found = _fuzzy(needle, haystack, least_score)
     if found is None:
         return None
     start, end, score = found
-    return Span(origin[start], origin[end - 1] + 1, "fuzzy", score)
+    return SentenceMatch(origin[start], origin[end - 1] + 1, "fuzzy", score)
 
 
 def _fuzzy(needle: str, haystack: str, least_score: float) -> tuple[int, int, float] | None:

@@ -18,7 +18,7 @@ from lib.schemas.evaluation import TestOpening
 
 
 @dataclass(frozen=True)
-class Part:
+class CorpusPart:
     """A part of the corpus.
 
     Attributes:
@@ -26,7 +26,7 @@ class Part:
         annotations: With the columns of `Corpus`.
         criteria: Criterion id to text, of the criteria that the whole corpus annotates.
         corpus_hash: Of the whole corpus.
-        natural: Whether pairs without an annotation are negatives. Otherwise they are unknown.
+        unannotated_are_negative: Whether pairs without an annotation are negatives. Otherwise they are unknown.
         excluded: Criteria that are left out of the scores.
         unknown: With the columns of `Corpus`.
     """
@@ -35,7 +35,7 @@ class Part:
     annotations: pd.DataFrame
     criteria: dict[str, str]
     corpus_hash: str
-    natural: bool
+    unannotated_are_negative: bool
     excluded: tuple[str, ...] = ()
     unknown: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=ANNOTATION_COLUMNS))
 
@@ -52,7 +52,7 @@ class Part:
             [
                 self.posts[["post_id", "group"]].to_numpy().tolist(),
                 *(rows[columns].to_numpy().tolist() for rows in (self.annotations, self.unknown)),
-                [self.natural, sorted(self.excluded)],
+                [self.unannotated_are_negative, sorted(self.excluded)],
             ]
         )
 
@@ -69,7 +69,7 @@ class Part:
         return tied - positive
 
 
-class Development(Part):
+class DevelopmentSet(CorpusPart):
     """The development set, the only part that a search may use."""
 
 
@@ -105,16 +105,16 @@ def save_tables(corpus: Corpus, parts: pd.DataFrame, folder: Path) -> None:
             table.to_parquet(temporary, index=False)
 
 
-def load_development(folder: Path) -> Development:
+def load_development(folder: Path) -> DevelopmentSet:
     """Load the development set.
 
     Raises:
         UserError: A file is missing, a post is in two parts, or the tables do not match corpus.json.
     """
-    return Development(**_part(folder, "development"))
+    return DevelopmentSet(**_part(folder, "development"))
 
 
-def open_test(folder: Path, ledger: Path, opening: TestOpening) -> tuple[Part, list[TestOpening]]:
+def open_test(folder: Path, ledger: Path, opening: TestOpening) -> tuple[CorpusPart, list[TestOpening]]:
     """Record an opening of the test set in the ledger, and load the test set.
 
     Only the rule of the final model opens it. The ledger is not an output of the graph, so that no run removes it.
@@ -137,7 +137,7 @@ def open_test(folder: Path, ledger: Path, opening: TestOpening) -> tuple[Part, l
         file.write(opening.model_dump_json() + "\n")
         file.flush()
         os.fsync(file.fileno())
-    return Part(**_part(folder, "test")), [*earlier, opening]
+    return CorpusPart(**_part(folder, "test")), [*earlier, opening]
 
 
 def _part(folder: Path, name: str) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def _part(folder: Path, name: str) -> dict[str, Any]:
         **{n: table.reset_index(drop=True) for n, table in own.items()},
         "criteria": {name: text for name, text in manifest.criteria.items() if name in asked},
         "corpus_hash": manifest.corpus_hash,
-        "natural": manifest.unannotated_means == "negative",
+        "unannotated_are_negative": manifest.unannotated_means == "negative",
         "excluded": manifest.excluded_criteria,
     }
 

@@ -26,7 +26,7 @@ from lib.schemas.run import Run
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, Sample
 from lib.tasks.task import Index
-from lib.training.draws import EpochDraws
+from lib.training.epoch_sampler import EpochSampler
 
 
 def majority_logits(experiment: Experiment, examples: Examples, index: Index) -> Logits:
@@ -44,7 +44,7 @@ def majority_logits(experiment: Experiment, examples: Examples, index: Index) ->
     population = known.natural if known.natural.any() else known.annotated
     share = np.clip(known.label[population].mean(), 1e-6, 1 - 1e-6)
     odds = float(np.log(share / (1 - share)))
-    return experiment.agent.logits_from_log_odds([[((0, len(examples.second[i])), odds)] for i in index])
+    return experiment.agent.logits_from_log_odds([[((0, len(examples.text[i])), odds)] for i in index])
 
 
 def fit_bag_of_words(experiment: Experiment, train: Index) -> BagOfWords:
@@ -59,7 +59,7 @@ def fit_bag_of_words(experiment: Experiment, train: Index) -> BagOfWords:
     """
     config = experiment.settings.config
     seed = derive_seed(config.seed, "bag of words")
-    drawn = EpochDraws.of(experiment.examples, train, config.corpus.unannotated, seed).epoch(1)
+    drawn = EpochSampler.of(experiment.examples, train, config.corpus.unannotated, seed).epoch(1)
     return BagOfWords(experiment.agent, config.tfidf).fit(experiment.examples, drawn)
 
 
@@ -124,7 +124,7 @@ def score_baselines(experiment: Experiment) -> Baselines:
 def _default_decisions(experiment: Experiment, run: Run, hyper: Hyperparameters) -> dict[str, Any]:
     assert run.examples is not None and run.logits is not None
     logits = experiment.agent.load_logits(run.logits)
-    found = fit_final_rules(experiment, logits, experiment.examples.places(run.examples), hyper)
+    found = fit_final_rules(experiment, logits, experiment.examples.indices_of(run.examples), hyper)
     return found.dump()
 
 

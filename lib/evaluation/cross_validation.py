@@ -11,7 +11,7 @@ from lib.evaluation.default_params import default_params
 from lib.evaluation.statistics import corrected_resampled_t_test, corrected_standard_error
 from lib.experiment.experiment import Experiment
 from lib.schemas.document import now
-from lib.schemas.evaluation import CrossValidatedBaseline, FoldResult, StageC
+from lib.schemas.evaluation import CrossValidatedBaseline, FoldResult, StageCResult
 from lib.schemas.search import Candidates
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import load_rules
@@ -62,7 +62,7 @@ def score_fold(experiment: Experiment, chosen: Candidates, candidate: int, numbe
 
 def collect_stage_c(
     experiment: Experiment, chosen: Candidates, results: Sequence[FoldResult], base: CrossValidatedBaseline
-) -> StageC:
+) -> StageCResult:
     """Rank the candidates by mean objective and choose one by the one-standard-error rule.
 
     Of the candidates whose mean objective lies within one corrected standard error of the best one, the candidate
@@ -107,7 +107,7 @@ def collect_stage_c(
         np.array([fold.scores[name] for fold in base.folds]) for name in ("objective", "calibration_error")
     )
     runner_up = order[1] if len(order) > 1 else None
-    return StageC(
+    return StageCResult(
         provenance=experiment.provenance(started),
         agent=experiment.agent.name,
         folds=limits.folds,
@@ -215,12 +215,12 @@ def _ensemble(
     error: list[float] = []
     for number, (logits, index) in averages.items():
         others = [averages[n] for n in averages if n // k == number // k and n != number]
-        reference = Sample.whole(np.concatenate([index for _, index in others]))
+        reference = Sample.unweighted(np.concatenate([index for _, index in others]))
         rules = agent.fit_rules(agent.concatenate([own for own, _ in others]), examples, reference, hyper)
         names = list(experiment.development.criteria)
         completed = {task: rule.completed(names) for task, rule in rules.items()}
         values = agent.rule_values(completed, examples, index)
-        scores = agent.scores(logits, values, examples, Sample.whole(index), hyper)
+        scores = agent.scores(logits, values, examples, Sample.unweighted(index), hyper)
         for target, value in zip((objective, error), experiment.objective.values(scores), strict=True):
             target.append(value)
     return {
@@ -241,7 +241,7 @@ def average_members(experiment: Experiment, folds: Sequence[FoldResult]) -> tupl
         Logits that have these probabilities, and the examples that they belong to.
     """
     agent, examples = experiment.agent, experiment.examples
-    index = examples.places(folds[0].examples)
+    index = examples.indices_of(folds[0].examples)
     members = [
         (agent.load_logits(fold.logits), agent.rule_values(load_rules(fold.rules), examples, index)) for fold in folds
     ]

@@ -76,8 +76,8 @@ def predict_posts(model: SavedModel, posts: Sequence[tuple[str, str]], criteria:
 
 def _text_pairs(model: SavedModel, keys: Sequence[tuple[str, str, tuple[int, int], str]]) -> TextPairs:
     return TextPairs(
-        first=[model.manifest.criteria[name] for *_, name in keys],
-        second=[text[slice(*part)] for _, text, part, _ in keys],
+        criterion_text=[model.manifest.criteria[name] for *_, name in keys],
+        text=[text[slice(*part)] for _, text, part, _ in keys],
         criterion=[name for *_, name in keys],
         post_id=[post for post, *_ in keys],
     )

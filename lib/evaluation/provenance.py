@@ -4,9 +4,9 @@ import json
 
 from lib.experiment.experiment import Experiment
 from lib.files.hashing import hash_file
-from lib.schemas.evaluation import StageC, TrialProvenance
+from lib.schemas.evaluation import StageCResult, TrialProvenance
 from lib.schemas.run import Run
-from lib.schemas.search import Candidates, StageB
+from lib.schemas.search import Candidates, StageBResult
 from lib.settings.load import Settings
 
 _RESULTS = (
@@ -30,9 +30,9 @@ def trial_provenance(experiment: Experiment, started: str) -> TrialProvenance:
         The chosen trial of Stage B with its settings and scores, and the hashes of all result files that exist.
     """
     folder = experiment.results / experiment.agent.name
-    choice = StageC.read(folder / "stage_c.json").choice["candidate"]
+    choice = StageCResult.read(folder / "stage_c.json").choice["candidate"]
     candidate = Candidates.read(folder / "stage_c" / "candidates.json").candidates[choice]
-    front = StageB.read(folder / "stage_b_pareto.json")
+    front = StageBResult.read(folder / "stage_b_pareto.json")
     trial = next(t for t in front.trials if t.number == candidate.trial)
     # The scores depend on the device that trained the trial, which need not be this one.
     device = Run.read(folder / "runs" / f"{trial.seeds[0].key}.json").provenance.device

@@ -76,14 +76,14 @@ class RefitConfig:
 
     Attributes:
         params: Hyper-parameters, under the names of the search space.
-        epochs: Epochs for which the learning rate schedule is laid out.
-        until: Epoch after which the training ends.
+        schedule_epochs: Epochs for which the learning rate schedule is laid out.
+        last_epoch: Epoch after which the training ends.
         decisions: The rules with which the model decides afterwards.
     """
 
     params: dict[str, Any]
-    epochs: int
-    until: int
+    schedule_epochs: int
+    last_epoch: int
     decisions: FinalRules
 
 
@@ -106,14 +106,14 @@ def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitCo
     agent, limits, hyper = experiment.agent, experiment.settings.config.stage_c, Hyperparameters.of(folds[0].params)
 
     def fit(repeat: Sequence[FoldResult]) -> FinalRules:
-        index = experiment.examples.places([name for fold in repeat for name in fold.examples])
+        index = experiment.examples.indices_of([name for fold in repeat for name in fold.examples])
         logits = agent.concatenate([agent.load_logits(fold.logits) for fold in repeat])
         return fit_final_rules(experiment, logits, index, hyper)
 
     return RefitConfig(
         params=folds[0].params,
-        epochs=limits.epochs,
-        until=int(np.ceil(np.quantile([fold.best_epoch for fold in folds], _EPOCH_QUANTILE))),
+        schedule_epochs=limits.epochs,
+        last_epoch=int(np.ceil(np.quantile([fold.best_epoch for fold in folds], _EPOCH_QUANTILE))),
         decisions=FinalRules.mean([fit(repeat) for repeat in by_repeat(folds, limits.folds)]),
     )
 
@@ -146,9 +146,9 @@ def fit_final_rules(experiment: Experiment, logits: Logits, index: Index, hyper:
         pairs have no label.
     """
     agent, examples, names = experiment.agent, experiment.examples, list(experiment.development.criteria)
-    fitted = agent.fit_rules(logits, examples, Sample.whole(index), hyper)
+    fitted = agent.fit_rules(logits, examples, Sample.unweighted(index), hyper)
     rules = {task: rule.completed(names) for task, rule in fitted.items()}
-    if agent.reads_posts or not experiment.development.natural:
+    if agent.reads_posts or not experiment.development.unannotated_are_negative:
         return FinalRules(rules, None)
     task = agent.tasks[0].name
     natural = np.flatnonzero(examples.natural[index])
@@ -174,7 +174,9 @@ def refit(experiment: Experiment, config: RefitConfig) -> SavedModel:
     Raises:
         TrainingFailure: The training gives no result.
     """
-    key = experiment.refit_key(config.params, epochs=config.epochs, until=config.until)
+    key = experiment.train_on_all_key(
+        config.params, schedule_epochs=config.schedule_epochs, last_epoch=config.last_epoch
+    )
     folder = experiment.results / "cache" / "refits" / experiment.agent.name / key
     if not (folder / MODEL_MANIFEST).exists():
         _train(experiment, config, folder)
@@ -190,7 +192,7 @@ def _fit_calibration_in_the_large(
 ) -> tuple[dict[str, CalibrationInTheLarge], FinalRules]:
     """Return the model's calibration in the large on the development posts, and rules that suit it."""
     known = experiment.examples
-    index = np.flatnonzero(known.natural if experiment.development.natural else known.annotated)
+    index = np.flatnonzero(known.natural if experiment.development.unannotated_are_negative else known.annotated)
     rng = np.random.default_rng(derive_seed(experiment.settings.config.seed, "calibration in the large"))
     examples = known.select(np.sort(rng.permutation(index)[:_MOST_PAIRS]))
     logits = model.logits(examples)
@@ -200,17 +202,19 @@ def _fit_calibration_in_the_large(
 
 def _train(experiment: Experiment, config: RefitConfig, folder: Path) -> None:
     started, clock = now(), time.perf_counter()
-    trained = experiment.refit(config.params, epochs=config.epochs, until=config.until)
+    trained = experiment.train_on_all(
+        config.params, schedule_epochs=config.schedule_epochs, last_epoch=config.last_epoch
+    )
     manifest = ModelManifest(
         provenance=experiment.provenance(started),
         agent=experiment.agent.name,
         params=config.params,
         **config.decisions.dump(),
-        population="natural" if experiment.development.natural else "annotated",
+        population="natural" if experiment.development.unannotated_are_negative else "annotated",
         criteria=experiment.development.criteria,
         trained={
-            "epochs": config.until,
-            "of": config.epochs,
+            "epochs": config.last_epoch,
+            "of": config.schedule_epochs,
             "examples": len(experiment.examples),
             "annotated": int(experiment.examples.annotated.sum()),
             "posts": len(set(experiment.examples.post_id)),

@@ -23,7 +23,7 @@ from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule, load_rules
 from lib.tasks.examples import TextPairs
 from lib.tasks.label import Labels
-from lib.training.features import features_in
+from lib.training.features import features_for_saved_model
 from lib.training.inference import predict_logits
 
 if TYPE_CHECKING:  # importing transformers takes two seconds, and many commands build no model
@@ -127,7 +127,9 @@ class SavedModel:
 
     def logits(self, pairs: TextPairs) -> Logits:
         """Return the model's logits for pairs, before its rules are applied."""
-        features = features_in(self.agent, pairs, self.hyper, self._tokenizers, list(self.manifest.criteria.values()))
+        features = features_for_saved_model(
+            self.agent, pairs, self.hyper, self._tokenizers, list(self.manifest.criteria.values())
+        )
         index = np.arange(len(pairs))
         on_device = features.to(self.device.torch)
         return predict_logits(self._model, self.agent, on_device, index, self.hyper, self.device)

@@ -49,7 +49,7 @@ from lib.schemas.evaluation import (
     FoldResult,
     ModelScores,
     PairedComparison,
-    StageC,
+    StageCResult,
     TestEvaluation,
     TestOpening,
 )
@@ -64,7 +64,7 @@ GAIN_PERCENT, ECE = 2.0, 0.10
 
 def evaluate_on_test_set(
     experiment: Experiment,
-    result: StageC,
+    result: StageCResult,
     folds: Sequence[FoldResult],
     baselines: Baselines,
     progress: Callable[[str], None],
@@ -92,12 +92,12 @@ def evaluate_on_test_set(
     opening = TestOpening(
         when=now(),
         code_version=code_version(),
-        config_hash=experiment.settings.digest(),
+        config_hash=experiment.settings.config_hash(),
         model=f"candidate {result.choice['candidate']}",
     )
     results = experiment.results
     part, openings = open_test(results / "corpus", results / experiment.agent.name / "test_openings.jsonl", opening)
-    examples = experiment.agent.examples(part).counting()
+    examples = experiment.agent.examples(part).scored()
     answers = _answer_test_set(experiment, result, folds, models, examples)
     natural, annotated = int(examples.natural.sum()), int(examples.annotated.sum())
     progress(
@@ -188,7 +188,7 @@ class _Answers:
 
 def _refit_models(
     experiment: Experiment,
-    result: StageC,
+    result: StageCResult,
     folds: Sequence[FoldResult],
     baselines: Baselines,
     progress: Callable[[str], None],
@@ -200,8 +200,8 @@ def _refit_models(
     }
     configs[DEFAULT] = RefitConfig(
         params=baselines.params,
-        epochs=baselines.epochs,
-        until=baselines.epochs,
+        schedule_epochs=baselines.epochs,
+        last_epoch=baselines.epochs,
         decisions=FinalRules.load(baselines.rules, baselines.post_rule),
     )
     models: dict[int | str, SavedModel] = {}
@@ -210,7 +210,7 @@ def _refit_models(
         models[number] = refit(experiment, config)
         name = number if number == DEFAULT else f"candidate {number}"
         seconds = time.perf_counter() - clock
-        progress(f"{len(models)}/{len(configs)}  {name} trained for {config.until} epochs  {seconds:.1f} s")
+        progress(f"{len(models)}/{len(configs)}  {name} trained for {config.last_epoch} epochs  {seconds:.1f} s")
         for task, found in models[number].manifest.calibration_in_the_large.items():
             progress(f"{name}  {task}: {found.sentence()}")
     return models
@@ -245,7 +245,7 @@ def _majority(experiment: Experiment, examples: Examples, hyper: Hyperparameters
     names = list(experiment.development.criteria)
     rules = experiment.agent.neutral_rules(names)
     post_rule = None
-    if not experiment.agent.reads_posts and experiment.development.natural:
+    if not experiment.agent.reads_posts and experiment.development.unannotated_are_negative:
         natural = np.flatnonzero(experiment.examples.natural)
         share = float(experiment.examples.label[natural].mean())
         pairs = labelled_post_pairs(np.full(len(natural), share), experiment.examples, natural)
@@ -257,7 +257,7 @@ def _majority(experiment: Experiment, examples: Examples, hyper: Hyperparameters
 
 def _answer_test_set(
     experiment: Experiment,
-    result: StageC,
+    result: StageCResult,
     folds: Sequence[FoldResult],
     models: dict[int | str, SavedModel],
     examples: Examples,
@@ -304,7 +304,7 @@ def _levels(agent: Agent, answers: _Answers, examples: Examples) -> tuple[dict[s
     """Return a model's levels by name, and its scores and answers."""
     index = np.arange(len(examples))
     values = agent.rule_values(answers.rules.rules, examples, index)
-    scores = agent.scores(answers.logits, values, examples, Sample.whole(index), answers.hyper)
+    scores = agent.scores(answers.logits, values, examples, Sample.unweighted(index), answers.hyper)
     known = np.flatnonzero(examples.annotated)
     own = {name: value.select(known) for name, value in values.items()}
     decided = agent.decide_annotated(agent.select(answers.logits, known), own, answers.hyper)
@@ -313,7 +313,7 @@ def _levels(agent: Agent, answers: _Answers, examples: Examples) -> tuple[dict[s
         names = (*names, agent.tasks[0].fourth_score)
 
     def level(predictions: Predictions, which: Index) -> _Level:
-        statistics, score = agent.sufficient_statistics(predictions, examples, Sample.whole(which))
+        statistics, score = agent.sufficient_statistics(predictions, examples, Sample.unweighted(which))
         return _Level(sum_by_group(statistics, examples.group[which]), score, names)
 
     levels = {"annotated": level(decided, known)}
@@ -416,7 +416,7 @@ def _per_criterion(
         for given in (chosen, other):
             values = agent.rule_values(given.rules.rules, examples, own)
             predictions = decide(agent.select(given.logits, own), values, given.hyper)
-            statistics, score = agent.sufficient_statistics(predictions, examples, Sample.whole(own))
+            statistics, score = agent.sufficient_statistics(predictions, examples, Sample.unweighted(own))
             summed.append(sum_by_group(statistics, examples.group[own]))
         found[name] = asdict(paired_comparison(summed[0], summed[1], score, seed)[0])
     for difference, p in zip(found.values(), holm([each["p"] for each in found.values()]), strict=True):

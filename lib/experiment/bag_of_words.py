@@ -97,9 +97,9 @@ class BagOfWords:
     def _bags(self, examples: Examples, index: Index) -> Bags:
         """Return the sentences of each text; the text of an agent that reads sentences is a single one."""
         if not self._agent.reads_posts:
-            return {i: [(0, len(examples.second[i]))] for i in index}
+            return {i: [(0, len(examples.text[i]))] for i in index}
         cut: dict[str, list[Characters]] = {}
-        return {i: cut.setdefault(text, sentences(text)) for i in index for text in [examples.second[i]]}
+        return {i: cut.setdefault(text, sentences(text)) for i in index for text in [examples.text[i]]}
 
 
 def _classifier(strength: float) -> LogisticRegression:
@@ -127,16 +127,16 @@ def _best_strength(features: Any, labels: NDArray[np.int64], groups: NDArray[np.
 
 
 def _texts(examples: Examples, bags: Bags, index: Index) -> NDArray[np.object_]:
-    pairs = [f"{examples.criterion[i]}\t{examples.second[i][slice(*span)]}" for i in index for span in bags[i]]
+    pairs = [f"{examples.criterion[i]}\t{examples.text[i][slice(*span)]}" for i in index for span in bags[i]]
     return np.array(pairs, dtype=object)
 
 
 def _evidence(examples: Examples, i: int, bag: Sequence[Characters]) -> NDArray[np.int64]:
     """Return 1 for the sentences that an answer is about, else 0; without answers the pair's label counts."""
-    if not examples.answers[i]:
+    if not examples.gold_spans[i]:
         return np.full(len(bag), examples.label[i])
     evidence = np.zeros(len(bag), dtype=np.int64)
-    for answer in examples.answers[i]:
+    for answer in examples.gold_spans[i]:
         evidence[sentences_about(bag, answer)] = 1
     return evidence
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from lib.agents import get_agent
 from lib.agents.agent import Agent, Features
-from lib.corpus.store import Development, load_development
+from lib.corpus.store import DevelopmentSet, load_development
 from lib.devices.device import Device, choose_device
 from lib.devices.process import seeded_torch
 from lib.experiment.model_builder import ModelBuilder
@@ -75,7 +75,7 @@ class Experiment:
         self.settings = settings
         self.agent: Agent = get_agent(agent)
         self.results = results
-        self.development: Development = load_development(results / "corpus")
+        self.development: DevelopmentSet = load_development(results / "corpus")
         self.examples: Examples = self.agent.examples(self.development)
         self.objective = Objective.of(settings.config.objective)
         self.splits = Splits(settings.config, self.development, self.agent, self.examples)
@@ -174,28 +174,28 @@ class Experiment:
         self._store.put(run)
         return run
 
-    def refit_key(self, params: dict[str, Any], *, epochs: int, until: int) -> str:
+    def train_on_all_key(self, params: dict[str, Any], *, schedule_epochs: int, last_epoch: int) -> str:
         """Return the hash that names a training on all examples.
 
         Args:
             params: Hyper-parameters, under the names of the search space.
-            epochs: Epochs for which the learning rate schedule is laid out.
-            until: Epoch after which the training ends.
+            schedule_epochs: Epochs for which the learning rate schedule is laid out.
+            last_epoch: Epoch after which the training ends.
 
         Returns:
             24 hexadecimal digits.
         """
-        return self._key(params, self.splits.whole(), [epochs, until])
+        return self._key(params, self.splits.without_validation(), [schedule_epochs, last_epoch])
 
-    def refit(self, params: dict[str, Any], *, epochs: int, until: int) -> TrainedModel:
+    def train_on_all(self, params: dict[str, Any], *, schedule_epochs: int, last_epoch: int) -> TrainedModel:
         """Train on all examples, without a validation part.
 
         A training that was killed is resumed from its checkpoint. The caller keeps the model; no run is stored.
 
         Args:
             params: Hyper-parameters, under the names of the search space.
-            epochs: Epochs for which the learning rate schedule is laid out.
-            until: Epoch after which the training ends.
+            schedule_epochs: Epochs for which the learning rate schedule is laid out.
+            last_epoch: Epoch after which the training ends.
 
         Returns:
             The trained model, without scores.
@@ -203,14 +203,14 @@ class Experiment:
         Raises:
             TrainingFailure: The loss is not finite, or the model does not fit into memory.
         """
-        key = self.refit_key(params, epochs=epochs, until=until)
+        key = self.train_on_all_key(params, schedule_epochs=schedule_epochs, last_epoch=last_epoch)
         options = TrainingOptions(
-            epochs=epochs,
+            epochs=schedule_epochs,
             patience=self.settings.config.training.patience,
             checkpoint=self._store.checkpoint(key),
-            until=until,
+            stop_after=last_epoch,
         )
-        trained, _ = self._learn(Hyperparameters.of(params), self.splits.whole(), options)
+        trained, _ = self._learn(Hyperparameters.of(params), self.splits.without_validation(), options)
         self._store.discard_checkpoint(key)
         return trained
 

@@ -21,7 +21,7 @@ from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.space import Space
 from lib.tasks.examples import Examples
 from lib.training.epoch_data import EpochAugmentation
-from lib.training.features import make_features, more_features
+from lib.training.features import features_of_augmented, make_features
 
 
 class ModelBuilder:
@@ -84,7 +84,9 @@ class ModelBuilder:
         augmenter = Augmenter(self._banks, self._texts, hyper, seed=seed)
 
         def tokenize(examples: Examples) -> Features:
-            return more_features(self._agent, examples, hyper, self.backbones, features, self._examples.first)
+            return features_of_augmented(
+                self._agent, examples, hyper, self.backbones, features, self._examples.criterion_text
+            )
 
         return EpochAugmentation(augmenter, features, train, tokenize)
 
@@ -99,7 +101,7 @@ class ModelBuilder:
         Raises:
             UserError: A method or its file is missing.
         """
-        missing = sorted(set(strategies_methods(space.strategies)) - self.bank.methods.keys())
+        missing = sorted(set(strategies_methods(space.augmentation_strategies)) - self.bank.methods.keys())
         missing += [n for n, e in self.bank.methods.items() if not variants_path(self._variants, e.key).exists()]
         if missing:
             raise UserError(

@@ -32,7 +32,7 @@ class PostSplits:
         Raises:
             UserError: A part has no annotated post, because too few groups have any.
         """
-        fraction, seed = self.config.training.validation_fraction, self.seed_of_development(number)
+        fraction, seed = self.config.training.validation_fraction, self.development_seed(number)
         parts = split_posts(self.annotations, self.groups, [1 - fraction, fraction], seed)
         self._check(parts, range(2), "the search", 2)
         return parts
@@ -54,17 +54,19 @@ class PostSplits:
         of_post = split_folds(self.annotations, self.groups, k=k, repeat=repeat, seed=self.config.seed)
         training = {post_id: group for post_id, group in self.groups.items() if of_post[post_id] != fold}
         fraction = self.config.training.stopping_fraction
-        stopping = split_posts(self.annotations, training, [1 - fraction, fraction], self.seed_of_stop(number, k))
+        stopping = split_posts(
+            self.annotations, training, [1 - fraction, fraction], self.early_stopping_seed(number, k)
+        )
         parts = {post_id: stopping.get(post_id, 2) for post_id in self.groups}
         # Of two folds each needs two groups, since the posts outside a fold are split once more.
         self._check(parts, range(3), f"stage_c.folds = {k}", 4 if k == 2 else k)
         return parts
 
-    def seed_of_development(self, number: int) -> int:
+    def development_seed(self, number: int) -> int:
         """Return the seed of a development split."""
         return derive_seed(self.config.seed, "development split", number)
 
-    def seed_of_stop(self, number: int, k: int) -> int:
+    def early_stopping_seed(self, number: int, k: int) -> int:
         """Return the seed of the early-stopping part of a fold.
 
         Args:

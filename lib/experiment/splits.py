@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.agents.agent import Agent
-from lib.corpus.store import Development
+from lib.corpus.store import DevelopmentSet
 from lib.experiment.post_splits import PostSplits
 from lib.experiment.validation_sample import weighted_validation_sample
 from lib.settings.config import Config
@@ -36,7 +36,7 @@ class Splits:
     """The splits of one agent's examples; those of the search are kept, since every trial needs the same ones."""
 
     config: Config
-    corpus: Development
+    corpus: DevelopmentSet
     agent: Agent
     examples: Examples
     # Fitting the bag of words of a validation sample takes 0.5 s for 5,644 examples, and 3 s for 205,127.
@@ -53,7 +53,7 @@ class Splits:
             UserError: A part has no annotated post, because too few groups have any.
         """
         if number not in self._development:
-            assigned, seed = self._posts.development(number), self._posts.seed_of_development(number)
+            assigned, seed = self._posts.development(number), self._posts.development_seed(number)
             parts = np.array([assigned[post_id] for post_id in self.examples.post_id])
             train, validation = np.flatnonzero(parts == 0), np.flatnonzero(parts == 1)
             split = Split(f"development-{number}", train, self._sample(validation, train, seed))
@@ -65,7 +65,7 @@ class Splits:
         split = self.development(number)
         posts = {self.examples.post_id[i] for i in split.validation.index}
         whole = np.flatnonzero([post_id in posts for post_id in self.examples.post_id])
-        return replace(split, held_out=Sample.whole(whole))
+        return replace(split, held_out=Sample.unweighted(whole))
 
     def fold(self, number: int, k: int) -> Split:
         """Return a fold of repeated k-fold cross-validation.
@@ -83,15 +83,15 @@ class Splits:
             UserError: A part has no annotated post, because too few groups have any.
         """
         repeat, fold = divmod(number, k)
-        assigned, seed = self._posts.fold(number, k), self._posts.seed_of_stop(number, k)
+        assigned, seed = self._posts.fold(number, k), self._posts.early_stopping_seed(number, k)
         part = np.array([assigned[post_id] for post_id in self.examples.post_id])
         name = f"fold-{fold + 1}-of-{k}-repeat-{repeat + 1}"
         train, stopping, held_out = (np.flatnonzero(part == value) for value in range(3))
-        return Split(name, train, self._sample(stopping, train, seed), Sample.whole(held_out))
+        return Split(name, train, self._sample(stopping, train, seed), Sample.unweighted(held_out))
 
-    def whole(self) -> Split:
+    def without_validation(self) -> Split:
         """Return a split with all examples in the training part and an empty validation part."""
-        none = Sample.whole(np.array([], dtype=np.int64))
+        none = Sample.unweighted(np.array([], dtype=np.int64))
         return Split("all of development", np.arange(len(self.examples)), none)
 
     def _sample(self, index: NDArray[np.int64], train: NDArray[np.int64], seed: int) -> Sample:

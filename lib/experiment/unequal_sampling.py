@@ -28,7 +28,7 @@ def inclusion_probabilities(yes: NDArray[np.float64], size: int) -> NDArray[np.f
     return chance
 
 
-def draw_unequally(chance: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
+def systematic_sample(chance: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
     """Draw a sample of a fixed size by systematic sampling in random order (Madow, 1949).
 
     Args:

@@ -6,12 +6,12 @@ from scipy.special import expit
 
 from lib.agents.agent import Agent
 from lib.experiment.bag_of_words import BagOfWords
-from lib.experiment.unequal_sampling import draw_unequally, inclusion_probabilities
+from lib.experiment.unequal_sampling import inclusion_probabilities, systematic_sample
 from lib.files.hashing import derive_seed
 from lib.settings.config import Config
 from lib.tasks.examples import Examples, Sample
 from lib.tasks.task import Index
-from lib.training.draws import EpochDraws
+from lib.training.epoch_sampler import EpochSampler
 
 # The bag of words that directs the sample: unannotated pairs per annotated one, and its C.
 _LEARNED, _STRENGTH = 5.0, 10.0
@@ -41,11 +41,11 @@ def weighted_validation_sample(
     others = index[~certain]
     wanted = round(config.training.evaluated_unannotated * int(examples.annotated[train].sum()))
     if wanted >= len(others):
-        return Sample.whole(index)
-    learned = EpochDraws.of(examples, train, _LEARNED, seed).epoch(1)
+        return Sample.unweighted(index)
+    learned = EpochSampler.of(examples, train, _LEARNED, seed).epoch(1)
     rng = np.random.default_rng(derive_seed(seed, "sample of the unannotated"))
     chance = inclusion_probabilities(_yes_probability(agent, examples, config, learned, others), wanted)
-    drawn = draw_unequally(chance, rng)
+    drawn = systematic_sample(chance, rng)
     weight = np.append(np.ones(int(certain.sum())), 1 / chance[drawn])
     return Sample(np.append(index[certain], others[drawn]), weight)
 

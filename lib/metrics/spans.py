@@ -40,7 +40,7 @@ def token_f1(gold: str, answer: str) -> float:
     return 2 * shared / (len(wanted) + len(found))
 
 
-def best_over_golds(golds: Sequence[str], answer: str) -> tuple[float, float]:
+def best_over_gold_answers(golds: Sequence[str], answer: str) -> tuple[float, float]:
     """Score an answer against its gold answers.
 
     Args:
@@ -85,7 +85,7 @@ def span_scores(
     Raises:
         ValueError: There is nothing to score, or a probability is not finite.
     """
-    pairs = np.array([best_over_golds(gold, answer) for gold, answer in zip(golds, answers, strict=True)])
+    pairs = np.array([best_over_gold_answers(gold, answer) for gold, answer in zip(golds, answers, strict=True)])
     f1, exact = pairs.reshape(-1, 2).T
     there = np.array([any(map(normalise_answer, gold)) for gold in golds], dtype=np.int64)
     given = np.array([bool(answer) for answer in answers], dtype=bool)

@@ -51,7 +51,7 @@ class FastDropout(TorchFunctionMode):
             return self._attention(*args, **kwargs or {})
         return func(*args, **kwargs or {})
 
-    def keep(self, shape: torch.Size, p: float) -> tuple[Tensor, float]:
+    def draw_mask(self, shape: torch.Size, p: float) -> tuple[Tensor, float]:
         """Draw a dropout mask.
 
         Args:
@@ -70,7 +70,7 @@ class FastDropout(TorchFunctionMode):
     def _dropout(self, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
         if not training or p == 0 or input.device.type != "cpu":
             return F.dropout(input, p, training, inplace)
-        dropped: Tensor = _Dropped.apply(input, *self.keep(input.shape, p))  # type: ignore[no-untyped-call]
+        dropped: Tensor = _Dropped.apply(input, *self.draw_mask(input.shape, p))  # type: ignore[no-untyped-call]
         return dropped
 
     def _attention(
@@ -90,7 +90,7 @@ class FastDropout(TorchFunctionMode):
             )
         shape = torch.Size((*query.shape[:-1], key.shape[-2]))
         scale = query.shape[-1] ** -0.5 if scale is None else scale
-        kept = self.keep(shape, dropout_p)
+        kept = self.draw_mask(shape, dropout_p)
         out: Tensor = _Attention.apply(query, key, value, attn_mask, scale, *kept)  # type: ignore[no-untyped-call]
         return out
 

@@ -244,7 +244,7 @@ def tokenize(
     return _tokens(arrays, tokenizer)
 
 
-def tokenize_more(
+def tokenize_with_vocabulary(
     tokenizer: "PreTrainedTokenizerBase",
     first: Sequence[str],
     second: Sequence[str],

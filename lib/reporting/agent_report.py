@@ -12,10 +12,10 @@ from lib.metrics.objective import Objective, population_name
 from lib.metrics.score_text import format_excluded, format_interval, format_p, format_times
 from lib.metrics.span_totals import span_totals
 from lib.reporting import figures
-from lib.reporting.costs import Cost, costs, total
+from lib.reporting.costs import BilledCost, costs, total
 from lib.reporting.page import Section, Table, page
 from lib.reporting.report_data import ReportData
-from lib.schemas.evaluation import ModelScores, StageC, TestEvaluation
+from lib.schemas.evaluation import ModelScores, StageCResult, TestEvaluation
 from lib.schemas.run import Run
 from lib.settings.config import CostSettings
 from lib.settings.hyperparameters import Hyperparameters
@@ -27,7 +27,7 @@ def render_report(found: ReportData) -> str:
     return page(f"The {found.agent.name} agent: report", headline(found.test, found.stage_c), list(_sections(found)))
 
 
-def headline(test: TestEvaluation, result: StageC) -> list[str]:
+def headline(test: TestEvaluation, result: StageCResult) -> list[str]:
     """Return the summary at the top of the report.
 
     Args:
@@ -302,7 +302,7 @@ def _reliability(f: ReportData) -> dict[str, tuple[NDArray[np.float64], NDArray[
     natural = f.test.population == "natural"
     decide = agent.decide if natural else agent.decide_annotated
     shown = examples.counted & (examples.natural if natural else examples.annotated)
-    held_out = [examples.places(fold.examples) for fold in folds]
+    held_out = [examples.indices_of(fold.examples) for fold in folds]
     places = [np.flatnonzero(shown[where]) for where in held_out]
     all_logits = [agent.select(agent.load_logits(fold.logits), own) for fold, own in zip(folds, places, strict=True)]
     neutral = agent.neutral_rules(sorted(set(examples.criterion)))
@@ -343,14 +343,14 @@ def _counts(f: ReportData) -> Table:
     return Table(["", "trials", "complete", "pruned", "failed"], rows)
 
 
-def _lead_of_best(result: StageC) -> str:
+def _lead_of_best(result: StageCResult) -> str:
     significant = result.choice["lead_of_best_is_significant"]
     if significant is None:
         return "There was only one candidate."
     return f"The lead of the best candidate over the next is {'' if significant else 'not '}significant."
 
 
-def _ranking(result: StageC, objective: Objective) -> Table:
+def _ranking(result: StageCResult, objective: Objective) -> Table:
     rows = []
     for entry in result.ranking:
         score, error, p = entry["objective"], entry["calibration_error"], entry["against_best"]
@@ -375,7 +375,7 @@ def _costs(f: ReportData) -> Table:
     return Table(["", "jobs", "hours", "GPU hours", "memory, MB", "kWh", rates.currency], rows)
 
 
-def _cost_row(c: Cost, rates: CostSettings) -> list[Any]:
+def _cost_row(c: BilledCost, rates: CostSettings) -> list[Any]:
     hours = [f"{c.hours:.3f}", f"{c.gpu_hours:.3f}", f"{c.memory_mb:.0f}", f"{c.kwh:.3f}", f"{c.money:.2f}"]
     return [c.stage, c.jobs, *hours]
 

@@ -21,7 +21,7 @@ _ON_GPU = {"Stage A", "Stage B", "Stage C", "baseline", "final model"}
 
 
 @dataclass(frozen=True)
-class Cost:
+class BilledCost:
     """The costs of a stage.
 
     Attributes:
@@ -43,7 +43,7 @@ class Cost:
     money: float
 
 
-def costs(folder: Path, rates: CostSettings, *, gpu: bool) -> list[Cost]:
+def costs(folder: Path, rates: CostSettings, *, gpu: bool) -> list[BilledCost]:
     """Return the costs of each stage from Snakemake's benchmark files.
 
     Args:
@@ -74,7 +74,7 @@ def costs(folder: Path, rates: CostSettings, *, gpu: bool) -> list[Cost]:
     return found
 
 
-def cost(stage: str, jobs: int, hours: float, rates: CostSettings, *, gpu: bool, memory: float = 0.0) -> Cost:
+def cost(stage: str, jobs: int, hours: float, rates: CostSettings, *, gpu: bool, memory: float = 0.0) -> BilledCost:
     """Return the costs of jobs.
 
     Args:
@@ -91,13 +91,15 @@ def cost(stage: str, jobs: int, hours: float, rates: CostSettings, *, gpu: bool,
     gpu_hours = hours if gpu else 0.0
     kwh = (gpu_hours * rates.gpu_watts + hours * rates.machine_watts) / 1000
     money = kwh * rates.per_kwh + gpu_hours * rates.per_gpu_hour
-    return Cost(stage, jobs, hours, gpu_hours, memory, kwh, money)
+    return BilledCost(stage, jobs, hours, gpu_hours, memory, kwh, money)
 
 
-def total(parts: list[Cost]) -> Cost:
+def total(parts: list[BilledCost]) -> BilledCost:
     """Return the sum over stages; its memory is that of the largest job."""
     sums = {name: sum(getattr(part, name) for part in parts) for name in ("hours", "gpu_hours", "kwh", "money")}
-    return Cost("all", sum(p.jobs for p in parts), memory_mb=max((p.memory_mb for p in parts), default=0.0), **sums)
+    return BilledCost(
+        "all", sum(p.jobs for p in parts), memory_mb=max((p.memory_mb for p in parts), default=0.0), **sums
+    )
 
 
 def _rows(path: Path) -> list[Mapping[str, str]]:

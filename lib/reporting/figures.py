@@ -16,9 +16,22 @@ from optuna.trial import FrozenTrial, TrialState
 from lib.metrics.calibration import BINS
 from lib.metrics.objective import Objective, population_name
 from lib.metrics.pareto import hypervolume, pareto_front
-from lib.reporting.svg import BLUE, COLOURS, GREEN, GREY, ORANGE, categories, drawn, figure, label, legend, svg, whole
-from lib.schemas.evaluation import StageC, TestEvaluation
-from lib.schemas.search import MethodEffect, StageB
+from lib.reporting.svg import (
+    BLUE,
+    COLOURS,
+    GREEN,
+    GREY,
+    ORANGE,
+    figure,
+    integer_ticks,
+    label_y_axis,
+    legend,
+    set_labels,
+    svg,
+    with_style,
+)
+from lib.schemas.evaluation import StageCResult, TestEvaluation
+from lib.schemas.search import MethodEffect, StageBResult
 from lib.settings.config import StageASettings
 from lib.studies.pruners import rung_steps
 
@@ -31,7 +44,7 @@ _LEAST_IMPORTANCE = 8
 _MOST_PARAMETERS = 12
 
 
-@drawn
+@with_style
 def plot_corpus(counts: "pd.DataFrame") -> str:
     """Draw bars of positives and negatives by criterion, counted by `count_annotations`."""
     made, (axes,) = figure(height=0.32 * len(counts) + 1.0)
@@ -39,13 +52,13 @@ def plot_corpus(counts: "pd.DataFrame") -> str:
     place = np.arange(len(counts))
     axes.barh(place, by_status[1], color=BLUE, label="status 1")
     axes.barh(place, by_status[0], left=by_status[1], color=GREY, label="status 0")
-    categories(axes, list(counts.index))
-    label(axes, "annotations")
+    label_y_axis(axes, list(counts.index))
+    set_labels(axes, "annotations")
     legend(axes)
     return svg(made, "corpus", "Annotations by criterion")
 
 
-@drawn
+@with_style
 def plot_history(trials: Sequence[FrozenTrial], objective: Objective) -> str:
     """Draw the objective of every trial, in the order of their numbers, and the best so far.
 
@@ -67,8 +80,8 @@ def plot_history(trials: Sequence[FrozenTrial], objective: Objective) -> str:
         return ""
     best = np.maximum.accumulate([t.values[0] for t in complete])
     axes.step([t.number for t in complete], best, where="post", color=ORANGE, label="best so far")
-    whole(axes)
-    label(axes, "trial", f"{objective.name}, development")
+    integer_ticks(axes)
+    set_labels(axes, "trial", f"{objective.name}, development")
     legend(axes)
     return svg(made, "history", f"{objective.name} of every trial of Stage A and the best so far")
 
@@ -99,7 +112,7 @@ def rung_counts(trials: Sequence[FrozenTrial], limits: StageASettings) -> list[t
     return counts
 
 
-@drawn
+@with_style
 def plot_rungs(trials: Sequence[FrozenTrial], limits: StageASettings) -> str:
     """Draw how many trials reached each rung, and how many of these continued.
 
@@ -117,10 +130,10 @@ def plot_rungs(trials: Sequence[FrozenTrial], limits: StageASettings) -> str:
     place = np.arange(len(counts))
     axes.barh(place, [reached for _, reached, _ in counts], color=GREY, label="reached")
     axes.barh(place, [continued for _, _, continued in counts], color=BLUE, height=0.5, label="continued")
-    categories(axes, [name for name, _, _ in counts])
-    whole(axes)
+    label_y_axis(axes, [name for name, _, _ in counts])
+    integer_ticks(axes)
     axes.set_xlim(right=1.25 * counts[0][1] + 1)  # room for the legend
-    label(axes, "trials")
+    set_labels(axes, "trials")
     legend(axes)
     return svg(made, "rungs", "Trials that reached each rung and continued")
 
@@ -156,7 +169,7 @@ def importances(trials: Sequence[FrozenTrial], seed: int) -> dict[str, tuple[flo
     return {name: (float(ped[name]), float(fanova[name])) for name in order}
 
 
-@drawn
+@with_style
 def plot_importances(found: Mapping[str, tuple[float, float]]) -> str:
     """Draw bars of both importances, as `importances` returns them."""
     if not found:
@@ -165,13 +178,13 @@ def plot_importances(found: Mapping[str, tuple[float, float]]) -> str:
     place = np.arange(len(found))
     for shift, which, colour, name in ((-0.2, 0, BLUE, "PED-ANOVA"), (0.2, 1, ORANGE, "fANOVA")):
         axes.barh(place + shift, [v[which] for v in found.values()], height=0.38, color=colour, label=name)
-    categories(axes, list(found))
-    label(axes, "share of importance")
+    label_y_axis(axes, list(found))
+    set_labels(axes, "share of importance")
     legend(axes)
     return svg(made, "importance", "Importance of hyper-parameters")
 
 
-@drawn
+@with_style
 def plot_parallel_coordinates(trials: Sequence[FrozenTrial], names: Sequence[str], objective: Objective) -> str:
     """Draw parallel coordinates of the completed trials, a line for each, with the best tenth in blue.
 
@@ -219,8 +232,8 @@ def _scaled(values: Sequence[Any]) -> tuple[NDArray[np.float64], tuple[str, str]
     return places, (names[0], names[-1])
 
 
-@drawn
-def plot_pareto_front(result: StageB, objective: Objective) -> str:
+@with_style
+def plot_pareto_front(result: StageBResult, objective: Objective) -> str:
     """Draw the Pareto front after a third, two thirds and all of the trials, and the growth of its hypervolume.
 
     Args:
@@ -243,18 +256,18 @@ def plot_pareto_front(result: StageB, objective: Objective) -> str:
         until = points[: max(1, round(share * len(points)))]
         best = pareto_front(until)
         plane.plot([e for _, e in best], [f for f, _ in best], "o-", color=colour, ms=4, label=f"after {share:.0%}")
-    label(plane, f"{objective.full_calibration_name}, lower is better", objective.name, "Pareto front")
+    set_labels(plane, f"{objective.full_calibration_name}, lower is better", objective.name, "Pareto front")
     legend(plane)
     areas = [hypervolume(points[:n]) for n in range(1, len(points) + 1)]
     growth.step(range(1, len(points) + 1), areas, where="post", color=BLUE)
-    whole(growth)
-    label(growth, "completed trials", "hypervolume", "Growth")
+    integer_ticks(growth)
+    set_labels(growth, "completed trials", "hypervolume", "Growth")
     title = f"Pareto front of {objective.name} and {objective.full_calibration_name}, and its growth over the trials"
     return svg(made, "pareto", title)
 
 
-@drawn
-def plot_folds(result: StageC) -> str:
+@with_style
+def plot_folds(result: StageCResult) -> str:
     """Draw the objective by fold of the candidates, the average and the baseline, with corrected standard errors."""
     entries = [(f"candidate {e['candidate']}", e["objective"], BLUE) for e in result.ranking]
     entries = [(n, v, ORANGE if n == f"candidate {result.choice['candidate']}" else c) for n, v, c in entries]
@@ -269,8 +282,8 @@ def plot_folds(result: StageC) -> str:
     for place, (_, values, colour) in enumerate(entries):
         axes.scatter(values["folds"], [place] * len(values["folds"]), color=colour, alpha=0.35, s=12)
         axes.errorbar(values["mean"], place, xerr=values["standard_error"], fmt="o", color=colour, capsize=4)
-    categories(axes, [name for name, _, _ in entries])
-    label(axes, f"{result.objective} ± corrected standard error (orange is chosen)")
+    label_y_axis(axes, [name for name, _, _ in entries])
+    set_labels(axes, f"{result.objective} ± corrected standard error (orange is chosen)")
     title = f"{result.objective} by fold of candidates, their average and the baseline, and F1 by criterion ({where})"
     return svg(made, "folds", title)
 
@@ -279,14 +292,14 @@ def _draw_criteria(axes: Axes, scores: Mapping[str, Mapping[str, Any]], where: s
     """Draw a bar of each criterion's F1; criteria without a positive have none and are only named."""
     known = {name: own["f1"] for name, own in scores.items() if own["f1"] is not None}
     axes.barh(range(len(known)), list(known.values()), color=ORANGE)
-    categories(axes, list(known))
+    label_y_axis(axes, list(known))
     axes.set_xlim(0, 1)
     missing = [name for name in scores if name not in known]
     note = textwrap.fill(f"not drawn, since no pair is positive: {', '.join(missing)}", 60) if missing else ""
-    label(axes, f"F1 of the chosen by criterion ({where})\n{note}".strip())
+    set_labels(axes, f"F1 of the chosen by criterion ({where})\n{note}".strip())
 
 
-@drawn
+@with_style
 def plot_reliability(panels: Mapping[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> str:
     """Draw a reliability diagram for each panel, given by its title and (confidence, right), both (n,)."""
     if not panels:
@@ -302,11 +315,11 @@ def plot_reliability(panels: Mapping[str, tuple[NDArray[np.float64], NDArray[np.
         each.scatter(middle[n > 0], np.full((n > 0).sum(), -0.06), s=60 * n[n > 0] / n.max() + 2, color=ORANGE)
         each.set_xlim(0, 1)
         each.set_ylim(-0.12, 1)
-        label(each, "confidence", "share correct" if each is axes[0] else "", title)
+        set_labels(each, "confidence", "share correct" if each is axes[0] else "", title)
     return svg(made, "reliability", "Reliability diagrams")
 
 
-@drawn
+@with_style
 def plot_model_comparison(test: TestEvaluation) -> str:
     """Draw F1-macro and ECE of every model on the test set, with 95 % intervals."""
     made, both = figure(width=8.4, height=0.4 * len(test.models) + 1.0, columns=2)
@@ -316,9 +329,9 @@ def plot_model_comparison(test: TestEvaluation) -> str:
             score = getattr(model, name)
             axes.plot([score["low"], score["high"]], [place, place], color=_model_colour(model.name))
             axes.plot(score["value"], place, "o", color=_model_colour(model.name))
-        categories(axes, [model.name for model in test.models] if name == "f1_macro" else [""] * len(test.models))
+        label_y_axis(axes, [model.name for model in test.models] if name == "f1_macro" else [""] * len(test.models))
         shown = "F1-macro ({})" if name == "f1_macro" else "ECE ({}), lower is better"
-        label(axes, shown.format(where))
+        set_labels(axes, shown.format(where))
     return svg(made, "test", f"All models on the test set with intervals ({where})")
 
 
@@ -327,7 +340,7 @@ def _model_colour(name: str) -> str:
     return ORANGE if name == "chosen" else GREEN if name.startswith("average of ") else GREY
 
 
-@drawn
+@with_style
 def plot_learning_curves(curves: Mapping[str, Sequence[Mapping[str, float]]], objective: Objective) -> str:
     """Draw training loss and objective by epoch.
 
@@ -345,16 +358,16 @@ def plot_learning_curves(curves: Mapping[str, Sequence[Mapping[str, float]]], ob
         colour = COLOURS[number % len(COLOURS)]
         loss.plot([e["epoch"] for e in epochs], [e["loss"] for e in epochs], color=colour, label=name)
         score.plot([e["epoch"] for e in epochs], [e["objective"] for e in epochs], color=colour)
-    whole(loss)
-    whole(score)
-    label(loss, "epoch", "training loss")
-    label(score, "epoch", f"{objective.name}, early-stopping split")
+    integer_ticks(loss)
+    integer_ticks(score)
+    set_labels(loss, "epoch", "training loss")
+    set_labels(score, "epoch", f"{objective.name}, early-stopping split")
     if len(curves) <= len(COLOURS):
         legend(loss)
     return svg(made, "learning", f"Loss and {objective.name} of the chosen configuration by epoch")
 
 
-@drawn
+@with_style
 def plot_method_effects(found: Sequence[MethodEffect], objective: Objective) -> str:
     """Draw the correlation of each augmentation method's use with the objective.
 
@@ -374,7 +387,7 @@ def plot_method_effects(found: Sequence[MethodEffect], objective: Objective) -> 
         colour = BLUE if (e.low or 0) > 0 or (e.high or 0) < 0 else GREY
         axes.plot([e.low or 0, e.high or 0], [place, place], color=colour)
         axes.plot(e.rho or 0, place, "o", color=colour)
-    categories(axes, [e.method for e in known])
+    label_y_axis(axes, [e.method for e in known])
     axes.set_xlim(-1, 1)
-    label(axes, f"Spearman's rho of use and {objective.name}, 95 % interval (blue excludes 0)")
+    set_labels(axes, f"Spearman's rho of use and {objective.name}, 95 % interval (blue excludes 0)")
     return svg(made, "augmentation", f"Effect of each augmentation method on {objective.name}")

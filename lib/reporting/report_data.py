@@ -8,9 +8,9 @@ from optuna.trial import FrozenTrial
 from lib.agents.agent import Agent
 from lib.experiment.experiment import Experiment
 from lib.metrics.objective import Objective
-from lib.schemas.evaluation import Baselines, FoldResult, StageC, TestEvaluation
+from lib.schemas.evaluation import Baselines, FoldResult, StageCResult, TestEvaluation
 from lib.schemas.run import Run
-from lib.schemas.search import StageA, StageB
+from lib.schemas.search import StageAResult, StageBResult
 from lib.search.study_results import study_location
 from lib.settings.load import Settings
 from lib.studies.location import load_trials
@@ -32,9 +32,9 @@ class ReportData:
     agent: Agent
     examples: Examples
     trials: dict[str, list[FrozenTrial]]
-    stage_a: StageA
-    stage_b: StageB
-    stage_c: StageC
+    stage_a: StageAResult
+    stage_b: StageBResult
+    stage_c: StageCResult
     folds: list[FoldResult]
     runs: list[Run]
     baselines: Baselines
@@ -62,7 +62,7 @@ def read_report_data(experiment: Experiment, folds: list[FoldResult]) -> ReportD
     """
     settings, results, name = experiment.settings, experiment.results, experiment.agent.name
     folder = results / name
-    result = StageC.read(folder / "stage_c.json")
+    result = StageCResult.read(folder / "stage_c.json")
     runs = [Run.read(path) for path in sorted((folder / "runs").glob("*.json"))]
     own = [run for run in runs if run.held_out is not None and run.params == result.choice["params"]]
     return ReportData(
@@ -70,8 +70,8 @@ def read_report_data(experiment: Experiment, folds: list[FoldResult]) -> ReportD
         agent=experiment.agent,
         examples=experiment.examples,
         trials={s: load_trials(study_location(settings, results, name, s)) or [] for s in ("stage_a", "stage_b")},
-        stage_a=StageA.read(folder / "stage_a_top50.json"),
-        stage_b=StageB.read(folder / "stage_b_pareto.json"),
+        stage_a=StageAResult.read(folder / "stage_a_top50.json"),
+        stage_b=StageBResult.read(folder / "stage_b_pareto.json"),
         stage_c=result,
         folds=folds,
         runs=sorted(own, key=lambda run: run.split),

@@ -8,7 +8,7 @@ from lib.metrics.objective import population_name
 from lib.metrics.score_text import format_interval, format_p
 from lib.metrics.span_totals import SpanTotals, span_totals
 from lib.reporting.page import Section, Table, page
-from lib.schemas.evaluation import StageC, TestEvaluation
+from lib.schemas.evaluation import StageCResult, TestEvaluation
 
 _SPANS = (
     "Token F1 of the test set over all pairs, over those with evidence (HasAns) and over those without (NoAns)."
@@ -16,7 +16,7 @@ _SPANS = (
 )
 
 
-def summary_entry(result: StageC, test: TestEvaluation) -> dict[str, Any]:
+def summary_entry(result: StageCResult, test: TestEvaluation) -> dict[str, Any]:
     """Return the main results of an agent.
 
     Args:

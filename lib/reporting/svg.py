@@ -38,7 +38,7 @@ _STYLE: Any = {
 Drawing = TypeVar("Drawing", bound=Callable[..., str])
 
 
-def drawn(draw: Drawing) -> Drawing:
+def with_style(draw: Drawing) -> Drawing:
     """Decorate a function so that it draws in the style of this module."""
 
     @wraps(draw)
@@ -108,7 +108,7 @@ def legend(axes: Axes) -> None:
     axes.legend(fontsize=8)
 
 
-def label(axes: Axes, x: str, y: str = "", title: str = "") -> None:
+def set_labels(axes: Axes, x: str, y: str = "", title: str = "") -> None:
     """Label axes.
 
     Args:
@@ -123,12 +123,12 @@ def label(axes: Axes, x: str, y: str = "", title: str = "") -> None:
         axes.set_title(title, loc="left")
 
 
-def whole(axes: Axes) -> None:
+def integer_ticks(axes: Axes) -> None:
     """Place ticks at whole numbers only on the x axis."""
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def categories(axes: Axes, names: Sequence[str]) -> None:
+def label_y_axis(axes: Axes, names: Sequence[str]) -> None:
     """Label the y axis with names from top to bottom.
 
     Args:

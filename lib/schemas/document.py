@@ -95,7 +95,7 @@ def make_provenance(
         The provenance, with the current time as `finished`.
     """
     return Provenance(
-        config_hash=settings.digest(),
+        config_hash=settings.config_hash(),
         corpus_hash=corpus_hash,
         code_version=code_version(),
         packages=versions(),

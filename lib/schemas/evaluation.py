@@ -100,7 +100,7 @@ class Baselines(Document):
     performance: dict[str, float]
 
 
-class StageC(Document):
+class StageCResult(Document):
     """stage_c.json, the ranking of the candidates and the choice.
 
     Attributes:

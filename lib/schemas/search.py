@@ -62,7 +62,7 @@ class MethodEffect(FrozenModel):
     high: float | None
 
 
-class StageA(Document):
+class StageAResult(Document):
     """stage_a_top50.json, the best configurations, best first, and the effects of augmentation if there was any."""
 
     KIND: ClassVar[str] = "stage_a_top50"
@@ -74,7 +74,7 @@ class StageA(Document):
     augmentation: list[MethodEffect] | None = None
 
 
-class StageB(Document):
+class StageBResult(Document):
     """stage_b_pareto.json, all completed trials by non-dominated rank; rank 0 is the Pareto front."""
 
     KIND: ClassVar[str] = "stage_b_pareto"
@@ -135,7 +135,7 @@ class Candidates(Document):
     candidates: list[Candidate]
 
 
-Stage = TypeVar("Stage", StageA, StageB)
+Stage = TypeVar("Stage", StageAResult, StageBResult)
 
 
 def read_stage(kind: type[Stage], path: Path, space: Space) -> Stage:

@@ -7,13 +7,13 @@ from optuna.trial import FrozenTrial
 from lib.errors import UserError
 from lib.metrics.pareto import non_dominated_ranks
 from lib.schemas.document import now
-from lib.schemas.search import MethodEffect, StageA, StageB, TrialResult
-from lib.search.study_results import SearchResults, count_states, failure_reasons, trial_result
+from lib.schemas.search import MethodEffect, StageAResult, StageBResult, TrialResult
+from lib.search.study_results import AgentSearch, count_states, failure_reasons, trial_result
 
 TOP_TRIALS = 50
 
 
-def collect_stage_a(search: SearchResults, trials: Sequence[FrozenTrial]) -> StageA:
+def collect_stage_a(search: AgentSearch, trials: Sequence[FrozenTrial]) -> StageAResult:
     """Return the result of Stage A with its best configurations (at most `TOP_TRIALS`).
 
     Args:
@@ -32,7 +32,7 @@ def collect_stage_a(search: SearchResults, trials: Sequence[FrozenTrial]) -> Sta
     if not ranked:
         raise UserError(f"stage A of {search.agent}: no trial gave a result ({failure_reasons(trials)})")
     augments = search.settings.space.augments
-    return StageA(
+    return StageAResult(
         provenance=search.provenance(started),
         agent=search.agent,
         space=search.settings.space,
@@ -42,7 +42,7 @@ def collect_stage_a(search: SearchResults, trials: Sequence[FrozenTrial]) -> Sta
     )
 
 
-def collect_stage_b(search: SearchResults) -> StageB:
+def collect_stage_b(search: AgentSearch) -> StageBResult:
     """Return the result of Stage B with all completed trials, ranked by non-domination.
 
     Raises:
@@ -55,7 +55,7 @@ def collect_stage_b(search: SearchResults) -> StageB:
         raise UserError(f"stage B of {search.agent}: no trial gave a result ({failure_reasons(trials)})")
     ranks = non_dominated_ranks([(r.objective or 0.0, r.calibration_error or 0.0) for r in complete])
     ranked = [r.model_copy(update={"rank": rank}) for r, rank in zip(complete, ranks, strict=True)]
-    return StageB(
+    return StageBResult(
         provenance=search.provenance(started),
         agent=search.agent,
         space=search.settings.space,

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from lib.augmentation.methods import METHODS, exposure
+from lib.augmentation.methods import METHODS, expected_method_shares
 from lib.schemas.search import MethodEffect, TrialResult
 
 _LEAST, _RESAMPLES = 4, 1000
 
 
 def method_effects(trials: Sequence[TrialResult], seed: int) -> list[MethodEffect]:
-    """Correlate each method's exposure with the first seed's objective (Spearman's rho).
+    """Correlate each method's expected_method_shares with the first seed's objective (Spearman's rho).
 
     Exposure is how often an epoch applies the method to an example. Only trials whose first seed was trained to its
     end count, which are completed trials and those pruned after a seed. The 95 % intervals are percentile bootstrap
@@ -29,7 +29,7 @@ def method_effects(trials: Sequence[TrialResult], seed: int) -> list[MethodEffec
     """
     done = [t for t in trials if t.state in ("COMPLETE", "PRUNED") and t.seeds[0].stopped != "pruned"]
     f1 = np.array([trial.seeds[0].objective for trial in done])
-    exposed = [exposure(trial.params) for trial in done]
+    exposed = [expected_method_shares(trial.params) for trial in done]
     rng = np.random.default_rng(seed)
     effects = []
     for name in METHODS:

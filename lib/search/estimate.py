@@ -16,8 +16,8 @@ from lib.studies.pruners import min_trials_at_rung, rung_steps
 from lib.studies.sobol import sobol_design
 from lib.tasks.examples import Sample
 from lib.training.data import TrainingData, TrainingFailure
-from lib.training.draws import EpochDraws
 from lib.training.engine import TrainingOptions, train
+from lib.training.epoch_sampler import EpochSampler
 from lib.training.inference import predict_logits
 from lib.training.memory import MicroBatches
 
@@ -51,7 +51,7 @@ class MachineTimings:
 
 
 @dataclass(frozen=True)
-class StageCost:
+class EstimatedCost:
     """The cost of one stage.
 
     Attributes:
@@ -103,15 +103,15 @@ def _measure_configuration(
     model, features = experiment.builder.model(hyper)
     beginning = time.perf_counter() - began
     split = experiment.splits.development(0)
-    drawn = EpochDraws.of(experiment.examples, split.train, hyper.unannotated, seed=0).epoch(1)
+    drawn = EpochSampler.of(experiment.examples, split.train, hyper.unannotated, seed=0).epoch(1)
     few = np.sort(np.random.default_rng(0).permutation(drawn)[:_EXAMPLES])
     # Only these examples, so that the training draws no others.
     hyper_of_few = replace(hyper, unannotated=float("inf"))
     training_data = TrainingData(
-        experiment.agent, experiment.examples, features, hyper_of_few, few, Sample.whole(few[:0])
+        experiment.agent, experiment.examples, features, hyper_of_few, few, Sample.unweighted(few[:0])
     )
     # The first epoch also finds the batch sizes and warms the device up, so the second one is measured.
-    options = TrainingOptions(epochs=2, patience=9, until=1)
+    options = TrainingOptions(epochs=2, patience=9, stop_after=1)
     for _ in range(2):
         learnt = train(model, training_data, experiment.device, options, seed=0, memory=MicroBatches(None))
     tokens = int(features.lengths[features.windows(few)].sum())
@@ -121,7 +121,7 @@ def _measure_configuration(
     predicting = time.perf_counter() - began
 
     def epoch(of: Split) -> float:
-        drawn = EpochDraws.of(experiment.examples, of.train, hyper.unannotated, seed=0).epoch(1)
+        drawn = EpochSampler.of(experiment.examples, of.train, hyper.unannotated, seed=0).epoch(1)
         learnt, scored = (
             features.lengths[features.windows(part)].sum() / tokens for part in (drawn, of.validation.index)
         )
@@ -134,7 +134,7 @@ def _measure_configuration(
     return beginning, epoch(split), epoch(fold), float(held_out), size
 
 
-def stage_costs(config: Config, timings: MachineTimings) -> list[StageCost]:
+def stage_costs(config: Config, timings: MachineTimings) -> list[EstimatedCost]:
     """Return the cost of each stage if patience stops no training early, which is an upper bound.
 
     Args:
@@ -147,17 +147,19 @@ def stage_costs(config: Config, timings: MachineTimings) -> list[StageCost]:
     return list(_stages(config, timings))
 
 
-def _stages(config: Config, timings: MachineTimings) -> Iterator[StageCost]:
+def _stages(config: Config, timings: MachineTimings) -> Iterator[EstimatedCost]:
     a, b, c, base = config.stage_a, config.stage_b, config.stage_c, config.baseline
 
     def start(jobs: int, light: int = 0) -> float:
         """Return the seconds to start `jobs` that train and `light` jobs that only collect."""
         return jobs * timings.job + light * _LIGHT + (jobs + light) * _SNAKEMAKE
 
-    def part(stage: str, trainings: float, epochs: float, each: float, starts: float, more: float = 0.0) -> StageCost:
+    def part(
+        stage: str, trainings: float, epochs: float, each: float, starts: float, more: float = 0.0
+    ) -> EstimatedCost:
         """Return a stage's cost; an epoch takes `each` seconds, and `more` seconds are added per training."""
         seconds = trainings * (timings.begin + more) + epochs * each + starts
-        return StageCost(stage, round(trainings), round(epochs), seconds / 3600)
+        return EstimatedCost(stage, round(trainings), round(epochs), seconds / 3600)
 
     trainings, epochs = stage_a_work(a)
     yield part("Stage A", trainings, epochs, timings.development_epoch, start(config.workers, light=1))

@@ -7,11 +7,11 @@ import numpy as np
 
 from lib.errors import UserError
 from lib.schemas.document import now
-from lib.schemas.search import Candidate, Candidates, StageB, TrialResult
-from lib.search.study_results import SearchResults
+from lib.schemas.search import Candidate, Candidates, StageBResult, TrialResult
+from lib.search.study_results import AgentSearch
 
 
-def select_candidates(search: SearchResults, front: StageB) -> Candidates:
+def select_candidates(search: AgentSearch, front: StageBResult) -> Candidates:
     """Choose the configurations that Stage C cross-validates.
 
     Args:

@@ -17,7 +17,7 @@ from optuna.trial import Trial, TrialState
 
 from lib.files.hashing import derive_seed
 from lib.schemas.run import SeedResult
-from lib.schemas.search import StageA
+from lib.schemas.search import StageAResult
 from lib.settings.config import StageASettings, StageBSettings
 from lib.settings.load import Settings
 from lib.studies.pruners import AshaPruner, is_dominated, min_trials_at_rung, rung_steps
@@ -41,7 +41,7 @@ class SearchStrategy:
             whether to stop the trial. None if no trial is stopped within a seed.
         after_seed: Called with (trial, results of the seeds so far) after each seed but the last; returns whether to
             stop the trial.
-        fixed: Parameters of the first trials.
+        enqueued: Parameters of the first trials.
     """
 
     stage: str
@@ -52,10 +52,10 @@ class SearchStrategy:
     values: Callable[[list[SeedResult]], list[float]]
     after_epoch: Callable[[Trial, int, float], bool] | None
     after_seed: Callable[[Trial, list[SeedResult]], bool]
-    fixed: Sequence[dict[str, Any]] = ()
+    enqueued: Sequence[dict[str, Any]] = ()
 
 
-def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageA] = ()) -> SearchStrategy:
+def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageAResult] = ()) -> SearchStrategy:
     """Return the search strategy of Stage A.
 
     Args:
@@ -97,7 +97,7 @@ def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageA] =
         values=lambda seeds: _means(seeds)[:1],
         after_epoch=after_epoch,
         after_seed=after_seed,
-        fixed=with_warm_start(design, known, min_trials_at_rung(limits.reduction)),
+        enqueued=with_warm_start(design, known, min_trials_at_rung(limits.reduction)),
     )
 
 
@@ -120,7 +120,7 @@ def with_warm_start(
     return [*design[:first], *known, *design[first:]]
 
 
-def stage_b_strategy(settings: Settings, agent: str, best: StageA) -> SearchStrategy:
+def stage_b_strategy(settings: Settings, agent: str, best: StageAResult) -> SearchStrategy:
     """Return the search strategy of Stage B.
 
     Args:
@@ -148,7 +148,7 @@ def stage_b_strategy(settings: Settings, agent: str, best: StageA) -> SearchStra
         values=_means,
         after_epoch=None,
         after_seed=_is_dominated if limits.racing else lambda trial, seeds: False,
-        fixed=[trial.params for trial in best.trials[: limits.seeded]],
+        enqueued=[trial.params for trial in best.trials[: limits.seeded]],
     )
 
 

@@ -19,7 +19,7 @@ from lib.studies.location import FINISHED_STATES, StudyLocation, load_trials
 
 
 @dataclass(frozen=True)
-class SearchResults:
+class AgentSearch:
     """The search of one agent.
 
     Attributes:

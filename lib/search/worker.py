@@ -54,7 +54,7 @@ def run_worker(experiment: Experiment, strategy: SearchStrategy) -> WorkerReport
     registry = WorkerRegistry(study.location.folder / "processes")
     numbers, busy = [], 0.0
     try:
-        for trial in study.claim_trials(strategy.limits.trials, registry, strategy.sampler, strategy.fixed):
+        for trial in study.claim_trials(strategy.limits.trials, registry, strategy.sampler, strategy.enqueued):
             begun = time.monotonic()
             with watchdog.watch(partial(_abort, study.location, trial, minutes)):
                 _run_trial(study, trial, experiment, strategy)

@@ -15,7 +15,7 @@ Optimizer = Literal["adamw", "adam", "adafactor", "lion", "lamb", "adamw_8bit"]
 Schedule = Literal["linear", "cosine", "cosine_with_restarts", "polynomial", "one_cycle"]
 Fusion = Literal["add", "gate", "concat"]
 NullPolicy = Literal["none", "threshold", "ratio", "calibrated"]
-Strategy = Literal["all", "nlpaug", "textattack", "custom"]
+AugmentationStrategy = Literal["all", "nlpaug", "textattack", "custom"]
 AntonymGuard = Literal["off", "on_low_weight"]
 
 _LIMITS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
@@ -72,11 +72,11 @@ class Hyperparameters:
     joint_fusion: Fusion = field(metadata=_named("joint.fusion"))
     joint_dropout: float = field(metadata=_rate("joint.dropout"))
     augment: bool = field(metadata=_named("aug.enabled"))
-    augment_share: float = field(metadata=_share("aug.p_apply"))
-    augment_methods: int = field(metadata=_named("aug.ops_per_sample", ge=1, le=3))
-    augment_words: float = field(metadata=_named("aug.max_replace", gt=0, le=1))
+    p_apply: float = field(metadata=_share("aug.p_apply"))
+    ops_per_sample: int = field(metadata=_named("aug.ops_per_sample", ge=1, le=3))
+    max_replace: float = field(metadata=_named("aug.max_replace", gt=0, le=1))
     antonym_guard: AntonymGuard = field(metadata=_named("aug.antonym_guard"))
-    strategy: Strategy = field(metadata=_named("aug.strategy"))
+    augmentation_strategy: AugmentationStrategy = field(metadata=_named("aug.strategy"))
     weight_keyboard: float = field(metadata=_share("aug.weight_keyboard"))
     weight_ocr: float = field(metadata=_share("aug.weight_ocr"))
     weight_random_char: float = field(metadata=_share("aug.weight_random_char"))
@@ -124,7 +124,7 @@ _TYPES = {name: get_type_hints(Hyperparameters)[described.name] for name, descri
 NAMES = tuple(_FIELDS)
 
 
-def is_whole(name: str) -> bool:
+def is_integer(name: str) -> bool:
     """Return whether a hyper-parameter is a whole number."""
     return _TYPES[name] is int
 

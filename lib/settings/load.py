@@ -29,7 +29,7 @@ class Settings(FrozenModel):
     words: AugmentationWords
     space: Space
 
-    def digest(self) -> str:
+    def config_hash(self) -> str:
         """Return the hash that documents hold as config_hash."""
         return hash_value(self.model_dump(mode="json"))
 

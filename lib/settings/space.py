@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from lib.errors import did_you_mean
-from lib.settings.hyperparameters import NAMES, Optimizer, Strategy, is_whole, problems
+from lib.settings.hyperparameters import NAMES, AugmentationStrategy, Optimizer, is_integer, problems
 from lib.validation import FrozenModel, StrictModel
 
 Value = str | int | float | bool
@@ -197,7 +197,7 @@ def _range_problems(
 ) -> Iterator[str]:
     """Yield the problems of a range, such as a wrong type, a value out of its limits or an unknown backbone."""
     values = parameter.bounds
-    if isinstance(parameter, FloatRange) and is_whole(name):
+    if isinstance(parameter, FloatRange) and is_integer(name):
         yield "must be of type int or categorical"
     else:
         for value in values:
@@ -243,9 +243,9 @@ class Space(FrozenModel):
         return True in self._choices("aug.enabled")
 
     @property
-    def strategies(self) -> tuple[Strategy, ...]:
+    def augmentation_strategies(self) -> tuple[AugmentationStrategy, ...]:
         """The augmentation strategies that can be suggested."""
-        return cast(tuple[Strategy, ...], self._choices("aug.strategy"))
+        return cast(tuple[AugmentationStrategy, ...], self._choices("aug.strategy"))
 
     @property
     def strengths(self) -> tuple[float, ...]:

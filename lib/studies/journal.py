@@ -34,7 +34,7 @@ class Journal(JournalFileBackend):
             return
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
         with wait_for_lock(self._lock_path), self._path.open("r+b") as file:
-            end = whole_lines(file)
+            end = end_of_last_line(file)
             file.truncate(end)
             file.seek(end)
             try:
@@ -72,7 +72,7 @@ class Journal(JournalFileBackend):
             self.append_logs(pending)
 
 
-def whole_lines(file: BinaryIO) -> int:
+def end_of_last_line(file: BinaryIO) -> int:
     """Return the position, in bytes, after the last complete line."""
     end = file.seek(0, os.SEEK_END)
     block, position = 4096, end

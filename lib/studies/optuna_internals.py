@@ -1,6 +1,6 @@
 """Keep all uses of Optuna's private names in one place.
 
-pyproject.toml limits Optuna's version because of them, and a test calls each of them.
+pyproject.toml limits Optuna's version because of them, and a test uses each of them.
 """
 
 from typing import Any
@@ -10,6 +10,9 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages._cached_storage import _CachedStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import FrozenTrial, Trial
+
+# The system attribute in which `optuna.Study.enqueue_trial` keeps the parameters of a trial.
+ENQUEUED_PARAMS = "fixed_params"
 
 
 def cached_database(url: str) -> BaseStorage:

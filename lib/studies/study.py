@@ -17,12 +17,12 @@ from lib.files.locks import wait_for_lock
 from lib.settings.space import Space
 from lib.studies.batched_writes import batched_writes
 from lib.studies.location import FINISHED_STATES, StudyLocation
-from lib.studies.optuna_internals import storage_id, suggest_value
+from lib.studies.optuna_internals import ENQUEUED_PARAMS, storage_id, suggest_value
 from lib.studies.samplers import distributions
 from lib.studies.worker_registry import WorkerRegistry
 
 Direction = Literal["minimize", "maximize"]
-_IDENTITY, _OWNER, _DEATHS, _FIXED = "identity", "owner", "deaths", "fixed_params"
+_IDENTITY, _OWNER, _DEATHS = "identity", "owner", "deaths"
 # A trial whose process has died this often is probably the cause.
 MAX_DEATHS = 3
 _POLL = 1.0
@@ -93,7 +93,7 @@ class Study:
         budget: int,
         registry: WorkerRegistry,
         sampler: Callable[[int], BaseSampler],
-        fixed: Sequence[dict[str, Any]] = (),
+        enqueued: Sequence[dict[str, Any]] = (),
     ) -> Iterator[Trial]:
         """Yield trials for this process until `budget` trials have ended.
 
@@ -105,12 +105,12 @@ class Study:
             registry: The processes that work on the study.
             sampler: Returns the sampler for a trial number. A resumed study then suggests the same values as an
                 uninterrupted one.
-            fixed: Parameters of the first trials; the sampler suggests the others.
+            enqueued: Parameters of the first trials; the sampler suggests the others.
 
         Yields:
             A running trial that this process owns; end it with `end_trial`.
         """
-        while (claim := self._next(budget, registry, fixed)).action != "stop":
+        while (claim := self._next(budget, registry, enqueued)).action != "stop":
             if claim.action == "wait":
                 time.sleep(_POLL)
                 continue
@@ -136,11 +136,11 @@ class Study:
                 trial.set_user_attr(name, value)
             trial.study.tell(trial, list(values) if values is not None else None, state)
 
-    def _next(self, budget: int, registry: WorkerRegistry, fixed: Sequence[dict[str, Any]]) -> Claim:
+    def _next(self, budget: int, registry: WorkerRegistry, enqueued: Sequence[dict[str, Any]]) -> Claim:
         with self._exclusive():
-            return self._claim(budget, registry, fixed)
+            return self._claim(budget, registry, enqueued)
 
-    def _claim(self, budget: int, registry: WorkerRegistry, fixed: Sequence[dict[str, Any]]) -> Claim:
+    def _claim(self, budget: int, registry: WorkerRegistry, enqueued: Sequence[dict[str, Any]]) -> Claim:
         """Claim a trial while no other process claims one; a running trial without an owner is then an orphan."""
         trials = self._trials()
         running = [trial for trial in trials if trial.state == TrialState.RUNNING]
@@ -151,7 +151,7 @@ class Study:
             deaths = trial.system_attrs.get(_DEATHS, 0) + (state == "died")
             if deaths >= MAX_DEATHS:
                 fail_trial(self._storage, trial, f"its process died {deaths} times")
-                return self._claim(budget, registry, fixed)
+                return self._claim(budget, registry, enqueued)
             trial_id = storage_id(trial)
             with batched_writes(self._storage):
                 self._storage.set_trial_system_attr(trial_id, _DEATHS, deaths)
@@ -160,8 +160,8 @@ class Study:
         if len(trials) >= budget:
             return Claim("wait" if running else "stop")
         attributes: dict[str, Any] = {_OWNER: registry.me}
-        if len(trials) < len(fixed):
-            attributes[_FIXED] = fixed[len(trials)]
+        if len(trials) < len(enqueued):
+            attributes[ENQUEUED_PARAMS] = enqueued[len(trials)]
         template = create_trial(state=TrialState.RUNNING, system_attrs=attributes)
         return Claim("run", self._storage.create_new_trial(self._id, template), len(trials))
 

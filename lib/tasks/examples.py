@@ -19,19 +19,19 @@ class TextPairs:
     """n (criterion, text) pairs, which a model can read whether or not their answers are known.
 
     Attributes:
-        first: The criterion's text; it is never truncated.
-        second: The sentence or post; it may be truncated or cut into windows.
+        criterion_text: The criterion's text; it is never truncated.
+        text: The sentence or post; it may be truncated or cut into windows.
         criterion: The criterion's name.
         post_id: The post that the text is from.
     """
 
-    first: list[str]
-    second: list[str]
+    criterion_text: list[str]
+    text: list[str]
     criterion: list[str]
     post_id: list[str]
 
     def __len__(self) -> int:
-        return len(self.first)
+        return len(self.criterion_text)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Examples(TextPairs):
 
     Attributes:
         label: (n,) 1 where the criterion is met, else 0.
-        answers: The characters [start, end) of `second` that show the criterion. The list is empty where there is
+        gold_spans: The characters [start, end) of `text` that show the criterion. The list is empty where there is
             no evidence, and for an agent that does not predict spans.
         group: (n,) the number of the post's group, whose posts no split separates.
         annotated: (n,) True for the annotated pairs, which have a row in the corpus.
@@ -51,14 +51,14 @@ class Examples(TextPairs):
     """
 
     label: NDArray[np.int64]
-    answers: list[list[Characters]]
+    gold_spans: list[list[Characters]]
     group: NDArray[np.int64]
     annotated: NDArray[np.bool_]
     natural: NDArray[np.bool_]
     counted: NDArray[np.bool_]
     ids: list[str]
 
-    def places(self, ids: Sequence[str]) -> NDArray[np.int64]:
+    def indices_of(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Return the indices of the examples with these names."""
         position = {name: i for i, name in enumerate(self.ids)}
         return np.array([position[name] for name in ids])
@@ -71,7 +71,7 @@ class Examples(TextPairs):
             taken[field.name] = value[chosen] if isinstance(value, np.ndarray) else [value[i] for i in chosen]
         return Examples(**taken)
 
-    def counting(self) -> "Examples":
+    def scored(self) -> "Examples":
         """Return the examples whose criterion counts in the scores."""
         return self.select(np.flatnonzero(self.counted))
 
@@ -96,7 +96,7 @@ class Sample:
         return Sample(self.index[chosen], self.weight[chosen])
 
     @classmethod
-    def whole(cls, index: NDArray[np.int64]) -> "Sample":
+    def unweighted(cls, index: NDArray[np.int64]) -> "Sample":
         """Return examples that stand for themselves only."""
         return cls(index, np.ones(len(index)))
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lib.metrics.calibration import BINS, calibration_gaps, ece_from_gaps
-from lib.metrics.spans import RIGHT, best_over_golds, span_scores
+from lib.metrics.spans import RIGHT, best_over_gold_answers, span_scores
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
@@ -124,12 +124,12 @@ class Spans(TaskPredictions):
 
     def _token_f1(self, examples: Examples, index: Index) -> NDArray[np.float64]:
         pairs = zip(self._texts(examples, index), _golds(examples, index), strict=True)
-        return np.array([best_over_golds(gold, text)[0] for text, gold in pairs])
+        return np.array([best_over_gold_answers(gold, text)[0] for text, gold in pairs])
 
     def _texts(self, examples: Examples, index: Index) -> list[str]:
         """Return the text of each answer, '' for "no evidence"."""
         return [
-            examples.second[i][slice(*spans[0][:2])] if yes else ""
+            examples.text[i][slice(*spans[0][:2])] if yes else ""
             for i, spans, yes in zip(index, self.candidates, self.yes, strict=True)
         ]
 
@@ -303,10 +303,10 @@ class SpanTask(Task[ScoredSpans, Spans]):
             The threshold of each criterion.
         """
         index = sample.index
-        texts = [examples.second[i][slice(*s[0][:2])] if s else "" for i, s in zip(index, logits, strict=True)]
+        texts = [examples.text[i][slice(*s[0][:2])] if s else "" for i, s in zip(index, logits, strict=True)]
         pairs = zip(_golds(examples, index), texts, strict=True)
         there = self.truth(examples, index).astype(np.float64)
-        hit = there * np.array([best_over_golds(gold, text)[0] for gold, text in pairs])
+        hit = there * np.array([best_over_gold_answers(gold, text)[0] for gold, text in pairs])
         return fit_hit_thresholds(statistic, hit, there, [examples.criterion[i] for i in index], sample.weight)
 
     def decide(
@@ -380,12 +380,12 @@ class SpanTask(Task[ScoredSpans, Spans]):
 
 
 def _has_evidence(examples: Examples, index: Index) -> NDArray[np.int64]:
-    return np.array([bool(examples.answers[i]) for i in index], dtype=np.int64)
+    return np.array([bool(examples.gold_spans[i]) for i in index], dtype=np.int64)
 
 
 def _golds(examples: Examples, index: Index) -> list[list[str]]:
     """Return the texts of each example's gold answers."""
-    return [[examples.second[i][slice(*characters)] for characters in examples.answers[i]] for i in index]
+    return [[examples.text[i][slice(*characters)] for characters in examples.gold_spans[i]] for i in index]
 
 
 def _overlap(span: tuple[int, int], other: ScoredSpan) -> float:

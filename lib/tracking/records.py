@@ -13,9 +13,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lib.metrics.objective import Objective
 from lib.schemas.document import Provenance
-from lib.schemas.evaluation import FoldResult, StageC, TestEvaluation
+from lib.schemas.evaluation import FoldResult, StageCResult, TestEvaluation
 from lib.schemas.run import Run
-from lib.schemas.search import StageA, StageB
+from lib.schemas.search import StageAResult, StageBResult
 from lib.search.study_results import study_location
 from lib.settings.load import Settings
 from lib.studies.location import FINISHED_STATES, load_trials
@@ -49,7 +49,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Group:
+class StageRecords:
     """The records of a stage of an agent.
 
     Attributes:
@@ -65,7 +65,7 @@ class Group:
     files: list[Path]
 
 
-def groups(settings: Settings, results: Path, agent: str) -> Iterator[Group]:
+def stage_records(settings: Settings, results: Path, agent: str) -> Iterator[StageRecords]:
     """Yield the records of an agent's stages, in order, as far as there are results.
 
     Args:
@@ -74,20 +74,23 @@ def groups(settings: Settings, results: Path, agent: str) -> Iterator[Group]:
         agent: Name of the agent.
 
     Returns:
-        A group for each stage that has any result.
+        The records of each stage that has any result.
 
     Raises:
         UserError: A result file is broken.
     """
     folder = results / agent
     named = objective_tags(Objective.of(settings.config.objective))
-    for stage, kind, file in (("stage_a", StageA, "stage_a_top50"), ("stage_b", StageB, "stage_b_pareto")):
+    for stage, kind, file in (
+        ("stage_a", StageAResult, "stage_a_top50"),
+        ("stage_b", StageBResult, "stage_b_pareto"),
+    ):
         trials = load_trials(study_location(settings, results, agent, stage)) or []
         if finished := [trial for trial in trials if trial.state in FINISHED_STATES]:
             limits = getattr(settings.config, stage).model_dump()
             yield _search(f"{agent}/{stage}", finished, limits, folder / f"{file}.json", kind, named)
     if (path := folder / "stage_c.json").exists():
-        yield _folds(folder, StageC.read(path), agent, named)
+        yield _folds(folder, StageCResult.read(path), agent, named)
     if (path := folder / "test.json").exists():
         yield _final(folder, TestEvaluation.read(path), agent)
 
@@ -102,9 +105,9 @@ def _search(
     trials: Sequence[FrozenTrial],
     limits: dict[str, Any],
     path: Path,
-    kind: type[StageA] | type[StageB],
+    kind: type[StageAResult] | type[StageBResult],
     named: dict[str, str],
-) -> Group:
+) -> StageRecords:
     made = kind.read(path).provenance if path.exists() else None
     # A study that was started again has other trials with the same numbers.
     begun = min(t.datetime_start for t in trials if t.datetime_start is not None).isoformat()
@@ -113,7 +116,7 @@ def _search(
     best = [("best_objective", max(float(t.values[0]) for t in done), len(trials))] if done else []
     counts: list[MetricPoint] = [("trials", float(len(trials)), len(trials)), *best]
     runs = {file.stem: file for file in (path.parent / "runs").glob("*.json")}
-    return Group(
+    return StageRecords(
         experiment=name,
         parent=Record(head, f"study {begun}", params=limits, points=counts, tags=named | _tags(made)),
         children=[_trial(f"{head}/{t.number}", t, runs, named) for t in trials],
@@ -160,7 +163,7 @@ def _epochs(history: list[dict[str, float]], prefix: str = "") -> list[MetricPoi
     ]
 
 
-def _folds(folder: Path, result: StageC, agent: str, named: dict[str, str]) -> Group:
+def _folds(folder: Path, result: StageCResult, agent: str, named: dict[str, str]) -> StageRecords:
     head = f"{agent}/stage_c/{result.provenance.finished}"
     children = []
     for path in sorted((folder / "stage_c").glob("[0-9]*-[0-9]*.json")):
@@ -176,7 +179,7 @@ def _folds(folder: Path, result: StageC, agent: str, named: dict[str, str]) -> G
         head, "cross-validation", params=choice["params"], points=points, tags=named | _tags(result.provenance)
     )
     files = [path for path in (folder / "stage_c.json", folder / "stage_c.svg") if path.exists()]
-    return Group(f"{agent}/stage_c", parent, children, files)
+    return StageRecords(f"{agent}/stage_c", parent, children, files)
 
 
 def _fold_scores(fold: FoldResult) -> Iterator[MetricPoint]:
@@ -188,7 +191,7 @@ def _fold_scores(fold: FoldResult) -> Iterator[MetricPoint]:
             yield f"{population}/{name}", scores[name], fold.fold
 
 
-def _final(folder: Path, test: TestEvaluation, agent: str) -> Group:
+def _final(folder: Path, test: TestEvaluation, agent: str) -> StageRecords:
     chosen = test.models[0]
     points: list[MetricPoint] = [
         (f"test/{level}/{name}", interval["value"], 0)
@@ -207,7 +210,7 @@ def _final(folder: Path, test: TestEvaluation, agent: str) -> Group:
         tags=_tags(test.provenance) | {"openings": str(len(test.openings))},
     )
     names = ("test.json", "baseline.json", "report.html")
-    return Group(f"{agent}/final", parent, [], [p for n in names if (p := folder / n).exists()])
+    return StageRecords(f"{agent}/final", parent, [], [p for n in names if (p := folder / n).exists()])
 
 
 def _tags(made: Provenance | None) -> dict[str, str]:

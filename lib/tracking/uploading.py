@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.errors import UserError
-from lib.tracking.records import Group, Record
+from lib.tracking.records import Record, StageRecords
 
 # The most that MLflow accepts in one request.
 _METRICS, _PARAMS = 1000, 100
@@ -69,20 +69,20 @@ class Tracker:
                 " 'python -m lib sync' uploads it later"
             ) from None
 
-    def upload(self, group: Group) -> int:
+    def upload(self, stage: StageRecords) -> int:
         """Upload the records of a stage that are not there yet, and return the number of new runs."""
-        experiment = self._experiment(group.experiment)
+        experiment = self._experiment(stage.experiment)
         there = self._complete_runs(experiment)
-        parent = there.get(group.parent.key) or self._begin(experiment, group.parent, None)
-        fresh = [child for child in group.children if child.key not in there]
+        parent = there.get(stage.parent.key) or self._begin(experiment, stage.parent, None)
+        fresh = [child for child in stage.children if child.key not in there]
         for child in fresh:
             self._end(self._begin(experiment, child, parent), child)
         # A study grows, so its counts and files are uploaded each time.
-        self._log(parent, group.parent.points, {})
-        for file in group.files:
+        self._log(parent, stage.parent.points, {})
+        for file in stage.files:
             self._client.log_artifact(parent, str(file))
         self._client.set_terminated(parent)
-        return len(fresh) + (group.parent.key not in there)
+        return len(fresh) + (stage.parent.key not in there)
 
     def register(self, model: Path, agent: str, key: str) -> str | None:
         """Add a final model to the registry as a pyfunc.

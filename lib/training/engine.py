@@ -21,7 +21,7 @@ from lib.tasks.task import Index
 from lib.training import checkpoints
 from lib.training.batches import training_batches
 from lib.training.data import TrainingData, TrainingFailure
-from lib.training.draws import EpochDraws
+from lib.training.epoch_sampler import EpochSampler
 from lib.training.gradients import Gradients
 from lib.training.inference import predict_logits
 from lib.training.memory import MicroBatches, out_of_memory
@@ -90,7 +90,7 @@ class TrainingOptions:
             pruned.
         keep_best: Whether the model gets the weights of its best epoch at the end.
         checkpoint: File that is written after each epoch. If it exists at the start, the training is resumed.
-        until: The training ends after this epoch, although the schedule is longer. With an empty validation part
+        stop_after: The training ends after this epoch, although the schedule is longer. With an empty validation part
             nothing is scored and nothing else ends the training.
     """
 
@@ -99,12 +99,12 @@ class TrainingOptions:
     on_epoch: OnEpoch | None = None
     keep_best: bool = False
     checkpoint: Path | None = None
-    until: int | None = None
+    stop_after: int | None = None
 
     @property
-    def last(self) -> int:
+    def last_epoch(self) -> int:
         """The last epoch, unless the training stops before."""
-        return self.until or self.epochs
+        return self.stop_after or self.epochs
 
 
 def train(
@@ -140,7 +140,7 @@ def train(
         with utilisation(device) as used:
             training = _Training(model, training_data, device, options, seed, memory or MicroBatches(None))
             training.resume()
-            while training.result.stopped == "epochs" and len(training.result.history) < options.last:
+            while training.result.stopped == "epochs" and len(training.result.history) < options.last_epoch:
                 training.epoch()
                 training.result.stopped = _stop_reason(training, options)
                 training.save()
@@ -206,7 +206,7 @@ class _Training:
                 checkpoint_gradients(encoder)
         if device.compile:
             model.compile(dynamic=True)
-        self.draws = EpochDraws.of(training_data.examples, training_data.train, hyper.unannotated, seed)
+        self.sampler = EpochSampler.of(training_data.examples, training_data.train, hyper.unannotated, seed)
         self.gradients = Gradients(model, training_data, device, memory)
         self.optimizer = make_optimizer(model, hyper)
         self.planned, self.steps = sum(self._steps(epoch + 1) for epoch in range(options.epochs)), 0
@@ -227,7 +227,7 @@ class _Training:
     def _steps(self, epoch: int) -> int:
         """Return the number of optimizer steps of an epoch without augmentation."""
         hyper = self.training_data.hyper
-        windows = len(self.training_data.features.windows(self.draws.epoch(epoch)))
+        windows = len(self.training_data.features.windows(self.sampler.epoch(epoch)))
         return math.ceil(math.ceil(windows / hyper.batch_size) / hyper.accumulation)
 
     def epoch(self) -> None:
@@ -354,11 +354,11 @@ class _Training:
     def _epoch_windows(self, epoch: int) -> tuple[Index, Index]:
         """Return the windows to train on in an epoch, and the lengths of all windows."""
         training_data = self.training_data
-        drawn = training_data.features.windows(self.draws.negatives(epoch))
+        drawn = training_data.features.windows(self.sampler.negatives(epoch))
         if training_data.augmentation is None:
-            known = training_data.features.windows(self.draws.annotated)
+            known = training_data.features.windows(self.sampler.annotated)
             return np.concatenate([known, drawn]), training_data.features.lengths
-        material = training_data.augmentation.epoch_data(epoch, last=epoch == self.options.last)
+        material = training_data.augmentation.epoch_data(epoch, last=epoch == self.options.last_epoch)
         self.gradients.features = material.features
         self.result.augmented = dict(Counter(self.result.augmented) + material.applied)
         return np.concatenate([material.windows, drawn]), material.features.lengths

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lib.agents.agent import Agent, Features
 from lib.modeling.backbones import Backbones
-from lib.modeling.tokens import TokenCache, Tokens, WindowLayout, tokenize, tokenize_more
+from lib.modeling.tokens import TokenCache, Tokens, WindowLayout, tokenize, tokenize_with_vocabulary
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, TextPairs, make_targets
 
@@ -37,7 +37,7 @@ def make_features(
         hyper: Gives maximum length, overlap and backbones.
         backbones: Loads the tokenizers.
         cache: Folder of cached tokens.
-        words: Words that are added to the vocabularies, since later texts of `more_features` may contain them.
+        words: Words that are added to the vocabularies, since later texts (`features_of_augmented`) may contain them.
 
     Returns:
         The features, on the CPU.
@@ -56,7 +56,7 @@ def make_features(
     return _features(agent, examples, hyper, encode)
 
 
-def more_features(
+def features_of_augmented(
     agent: Agent,
     examples: Examples,
     hyper: Hyperparameters,
@@ -85,7 +85,7 @@ def more_features(
     return _features(agent, examples, hyper, _in_vocabularies(hyper, tokenizers, vocabularies, among))
 
 
-def features_in(
+def features_for_saved_model(
     agent: Agent,
     pairs: TextPairs,
     hyper: Hyperparameters,
@@ -99,7 +99,7 @@ def features_in(
         pairs: The pairs.
         hyper: Gives maximum length, overlap and backbones.
         tokenizers: One for each backbone of the agent, by name.
-        among: As in `more_features`.
+        among: As in `features_of_augmented`.
 
     Returns:
         The features, on the CPU. Their targets are those of pairs without answers.
@@ -117,7 +117,7 @@ def _in_vocabularies(
     among: Sequence[str],
 ) -> Encode:
     def encode(name: str, first: list[str], second: list[str], overlap: float | None) -> Tokens:
-        return tokenize_more(
+        return tokenize_with_vocabulary(
             tokenizers[name],
             first,
             second,
@@ -131,17 +131,17 @@ def _in_vocabularies(
 
 def _features(agent: Agent, examples: Examples, hyper: Hyperparameters, encode: Encode) -> Features:
     tokens = _tokens(agent, examples, hyper, encode)
-    return Features(tokens, make_targets(tokens[0], examples.label, examples.answers))
+    return Features(tokens, make_targets(tokens[0], examples.label, examples.gold_spans))
 
 
 def _tokens(agent: Agent, pairs: TextPairs, hyper: Hyperparameters, encode: Encode) -> tuple[Tokens, ...]:
     """Return the tokens of pairs for each encoder of an agent, with the same windows."""
     main, *others = agent.backbones(hyper)
-    tokens = encode(main, pairs.first, pairs.second, hyper.overlap if agent.reads_posts else None)
+    tokens = encode(main, pairs.criterion_text, pairs.text, hyper.overlap if agent.reads_posts else None)
     more: list[Tokens] = []
     if any(name != main for name in others):
-        first = [pairs.first[pair] for pair in tokens.pair]
-        windows = [_text(tokens, window, pairs.second[pair]) for window, pair in enumerate(tokens.pair)]
+        first = [pairs.criterion_text[pair] for pair in tokens.pair]
+        windows = [_text(tokens, window, pairs.text[pair]) for window, pair in enumerate(tokens.pair)]
         more = [tokens if name == main else encode(name, first, windows, None) for name in others]
     else:
         more = [tokens for _ in others]

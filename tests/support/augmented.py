@@ -16,20 +16,20 @@ from lib.schemas.augmentation import BankEntry, BankManifest
 from lib.settings.load import read_settings, save_settings
 from support.tiny import empty_provenance, params, tiny_settings
 
-LEVEL = 0.2
+STRENGTH = 0.2
 
 
 def experiment(agent: str) -> Experiment:
     """Make an experiment with a bank and augmentation in its space. Needs the fixture `zebra_augmentation`."""
     settings = tiny_settings(
-        constraints={"aug.enabled": {"choices": [False, True]}, "aug.max_replace": {"choices": [LEVEL]}}
+        constraints={"aug.enabled": {"choices": [False, True]}, "aug.max_replace": {"choices": [STRENGTH]}}
     )
     save_settings(settings, "results/settings.json")
     made = Experiment(read_settings("results/settings.json"), agent, Path("results"))
     texts = AugmentableTexts(made.examples, whole=not made.agent.reads_posts).unique
     cache, entries = Path("results/cache/augmentation"), {}
     for method in METHODS:
-        config = MethodConfig(method, (LEVEL,), 2, ("sleep",), Resources(Path("nowhere")))
+        config = MethodConfig(method, (STRENGTH,), 2, ("sleep",), Resources(Path("nowhere")))
         build_bank._write_variants(cache, f"{agent}-{method}", build_bank.make_variants(texts, config), 1.0)
         counts = read_json(counts_path(cache, f"{agent}-{method}"))
         entries[method] = BankEntry(key=f"{agent}-{method}", note=None, examples=[], **counts)
@@ -37,7 +37,7 @@ def experiment(agent: str) -> Experiment:
         provenance=empty_provenance(),
         agent=agent,
         texts=len(texts),
-        levels=[LEVEL],
+        levels=[STRENGTH],
         variants=2,
         methods=entries,
         performance={"seconds": 1.0, "bytes": 2.0**20},
@@ -45,7 +45,7 @@ def experiment(agent: str) -> Experiment:
     return made
 
 
-def zebra(method: str, level: float, resources: Resources):
+def zebra(method: str, strength: float, resources: Resources):
     """Return an augmentation method that replaces about a third of the words by "zebra"."""
 
     def augment(text: str) -> str:
@@ -61,7 +61,7 @@ def augmenting_params(agent: str, **more: object) -> dict:
             "aug.enabled": True,
             "aug.p_apply": 0.5,
             "aug.ops_per_sample": 2,
-            "aug.max_replace": LEVEL,
+            "aug.max_replace": STRENGTH,
             "optim.lr": 1e-3,
         }
         | {"optim.batch_size": 16}

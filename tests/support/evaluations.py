@@ -12,7 +12,7 @@ from lib.schemas.evaluation import (
     ModelManifest,
     ModelScores,
     PairedComparison,
-    StageC,
+    StageCResult,
     TestEvaluation,
 )
 from lib.tasks.decision import DecisionRule
@@ -90,12 +90,12 @@ def evaluation(
     )
 
 
-def cross_validation(agent: str = "criteria", population: str = "natural") -> StageC:
+def cross_validation(agent: str = "criteria", population: str = "natural") -> StageCResult:
     """Return a cross-validation of one candidate."""
     folds = {"mean": 0.4, "standard_error": 0.02, "folds": [0.38, 0.42]}
     scores = agent_scores("criteria", [bool(label) for label in LABEL], population)
     entry = {"candidate": 0, "params": {"model.backbone": "tiny-bert"}, "objective": folds, "scores": scores}
-    return StageC(
+    return StageCResult(
         provenance=empty_provenance(),
         agent=agent,
         folds=2,

@@ -14,10 +14,10 @@ def make_examples(
     n = len(answers)
     post_id = [f"p{i}" for i in range(n)] if posts is None else list(posts)
     return Examples(
-        first=["?"] * n,
-        second=[text] * n,
+        criterion_text=["?"] * n,
+        text=[text] * n,
         label=np.array([int(bool(spans)) for spans in answers]),
-        answers=list(answers),
+        gold_spans=list(answers),
         criterion=list(criterion),
         post_id=post_id,
         group=np.unique(post_id, return_inverse=True)[1],

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from lib.agents import get_agent
-from lib.corpus.store import Development
+from lib.corpus.store import DevelopmentSet
 from lib.evaluation.saved_model import SavedModel, save_model
 from lib.metrics.objective import Objective
 from lib.modeling.backbones import Backbones, fetch
@@ -41,7 +41,7 @@ _EVIDENCE = {"FRUIT": "there was an apple .", "WEATHER": "there was a storm ."}
 _FILLER = ["there was a cat .", "there was a house .", "we went home .", "the bus was late ."]
 
 
-def corpus(posts: int, seed: int = 0) -> Development:
+def corpus(posts: int, seed: int = 0) -> DevelopmentSet:
     """Make posts of five sentences. One sentence meets a criterion in about half of the posts."""
     rng = np.random.default_rng(seed)
     texts, rows = [], []
@@ -64,19 +64,19 @@ def corpus(posts: int, seed: int = 0) -> Development:
                 start = int(starts[sentences.index(other)])
                 rows.append((len(rows), post_id, other, name, 0, start, start + len(other)))
     columns = ["row", "post_id", "sentence", "criterion", "status", "start", "end"]
-    return Development(
+    return DevelopmentSet(
         posts=pd.DataFrame(texts, columns=["post_id", "text"]).assign(group=range(posts)),
         annotations=pd.DataFrame(rows, columns=columns),
         criteria=CRITERIA,
         corpus_hash="planted",
-        natural=False,
+        unannotated_are_negative=False,
     )
 
 
 def prepare_training(
     folder: Path,
     name: str,
-    development: Development,
+    development: DevelopmentSet,
     *,
     first: Architecture = "bert",
     second: Architecture = "bert",
@@ -92,7 +92,7 @@ def prepare_training(
         _backbone(folder, kind)
     hyper = Hyperparameters.of(params(**PLANTED_PARAMS | {"model.backbone": first, "joint.backbone": second} | more))
     agent = get_agent(name)
-    examples = agent.examples(replace(development, natural=natural))
+    examples = agent.examples(replace(development, unannotated_are_negative=natural))
     backbones = Backbones(folder)
     features = make_features(agent, examples, hyper, backbones, folder / "cache")
     torch.manual_seed(0)
@@ -103,7 +103,7 @@ def prepare_training(
     model = agent.model(encoders, [tokens.special for tokens in features.tokens], hyper)
     known = np.array(examples.post_id) < f"p{int(0.75 * len(development.posts)):04d}"
     objective = Objective() if natural else Objective(population="annotated")
-    validation = Sample.whole(np.flatnonzero(~known))
+    validation = Sample.unweighted(np.flatnonzero(~known))
     return model, TrainingData(agent, examples, features, hyper, np.flatnonzero(known), validation, objective)
 
 

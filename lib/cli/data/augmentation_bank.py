@@ -36,7 +36,7 @@ def write_bank(options: Namespace) -> None:
     for method in searched_methods(settings):
         config = MethodConfig(
             method=method,
-            levels=settings.space.strengths,
+            strengths=settings.space.strengths,
             variants=settings.config.augmentation.variants,
             terms=reserved_terms(settings, development.criteria),
             resources=method_resources(options, settings, agent_path(options, "tfidf")),

@@ -19,7 +19,7 @@ def fit_tfidf(options: Namespace) -> None:
     development = load_development_set(options)
     folder: Path = options.results / options.agent / "tfidf"
     examples = get_agent(options.agent).examples(development)
-    texts = list(dict.fromkeys(examples.second))
+    texts = list(dict.fromkeys(examples.text))
     facts = build_tfidf(texts, settings.config.tfidf, cache=options.results / "cache" / "tfidf", folder=folder)
     TfidfManifest(
         provenance=make_provenance(settings, started=started, corpus_hash=development.corpus_hash),

@@ -9,9 +9,9 @@ from lib.cli.common import agent_path, echo, read_folds, training_experiment
 def finish(options: Namespace) -> None:
     """Refit the candidate that Stage C chose, score it once on the test set, and publish it."""
     from lib.schemas.corpus import CorpusManifest
-    from lib.schemas.evaluation import Baselines, StageC
+    from lib.schemas.evaluation import Baselines, StageCResult
 
-    result = StageC.read(agent_path(options, "stage_c.json"))
+    result = StageCResult.read(agent_path(options, "stage_c.json"))
     baselines = Baselines.read(agent_path(options, "baseline.json"))
     with training_experiment(options) as experiment:
         from lib.evaluation.model_card import model_card

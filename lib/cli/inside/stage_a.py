@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from lib.cli.command import Command
-from lib.cli.common import agent_path, search_results
+from lib.cli.common import agent_path, agent_search
 
 
 def collect(options: Namespace) -> None:
@@ -11,7 +11,7 @@ def collect(options: Namespace) -> None:
     from lib.reporting import figures, svg
     from lib.search.collect import collect_stage_a
 
-    search = search_results(options)
+    search = agent_search(options)
     trials = search.finished("stage_a", search.settings.config.stage_a.trials)
     result = collect_stage_a(search, trials)
     svg.save_svg(figures.plot_history(trials, search.objective), agent_path(options, "stage_a.svg"))

@@ -9,12 +9,12 @@ from lib.settings.load import read_settings
 
 def run_stage_a_worker(options: Namespace) -> None:
     """Run trials of Stage A, with the best configurations of earlier agents among the first ones."""
-    from lib.schemas.search import StageA, read_stage
+    from lib.schemas.search import StageAResult, read_stage
     from lib.search.strategies import stage_a_strategy
 
     settings = read_settings(options.settings)
     earlier = [
-        read_stage(StageA, options.results / name / "stage_a_top50.json", settings.space)
+        read_stage(StageAResult, options.results / name / "stage_a_top50.json", settings.space)
         for name in settings.config.earlier_agents(options.agent)
     ]
     work(options, stage_a_strategy(settings, options.agent, earlier))

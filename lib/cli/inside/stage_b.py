@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from lib.cli.command import Command
-from lib.cli.common import agent_path, search_results
+from lib.cli.common import agent_path, agent_search
 
 
 def collect(options: Namespace) -> None:
@@ -11,7 +11,7 @@ def collect(options: Namespace) -> None:
     from lib.reporting import figures, svg
     from lib.search.collect import collect_stage_b
 
-    search = search_results(options)
+    search = agent_search(options)
     result = collect_stage_b(search)
     svg.save_svg(figures.plot_pareto_front(result, search.objective), agent_path(options, "stage_b.svg"))
     result.write(agent_path(options, "stage_b_pareto.json"))

@@ -10,11 +10,11 @@ from lib.settings.load import read_settings
 
 def run_stage_b_worker(options: Namespace) -> None:
     """Run trials of Stage B, starting with the best configurations of Stage A."""
-    from lib.schemas.search import StageA, read_stage
+    from lib.schemas.search import StageAResult, read_stage
     from lib.search.strategies import stage_b_strategy
 
     settings = read_settings(options.settings)
-    best = read_stage(StageA, agent_path(options, "stage_a_top50.json"), settings.space)
+    best = read_stage(StageAResult, agent_path(options, "stage_a_top50.json"), settings.space)
     work(options, stage_b_strategy(settings, options.agent, best))
 
 

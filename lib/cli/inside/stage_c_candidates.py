@@ -3,16 +3,16 @@
 from argparse import Namespace
 
 from lib.cli.command import Command
-from lib.cli.common import agent_path, search_results
+from lib.cli.common import agent_path, agent_search
 
 
 def choose(options: Namespace) -> None:
     """Choose the candidates of Stage C from the ranked trials of Stage B."""
-    from lib.schemas.search import StageB, read_stage
+    from lib.schemas.search import StageBResult, read_stage
     from lib.search.selection import select_candidates
 
-    search = search_results(options)
-    front = read_stage(StageB, agent_path(options, "stage_b_pareto.json"), search.settings.space)
+    search = agent_search(options)
+    front = read_stage(StageBResult, agent_path(options, "stage_b_pareto.json"), search.settings.space)
     select_candidates(search, front).write(agent_path(options, "stage_c/candidates.json"))
 
 

@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections import Counter
 
 from lib.cli.command import Command
-from lib.cli.common import agent_path, search_results
+from lib.cli.common import agent_path, agent_search
 from lib.files.atomic import write_text
 
 
@@ -14,10 +14,10 @@ def write_augmentation_report(options: Namespace) -> None:
     from lib.reporting.augmentation_report import describe_augmentation
     from lib.schemas.augmentation import BankManifest
     from lib.schemas.run import Run
-    from lib.schemas.search import StageA
+    from lib.schemas.search import StageAResult
 
-    objective = search_results(options).objective
-    effects = StageA.read(agent_path(options, "stage_a_top50.json")).augmentation or []
+    objective = agent_search(options).objective
+    effects = StageAResult.read(agent_path(options, "stage_a_top50.json")).augmentation or []
     bank = BankManifest.read(agent_path(options, "augmentation/bank.json"))
     applied: Counter[str] = Counter()
     for path in sorted(agent_path(options, "runs").glob("*.json")):

@@ -12,12 +12,12 @@ def write_summary(options: Namespace) -> None:
     """Write and print a comparison of all agents."""
     from lib.reporting.summary import render_html, render_markdown, summary_entry
     from lib.schemas.corpus import CorpusManifest
-    from lib.schemas.evaluation import StageC, Summary, TestEvaluation
+    from lib.schemas.evaluation import StageCResult, Summary, TestEvaluation
 
     started, settings = now(), read_settings(options.settings)
     agents = [
         summary_entry(
-            StageC.read(options.results / agent / "stage_c.json"),
+            StageCResult.read(options.results / agent / "stage_c.json"),
             TestEvaluation.read(options.results / agent / "test.json"),
         )
         for agent in settings.config.agents

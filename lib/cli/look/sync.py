@@ -58,7 +58,7 @@ def sync(options: Namespace) -> None:
 
 
 def _upload(settings: Settings, results: Path, agents: list[str]) -> dict[str, int]:
-    from lib.tracking.records import groups
+    from lib.tracking.records import stage_records
     from lib.tracking.uploading import Tracker, configure_mlflow
 
     uri = settings.config.tracking.uri
@@ -69,10 +69,10 @@ def _upload(settings: Settings, results: Path, agents: list[str]) -> dict[str, i
     with wait_for_lock(results / ".tracking.lock"):
         tracker = Tracker(uri, results)
         for agent in agents:
-            for group in groups(settings, results, agent):
-                uploaded[group.experiment] = tracker.upload(group)
-                if group.experiment.endswith("/final") and (folder := results / agent / "model").exists():
-                    tracker.register(folder, agent, group.parent.key)
+            for stage in stage_records(settings, results, agent):
+                uploaded[stage.experiment] = tracker.upload(stage)
+                if stage.experiment.endswith("/final") and (folder := results / agent / "model").exists():
+                    tracker.register(folder, agent, stage.parent.key)
     print(f"{uri}: {sum(uploaded.values())} new runs in {len(uploaded)} experiments", file=sys.stderr, flush=True)
     return uploaded
 

@@ -46,7 +46,7 @@ class Gpu:
 
 
 @dataclass(frozen=True)
-class RunState:
+class PipelineState:
     """The state of this machine and of all studies at one time.
 
     Attributes:
@@ -89,7 +89,7 @@ def watch(options: Namespace) -> None:
         time.sleep(limits.seconds)
 
 
-def read_state(settings: Settings, results: Path) -> RunState:
+def read_state(settings: Settings, results: Path) -> PipelineState:
     """Return the current state of this machine and of all studies.
 
     Args:
@@ -119,7 +119,7 @@ def read_state(settings: Settings, results: Path) -> RunState:
     ]
     begun = min((t.datetime_start for t in recent if t.datetime_start is not None), default=now)
     hours = max((now - begun).total_seconds() / 3600, 1e-9)
-    return RunState(
+    return PipelineState(
         gpus=gpus(),
         processes=len(jobs),
         memory_gb=sum(p.info["memory_info"].rss for p in jobs if p.info["memory_info"]) / 2**30,
@@ -148,7 +148,7 @@ def gpus() -> list[Gpu]:
     return [Gpu(int(index), float(percent), float(used), float(whole)) for index, percent, used, whole in rows]
 
 
-def format_state(state: RunState) -> str:
+def format_state(state: PipelineState) -> str:
     """Return the state as one line."""
     each = "  ".join(
         f"GPU {g.index} {g.percent:.0f} % {g.used_mb / 1024:.1f}/{g.total_mb / 1024:.0f} GB" for g in state.gpus
@@ -160,7 +160,7 @@ def format_state(state: RunState) -> str:
     )
 
 
-def warnings(state: RunState, limits: WatchSettings) -> list[str]:
+def warnings(state: PipelineState, limits: WatchSettings) -> list[str]:
     """Return a warning for each limit of the configuration that is exceeded.
 
     Args:

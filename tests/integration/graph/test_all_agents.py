@@ -9,7 +9,7 @@ from support.tiny import agent_commands
 
 from lib.agents import AGENTS, get_agent
 from lib.cli.main import main
-from lib.metrics.spans import best_over_golds
+from lib.metrics.spans import best_over_gold_answers
 from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.load import read_settings, save_settings
 from lib.tasks.decision import RuleValues, load_rules
@@ -59,7 +59,7 @@ def test_a_post_agent_runs_through_all_stages(agent: str, copy_of_finished: Path
         assert golds == mine["sentence"].tolist()
         golds_of[example] = golds
         answer = posts[post][slice(*spans[0][:2])] if yes else ""
-        values.setdefault(criterion, []).append(best_over_golds(golds, answer)[0])
+        values.setdefault(criterion, []).append(best_over_gold_answers(golds, answer)[0])
     positive = {example.split(" ")[1] for example in fold["examples"] if golds_of[example]}
     means = [sum(f1s) / len(f1s) for criterion, f1s in values.items() if criterion in positive]
     expected = sum(means) / len(means)

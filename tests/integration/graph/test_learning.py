@@ -66,7 +66,7 @@ def test_swapping_the_criterion_changes_the_answer(
     """Give each text the other criterion. If exactly one criterion is met, the answer must flip."""
     model, training_data, _ = trained
     examples, texts = training_data.examples, list(CRITERIA.values())
-    other = replace(examples, first=[texts[1 - texts.index(text)] for text in examples.first])
+    other = replace(examples, criterion_text=[texts[1 - texts.index(text)] for text in examples.criterion_text])
     features = make_features(training_data.agent, other, training_data.hyper, Backbones(folder), folder / "cache")
     assert all(
         np.array_equal(a.vocabulary, b.vocabulary)
@@ -74,7 +74,7 @@ def test_swapping_the_criterion_changes_the_answer(
     )
     swapped = replace(training_data, examples=other, features=features)
     evidence = {"FRUIT": "apple", "WEATHER": "storm"}
-    words = [[name for name, word in evidence.items() if word in text] for text in examples.second]
+    words = [[name for name, word in evidence.items() if word in text] for text in examples.text]
     one = np.array([i for i in training_data.validation.index if len(words[i]) == 1])
     before, after = predict(model, training_data, one), predict(model, swapped, one)
     for task in training_data.agent.tasks:
@@ -89,8 +89,8 @@ def test_swapping_the_criterion_changes_the_answer(
         (swapped, predict(model, swapped, both)),
     ):
         found = [
-            evidence["FRUIT" if asked.examples.first[i] == CRITERIA["FRUIT"] else "WEATHER"]
-            in asked.examples.second[i][slice(*spans[0][:2])]
+            evidence["FRUIT" if asked.examples.criterion_text[i] == CRITERIA["FRUIT"] else "WEATHER"]
+            in asked.examples.text[i][slice(*spans[0][:2])]
             for i, spans in zip(both, given["span"].candidates, strict=True)
         ]
         assert np.mean(found) > 0.9
@@ -116,7 +116,7 @@ def test_an_agent_overfits_32_examples(name: str, folder: Path) -> None:
     model, training_data = prepare_training(folder, name, corpus(60), **{"optim.batch_size": 4})
     few = training_data.train[:32]
     assert 0.2 < training_data.examples.label[few].mean() < 0.8
-    few_only = replace(training_data, train=few, validation=Sample.whole(few))
+    few_only = replace(training_data, train=few, validation=Sample.unweighted(few))
     outcome = train(
         model, few_only, CPU, TrainingOptions(epochs=120, patience=120, on_epoch=lambda _, best: best >= 0.95), seed=0
     )

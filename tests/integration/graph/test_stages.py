@@ -11,7 +11,7 @@ from support.checkouts import ROOT
 from support.tiny import TINY, worker_command
 
 from lib.cli.main import main
-from lib.schemas.search import StageA, StageB, read_stage
+from lib.schemas.search import StageAResult, StageBResult, read_stage
 from lib.search.strategies import stage_a_strategy
 from lib.settings.load import Settings, read_settings, save_settings
 from lib.studies.location import StudyLocation, load_trials
@@ -39,7 +39,10 @@ def change_limits(stage: str, **limits: object) -> Settings:
 
 def test_the_results_of_the_stages_are_consistent(copy_of_finished: Path) -> None:
     settings = read_settings("results/settings.json")
-    a, b = StageA.read("results/criteria/stage_a_top50.json"), StageB.read("results/criteria/stage_b_pareto.json")
+    a, b = (
+        StageAResult.read("results/criteria/stage_a_top50.json"),
+        StageBResult.read("results/criteria/stage_b_pareto.json"),
+    )
     assert a.counts.complete + a.counts.pruned + a.counts.failed == TINY["stage_a"]["trials"]
     survivors = [t for t in a.trials if t.state == "COMPLETE"]
     assert all([s.seed for s in t.seeds] == [0, 1] for t in survivors)
@@ -51,20 +54,20 @@ def test_the_results_of_the_stages_are_consistent(copy_of_finished: Path) -> Non
     allowed = [e for e in c["ranking"] if e["within_one_standard_error"]]
     assert c["choice"]["calibration_error"]["mean"] == min(e["calibration_error"]["mean"] for e in allowed)
     assert c["provenance"]["corpus_hash"] == a.provenance.corpus_hash and c["schema_version"] == 2
-    assert read_stage(StageA, Path("results/criteria/stage_a_top50.json"), settings.space) == a
+    assert read_stage(StageAResult, Path("results/criteria/stage_a_top50.json"), settings.space) == a
 
 
 def test_a_finished_stage_does_nothing_and_a_larger_budget_extends_it(copy_of_finished: Path, monkeypatch) -> None:
     path = Path("results/criteria/stage_a_top50.json")
     before = {run.name for run in Path("results/criteria/runs").iterdir()}
-    old = StageA.read(path)
+    old = StageAResult.read(path)
     assert search("a") == 0
     assert {run.name for run in Path("results/criteria/runs").iterdir()} == before
-    again = StageA.read(path)
+    again = StageAResult.read(path)
     assert again.trials == old.trials
     change_limits("stage_a", trials=10)
     assert search("a") == 0
-    extended = StageA.read(path)
+    extended = StageAResult.read(path)
     kept = {t.number: t for t in extended.trials}
     assert all(kept[t.number] == t for t in old.trials)
     assert sum(extended.counts.model_dump().values()) == 10
@@ -98,7 +101,7 @@ def test_asha_prunes_the_first_seed_and_only_survivors_run_the_others(copy_of_fi
     monkeypatch.setattr("lib.experiment.experiment.train", train)
     delete_study_and_runs()
     assert search("a") == 0
-    result = StageA.read("results/criteria/stage_a_top50.json")
+    result = StageAResult.read("results/criteria/stage_a_top50.json")
     complete = [t for t in result.trials if t.state == "COMPLETE"]
     pruned = [t for t in result.trials if t.state == "PRUNED"]
     assert complete and pruned and result.counts.pruned == len(pruned)
@@ -128,7 +131,7 @@ def test_racing_stops_dominated_trials_after_a_seed_and_keeps_the_front(
     delete_study_and_runs()
     change_limits("stage_b", trials=16, seeds=3, population=4, sampler=sampler)
     assert search("a") == 0 and search("b") == 0
-    raced = StageB.read("results/criteria/stage_b_pareto.json")
+    raced = StageBResult.read("results/criteria/stage_b_pareto.json")
     assert raced.counts.pruned >= 4 and raced.counts.complete + raced.counts.pruned == 16
     assert all(len(t.seeds) == 3 for t in raced.trials), "only completed ones are ranked"
     studied = load_trials(StudyLocation("criteria/stage_b", Path("results/criteria/studies"), None)) or []
@@ -138,7 +141,7 @@ def test_racing_stops_dominated_trials_after_a_seed_and_keeps_the_front(
     delete_study_and_runs()
     change_limits("stage_b", racing=False)
     assert search("a") == 0 and search("b") == 0
-    assert StageB.read("results/criteria/stage_b_pareto.json").counts.pruned == 0
+    assert StageBResult.read("results/criteria/stage_b_pareto.json").counts.pruned == 0
 
 
 def test_stage_a_also_prunes_between_seeds(copy_of_finished: Path, monkeypatch) -> None:
@@ -146,7 +149,7 @@ def test_stage_a_also_prunes_between_seeds(copy_of_finished: Path, monkeypatch) 
     delete_study_and_runs()
     change_limits("stage_a", trials=24, seeds=3, epochs=1)
     assert search("a") == 0
-    seeds = [len(t.seeds) for t in StageA.read("results/criteria/stage_a_top50.json").trials]
+    seeds = [len(t.seeds) for t in StageAResult.read("results/criteria/stage_a_top50.json").trials]
     assert seeds == sorted(seeds, reverse=True) and seeds.count(1) > seeds.count(2) > 0 and seeds.count(3) > 0
 
 
@@ -155,21 +158,21 @@ def test_stage_a_with_a_gaussian_process_finds_the_best_learning_rate(copy_of_fi
     delete_study_and_runs()
     change_limits("stage_a", trials=24, seeds=1, epochs=1, sampler="gp")
     assert search("a") == 0
-    found = StageA.read("results/criteria/stage_a_top50.json")
+    found = StageAResult.read("results/criteria/stage_a_top50.json")
     assert sum(found.counts.model_dump().values()) == 24
     assert found.trials[0].params["optim.lr"] == pytest.approx(1e-3, rel=0.01), "the highest there is"
 
 
 def test_a_warm_start_tries_the_best_of_earlier_agents_early(copy_of_finished: Path) -> None:
-    best = StageA.read("results/criteria/stage_a_top50.json")
+    best = StageAResult.read("results/criteria/stage_a_top50.json")
     settings = read_settings("results/settings.json")
     assert settings.config.earlier_agents("evidence") == ()
     warm = change_limits("stage_a", warm_start=2)
     assert warm.config.earlier_agents("evidence") == ("criteria",) and warm.config.earlier_agents("criteria") == ()
     strategy, cold = stage_a_strategy(warm, "evidence", [best]), stage_a_strategy(settings, "evidence")
     first = min(min_trials_at_rung(warm.config.stage_a.reduction), warm.config.stage_a.startup_trials)
-    assert strategy.fixed[first : first + 2] == [t.params for t in best.trials[:2]]
-    assert [*strategy.fixed[:first], *strategy.fixed[first + 2 :]] == list(cold.fixed)
+    assert strategy.enqueued[first : first + 2] == [t.params for t in best.trials[:2]]
+    assert [*strategy.enqueued[:first], *strategy.enqueued[first + 2 :]] == list(cold.enqueued)
     Path("results/criteria/stage_a_top50.json").unlink()
     assert main(worker_command("a", "evidence").split()) == 1, "it needs what it begins with"
 
@@ -194,7 +197,7 @@ def test_failed_trials_are_recorded_with_their_reason_and_the_study_goes_on(
 
 def test_kill_9_in_the_middle_of_stage_a_loses_nothing(copy_of_finished: Path) -> None:
     """The resumed study has the trials of the unbroken one, and trains no finished run again."""
-    unbroken = StageA.read("results/criteria/stage_a_top50.json")
+    unbroken = StageAResult.read("results/criteria/stage_a_top50.json")
     delete_study_and_runs()
     command = [sys.executable, "-m", "lib", *worker_command("a").split()]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -207,7 +210,7 @@ def test_kill_9_in_the_middle_of_stage_a_loses_nothing(copy_of_finished: Path) -
     assert kept
     subprocess.run(command, check=True, env=environment)
     assert main(["stage-a", "criteria"]) == 0
-    resumed = StageA.read("results/criteria/stage_a_top50.json")
+    resumed = StageAResult.read("results/criteria/stage_a_top50.json")
     assert resumed.trials == unbroken.trials and resumed.counts == unbroken.counts
     now = {p.name: p.stat().st_mtime_ns for p in Path("results/criteria/runs").iterdir()}
     assert all(now[name] == time for name, time in kept.items())

@@ -57,16 +57,16 @@ def test_rules_are_fitted_on_other_posts() -> None:
     """One half of the posts has overconfident log odds. Each half uses the rule fitted on the other half."""
     agent = get_agent("criteria")
     examples = agent.examples(corpus(40))
-    sample = Sample.whole(np.arange(len(examples)))
+    sample = Sample.unweighted(np.arange(len(examples)))
     half = examples.group % 2
     noise = np.random.default_rng(0).normal(0, 1, len(examples))
     odds = (2.0 * examples.label - 1 + noise) * np.where(half == 0, 10, 1)
     hyper = Hyperparameters.of(params(**PLANTED_PARAMS))
     crossed = agent.cross_fit({"label": odds}, examples, sample, hyper)["label"]
     hot, cool = (
-        agent.fit_rules({"label": odds[half == own]}, examples, Sample.whole(np.flatnonzero(half == own)), hyper)[
-            "label"
-        ]
+        agent.fit_rules(
+            {"label": odds[half == own]}, examples, Sample.unweighted(np.flatnonzero(half == own)), hyper
+        )["label"]
         for own in (0, 1)
     )
     assert hot.temperature > 3 * cool.temperature
@@ -81,8 +81,8 @@ def test_rules_are_fitted_on_other_posts() -> None:
 def test_two_populations_are_scored_apart() -> None:
     """A model that predicts yes for half of the unannotated pairs is good on annotated pairs and bad in use."""
     agent = get_agent("criteria")
-    examples = agent.examples(replace(corpus(40), natural=True))
-    sample = Sample.whole(np.arange(len(examples)))
+    examples = agent.examples(replace(corpus(40), unannotated_are_negative=True))
+    sample = Sample.unweighted(np.arange(len(examples)))
     careless = np.random.default_rng(0).random(len(examples)) < 0.5
     known = examples.annotated | (examples.label == 1)
     odds = np.where(known, 8.0 * examples.label - 4, np.where(careless, 4.0, -4.0))
@@ -98,8 +98,8 @@ def test_two_populations_are_scored_apart() -> None:
 def test_without_a_positive_two_tasks_have_no_skill() -> None:
     """The scores stay defined as none, so that a search can go on."""
     agent = get_agent("share")
-    examples = agent.examples(replace(corpus(20), natural=True))
-    sample = Sample.whole(np.flatnonzero(examples.label == 0))
+    examples = agent.examples(replace(corpus(20), unannotated_are_negative=True))
+    sample = Sample.unweighted(np.flatnonzero(examples.label == 0))
     logits = agent.logits_from_log_odds([[((0, 3), -1.0)] for _ in sample.index])
     values = agent.rule_values(agent.neutral_rules(list(CRITERIA)), examples, sample.index)
     scores = agent.scores(logits, values, examples, sample, Hyperparameters.of(params(**PLANTED_PARAMS)))
@@ -109,9 +109,9 @@ def test_without_a_positive_two_tasks_have_no_skill() -> None:
 def test_a_criterion_that_does_not_count_is_left_out_of_the_scores() -> None:
     agent = get_agent("criteria")
     examples = agent.examples(replace(corpus(20), excluded=("FRUIT",)))
-    sample = Sample.whole(np.arange(len(examples)))
+    sample = Sample.unweighted(np.arange(len(examples)))
     values = agent.rule_values(agent.neutral_rules(list(CRITERIA)), examples, sample.index)
     hyper = Hyperparameters.of(params(**PLANTED_PARAMS))
     scores = agent.scores({"label": np.zeros(len(examples))}, values, examples, sample, hyper)
     assert list(scores["per_criterion"]) == ["WEATHER"] and "FRUIT" in examples.criterion
-    assert set(examples.counting().criterion) == {"WEATHER"}
+    assert set(examples.scored().criterion) == {"WEATHER"}

@@ -8,7 +8,7 @@ from lib.agents import get_agent
 
 
 def test_every_sentence_is_asked_about_every_criterion_once() -> None:
-    development = replace(corpus(20), natural=True)
+    development = replace(corpus(20), unannotated_are_negative=True)
     examples = get_agent("criteria").examples(development)
     known = len(development.annotations)
     assert examples.annotated[:known].all() and not examples.annotated[known:].any()
@@ -27,10 +27,10 @@ def test_a_sentence_is_positive_if_it_shares_half_of_a_positive_annotation() -> 
     rows = development.annotations.iloc[:1].assign(
         sentence=[text[:end]], criterion=["FRUIT"], status=[1], start=[0], end=[end]
     )
-    examples = get_agent("criteria").examples(replace(development, annotations=rows, natural=True))
+    examples = get_agent("criteria").examples(replace(development, annotations=rows, unannotated_are_negative=True))
     asked = [i for i in range(len(examples)) if examples.natural[i] and examples.criterion[i] == "FRUIT"]
     assert examples.label[asked].tolist() == [1, 1, 0, 0, 0]
-    assert examples.second[0] == text[:end] and examples.label[0] == 1
+    assert examples.text[0] == text[:end] and examples.label[0] == 1
 
 
 def test_a_positive_annotation_across_a_sentence_end_is_about_one_of_both() -> None:
@@ -41,7 +41,7 @@ def test_a_positive_annotation_across_a_sentence_end_is_about_one_of_both() -> N
     rows = development.annotations.iloc[:1].assign(
         sentence=[text[end - 4 : end + 5]], criterion=["FRUIT"], status=[1], start=[end - 4], end=[end + 5]
     )
-    examples = get_agent("criteria").examples(replace(development, annotations=rows, natural=True))
+    examples = get_agent("criteria").examples(replace(development, annotations=rows, unannotated_are_negative=True))
     asked = [i for i in range(len(examples)) if examples.natural[i] and examples.criterion[i] == "FRUIT"]
     assert examples.label[asked].tolist() == [1, 0, 0, 0, 0]
 
@@ -51,9 +51,9 @@ def test_a_positive_annotation_that_was_not_found_is_a_sentence_of_its_own() -> 
     rows = development.annotations.iloc[:1].assign(
         sentence=["not in the post"], criterion=["FRUIT"], status=[1], start=[-1], end=[-1]
     )
-    examples = get_agent("criteria").examples(replace(development, annotations=rows, natural=True))
+    examples = get_agent("criteria").examples(replace(development, annotations=rows, unannotated_are_negative=True))
     assert examples.natural.sum() == 6 * len(CRITERIA)
-    assert examples.label[examples.natural].sum() == 1 and examples.second.count("not in the post") == 3
+    assert examples.label[examples.natural].sum() == 1 and examples.text.count("not in the post") == 3
 
 
 def test_unknown_pairs_are_left_out() -> None:
@@ -67,7 +67,7 @@ def test_a_pair_whose_annotations_contradict_each_other_is_no_example() -> None:
     end = text.index(".") + 1
     row = development.annotations.iloc[:1].assign(criterion="FRUIT", sentence=text[:end], start=0, end=end, status=-1)
     other = row.assign(sentence=text[end + 1 :], start=end + 1, end=len(text), criterion="WEATHER", status=1)
-    tied = replace(development, annotations=other, unknown=row, natural=True)
+    tied = replace(development, annotations=other, unknown=row, unannotated_are_negative=True)
     examples = get_agent("criteria").examples(tied)
     assert "FRUIT" not in examples.criterion and examples.natural.sum() == 5
     decided = replace(tied, annotations=other.assign(criterion="FRUIT"))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from support.examples import make_examples
 from support.tiny import params
 
-from lib.augmentation.augmenter import AugmentableTexts, Augmenter, cut_pieces
+from lib.augmentation.augmenter import AugmentableTexts, Augmenter, augmentation_spans
 from lib.augmentation.edits import WHOLE, Edit, apply_edits, diff_edits
 from lib.augmentation.methods import METHODS
 from lib.settings.hyperparameters import Hyperparameters
@@ -27,7 +27,9 @@ class Shouting:
         words = [word.upper() + self.marks if i % 2 else word for i, word in enumerate(text.split())]
         return " ".join(["oh", *words])
 
-    def variants(self, texts: np.ndarray, level: float, numbers: np.ndarray, *, only_low: bool) -> list[list[Edit]]:
+    def variants(
+        self, texts: np.ndarray, strength: float, numbers: np.ndarray, *, only_low: bool
+    ) -> list[list[Edit]]:
         asked = [self.texts[text] for text in texts]
         return [[] if only_low else diff_edits(text, self.shout(text), WHOLE) for text in asked]
 
@@ -55,24 +57,26 @@ def test_answer_offsets_follow_the_augmented_text(post: tuple[str, list[tuple[in
     bank = Shouting(texts.unique)
     augmenter = Augmenter(dict.fromkeys(METHODS, bank), texts, hyper(), seed=1)
     new = augmenter.epoch(np.array([0]), 1).examples
-    for (a, b), (c, d) in zip(answers, new.answers[0], strict=True):
+    for (a, b), (c, d) in zip(answers, new.gold_spans[0], strict=True):
         # Augment the answer alone, piece by piece.
-        inside = [(start, end) for start, end in cut_pieces(text, answers, whole=False) if a <= start and end <= b]
+        inside = [
+            (start, end) for start, end in augmentation_spans(text, answers, whole=False) if a <= start and end <= b
+        ]
         expected, at = "", a
         for start, end in inside:
             expected += text[at:start] + bank.shout(text[start:end])
             at = end
-        assert new.second[0][c:d].split() == (expected + text[at:b]).split()
+        assert new.text[0][c:d].split() == (expected + text[at:b]).split()
     assert "".join(apply_edits(text, []).split()) == "".join(text.split())
 
 
 @given(posts())
 def test_pieces_cover_all_of_the_text_except_white_space(post: tuple[str, list[tuple[int, int]]]) -> None:
     text, answers = post
-    found = cut_pieces(text, answers, whole=False)
+    found = augmentation_spans(text, answers, whole=False)
     assert "".join("".join(text[a:b].split()) for a, b in found) == "".join(text.split())
     assert all(a <= start or end <= a for start, end in found for a, _ in answers), "none crosses an answer"
-    assert cut_pieces(" one two ", [], whole=True) == [(1, 8)]
+    assert augmentation_spans(" one two ", [], whole=True) == [(1, 8)]
 
 
 def test_the_same_seed_and_epoch_give_the_same_texts_and_others_do_not() -> None:
@@ -87,7 +91,7 @@ def test_the_same_seed_and_epoch_give_the_same_texts_and_others_do_not() -> None
         return augmenter.epoch(np.arange(100), epoch)
 
     first = drawn(1, 1)
-    assert first.examples.second == drawn(1, 1).examples.second and first.index.tolist() == drawn(1, 1).index.tolist()
+    assert first.examples.text == drawn(1, 1).examples.text and first.index.tolist() == drawn(1, 1).index.tolist()
     assert first.index.tolist() != drawn(1, 2).index.tolist() and first.index.tolist() != drawn(2, 1).index.tolist()
     assert 10 < len(first.index) < 50 and first.index.max() < 100, "only of the part to train on"
     assert first.applied.total() == len(first.index)

@@ -32,7 +32,7 @@ TEXTS = [
     "Tired.",
 ]
 TERMS = ("depression", "sertraline", "panic attacks", "phq-9", "sleep")
-LEVELS = (0.1, 0.4)
+STRENGTHS = (0.1, 0.4)
 
 
 @pytest.fixture(scope="session")
@@ -49,12 +49,12 @@ def resources(make_once: MakeOnce) -> Resources:
 
 
 def make_all(texts: list[str], resources: Resources, cache: Path, processes: int) -> None:
-    configs = {name: MethodConfig(name, LEVELS, 2, TERMS, resources) for name in METHODS}
+    configs = {name: MethodConfig(name, STRENGTHS, 2, TERMS, resources) for name in METHODS}
     compute_variants(texts, configs, cache, processes)
 
 
 def banks(cache: Path) -> dict[str, Bank]:
-    return {name: Bank(variants_path(cache, name), LEVELS, 2) for name in METHODS}
+    return {name: Bank(variants_path(cache, name), STRENGTHS, 2) for name in METHODS}
 
 
 @pytest.fixture(scope="session")
@@ -63,9 +63,9 @@ def made(resources: Resources, make_once: MakeOnce) -> tuple[dict[str, Bank], Pa
     return banks(cache), cache
 
 
-def variants(bank: Bank, level: float, texts: list[str]) -> list[tuple[str, str]]:
+def variants(bank: Bank, strength: float, texts: list[str]) -> list[tuple[str, str]]:
     rows, numbers = np.repeat(np.arange(len(texts)), 2), np.tile([0, 1], len(texts))
-    edits = bank.variants(rows, level, numbers, only_low=False)
+    edits = bank.variants(rows, strength, numbers, only_low=False)
     return [(texts[row], apply_edits(texts[row], of_row)) for row, of_row in zip(rows, edits, strict=True)]
 
 
@@ -74,13 +74,15 @@ def variants(bank: Bank, level: float, texts: list[str]) -> list[tuple[str, str]
 def test_a_method_changes_texts_within_its_strength_and_keeps_reserved_terms(made, method: str) -> None:
     banks_of, cache = made
     counts = read_json(counts_path(cache, method))
-    assert counts["errors"] == {} and counts["changed"] + counts["unchanged"] == len(TEXTS) * len(LEVELS) * 2
+    assert counts["errors"] == {} and counts["changed"] + counts["unchanged"] == len(TEXTS) * len(STRENGTHS) * 2
     changed = 0
-    for level in LEVELS:
-        for text, new in variants(banks_of[method], level, TEXTS):
+    for strength in STRENGTHS:
+        for text, new in variants(banks_of[method], strength, TEXTS):
             changed += new != text
             assert words(new), "never empty"
-            assert count_altered_words(text, new) <= max(2, int(np.ceil(level * len(words(text))))), "a swap has two"
+            assert count_altered_words(text, new) <= max(2, int(np.ceil(strength * len(words(text))))), (
+                "a swap has two"
+            )
             for term in TERMS:
                 assert len(ReservedTerms([term]).spans(new)) >= len(ReservedTerms([term]).spans(text)), (term, new)
             kept, given = ([t[a:b] for a, b in negators(t)] for t in (new, text))
@@ -93,15 +95,18 @@ def test_the_same_texts_give_the_same_variants_with_any_number_of_processes(made
     before, _ = made
     make_all(TEXTS[::-1], resources, tmp_path, 2)
     for method, bank in banks(tmp_path).items():
-        for level in LEVELS:
-            expected = dict.fromkeys(variants(before[method], level, TEXTS))
-            assert set(variants(bank, level, TEXTS[::-1])) == set(expected), method
+        for strength in STRENGTHS:
+            expected = dict.fromkeys(variants(before[method], strength, TEXTS))
+            assert set(variants(bank, strength, TEXTS[::-1])) == set(expected), method
 
 
 def test_cached_variants_are_not_computed_again(made, resources) -> None:
     _, cache = made
     compute_variants(
-        TEXTS, {name: MethodConfig(name, LEVELS, 2, TERMS, Resources(Path("nowhere"))) for name in METHODS}, cache, 1
+        TEXTS,
+        {name: MethodConfig(name, STRENGTHS, 2, TERMS, Resources(Path("nowhere"))) for name in METHODS},
+        cache,
+        1,
     )
 
 

@@ -30,7 +30,7 @@ def test_the_fingerprint_of_a_part_holds_what_its_scores_depend_on(copy_of_prepa
         replace(part, posts=regrouped),
         replace(part, annotations=moved),
         replace(part, excluded=("FATIGUE",)),
-        replace(part, natural=False),
+        replace(part, unannotated_are_negative=False),
         replace(part, unknown=part.annotations.iloc[:1].assign(status=-1)),
     ]
     assert len({part.fingerprint, *(other.fingerprint for other in others)}) == 7

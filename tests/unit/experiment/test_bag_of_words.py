@@ -14,8 +14,8 @@ def test_a_short_answer_makes_its_sentence_evidence() -> None:
     """Each answer is one word, far less than half of its sentence."""
     agent, development = get_agent("evidence"), corpus(30)
     whole = agent.examples(development)
-    words = [[(end - 7, end - 2) for _, end in spans] for spans in whole.answers]
-    examples, index = replace(whole, answers=words), np.arange(len(whole))
+    words = [[(end - 7, end - 2) for _, end in spans] for spans in whole.gold_spans]
+    examples, index = replace(whole, gold_spans=words), np.arange(len(whole))
     odds, expected = (
         agent.tasks[0].log_odds(BagOfWords(agent, TfidfSettings()).fit(each, index).logits(each, index)["span"], 1.0)
         for each in (examples, whole)

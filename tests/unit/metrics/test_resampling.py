@@ -111,7 +111,9 @@ def test_the_interval_of_the_ece_contains_the_ece() -> None:
         data = examples(60, rng)
         odds = rng.normal(0, 1, 60) + np.where(data.label == 1, 1, -1)
         predictions = Labels(expit(odds), odds > 0)
-        statistics = sum_by_group(predictions.sufficient_statistics(data, Sample.whole(np.arange(60))), data.group)
+        statistics = sum_by_group(
+            predictions.sufficient_statistics(data, Sample.unweighted(np.arange(60))), data.group
+        )
         ece = bootstrap(statistics, task.score_from_statistics, seed)[1]
         assert 0 <= ece.low <= ece.value <= ece.high <= 1
 

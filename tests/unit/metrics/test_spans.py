@@ -6,7 +6,7 @@ from torchmetrics.functional.text import squad
 from transformers.data.metrics.squad_metrics import squad_evaluate
 from transformers.data.processors.squad import SquadExample
 
-from lib.metrics.spans import best_over_golds, normalise_answer, span_scores
+from lib.metrics.spans import best_over_gold_answers, normalise_answer, span_scores
 
 WORDS = st.lists(
     st.sampled_from(["I", "the", "a", "slept", "badly", "!", "An", "never,", "again", "\t", "❤️"]), max_size=6
@@ -24,7 +24,7 @@ def test_scores_equal_the_official_evaluation_of_squad_2(answers: list[tuple[str
         for i, (_, golds) in enumerate(answers)
     ]
     theirs = squad_evaluate(questions, {str(i): answer for i, (answer, _) in enumerate(answers)})
-    ours = np.array([best_over_golds(golds, answer) for answer, golds in answers])
+    ours = np.array([best_over_gold_answers(golds, answer) for answer, golds in answers])
     assert 100 * ours.mean(axis=0) == pytest.approx([theirs["f1"], theirs["exact"]])
 
 
@@ -36,7 +36,7 @@ def test_scores_equal_torchmetrics_where_there_are_golds(answers: list[tuple[str
         for i, (_, golds) in enumerate(answers)
     ]
     theirs = squad(predicted, wanted)
-    ours = np.array([best_over_golds(golds, answer) for answer, golds in answers])
+    ours = np.array([best_over_gold_answers(golds, answer) for answer, golds in answers])
     assert 100 * ours.mean(axis=0) == pytest.approx([float(theirs["f1"]), float(theirs["exact_match"])], abs=1e-4)
 
 
@@ -54,7 +54,7 @@ def test_scores_equal_torchmetrics_where_there_are_golds(answers: list[tuple[str
     ],
 )
 def test_answers_by_hand(golds: list[str], answer: str, f1: float, exact: float) -> None:
-    assert best_over_golds(golds, answer) == (pytest.approx(f1), exact)
+    assert best_over_gold_answers(golds, answer) == (pytest.approx(f1), exact)
 
 
 def test_span_scores_by_hand() -> None:

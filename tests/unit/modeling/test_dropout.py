@@ -26,7 +26,7 @@ def test_kept_values_are_scaled_to_preserve_the_mean(p: float, size: int, seed: 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
 def test_the_dropped_share_is_p_and_neighbours_are_independent(p: float) -> None:
-    kept, factor = quick().keep(torch.Size((2000, 1000)), p)
+    kept, factor = quick().draw_mask(torch.Size((2000, 1000)), p)
     assert abs(kept.float().mean().item() - (1 - p)) < 4 * (p * (1 - p) / 2e6) ** 0.5
     assert factor == pytest.approx(1 / (1 - p), rel=1e-4)
     left, right = kept[:, :-1].flatten().float(), kept[:, 1:].flatten().float()
@@ -44,7 +44,7 @@ def test_attention_and_its_gradient_match_the_formula(masked: str, scale: float 
     with quick() as noise:
         found = F.scaled_dot_product_attention(query, key, value, mask[masked], 0.4, scale=scale)
         assert noise is not None
-    kept, factor = quick().keep(torch.Size((2, 3, 5, 7)), 0.4)
+    kept, factor = quick().draw_mask(torch.Size((2, 3, 5, 7)), 0.4)
     scores = query @ key.transpose(-1, -2) * (8**-0.5 if scale is None else scale)
     if masked != "no":
         scores = scores.masked_fill(~allowed, float("-inf"))

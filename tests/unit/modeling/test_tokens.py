@@ -128,11 +128,11 @@ def test_the_criterion_is_never_truncated(experiment) -> None:
     examples = experiment.examples
     limit = 24
     layout, cache = WindowLayout(limit, overlap=None), TokenCache(Path("cache"), "f")
-    tokens = tokenize(tokenizer, examples.first, examples.second, layout=layout, cache=cache)
+    tokens = tokenize(tokenizer, examples.criterion_text, examples.text, layout=layout, cache=cache)
     assert tokens.lengths.max() == limit
     for i in range(0, len(examples), 7):
         ids = tokens.vocabulary[tokens.ids[tokens.offsets[i] : tokens.offsets[i + 1]]].tolist()
-        whole = tokenizer(examples.first[i])["input_ids"]
+        whole = tokenizer(examples.criterion_text[i])["input_ids"]
         assert ids[: len(whole)] == whole
     criteria = experiment.development.criteria
     check_criteria_fit(tokenizer, criteria, 64, "tiny-bert")

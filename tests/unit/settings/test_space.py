@@ -37,4 +37,4 @@ def test_without_augmentation_its_other_parameters_are_fixed() -> None:
     assert all(getattr(p, "low", 0) == getattr(p, "high", 0) for p in fixed)
     other = tiny_settings(constraints={"aug.enabled": {"choices": [False, True]}}).space
     assert other.augments and other.strengths == (0.1, 0.2, 0.3, 0.4)
-    assert other.strategies == ("all", "nlpaug", "textattack", "custom")
+    assert other.augmentation_strategies == ("all", "nlpaug", "textattack", "custom")

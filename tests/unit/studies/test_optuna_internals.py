@@ -12,7 +12,13 @@ from support.studies import sampler, study_in
 from support.tiny import tiny_settings
 
 from lib.studies.journal import Journal
-from lib.studies.optuna_internals import cached_database, journal_backend, storage_id, suggest_value
+from lib.studies.optuna_internals import (
+    ENQUEUED_PARAMS,
+    cached_database,
+    journal_backend,
+    storage_id,
+    suggest_value,
+)
 from lib.studies.study import suggest_params
 from lib.studies.worker_registry import WorkerRegistry
 
@@ -27,6 +33,9 @@ def test_each_private_name_exists(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "a.journal")
     assert journal_backend(JournalStorage(journal)) is journal
     assert journal_backend(InMemoryStorage()) is None
+    study.enqueue_trial({"x": 1.5})
+    waiting = study.get_trials(states=[TrialState.WAITING])
+    assert waiting[0].system_attrs[ENQUEUED_PARAMS] == {"x": 1.5}
 
 
 def test_a_database_keeps_all_that_a_study_writes(tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ def test_fixed_trials_come_first_and_once(tmp_path: Path) -> None:
     space = tiny_settings().space
     wanted = run_trials(study_in(tmp_path / "a"), 2, space)
     study = study_in(tmp_path / "b")
-    killed = run_trials(study, 4, space, fixed=wanted, stop_after=0)
-    rest = run_trials(study, 4, space, fixed=wanted)
+    killed = run_trials(study, 4, space, enqueued=wanted, stop_after=0)
+    rest = run_trials(study, 4, space, enqueued=wanted)
     assert killed == wanted[:1] and rest[:2] == wanted and len(rest) == 4
 
 

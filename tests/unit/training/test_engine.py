@@ -29,7 +29,7 @@ def test_a_model_overfits_a_few_examples(experiment) -> None:
     hyper = Hyperparameters.of(params(**{"optim.lr": 3e-3}))
     model, training_data = model_and_data(experiment, hyper)
     few = np.sort(balanced(training_data, 32))
-    data = replace(training_data, train=few, validation=Sample.whole(few), objective=ANNOTATED)
+    data = replace(training_data, train=few, validation=Sample.unweighted(few), objective=ANNOTATED)
     outcome = train(model, data, CPU, TrainingOptions(epochs=60, patience=60), seed=0)
     assert outcome.scores["annotated"]["f1_yes_no"] >= 0.95
 

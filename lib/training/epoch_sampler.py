@@ -10,7 +10,7 @@ from lib.tasks.task import Index
 
 
 @dataclass(frozen=True)
-class EpochDraws:
+class EpochSampler:
     """The examples of each epoch of one training.
 
     Attributes:
@@ -26,8 +26,8 @@ class EpochDraws:
     seed: int
 
     @classmethod
-    def of(cls, examples: Examples, train: Index, rate: float, seed: int) -> "EpochDraws":
-        """Return the draws from the examples of a training part.
+    def of(cls, examples: Examples, train: Index, rate: float, seed: int) -> "EpochSampler":
+        """Return the sampler of the examples of a training part.
 
         Args:
             examples: All examples.
