@@ -79,10 +79,7 @@ def _score_with(experiment: Experiment, split: Split, epochs: int, seed: int, *,
         for sample in (split.validation, split.held_out)
     )
     names = list(experiment.development.criteria)
-    rules = {
-        task: rule.completed(names)
-        for task, rule in agent.fit_rules(known, examples, split.validation, hyper).items()
-    }
+    rules = agent.fit_rules(known, examples, split.validation, hyper, criteria=names)
     values = agent.rule_values(rules, examples, split.held_out.index)
     return agent.scores(held_out, values, examples, split.held_out, hyper)
 

@@ -11,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lib.corpus.sentences import Characters
 from lib.metrics.resampling import ScoreFromStatistics
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, SpecialTokens, Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule, RuleValues
-from lib.tasks.examples import Characters, Examples, Sample, Targets, TextPairs
+from lib.tasks.examples import Examples, Sample, Targets, TextPairs
 from lib.tasks.task import Index, Task
 
 if TYPE_CHECKING:  # importing pandas takes a second, and the engine does not need it
@@ -83,6 +84,13 @@ class Agent(ABC):
     name: str
     tasks: Sequence[Task[Any, Any]]
     reads_posts: bool
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Names of the scores that all tasks share, in the order of `sufficient_statistics`' scores."""
+        return tuple(
+            name for name in self.tasks[0].score_names if all(name in task.score_names for task in self.tasks)
+        )
 
     @abstractmethod
     def examples(self, part: "CorpusPart") -> Examples:
@@ -184,7 +192,14 @@ class Agent(ABC):
             for task in self.tasks
         }
 
-    def fit_rules(self, logits: Logits, examples: Examples, sample: Sample, hyper: Hyperparameters) -> Rules:
+    def fit_rules(
+        self,
+        logits: Logits,
+        examples: Examples,
+        sample: Sample,
+        hyper: Hyperparameters,
+        criteria: Sequence[str] | None = None,
+    ) -> Rules:
         """Fit the decision rule of each task.
 
         Args:
@@ -192,11 +207,13 @@ class Agent(ABC):
             examples: All examples.
             sample: The n examples that the logits belong to, with their weights.
             hyper: Gives the null policy.
+            criteria: The criteria that the rules must know, see `DecisionRule.completed`; None for those in `sample`.
 
         Returns:
             The rules by task.
         """
-        return {task.name: task.fit_rule(logits[task.name], examples, sample, hyper) for task in self.tasks}
+        rules = {task.name: task.fit_rule(logits[task.name], examples, sample, hyper) for task in self.tasks}
+        return rules if criteria is None else {name: rule.completed(criteria) for name, rule in rules.items()}
 
     def neutral_rules(self, criteria: Sequence[str]) -> Rules:
         """Return rules that change no probability and predict yes where it is the more probable answer."""
@@ -238,8 +255,9 @@ class Agent(ABC):
             there = np.flatnonzero(~own)
             rules = dict(self.neutral_rules(names))
             if len(there):
-                fitted = self.fit_rules(self.select(logits, there), examples, sample.select(there), hyper)
-                rules = {name: rule.completed(names) for name, rule in fitted.items()}
+                rules = dict(
+                    self.fit_rules(self.select(logits, there), examples, sample.select(there), hyper, criteria=names)
+                )
             for name, values in self.rule_values(rules, examples, sample.index[own]).items():
                 parts[name].append((values, own))
         return {name: RuleValues.merged(found) for name, found in parts.items()}

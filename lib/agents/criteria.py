@@ -8,10 +8,11 @@ import numpy as np
 from torch import nn
 
 from lib.agents.agent import Agent
+from lib.corpus.sentences import Characters
 from lib.modeling.models import PairModel
 from lib.modeling.tokens import SpecialTokens
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.examples import Characters, Examples
+from lib.tasks.examples import Examples
 from lib.tasks.label import LabelTask
 
 if TYPE_CHECKING:  # importing pandas takes a second, and the engine does not need it

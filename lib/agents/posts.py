@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lib.agents.agent import Agent
-from lib.tasks.examples import Characters, Examples
+from lib.corpus.sentences import Characters
+from lib.tasks.examples import Examples
 
 if TYPE_CHECKING:  # importing pandas takes a second, and the engine does not need it
     from lib.corpus.store import CorpusPart

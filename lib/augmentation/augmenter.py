@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from lib.augmentation.bank import Bank
 from lib.augmentation.edits import Edit, apply_edits, merge_edits
 from lib.augmentation.methods import strategy_methods
-from lib.corpus.sentences import sentences
+from lib.corpus.sentences import Characters, sentences
 from lib.files.hashing import derive_seed
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.examples import Characters, Examples
+from lib.tasks.examples import Examples
 
 
 def augmentation_spans(text: str, answers: Sequence[Characters], *, whole: bool) -> list[Characters]:

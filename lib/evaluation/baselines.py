@@ -41,8 +41,7 @@ def majority_logits(experiment: Experiment, examples: Examples, index: Index) ->
         The logits of the n examples, by task.
     """
     known = experiment.examples
-    population = known.natural if known.natural.any() else known.annotated
-    share = np.clip(known.label[population].mean(), 1e-6, 1 - 1e-6)
+    share = np.clip(known.label[known.main_population()].mean(), 1e-6, 1 - 1e-6)
     odds = float(np.log(share / (1 - share)))
     return experiment.agent.logits_from_log_odds([[((0, len(examples.text[i])), odds)] for i in index])
 
@@ -76,8 +75,7 @@ def fit_baseline_rules(experiment: Experiment, logits: Logits, sample: Sample) -
     """
     hyper = Hyperparameters.of(default_params(experiment.settings))
     names = list(experiment.development.criteria)
-    found = experiment.agent.fit_rules(logits, experiment.examples, sample, hyper)
-    return {task: rule.completed(names) for task, rule in found.items()}
+    return experiment.agent.fit_rules(logits, experiment.examples, sample, hyper, criteria=names)
 
 
 def score_baselines(experiment: Experiment) -> Baselines:
@@ -168,6 +166,4 @@ def predict_fold(experiment: Experiment, split: Split) -> tuple[Logits, Rules, S
 def _scores(
     experiment: Experiment, logits: Logits, values: Any, sample: Sample, hyper: Hyperparameters
 ) -> dict[str, Any]:
-    scores = experiment.agent.scores(logits, values, experiment.examples, sample, hyper)
-    objective, calibration_error = experiment.objective.values(scores)
-    return {"objective": objective, "calibration_error": calibration_error, **scores}
+    return experiment.objective.added_to(experiment.agent.scores(logits, values, experiment.examples, sample, hyper))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from lib.metrics.classification import binary_scores, binary_scores_from_statistics, binary_statistics
+from lib.metrics.classification import binary_scores, binary_scores_from_statistics, binary_statistics, f1
 from lib.metrics.resampling import ScoreFromStatistics
 from lib.tasks.decision import DecisionRule, RuleValues, fit_calibration, fit_f1_thresholds
 from lib.tasks.examples import Examples, TextPairs
@@ -120,8 +120,8 @@ def decide_posts(pairs: PostPairs, rule: DecisionRule) -> Labels:
     return Labels(expit(odds), odds >= values.threshold)
 
 
-def answer_posts(predictions: TaskPredictions, pairs: PostPairs, rule: DecisionRule | None) -> Labels:
-    """Return the answers about posts from those about all of their texts.
+def label_posts(predictions: TaskPredictions, pairs: PostPairs, rule: DecisionRule | None) -> Labels:
+    """Return the predictions about posts from those about all of their texts.
 
     Args:
         predictions: Of the texts that were combined in `pairs`.
@@ -172,11 +172,10 @@ def score_sets(yes: NDArray[np.bool_], pairs: LabelledPostPairs) -> dict[str, An
     known = _with_known_sets(pairs)
     said, true = _sets(yes, pairs)[known], _sets(pairs.label == 1, pairs)[known]
     hits, wrong = (said & true).sum(axis=0), (said ^ true).sum(axis=0)
-    total = 2 * hits + wrong
-    f1 = np.divide(2 * hits, total, out=np.zeros(len(total)), where=total > 0)
+    each = f1(hits, wrong)
     return {
-        "f1_micro": float(2 * hits.sum() / max(1, total.sum())),
-        "f1_macro": float(f1[true.any(axis=0)].mean()) if true.any() else 0.0,
+        "f1_micro": float(f1(hits.sum(), wrong.sum())),
+        "f1_macro": float(each[true.any(axis=0)].mean()) if true.any() else 0.0,
         "told_everything": float(said[:, :-1].all(axis=1).mean()),
         "criteria_said": float(said[:, :-1].sum(axis=1).mean()),
         "criteria_true": float(true[:, :-1].sum(axis=1).mean()),
@@ -246,8 +245,6 @@ def set_scores_from_statistics(sums: NDArray[np.float64]) -> NDArray[np.float64]
         F1-macro over the labels that a post of the sample truly has, and F1-micro over all labels.
     """
     hits, wrong, true = np.split(sums, 3, axis=1)
-    total = 2 * hits + wrong
-    f1 = np.divide(2 * hits, total, out=np.zeros(total.shape), where=total > 0)
     occurs = true > 0
-    macro = (f1 * occurs).sum(axis=1) / occurs.sum(axis=1).clip(1)
-    return np.stack([macro, 2 * hits.sum(axis=1) / total.sum(axis=1).clip(1)], axis=1)
+    macro = (f1(hits, wrong) * occurs).sum(axis=1) / occurs.sum(axis=1).clip(1)
+    return np.stack([macro, f1(hits.sum(axis=1), wrong.sum(axis=1))], axis=1)

@@ -216,10 +216,9 @@ def _ensemble(
     for number, (logits, index) in averages.items():
         others = [averages[n] for n in averages if n // k == number // k and n != number]
         reference = Sample.unweighted(np.concatenate([index for _, index in others]))
-        rules = agent.fit_rules(agent.concatenate([own for own, _ in others]), examples, reference, hyper)
-        names = list(experiment.development.criteria)
-        completed = {task: rule.completed(names) for task, rule in rules.items()}
-        values = agent.rule_values(completed, examples, index)
+        known, names = agent.concatenate([own for own, _ in others]), list(experiment.development.criteria)
+        rules = agent.fit_rules(known, examples, reference, hyper, criteria=names)
+        values = agent.rule_values(rules, examples, index)
         scores = agent.scores(logits, values, examples, Sample.unweighted(index), hyper)
         for target, value in zip((objective, error), experiment.objective.values(scores), strict=True):
             target.append(value)

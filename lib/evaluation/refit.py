@@ -33,27 +33,27 @@ class FinalRules:
     """The rules with which a final model decides.
 
     Attributes:
-        rules: By task.
-        post_rule: For answers about posts; None for an agent that reads posts, and if unannotated pairs are unknown.
+        by_task: The rule of each task.
+        for_posts: For whole posts; None for an agent that reads posts, and if unannotated pairs are unknown.
     """
 
-    rules: Rules
-    post_rule: DecisionRule | None
+    by_task: Rules
+    for_posts: DecisionRule | None
 
     def dump(self) -> dict[str, Any]:
-        """Return both as values that JSON can hold, under the names of the attributes."""
+        """Return both as values that JSON can hold, under the names of `ModelManifest`."""
         return {
-            "rules": {task: rule.dump() for task, rule in self.rules.items()},
-            "post_rule": None if self.post_rule is None else self.post_rule.dump(),
+            "rules": {task: rule.dump() for task, rule in self.by_task.items()},
+            "post_rule": None if self.for_posts is None else self.for_posts.dump(),
         }
 
     @classmethod
     def mean(cls, found: Sequence[Self]) -> Self:
         """Return the means of rules that were fitted to repeats of a cross-validation."""
-        post_rules = [each.post_rule for each in found if each.post_rule is not None]
+        for_posts = [each.for_posts for each in found if each.for_posts is not None]
         return cls(
-            {task: DecisionRule.mean([each.rules[task] for each in found]) for task in found[0].rules},
-            DecisionRule.mean(post_rules) if post_rules else None,
+            {task: DecisionRule.mean([each.by_task[task] for each in found]) for task in found[0].by_task},
+            DecisionRule.mean(for_posts) if for_posts else None,
         )
 
     @classmethod
@@ -78,13 +78,13 @@ class RefitConfig:
         params: Hyper-parameters, under the names of the search space.
         schedule_epochs: Epochs for which the learning rate schedule is laid out.
         last_epoch: Epoch after which the training ends.
-        decisions: The rules with which the model decides afterwards.
+        rules: The rules with which the model decides afterwards.
     """
 
     params: dict[str, Any]
     schedule_epochs: int
     last_epoch: int
-    decisions: FinalRules
+    rules: FinalRules
 
 
 def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitConfig:
@@ -114,7 +114,7 @@ def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitCo
         params=folds[0].params,
         schedule_epochs=limits.epochs,
         last_epoch=int(np.ceil(np.quantile([fold.best_epoch for fold in folds], _EPOCH_QUANTILE))),
-        decisions=FinalRules.mean([fit(repeat) for repeat in by_repeat(folds, limits.folds)]),
+        rules=FinalRules.mean([fit(repeat) for repeat in by_repeat(folds, limits.folds)]),
     )
 
 
@@ -146,8 +146,7 @@ def fit_final_rules(experiment: Experiment, logits: Logits, index: Index, hyper:
         pairs have no label.
     """
     agent, examples, names = experiment.agent, experiment.examples, list(experiment.development.criteria)
-    fitted = agent.fit_rules(logits, examples, Sample.unweighted(index), hyper)
-    rules = {task: rule.completed(names) for task, rule in fitted.items()}
+    rules = agent.fit_rules(logits, examples, Sample.unweighted(index), hyper, criteria=names)
     if agent.reads_posts or not experiment.development.unannotated_are_negative:
         return FinalRules(rules, None)
     task = agent.tasks[0].name
@@ -181,23 +180,22 @@ def refit(experiment: Experiment, config: RefitConfig) -> SavedModel:
     if not (folder / MODEL_MANIFEST).exists():
         _train(experiment, config, folder)
     model = SavedModel.load(folder, experiment.device)
-    found, decisions = _fit_calibration_in_the_large(experiment, model, config.decisions)
-    manifest = model.manifest.model_copy(update={**decisions.dump(), "calibration_in_the_large": found})
+    found, rules = _fit_calibration_in_the_large(experiment, model, config.rules)
+    manifest = model.manifest.model_copy(update={**rules.dump(), "calibration_in_the_large": found})
     manifest.write(folder / MODEL_MANIFEST)
     return model.with_manifest(manifest)
 
 
 def _fit_calibration_in_the_large(
-    experiment: Experiment, model: SavedModel, decisions: FinalRules
+    experiment: Experiment, model: SavedModel, rules: FinalRules
 ) -> tuple[dict[str, CalibrationInTheLarge], FinalRules]:
     """Return the model's calibration in the large on the development posts, and rules that suit it."""
     known = experiment.examples
-    index = np.flatnonzero(known.natural if experiment.development.unannotated_are_negative else known.annotated)
     rng = np.random.default_rng(derive_seed(experiment.settings.config.seed, "calibration in the large"))
-    examples = known.select(np.sort(rng.permutation(index)[:_MOST_PAIRS]))
+    examples = known.select(np.sort(rng.permutation(known.main_population())[:_MOST_PAIRS]))
     logits = model.logits(examples)
-    found, rules = fit_calibration_in_the_large(experiment.agent, decisions.rules, logits, examples, model.hyper)
-    return found, replace(decisions, rules=rules)
+    found, by_task = fit_calibration_in_the_large(experiment.agent, rules.by_task, logits, examples, model.hyper)
+    return found, replace(rules, by_task=by_task)
 
 
 def _train(experiment: Experiment, config: RefitConfig, folder: Path) -> None:
@@ -209,7 +207,7 @@ def _train(experiment: Experiment, config: RefitConfig, folder: Path) -> None:
         provenance=experiment.provenance(started),
         agent=experiment.agent.name,
         params=config.params,
-        **config.decisions.dump(),
+        **config.rules.dump(),
         population="natural" if experiment.development.unannotated_are_negative else "annotated",
         criteria=experiment.development.criteria,
         trained={

@@ -16,8 +16,8 @@ from lib.evaluation.baselines import (
     predict_fold,
 )
 from lib.evaluation.by_post import (
-    answer_posts,
     fit_post_rule,
+    label_posts,
     labelled_post_pairs,
     post_statistics,
     score_posts,
@@ -55,6 +55,7 @@ from lib.schemas.evaluation import (
 )
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, Sample
+from lib.tasks.label import LabelTask
 from lib.tasks.task import Index
 
 CHOSEN = "chosen"
@@ -98,13 +99,13 @@ def evaluate_on_test_set(
     results = experiment.results
     part, openings = open_test(results / "corpus", results / experiment.agent.name / "test_openings.jsonl", opening)
     examples = experiment.agent.examples(part).scored()
-    answers = _answer_test_set(experiment, result, folds, models, examples)
+    outputs = _predict_test_set(experiment, result, folds, models, examples)
     natural, annotated = int(examples.natural.sum()), int(examples.annotated.sum())
     progress(
-        f"{len(answers)} models scored on {len(examples)} test pairs"
+        f"{len(outputs)} models scored on {len(examples)} test pairs"
         f" ({natural} at natural prevalence, {annotated} annotated)"
     )
-    scored, against = _compare_models(experiment, answers, examples)
+    scored, against = _compare_models(experiment, outputs, examples)
     return models[result.choice["candidate"]], TestEvaluation(
         provenance=experiment.provenance(started),
         agent=experiment.agent.name,
@@ -120,7 +121,7 @@ def evaluate_on_test_set(
             "examples": len(examples),
             "annotated": annotated,
             "natural": natural,
-            "positives": int(examples.label[_main_population(examples)].sum()),
+            "positives": int(examples.label[examples.main_population()].sum()),
         },
         **_truth(examples),
         models=scored,
@@ -133,8 +134,8 @@ def evaluate_on_test_set(
 
 
 def _truth(examples: Examples) -> dict[str, Any]:
-    """Return the ids, labels and criteria of the main population, to which the models' answers belong."""
-    index = _main_population(examples)
+    """Return the ids, labels and criteria of the main population, to which the models' predictions belong."""
+    index = examples.main_population()
     return {
         "examples": [examples.ids[i] for i in index],
         "truth": [bool(label) for label in examples.label[index]],
@@ -172,12 +173,12 @@ def check_targets(models: Sequence[ModelScores], against: Sequence[PairedCompari
 
 
 @dataclass(frozen=True)
-class _Answers:
-    """A model's answers about the test set.
+class _ModelOutput:
+    """A model's logits for the test set, and how it decides.
 
     Attributes:
         logits: Of all test examples that count.
-        rules: The rules that turn them into answers.
+        rules: The rules that turn them into predictions.
         hyper: Gives the null policy.
     """
 
@@ -202,7 +203,7 @@ def _refit_models(
         params=baselines.params,
         schedule_epochs=baselines.epochs,
         last_epoch=baselines.epochs,
-        decisions=FinalRules.load(baselines.rules, baselines.post_rule),
+        rules=FinalRules.load(baselines.rules, baselines.post_rule),
     )
     models: dict[int | str, SavedModel] = {}
     for number, config in configs.items():
@@ -230,17 +231,17 @@ def _average_rules(experiment: Experiment, folds: Sequence[FoldResult], members:
     return FinalRules.mean([fit(repeat) for repeat in by_repeat(first, experiment.settings.config.stage_c.folds)])
 
 
-def _bag_of_words(experiment: Experiment, examples: Examples, hyper: Hyperparameters) -> _Answers:
+def _bag_of_words(experiment: Experiment, examples: Examples, hyper: Hyperparameters) -> _ModelOutput:
     """Fit the bag of words on the development set, and its rules on the held-out predictions of the first folds."""
     k = experiment.settings.config.stage_c.folds
     folds = [predict_fold(experiment, experiment.splits.fold(number, k)) for number in range(k)]
     logits = experiment.agent.concatenate([own for own, *_ in folds])
     rules = fit_final_rules(experiment, logits, np.concatenate([part.index for *_, part in folds]), hyper)
     model = fit_bag_of_words(experiment, np.arange(len(experiment.examples)))
-    return _Answers(model.logits(examples, np.arange(len(examples))), rules, hyper)
+    return _ModelOutput(model.logits(examples, np.arange(len(examples))), rules, hyper)
 
 
-def _majority(experiment: Experiment, examples: Examples, hyper: Hyperparameters) -> _Answers:
+def _majority(experiment: Experiment, examples: Examples, hyper: Hyperparameters) -> _ModelOutput:
     """Say no everywhere, with the prevalence of the development set as probability."""
     names = list(experiment.development.criteria)
     rules = experiment.agent.neutral_rules(names)
@@ -252,30 +253,30 @@ def _majority(experiment: Experiment, examples: Examples, hyper: Hyperparameters
         fitted = fit_post_rule(pairs).completed(names)
         post_rule = replace(fitted, threshold=dict.fromkeys(names, 0.0))
     logits = majority_logits(experiment, examples, np.arange(len(examples)))
-    return _Answers(logits, FinalRules(rules, post_rule), hyper)
+    return _ModelOutput(logits, FinalRules(rules, post_rule), hyper)
 
 
-def _answer_test_set(
+def _predict_test_set(
     experiment: Experiment,
     result: StageCResult,
     folds: Sequence[FoldResult],
     models: dict[int | str, SavedModel],
     examples: Examples,
-) -> dict[str, _Answers]:
-    """Return every model's answers about the test set, those of the chosen model first."""
+) -> dict[str, _ModelOutput]:
+    """Return every model's output for the test set, that of the chosen model first."""
     agent, index = experiment.agent, np.arange(len(examples))
     default = Hyperparameters.of(default_params(experiment.settings))
     given = {
-        number: _Answers(model.logits(examples), FinalRules(model.rules, model.post_rule), model.hyper)
+        number: _ModelOutput(model.logits(examples), FinalRules(model.rules, model.post_rule), model.hyper)
         for number, model in models.items()
     }
     averages = {}
     if result.members:
         average = agent.average_logits(
-            [(given[m].logits, agent.rule_values(given[m].rules.rules, examples, index)) for m in result.members]
+            [(given[m].logits, agent.rule_values(given[m].rules.by_task, examples, index)) for m in result.members]
         )
         rules = _average_rules(experiment, folds, result.members)
-        averages[f"average of the best {len(result.members)}"] = _Answers(average, rules, default)
+        averages[f"average of the best {len(result.members)}"] = _ModelOutput(average, rules, default)
     return {
         CHOSEN: given[result.choice["candidate"]],
         **averages,
@@ -287,7 +288,7 @@ def _answer_test_set(
 
 @dataclass(frozen=True)
 class _Level:
-    """A model's answers at one level, ready for intervals.
+    """A model's predictions at one level, ready for intervals.
 
     Attributes:
         summed: (groups, statistics) the statistics of each group of posts.
@@ -300,36 +301,31 @@ class _Level:
     names: tuple[str, ...]
 
 
-def _levels(agent: Agent, answers: _Answers, examples: Examples) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a model's levels by name, and its scores and answers."""
+def _levels(agent: Agent, output: _ModelOutput, examples: Examples) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a model's levels by name, and its scores and predictions."""
     index = np.arange(len(examples))
-    values = agent.rule_values(answers.rules.rules, examples, index)
-    scores = agent.scores(answers.logits, values, examples, Sample.unweighted(index), answers.hyper)
+    values = agent.rule_values(output.rules.by_task, examples, index)
+    scores = agent.scores(output.logits, values, examples, Sample.unweighted(index), output.hyper)
     known = np.flatnonzero(examples.annotated)
     own = {name: value.select(known) for name, value in values.items()}
-    decided = agent.decide_annotated(agent.select(answers.logits, known), own, answers.hyper)
-    names: tuple[str, ...] = ("f1_macro", "ece", "f1_micro")
-    if len(agent.tasks) == 1:  # The tasks of an agent with two have no other score in common.
-        names = (*names, agent.tasks[0].fourth_score)
+    decided = agent.decide_annotated(agent.select(output.logits, known), own, output.hyper)
 
     def level(predictions: Predictions, which: Index) -> _Level:
         statistics, score = agent.sufficient_statistics(predictions, examples, Sample.unweighted(which))
-        return _Level(sum_by_group(statistics, examples.group[which]), score, names)
+        return _Level(sum_by_group(statistics, examples.group[which]), score, agent.score_names)
 
     levels = {"annotated": level(decided, known)}
     if scores["population"] == "annotated":
         return levels, {"scores": scores, "answers": agent.dump(decided)}
     natural = np.flatnonzero(examples.natural)
     chosen = {name: value.select(natural) for name, value in values.items()}
-    predictions = agent.decide(agent.select(answers.logits, natural), chosen, answers.hyper)
+    predictions = agent.decide(agent.select(output.logits, natural), chosen, output.hyper)
     levels = {"natural": level(predictions, natural), **levels}
     first = predictions[agent.tasks[0].name]
     pairs = labelled_post_pairs(first.yes_probability, examples, natural)
-    labels = answer_posts(first, pairs, answers.rules.post_rule)
+    labels = label_posts(first, pairs, output.rules.for_posts)
     statistics, score = post_statistics(labels, pairs)
-    levels["post_criterion"] = _Level(
-        sum_by_group(statistics, pairs.group), score, ("f1_macro", "ece", "f1_micro", "f1_yes_no")
-    )
+    levels["post_criterion"] = _Level(sum_by_group(statistics, pairs.group), score, LabelTask.score_names)
     sets, groups = set_statistics(labels.yes, pairs)
     levels["post"] = _Level(sum_by_group(sets, groups), set_scores_from_statistics, ("f1_macro", "f1_micro"))
     scores = {**scores, "post_criterion": score_posts(labels, pairs)}
@@ -337,17 +333,17 @@ def _levels(agent: Agent, answers: _Answers, examples: Examples) -> tuple[dict[s
 
 
 def _compare_models(
-    experiment: Experiment, answers: dict[str, _Answers], examples: Examples
+    experiment: Experiment, outputs: dict[str, _ModelOutput], examples: Examples
 ) -> tuple[list[ModelScores], list[PairedComparison]]:
     """Score every model at every level, and compare the chosen one with each other one."""
     agent, seed = experiment.agent, derive_seed(experiment.settings.config.seed, "test intervals")
-    found = {name: _levels(agent, given, examples) for name, given in answers.items()}
+    found = {name: _levels(agent, output, examples) for name, output in outputs.items()}
     models = []
     for name, (levels, scored) in found.items():
         intervals = {place: _intervals(level, seed) for place, level in levels.items()}
         main = intervals[scored["scores"]["population"]]
         if examples.label.any() and len(agent.tasks) == 1:
-            main["average_precision"] = _average_precision(agent, answers[name], examples, seed)
+            main["average_precision"] = _average_precision(agent, outputs[name], examples, seed)
         models.append(
             ModelScores(name=name, f1_macro=main["f1_macro"], ece=main["ece"], intervals=intervals, **scored)
         )
@@ -369,7 +365,7 @@ def _compare_models(
                 f1_macro=f1,
                 ece=ece,
                 gain_percent=_percent(f1["value"], model.f1_macro["value"]),
-                per_criterion=_per_criterion(agent, answers[CHOSEN], answers[model.name], examples, seed),
+                per_criterion=_per_criterion(agent, outputs[CHOSEN], outputs[model.name], examples, seed),
                 levels={place: each[0] for place, each in differences.items()},
             )
         )
@@ -382,17 +378,12 @@ def _intervals(level: _Level, seed: int) -> dict[str, dict[str, float]]:
     return {name: asdict(interval) for name, interval in zip(level.names, found, strict=True)}
 
 
-def _main_population(examples: Examples) -> Index:
-    """Return the natural pairs, or the annotated ones if the truth of others is unknown."""
-    return np.flatnonzero(examples.natural if examples.natural.any() else examples.annotated)
-
-
-def _average_precision(agent: Agent, answers: _Answers, examples: Examples, seed: int) -> dict[str, float]:
+def _average_precision(agent: Agent, output: _ModelOutput, examples: Examples, seed: int) -> dict[str, float]:
     """Return the average precision of the agent's first task in the main population, with its interval."""
-    index = _main_population(examples)
-    values = agent.rule_values(answers.rules.rules, examples, index)
+    index = examples.main_population()
+    values = agent.rule_values(output.rules.by_task, examples, index)
     task = agent.tasks[0]
-    probability = agent.decide(agent.select(answers.logits, index), values, answers.hyper)[task.name].yes_probability
+    probability = agent.decide(agent.select(output.logits, index), values, output.hyper)[task.name].yes_probability
     truth = task.truth(examples, index)
     return asdict(bootstrap_average_precision(probability, truth, examples.group[index], seed))
 
@@ -402,10 +393,10 @@ def _percent(difference: float, of: float) -> float | None:
 
 
 def _per_criterion(
-    agent: Agent, chosen: _Answers, other: _Answers, examples: Examples, seed: int
+    agent: Agent, chosen: _ModelOutput, other: _ModelOutput, examples: Examples, seed: int
 ) -> dict[str, dict[str, float]]:
     """Compare the F1 of two models separately on the examples of each criterion that has a positive."""
-    criterion, main = np.array(examples.criterion), _main_population(examples)
+    criterion, main = np.array(examples.criterion), examples.main_population()
     decide = agent.decide if examples.natural.any() else agent.decide_annotated
     found = {}
     for name in sorted(set(examples.criterion)):
@@ -413,9 +404,9 @@ def _per_criterion(
         if not examples.label[own].any():
             continue
         summed = []
-        for given in (chosen, other):
-            values = agent.rule_values(given.rules.rules, examples, own)
-            predictions = decide(agent.select(given.logits, own), values, given.hyper)
+        for output in (chosen, other):
+            values = agent.rule_values(output.rules.by_task, examples, own)
+            predictions = decide(agent.select(output.logits, own), values, output.hyper)
             statistics, score = agent.sufficient_statistics(predictions, examples, Sample.unweighted(own))
             summed.append(sum_by_group(statistics, examples.group[own]))
         found[name] = asdict(paired_comparison(summed[0], summed[1], score, seed)[0])

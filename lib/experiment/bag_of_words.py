@@ -11,9 +11,9 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from lib.agents.agent import Agent, Logits
-from lib.corpus.sentences import sentences, sentences_about
+from lib.corpus.sentences import Characters, sentences, sentences_about
 from lib.settings.config import TfidfSettings
-from lib.tasks.examples import Characters, Examples
+from lib.tasks.examples import Examples
 from lib.tasks.task import Index
 
 # The sentences of each example, by its index.

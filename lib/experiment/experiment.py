@@ -283,9 +283,8 @@ class Experiment:
         logits = predict_logits(trained.model, agent, data.features, held_out.index, hyper, self.device)
         values = agent.rule_values(rules, examples, held_out.index)
         scores = agent.scores(logits, values, examples, held_out, hyper)
-        objective, calibration_error = self.objective.values(scores)
         return {
-            "held_out": {"objective": objective, "calibration_error": calibration_error, **scores},
+            "held_out": self.objective.added_to(scores),
             "examples": [examples.ids[i] for i in held_out.index],
             "logits": agent.dump_logits(logits),
         }

@@ -177,19 +177,27 @@ def confusion(label: NDArray[np.int64], predicted: NDArray[np.bool_], weight: Fl
 
 def f1_of_yes(counts: Mapping[str, float]) -> float:
     """Return the F1 of yes from the counts of `confusion`, 0 if yes is neither present nor predicted."""
-    return float(_f1(counts["true_positive"], counts["false_positive"] + counts["false_negative"]))
+    return float(f1(counts["true_positive"], counts["false_positive"] + counts["false_negative"]))
 
 
 def f1_of_no(counts: Mapping[str, float]) -> float:
     """Return the F1 of no from the counts of `confusion`, 0 if no is neither present nor predicted."""
-    return float(_f1(counts["true_negative"], counts["false_positive"] + counts["false_negative"]))
+    return float(f1(counts["true_negative"], counts["false_positive"] + counts["false_negative"]))
 
 
-def _f1(hits: Floats | float, errors: Floats | float) -> Floats:
-    """Return 2 hits / (2 hits + errors), and 0 where both are 0."""
+def f1(hits: Floats | float, errors: Floats | float) -> Floats:
+    """Return 2 hits / (2 hits + errors), elementwise, and 0 where both are 0.
+
+    Args:
+        hits: Number of true positives.
+        errors: Number of false positives and false negatives, of the same shape.
+
+    Returns:
+        The F1 of each element.
+    """
     total = np.asarray(2 * hits + errors)
-    f1: Floats = np.divide(2 * hits, total, out=np.zeros(total.shape), where=total > 0)
-    return f1
+    found: Floats = np.divide(2 * hits, total, out=np.zeros(total.shape), where=total > 0)
+    return found
 
 
 def precision(counts: Mapping[str, float]) -> float | None:
@@ -242,10 +250,10 @@ def binary_scores_from_statistics(sums: Floats) -> Floats:
         The scores of each sample.
     """
     cells = sums[:, :-BINS].reshape(len(sums), -1, 4)
-    per_criterion = _f1(cells[:, :, 3], cells[:, :, 1] + cells[:, :, 2])
+    per_criterion = f1(cells[:, :, 3], cells[:, :, 1] + cells[:, :, 2])
     positive = cells[:, :, 2] + cells[:, :, 3] > 0
     macro = np.divide((per_criterion * positive).sum(axis=1), positive.sum(axis=1).clip(1))
     negative, false, missed, hit = cells.sum(axis=1).T
-    yes, no = _f1(hit, false + missed), _f1(negative, false + missed)
+    yes, no = f1(hit, false + missed), f1(negative, false + missed)
     ece = ece_from_gaps(sums[:, -BINS:], cells.sum(axis=(1, 2)))
     return np.stack([macro, ece, yes, (yes + no) / 2], axis=1)

@@ -53,6 +53,11 @@ class Objective:
             error = 1.0 - (error or 0.0)
         return float(own[self.metric] or 0.0), float(error)
 
+    def added_to(self, scores: Mapping[str, Any]) -> dict[str, Any]:
+        """Return scores with `objective` and `calibration_error` (see `values`) before them."""
+        objective, calibration_error = self.values(scores)
+        return {"objective": objective, "calibration_error": calibration_error, **scores}
+
     @property
     def name(self) -> str:
         """The metric and its population, in words."""

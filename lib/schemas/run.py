@@ -1,5 +1,6 @@
 """The document of one training, and the part of it that a trial keeps."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from lib.schemas.document import Document
@@ -56,3 +57,8 @@ class SeedResult(FrozenModel):
     best_epoch: int
     epochs_run: int
     stopped: str
+
+
+def mean_over_seeds(seeds: Sequence[SeedResult]) -> list[float]:
+    """Return the mean objective and the mean calibration error of the seeds, of which there is at least one."""
+    return [sum(s.objective for s in seeds) / len(seeds), sum(s.calibration_error for s in seeds) / len(seeds)]

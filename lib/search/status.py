@@ -11,7 +11,7 @@ from lib.metrics.objective import Objective
 from lib.search.progress import format_best_trial, format_duration
 from lib.search.study_results import study_location
 from lib.settings.load import Settings
-from lib.studies.location import FINISHED_STATES, load_trials
+from lib.studies.location import load_trials, select_finished
 
 # Throughput is measured over this many last trials.
 _LAST = 50
@@ -57,7 +57,7 @@ def study_line(trials: Sequence[FrozenTrial], budget: int, now: datetime, object
         The line; throughput is left out before two trials have ended, and the ETA once the budget is spent.
     """
     states = Counter(trial.state for trial in trials)
-    finished = [trial for trial in trials if trial.state in FINISHED_STATES]
+    finished = select_finished(trials)
     line = (
         f"{len(finished)}/{budget}  complete {states[TrialState.COMPLETE]}  pruned {states[TrialState.PRUNED]}"
         f"  failed {states[TrialState.FAIL]}  running {states[TrialState.RUNNING]}"

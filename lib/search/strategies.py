@@ -16,7 +16,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import Trial, TrialState
 
 from lib.files.hashing import derive_seed
-from lib.schemas.run import SeedResult
+from lib.schemas.run import SeedResult, mean_over_seeds
 from lib.schemas.search import StageAResult
 from lib.settings.config import StageASettings, StageBSettings
 from lib.settings.load import Settings
@@ -81,7 +81,7 @@ def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageARes
         return trial.should_prune()
 
     def after_seed(trial: Trial, seeds: list[SeedResult]) -> bool:
-        trial.report(_means(seeds)[0], limits.epochs + len(seeds) - 1)
+        trial.report(mean_over_seeds(seeds)[0], limits.epochs + len(seeds) - 1)
         return trial.should_prune()
 
     known = [trial.params for other in earlier for trial in other.trials[: limits.warm_start]]
@@ -94,7 +94,7 @@ def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageARes
             rung_steps(limits.first_rung, limits.epochs, limits.seeds, limits.reduction), limits.reduction
         ),
         sampler=sampler,
-        values=lambda seeds: _means(seeds)[:1],
+        values=lambda seeds: mean_over_seeds(seeds)[:1],
         after_epoch=after_epoch,
         after_seed=after_seed,
         enqueued=with_warm_start(design, known, min_trials_at_rung(limits.reduction)),
@@ -145,15 +145,11 @@ def stage_b_strategy(settings: Settings, agent: str, best: StageAResult) -> Sear
         directions=["maximize", "minimize"],
         pruner=NopPruner(),
         sampler=sampler,
-        values=_means,
+        values=mean_over_seeds,
         after_epoch=None,
         after_seed=_is_dominated if limits.racing else lambda trial, seeds: False,
         enqueued=[trial.params for trial in best.trials[: limits.seeded]],
     )
-
-
-def _means(seeds: list[SeedResult]) -> list[float]:
-    return [sum(s.objective for s in seeds) / len(seeds), sum(s.calibration_error for s in seeds) / len(seeds)]
 
 
 def _is_dominated(trial: Trial, seeds: list[SeedResult]) -> bool:

@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from lib.errors import UserError
 from lib.metrics.objective import Objective
 from lib.schemas.corpus import CorpusManifest
 from lib.schemas.document import Provenance, make_provenance
-from lib.schemas.run import SeedResult
+from lib.schemas.run import SeedResult, mean_over_seeds
 from lib.schemas.search import TrialCounts, TrialResult
 from lib.settings.load import Settings
-from lib.studies.location import FINISHED_STATES, StudyLocation, load_trials
+from lib.studies.location import StudyLocation, load_finished_trials
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class AgentSearch:
             UserError: Fewer trials have ended.
         """
         location = study_location(self.settings, self.results, self.agent, stage)
-        finished = [trial for trial in load_trials(location) or [] if trial.state in FINISHED_STATES]
+        finished = load_finished_trials(location)
         if len(finished) < budget:
             raise UserError(
                 f"{location}: {len(finished)} of {budget} trials have finished; run the rest with"
@@ -92,8 +91,8 @@ def trial_result(trial: FrozenTrial) -> TrialResult:
         number=trial.number,
         state=trial.state.name,
         params=trial.params,
-        objective=float(np.mean([s.objective for s in seeds])) if seeds else None,
-        calibration_error=float(np.mean([s.calibration_error for s in seeds])) if seeds else None,
+        objective=mean_over_seeds(seeds)[0] if seeds else None,
+        calibration_error=mean_over_seeds(seeds)[1] if seeds else None,
         seeds=seeds,
         reason=trial.user_attrs.get("reason"),
     )

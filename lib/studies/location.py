@@ -1,6 +1,7 @@
 """Locate a study, and read its trials without changing it."""
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from lib.errors import UserError
 from lib.studies.journal import Journal
 from lib.studies.optuna_internals import cached_database
 
-FINISHED_STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+_FINISHED_STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,16 @@ def load_trials(location: StudyLocation) -> list[FrozenTrial] | None:
     except KeyError:
         return None
     return study.get_trials(deepcopy=False)
+
+
+def load_finished_trials(location: StudyLocation) -> list[FrozenTrial]:
+    """Return a study's finished trials; none if there is no such study."""
+    return select_finished(load_trials(location) or [])
+
+
+def select_finished(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the trials that have completed, failed or been pruned."""
+    return [trial for trial in trials if trial.state in _FINISHED_STATES]
 
 
 def _without_password(url: str) -> str:

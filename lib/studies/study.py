@@ -16,7 +16,7 @@ from lib.errors import UserError
 from lib.files.locks import wait_for_lock
 from lib.settings.space import Space
 from lib.studies.batched_writes import batched_writes
-from lib.studies.location import FINISHED_STATES, StudyLocation
+from lib.studies.location import StudyLocation, select_finished
 from lib.studies.optuna_internals import ENQUEUED_PARAMS, storage_id, suggest_value
 from lib.studies.samplers import distributions
 from lib.studies.worker_registry import WorkerRegistry
@@ -86,7 +86,7 @@ class Study:
 
     def finished_trials(self) -> list[FrozenTrial]:
         """Return the trials that have ended (completed, pruned or failed), by number."""
-        return [trial for trial in self._trials() if trial.state in FINISHED_STATES]
+        return select_finished(self._trials())
 
     def claim_trials(
         self,

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-Floats = NDArray[np.float64]
+from lib.metrics.classification import Floats
+
 # Maps a temperature to the log odds of yes, (n,), of logits that were divided by it.
 LogOddsAt = Callable[[float], Floats]
 

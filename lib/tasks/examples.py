@@ -9,9 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lib.corpus.sentences import Characters
 from lib.modeling.tokens import Batch, Tokens
-
-Characters = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,20 @@ class Examples(TextPairs):
         """Return the indices of the examples with these names."""
         position = {name: i for i, name in enumerate(self.ids)}
         return np.array([position[name] for name in ids])
+
+    def main_population(self, index: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """Return the places of the natural pairs, or of the annotated ones if there is no natural pair.
+
+        Args:
+            index: (n,) some of the examples; None for all.
+
+        Returns:
+            Places in 0…n-1.
+        """
+        natural, annotated = (
+            (self.natural, self.annotated) if index is None else (self.natural[index], self.annotated[index])
+        )
+        return np.flatnonzero(natural if natural.any() else annotated)
 
     def select(self, chosen: NDArray[np.int64]) -> "Examples":
         """Return some of the examples, given by their places."""

@@ -10,12 +10,13 @@ from scipy.special import expit, logit
 from torch import Tensor
 from torch.nn import functional as F
 
+from lib.corpus.sentences import Characters
 from lib.metrics.classification import binary_scores, binary_scores_from_statistics, binary_statistics
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import RuleValues, fit_f1_thresholds
-from lib.tasks.examples import Characters, Examples, Sample, Targets
+from lib.tasks.examples import Examples, Sample, Targets
 from lib.tasks.task import Index, Task, TaskPredictions
 
 LogOdds = NDArray[np.float64]
@@ -94,7 +95,7 @@ class LabelTask(Task[LogOdds, Labels]):
     """Predicts labels. The logits are the log odds of label 1, (n,)."""
 
     name = "label"
-    fourth_score = "f1_yes_no"
+    score_names = ("f1_macro", "ece", "f1_micro", "f1_yes_no")
     predictions = Labels
 
     def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:

@@ -16,13 +16,14 @@ from scipy.special import logsumexp, softmax
 from torch import Tensor
 from torch.nn import functional as F
 
+from lib.corpus.sentences import Characters
 from lib.metrics.calibration import BINS, calibration_gaps, ece_from_gaps
 from lib.metrics.spans import RIGHT, best_over_gold_answers, span_scores
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import RuleValues, fit_hit_thresholds
-from lib.tasks.examples import Characters, Examples, Sample, Targets
+from lib.tasks.examples import Examples, Sample, Targets
 from lib.tasks.task import Index, Task, TaskPredictions
 
 # The number of starts and of ends that are combined in a window, and of spans kept per window and per example.
@@ -138,7 +139,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
     """Predicts spans. The logits are each example's best spans (start, end, score), in characters."""
 
     name = "span"
-    fourth_score = "has_answer"
+    score_names = ("f1_macro", "ece", "f1_micro", "has_answer")
     predictions = Spans
 
     def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:

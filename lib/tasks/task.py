@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lib.corpus.sentences import Characters
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule, RuleValues, fit_calibration, fit_yes_no_threshold
-from lib.tasks.examples import Characters, Examples, Sample, Targets
+from lib.tasks.examples import Examples, Sample, Targets
 
 Index = NDArray[np.int64]
 LogitsT = TypeVar("LogitsT")
@@ -90,11 +91,11 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
 
     Attributes:
         name: Name of the task.
-        fourth_score: Name of the last score of `score_from_statistics`.
+        score_names: Names of the scores of `score_from_statistics`.
     """
 
     name: str
-    fourth_score: str
+    score_names: tuple[str, str, str, str]
     predictions: type[PredictionsT]
 
     @abstractmethod
@@ -217,9 +218,8 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
         Returns:
             The rule for the criteria of these examples.
         """
-        natural = np.flatnonzero(examples.natural[sample.index])
         known = np.flatnonzero(examples.annotated[sample.index])
-        chosen = natural if len(natural) else known
+        chosen = examples.main_population(sample.index)
         own, own_sample = self.select(logits, chosen), sample.select(chosen)
         criterion = [examples.criterion[i] for i in own_sample.index]
         truth = self.truth(examples, own_sample.index)

@@ -18,7 +18,7 @@ from lib.schemas.run import Run
 from lib.schemas.search import StageAResult, StageBResult
 from lib.search.study_results import study_location
 from lib.settings.load import Settings
-from lib.studies.location import FINISHED_STATES, load_trials
+from lib.studies.location import load_finished_trials
 
 MetricPoint = tuple[str, float, int]
 
@@ -85,8 +85,7 @@ def stage_records(settings: Settings, results: Path, agent: str) -> Iterator[Sta
         ("stage_a", StageAResult, "stage_a_top50"),
         ("stage_b", StageBResult, "stage_b_pareto"),
     ):
-        trials = load_trials(study_location(settings, results, agent, stage)) or []
-        if finished := [trial for trial in trials if trial.state in FINISHED_STATES]:
+        if finished := load_finished_trials(study_location(settings, results, agent, stage)):
             limits = getattr(settings.config, stage).model_dump()
             yield _search(f"{agent}/{stage}", finished, limits, folder / f"{file}.json", kind, named)
     if (path := folder / "stage_c.json").exists():

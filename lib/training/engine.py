@@ -244,16 +244,14 @@ class _Training:
         sample = training_data.validation
         logits = predict_logits(self.evaluated, agent, training_data.features, sample.index, hyper, self.device)
         values = agent.cross_fit(logits, examples, sample, hyper)
-        scores = agent.scores(logits, values, examples, sample, hyper)
-        objective, calibration_error = training_data.objective.values(scores)
-        scores = {"objective": objective, "calibration_error": calibration_error, **scores}
-        entry = {"epoch": epoch, "loss": loss, "objective": objective, "calibration_error": calibration_error}
-        result.history.append(entry)
-        if not result.scores or objective > result.scores["objective"]:
+        scores = training_data.objective.added_to(agent.scores(logits, values, examples, sample, hyper))
+        figures = {name: scores[name] for name in ("objective", "calibration_error")}
+        result.history.append({"epoch": epoch, "loss": loss, **figures})
+        if not result.scores or scores["objective"] > result.scores["objective"]:
             result.scores, result.best_epoch = scores, epoch
             names = sorted(set(examples.criterion))
-            rules = agent.fit_rules(logits, examples, sample, hyper)
-            result.rules = {name: rule.completed(names).dump() for name, rule in rules.items()}
+            rules = agent.fit_rules(logits, examples, sample, hyper, criteria=names)
+            result.rules = {name: rule.dump() for name, rule in rules.items()}
             if self.options.keep_best:
                 self.best = {name: value.clone() for name, value in self.evaluated.state_dict().items()}
         self.collapsed = self.collapsed + 1 if agent.collapsed(logits) else 0

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lib.tasks.examples import Characters, Examples
+from lib.corpus.sentences import Characters
+from lib.tasks.examples import Examples
 
 
 def make_examples(

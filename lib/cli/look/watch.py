@@ -103,15 +103,15 @@ def read_state(settings: Settings, results: Path) -> PipelineState:
     from optuna.trial import TrialState
 
     from lib.search.study_results import study_location
-    from lib.studies.location import FINISHED_STATES, load_trials
+    from lib.studies.location import load_finished_trials
 
     jobs = [p for p in psutil.process_iter(["cmdline", "memory_info"]) if _is_job(p)]
     trials = [
         trial
         for agent in settings.config.agents
         for stage in ("stage_a", "stage_b")
-        for trial in load_trials(study_location(settings, results, agent, stage)) or []
-        if trial.state in FINISHED_STATES and trial.datetime_complete is not None
+        for trial in load_finished_trials(study_location(settings, results, agent, stage))
+        if trial.datetime_complete is not None
     ]
     now = datetime.now()
     recent = [

@@ -97,13 +97,13 @@ def test_a_refit_uses_the_given_rules_and_is_trained_once(copy_of_finished: Path
     experiment = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
     folds = [FoldResult.read(path) for path in sorted(Path("results/criteria/stage_c").glob("0-*.json"))]
     config = refit_config(experiment, folds)
-    other = replace(config.decisions, rules={"label": replace(config.decisions.rules["label"], temperature=3.5)})
+    other = replace(config.rules, by_task={"label": replace(config.rules.by_task["label"], temperature=3.5)})
     first = refit(experiment, config)
     monkeypatch.setattr("lib.evaluation.refit._train", lambda *_: pytest.fail("trained again"))
-    second = refit(experiment, replace(config, decisions=other))
-    assert_rules(first, config.decisions.rules)
-    assert_rules(second, other.rules)
-    assert second.post_rule == config.decisions.post_rule
+    second = refit(experiment, replace(config, rules=other))
+    assert_rules(first, config.rules.by_task)
+    assert_rules(second, other.by_task)
+    assert second.post_rule == config.rules.for_posts
 
 
 def assert_rules(model: SavedModel, given: Rules) -> None:
@@ -117,10 +117,10 @@ def test_a_refit_whose_logits_lie_elsewhere_does_not_say_yes_to_everything(copy_
     experiment = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
     folds = [FoldResult.read(path) for path in sorted(Path("results/criteria/stage_c").glob("0-*.json"))]
     config = refit_config(experiment, folds)
-    rule = config.decisions.rules["label"]
+    rule = config.rules.by_task["label"]
     # The folds' logits could have been lower by ten: their rule adds as much.
     moved = replace(rule, offset={name: value + 10 for name, value in rule.offset.items()})
-    model = refit(experiment, replace(config, decisions=replace(config.decisions, rules={"label": moved})))
+    model = refit(experiment, replace(config, rules=replace(config.rules, by_task={"label": moved})))
     examples = experiment.examples
     natural = np.flatnonzero(examples.natural)
     probability = model.predict(examples)["label"].probability[natural]
@@ -135,11 +135,11 @@ def test_repeats_of_the_cross_validation_do_not_count_a_sentence_twice(copy_of_f
     experiment = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
     folds = [FoldResult.read(path) for path in sorted(Path("results/criteria/stage_c").glob("0-*.json"))]
     k = experiment.settings.config.stage_c.folds
-    once = refit_config(experiment, folds[:k]).decisions
+    once = refit_config(experiment, folds[:k]).rules
     repeated = [fold.model_copy(update={"fold": fold.fold + k}) for fold in folds[:k]]
-    twice = refit_config(experiment, [*folds[:k], *repeated]).decisions
-    assert once.post_rule is not None and twice.post_rule is not None
-    for first, second in ((once.rules["label"], twice.rules["label"]), (once.post_rule, twice.post_rule)):
+    twice = refit_config(experiment, [*folds[:k], *repeated]).rules
+    assert once.for_posts is not None and twice.for_posts is not None
+    for first, second in ((once.by_task["label"], twice.by_task["label"]), (once.for_posts, twice.for_posts)):
         assert second.temperature == pytest.approx(first.temperature) and second.offset == pytest.approx(first.offset)
         assert second.threshold == pytest.approx(first.threshold)
 
