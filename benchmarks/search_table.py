@@ -132,7 +132,7 @@ def configuration(landscape: Landscape) -> dict[str, Any]:
         "constraints": grid_constraints(landscape),
         "training": {"threads": 1, "evaluated_unannotated": 1.0},
         "stage_a": budget | {"startup_trials": 20},
-        "stage_b": budget | {"population": 10, "seeded": 5},
+        "stage_b": budget | {"population_size": 10, "warm_start": 5},
     }
 
 

@@ -165,7 +165,7 @@ def _stages(config: Config, timings: MachineTimings) -> Iterator[EstimatedCost]:
     yield part("Stage A", trainings, epochs, timings.development_epoch, start(config.workers, light=1))
     share = _RACING if b.racing and b.seeds > 1 else 1.0
     # Stage B begins with the best of Stage A. If both stages train equally long, these trainings are reused.
-    known = min(b.seeded, b.trials) * min(a.seeds, b.seeds) if a.epochs == b.epochs else 0
+    known = min(b.warm_start, b.trials) * min(a.seeds, b.seeds) if a.epochs == b.epochs else 0
     seeds = max(0.0, b.trials * b.seeds * share - known)
     yield part("Stage B", seeds, seeds * b.epochs, timings.development_epoch, start(config.workers, light=2))
     folds = c.candidates * c.folds * c.repeats

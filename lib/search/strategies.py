@@ -136,8 +136,8 @@ def stage_b_strategy(settings: Settings, agent: str, best: StageAResult) -> Sear
     def sampler(number: int) -> BaseSampler:
         seed = derive_seed(config.seed, agent, "stage b", number)
         if limits.sampler == "tpe":
-            return TpeSampler(settings.space, seed=seed, startup=limits.population)
-        return NsgaIISampler(settings.space, seed=seed, population=limits.population)
+            return TpeSampler(settings.space, seed=seed, startup=limits.population_size)
+        return NsgaIISampler(settings.space, seed=seed, population_size=limits.population_size)
 
     return SearchStrategy(
         stage="stage_b",
@@ -148,7 +148,7 @@ def stage_b_strategy(settings: Settings, agent: str, best: StageAResult) -> Sear
         values=mean_over_seeds,
         after_epoch=None,
         after_seed=_is_dominated if limits.racing else lambda trial, seeds: False,
-        enqueued=[trial.params for trial in best.trials[: limits.seeded]],
+        enqueued=[trial.params for trial in best.trials[: limits.warm_start]],
     )
 
 

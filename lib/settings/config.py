@@ -250,8 +250,10 @@ class StageBSettings(StrictModel):
     trials: Count
     epochs: Count
     seeds: Count
-    population: int = Field(default=50, ge=2)
-    seeded: int = Field(default=20, ge=0, description="number of best configurations of Stage A that are tried first")
+    population_size: int = Field(default=50, ge=2)
+    warm_start: int = Field(
+        default=20, ge=0, description="number of best configurations of Stage A that are tried first"
+    )
     sampler: Literal["nsga2", "tpe"] = Field(default="nsga2", description="tpe is multi-objective TPE")
     racing: bool = Field(
         default=True,

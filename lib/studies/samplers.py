@@ -78,15 +78,15 @@ class GpSampler(_StaticSpace, GPSampler):
 class NsgaIISampler(_StaticSpace, NSGAIISampler):
     """NSGA-II (Deb et al., 2002)."""
 
-    def __init__(self, space: Space, *, seed: int, population: int) -> None:
+    def __init__(self, space: Space, *, seed: int, population_size: int) -> None:
         """Create the sampler.
 
         Args:
             space: All parameters.
             seed: Seed of the suggestions.
-            population: Trials of a generation.
+            population_size: Trials of a generation.
         """
-        super().__init__(seed=seed, population_size=population)
+        super().__init__(seed=seed, population_size=population_size)
         self._space = distributions(space)
 
 

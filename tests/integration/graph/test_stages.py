@@ -129,7 +129,7 @@ def test_racing_stops_dominated_trials_after_a_seed_and_keeps_the_front(
 ) -> None:
     monkeypatch.setattr("lib.experiment.experiment.train", train_better_with_the_rate)
     delete_study_and_runs()
-    change_limits("stage_b", trials=16, seeds=3, population=4, sampler=sampler)
+    change_limits("stage_b", trials=16, seeds=3, population_size=4, sampler=sampler)
     assert search("a") == 0 and search("b") == 0
     raced = StageBResult.read("results/criteria/stage_b_pareto.json")
     assert raced.counts.pruned >= 4 and raced.counts.complete + raced.counts.pruned == 16

@@ -27,7 +27,9 @@ def test_an_estimate_adds_up(copy_of_prepared: Path) -> None:
         folds * (1 + 5) + folds * c.epochs * 20 + (folds + 2) * 5.5
     )
     b = config.stage_b
-    same = config.model_copy(update={"stage_b": b.model_copy(update={"epochs": config.stage_a.epochs, "seeded": 3})})
+    same = config.model_copy(
+        update={"stage_b": b.model_copy(update={"epochs": config.stage_a.epochs, "warm_start": 3})}
+    )
     work = {p.stage: p.trainings for p in stage_costs(same, MachineTimings(1.0, 10.0, 20.0, 5.0, 100.0, 4.0))}
     assert work["Stage B"] == stages["Stage B"].trainings - 3, "three are kept from Stage A"
     assert list(stages) == ["Stage A", "Stage B", "Stage C", "baseline", "final model"]

@@ -16,7 +16,7 @@ from lib.studies.study import suggest_params
             lambda: optuna.samplers.TPESampler(seed=1, multivariate=True, constant_liar=True, n_startup_trials=3),
         ),
         (
-            lambda space: NsgaIISampler(space, seed=1, population=3),
+            lambda space: NsgaIISampler(space, seed=1, population_size=3),
             lambda: optuna.samplers.NSGAIISampler(seed=1, population_size=3),
         ),
     ],
