@@ -1,5 +1,6 @@
 """Define a command of the command line by its name, help, arguments and action."""
 
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,6 +34,11 @@ class Command:
     agent: bool = False
     settings: bool = True
     online: bool = False
+
+
+def echo(text: str) -> None:
+    """Print a line for the user on standard error."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def add_results(parser: ArgumentParser) -> None:

@@ -96,12 +96,12 @@ class Experiment:
     def identity(self) -> dict[str, Any]:
         """All settings that two runs must share to be comparable, except hyper-parameters, split and epochs."""
         if not self.settings.space.augments:
-            return self._plain_identity
+            return self.identity_without_augmentation
         methods = self.builder.bank.methods
-        return {**self._plain_identity, "augmentation": {name: entry.key for name, entry in methods.items()}}
+        return {**self.identity_without_augmentation, "augmentation": {name: entry.key for name, entry in methods.items()}}
 
     @cached_property
-    def _plain_identity(self) -> dict[str, Any]:
+    def identity_without_augmentation(self) -> dict[str, Any]:
         """The identity of runs without augmentation; they need no bank of augmented texts."""
         training = self.settings.config.training
         return {
@@ -215,7 +215,7 @@ class Experiment:
         return trained
 
     def _key(self, params: dict[str, Any], split: Split, epochs: Any) -> str:
-        identity = self.identity if params["aug.enabled"] else self._plain_identity
+        identity = self.identity if params["aug.enabled"] else self.identity_without_augmentation
         used = {name: identity["backbones"][name] for name in self.agent.backbones(Hyperparameters.of(params))}
         return run_key({**identity, "backbones": used}, params, split, epochs)
 

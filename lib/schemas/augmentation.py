@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
+from lib.pydantic_base import FrozenModel
 from lib.schemas.document import Document
-from lib.validation import FrozenModel
 
 
 class Lexicon(Document):

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from lib.errors import UserError
 from lib.files.atomic import write_text
 from lib.files.json_files import read_json
-from lib.validation import FrozenModel
+from lib.pydantic_base import FrozenModel
 
 if TYPE_CHECKING:
     from lib.settings.load import Settings

@@ -4,9 +4,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from lib.pydantic_base import FrozenModel
 from lib.schemas.document import Document
 from lib.schemas.run import SeedResult
-from lib.validation import FrozenModel
 
 MODEL_MANIFEST = "model.json"
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from lib.pydantic_base import FrozenModel
 from lib.schemas.document import Document
-from lib.validation import FrozenModel
 
 
 class Run(Document):

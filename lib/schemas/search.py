@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
 from lib.errors import UserError
+from lib.pydantic_base import FrozenModel
 from lib.schemas.document import Document
 from lib.schemas.run import SeedResult
 from lib.settings.space import Space
-from lib.validation import FrozenModel
 
 
 class TrialResult(FrozenModel):

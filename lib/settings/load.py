@@ -13,9 +13,9 @@ from lib.errors import UserError, did_you_mean
 from lib.files.atomic import write_json
 from lib.files.hashing import hash_value
 from lib.files.json_files import read_json
+from lib.pydantic_base import FrozenModel
 from lib.settings.config import AugmentationWords, BackboneSource, Config
 from lib.settings.space import Space, check_space, fix_inactive, flatten, format_validation_error, narrow
-from lib.validation import FrozenModel
 
 VERSION = 1
 _SCALAR = re.compile(r"^([+-]?\d+(\.\d*)?([eE][+-]?\d+)?|true|false|null)$")

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from lib.errors import did_you_mean
+from lib.pydantic_base import FrozenModel, StrictModel
 from lib.settings.hyperparameters import NAMES, AugmentationStrategy, Optimizer, is_integer, problems
-from lib.validation import FrozenModel, StrictModel
 
 Value = str | int | float | bool
 # The parameters whose choices are backbones.

@@ -5,8 +5,9 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from lib.cli.augmentation_inputs import method_resources, reserved_terms, searched_methods
-from lib.cli.command import Command
-from lib.cli.common import agent_path, echo, load_development_set
+from lib.cli.command import Command, echo
+from lib.cli.experiments import load_development_set
+from lib.cli.paths import agent_path
 from lib.files.json_files import read_json
 from lib.schemas.document import make_provenance, now
 from lib.settings.load import read_settings

@@ -3,8 +3,8 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from lib.cli.command import Command
-from lib.cli.common import echo, load_development_set
+from lib.cli.command import Command, echo
+from lib.cli.experiments import load_development_set
 from lib.errors import UserError, unknown_name
 from lib.schemas.document import make_provenance, now
 from lib.settings.load import read_settings

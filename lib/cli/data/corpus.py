@@ -3,8 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from lib.cli.command import Command
-from lib.cli.common import echo
+from lib.cli.command import Command, echo
 from lib.files.atomic import write_text
 from lib.schemas.document import make_provenance, now
 from lib.settings.load import read_settings

@@ -5,8 +5,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from lib.cli.augmentation_inputs import searched_methods
-from lib.cli.command import Command
-from lib.cli.common import echo
+from lib.cli.command import Command, echo
 from lib.errors import UserError
 from lib.schemas.document import make_provenance, now
 from lib.settings.load import read_settings

@@ -2,8 +2,9 @@
 
 from argparse import Namespace
 
-from lib.cli.command import Command
-from lib.cli.common import agent_path, echo, read_folds, training_experiment
+from lib.cli.command import Command, echo
+from lib.cli.experiments import training_experiment
+from lib.cli.paths import agent_path, read_folds
 
 
 def finish(options: Namespace) -> None:

@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from lib.cli.command import Command
-from lib.cli.worker_processes import add_worker_arguments, work
+from lib.cli.worker import add_worker_arguments, run_workers
 from lib.settings.load import read_settings
 
 
@@ -17,7 +17,7 @@ def run_stage_a_worker(options: Namespace) -> None:
         read_stage(StageAResult, options.results / name / "stage_a_top50.json", settings.space)
         for name in settings.config.earlier_agents(options.agent)
     ]
-    work(options, stage_a_strategy(settings, options.agent, earlier))
+    run_workers(options, stage_a_strategy(settings, options.agent, earlier))
 
 
 COMMAND = Command(

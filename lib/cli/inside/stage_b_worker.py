@@ -3,8 +3,8 @@
 from argparse import Namespace
 
 from lib.cli.command import Command
-from lib.cli.common import agent_path
-from lib.cli.worker_processes import add_worker_arguments, work
+from lib.cli.paths import agent_path
+from lib.cli.worker import add_worker_arguments, run_workers
 from lib.settings.load import read_settings
 
 
@@ -15,7 +15,7 @@ def run_stage_b_worker(options: Namespace) -> None:
 
     settings = read_settings(options.settings)
     best = read_stage(StageAResult, agent_path(options, "stage_a_top50.json"), settings.space)
-    work(options, stage_b_strategy(settings, options.agent, best))
+    run_workers(options, stage_b_strategy(settings, options.agent, best))
 
 
 COMMAND = Command(

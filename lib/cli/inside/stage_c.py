@@ -2,8 +2,9 @@
 
 from argparse import Namespace
 
-from lib.cli.command import Command
-from lib.cli.common import agent_path, echo, load_experiment, read_folds
+from lib.cli.command import Command, echo
+from lib.cli.experiments import load_experiment
+from lib.cli.paths import agent_path, read_folds
 
 
 def collect(options: Namespace) -> None:

@@ -3,7 +3,8 @@
 from argparse import Namespace
 
 from lib.cli.command import Command
-from lib.cli.common import agent_path, load_experiment
+from lib.cli.experiments import load_experiment
+from lib.cli.paths import agent_path
 
 
 def cross_validate_bag_of_words(options: Namespace) -> None:

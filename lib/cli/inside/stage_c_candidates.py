@@ -3,7 +3,8 @@
 from argparse import Namespace
 
 from lib.cli.command import Command
-from lib.cli.common import agent_path, agent_search
+from lib.cli.experiments import agent_search
+from lib.cli.paths import agent_path
 
 
 def choose(options: Namespace) -> None:

@@ -4,7 +4,8 @@ from argparse import Namespace
 from collections import Counter
 
 from lib.cli.command import Command
-from lib.cli.common import agent_path, agent_search
+from lib.cli.experiments import agent_search
+from lib.cli.paths import agent_path
 from lib.files.atomic import write_text
 
 

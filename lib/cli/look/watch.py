@@ -132,7 +132,7 @@ def read_state(settings: Settings, results: Path) -> PipelineState:
 
 def _is_job(process: "psutil.Process") -> bool:
     words = process.info["cmdline"] or []
-    return any(a == "-m" and b == "lib" for a, b in pairwise(words)) and "watch" not in words
+    return any(a == "-m" and b == "lib" for a, b in pairwise(words)) and COMMAND.name not in words
 
 
 def gpus() -> list[Gpu]:

@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from lib.cli.command import Command
-from lib.cli.common import load_experiment
+from lib.cli.experiments import load_experiment
 from lib.schemas.document import now
 
 

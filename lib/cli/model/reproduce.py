@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from lib.schemas.evaluation import TrialProvenance
     from lib.schemas.run import SeedResult
 from lib.cli.command import Command
-from lib.cli.common import open_experiment
 from lib.cli.data import augmentation_bank, backbone, generate_corpus, lexicon, tfidf
 from lib.cli.data import corpus as data_corpus
+from lib.cli.experiments import open_experiment
 
 # Greatest difference of a score on the same CPU, and on any other device.
 _SAME, _NEAR = 1e-9, 0.02

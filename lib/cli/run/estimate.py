@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib.cli.command import Command
-from lib.cli.common import training_experiment
+from lib.cli.experiments import training_experiment
 from lib.errors import UserError
 from lib.settings.load import Settings, read_settings
 

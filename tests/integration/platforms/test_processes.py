@@ -45,8 +45,8 @@ def test_processes_on_one_gpu_share_the_budget_and_end_together(copy_of_finished
         time.sleep(0.1)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    served = json.loads(Path("out/worker-0.json").read_text())
-    assert set(served["trials"]) <= set(range(DONE, DONE + 16)) and 10 <= len(served["trials"]) <= 16
+    report = json.loads(Path("out/worker-0.json").read_text())
+    assert set(report["trials"]) <= set(range(DONE, DONE + 16)) and 10 <= len(report["trials"]) <= 16
     assert f"{DONE + 16}/{DONE + 16}" in done.stderr
     assert [path.name for path in Path("out").iterdir()] == ["worker-0.json"]
 

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lib.cli.common import training_experiment
+from lib.cli.experiments import training_experiment
 from lib.settings.load import read_settings
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def add_worker_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--subprocess", action="store_true", help=argparse.SUPPRESS)
 
 
-def work(options: Namespace, strategy: "SearchStrategy") -> None:
+def run_workers(options: Namespace, strategy: "SearchStrategy") -> None:
     """Run trials of a study, with further processes on the same GPU, and write a report of these trials.
 
     Args:
@@ -30,7 +30,7 @@ def work(options: Namespace, strategy: "SearchStrategy") -> None:
     Raises:
         UserError: A further process failed, or a setting is wrong.
     """
-    from lib.cli.processes import WorkerSubprocesses, end_with_parent, leased_gpu
+    from lib.cli.gpu_processes import WorkerSubprocesses, end_with_parent, leased_gpu
     from lib.schemas.search import WorkerReport
 
     if options.subprocess:

@@ -1,6 +1,5 @@
-"""Share the first steps of commands, such as paths, reading and the preparation of a training process."""
+"""Open what commands work with: an agent's search, its experiment, or the development set."""
 
-import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,45 +12,7 @@ from lib.settings.load import Settings, read_settings
 if TYPE_CHECKING:
     from lib.corpus.store import DevelopmentSet
     from lib.experiment.experiment import Experiment
-    from lib.schemas.evaluation import FoldResult
     from lib.search.study_results import AgentSearch
-
-
-def read_folds(options: Namespace, settings: Settings) -> "list[FoldResult]":
-    """Read the folds of all candidates.
-
-    Args:
-        options: Arguments of the command; agent and results are used.
-        settings: Gives the numbers of candidates and folds.
-
-    Returns:
-        All folds of the first candidate, then those of the next ones.
-
-    Raises:
-        UserError: A fold's file is missing or broken.
-    """
-    from lib.schemas.evaluation import FoldResult
-
-    limits = settings.config.stage_c
-    return [
-        FoldResult.read(agent_path(options, f"stage_c/{candidate}-{fold}.json"))
-        for candidate in range(limits.candidates)
-        for fold in range(limits.folds * limits.repeats)
-    ]
-
-
-def agent_path(options: Namespace, name: str) -> Path:
-    """Return the path of one of the agent's results.
-
-    Args:
-        options: Arguments of the command; agent and results are used.
-        name: Path relative to the agent's folder.
-
-    Returns:
-        The path; the file need not exist.
-    """
-    path: Path = options.results / options.agent / name
-    return path
 
 
 def agent_search(options: Namespace) -> "AgentSearch":
@@ -89,7 +50,7 @@ def open_experiment(settings: Settings, agent: str, results: Path, *, gpu: bool)
     Yields:
         The agent's experiment; the GPU is held until the block ends.
     """
-    from lib.cli.processes import leased_gpu
+    from lib.cli.gpu_processes import leased_gpu
 
     with leased_gpu(settings, wanted=gpu):
         # torch is imported after the lease, so that it sees only the leased GPU.
@@ -113,8 +74,3 @@ def load_development_set(options: Namespace) -> "DevelopmentSet":
     from lib.corpus.store import load_development
 
     return load_development(options.results / "corpus")
-
-
-def echo(text: str) -> None:
-    """Print a line for the user on standard error."""
-    print(text, file=sys.stderr, flush=True)
