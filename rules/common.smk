@@ -2,16 +2,15 @@
 
 import json
 import os
-import shutil
 import sys
 
 sys.path.insert(0, str(Path(workflow.basedir).parent))
 
 from lib.agents import check_agent
 from lib.corpus.corpus_files import find_corpus_files
+from lib.devices import nvidia_smi
 from lib.errors import UserError
 from lib.files.locks import hold_lock
-from lib.settings.config import RandomBackbone, TinyBackbone
 from lib.settings.load import load_settings, save_settings
 
 
@@ -66,10 +65,7 @@ def training(*more):
 def gpus():
     """Return the number of GPUs of a training job: 1, or 0 on a machine without one."""
     device = SETTINGS.config.training.device
-    return int(
-        device == "cuda"
-        or (device == "auto" and shutil.which("nvidia-smi") is not None)
-    )
+    return int(device == "cuda" or (device == "auto" and nvidia_smi.is_installed()))
 
 
 def corpus_files():
@@ -82,9 +78,8 @@ def corpus_files():
 
 def backbone_corpus(wildcards):
     """Return the corpus as input of a random backbone, whose tokenizer is trained on it."""
-    source = SETTINGS.backbones[wildcards.backbone]
-    random = isinstance(source, TinyBackbone | RandomBackbone)
-    return ["results/corpus/corpus.json"] if random else []
+    needed = SETTINGS.backbones[wildcards.backbone].needs_corpus
+    return ["results/corpus/corpus.json"] if needed else []
 
 
 BACKBONES = expand(

@@ -141,7 +141,7 @@ def open_test(folder: Path, ledger: Path, opening: TestOpening) -> tuple[CorpusP
 
 
 def _part(folder: Path, name: str) -> dict[str, Any]:
-    manifest = CorpusManifest.read(folder / "corpus.json")
+    manifest = CorpusManifest.read(folder / CorpusManifest.FILE)
     try:
         tables = {n: pd.read_parquet(folder / f"{n}.parquet") for n in ("posts", "annotations", "unknown", "splits")}
     except (OSError, ValueError) as error:

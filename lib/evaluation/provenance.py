@@ -4,18 +4,18 @@ import json
 
 from lib.experiment.experiment import Experiment
 from lib.files.hashing import hash_file
-from lib.schemas.evaluation import StageCResult, TrialProvenance
+from lib.schemas.evaluation import Baselines, ModelManifest, StageCResult, TestEvaluation, TrialProvenance
 from lib.schemas.run import Run
-from lib.schemas.search import Candidates, StageBResult
+from lib.schemas.search import Candidates, StageAResult, StageBResult
 from lib.settings.load import Settings
 
 _RESULTS = (
-    "stage_a_top50.json",
-    "stage_b_pareto.json",
-    "stage_c.json",
-    "baseline.json",
-    "test.json",
-    "model/model.json",
+    StageAResult.FILE,
+    StageBResult.FILE,
+    StageCResult.FILE,
+    Baselines.FILE,
+    TestEvaluation.FILE,
+    f"model/{ModelManifest.FILE}",
 )
 
 
@@ -30,9 +30,9 @@ def trial_provenance(experiment: Experiment, started: str) -> TrialProvenance:
         The chosen trial of Stage B with its settings and scores, and the hashes of all result files that exist.
     """
     folder = experiment.results / experiment.agent.name
-    choice = StageCResult.read(folder / "stage_c.json").choice["candidate"]
-    candidate = Candidates.read(folder / "stage_c" / "candidates.json").candidates[choice]
-    front = StageBResult.read(folder / "stage_b_pareto.json")
+    choice = StageCResult.read(folder / StageCResult.FILE).choice["candidate"]
+    candidate = Candidates.read(folder / "stage_c" / Candidates.FILE).candidates[choice]
+    front = StageBResult.read(folder / StageBResult.FILE)
     trial = next(t for t in front.trials if t.number == candidate.trial)
     # The scores depend on the device that trained the trial, which need not be this one.
     device = Run.read(folder / "runs" / f"{trial.seeds[0].key}.json").provenance.device

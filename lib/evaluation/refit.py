@@ -16,7 +16,7 @@ from lib.evaluation.saved_model import SavedModel, save_model
 from lib.experiment.experiment import Experiment
 from lib.files.hashing import derive_seed
 from lib.schemas.document import now
-from lib.schemas.evaluation import MODEL_MANIFEST, CalibrationInTheLarge, FoldResult, ModelManifest
+from lib.schemas.evaluation import CalibrationInTheLarge, FoldResult, ModelManifest
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule, load_rules
 from lib.tasks.examples import Sample
@@ -177,12 +177,12 @@ def refit(experiment: Experiment, config: RefitConfig) -> SavedModel:
         config.params, schedule_epochs=config.schedule_epochs, last_epoch=config.last_epoch
     )
     folder = experiment.results / "cache" / "refits" / experiment.agent.name / key
-    if not (folder / MODEL_MANIFEST).exists():
+    if not (folder / ModelManifest.FILE).exists():
         _train(experiment, config, folder)
     model = SavedModel.load(folder, experiment.device)
     found, rules = _fit_calibration_in_the_large(experiment, model, config.rules)
     manifest = model.manifest.model_copy(update={**rules.dump(), "calibration_in_the_large": found})
-    manifest.write(folder / MODEL_MANIFEST)
+    manifest.write(folder / ModelManifest.FILE)
     return model.with_manifest(manifest)
 
 

@@ -18,7 +18,7 @@ from lib.files.atomic import replacing
 from lib.modeling.backbones import Backbones, without_pooler
 from lib.modeling.layers import named_encoders
 from lib.modeling.tokens import SpecialTokens
-from lib.schemas.evaluation import MODEL_MANIFEST, ModelManifest
+from lib.schemas.evaluation import ModelManifest
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule, load_rules
 from lib.tasks.examples import TextPairs
@@ -61,7 +61,7 @@ def save_model(
         backbones.tokenizer(name).save_pretrained(folder / name)
     with replacing(folder / WEIGHTS) as temporary:
         save_file({name: value.contiguous() for name, value in state.items()}, temporary)
-    manifest.write(folder / MODEL_MANIFEST)
+    manifest.write(folder / ModelManifest.FILE)
 
 
 class SavedModel:
@@ -105,13 +105,14 @@ class SavedModel:
         Raises:
             UserError: The folder holds no model.
         """
-        if not (folder / MODEL_MANIFEST).exists():
+        if not (folder / ModelManifest.FILE).exists():
             raise UserError(
-                f"{folder}: holds no model ({MODEL_MANIFEST} is missing); make it with 'snakemake --cores 2 {folder}'"
+                f"{folder}: holds no model ({ModelManifest.FILE} is missing);"
+                f" make it with 'snakemake --cores 2 {folder}'"
             )
         from transformers import AutoTokenizer
 
-        manifest = ModelManifest.read(folder / MODEL_MANIFEST)
+        manifest = ModelManifest.read(folder / ModelManifest.FILE)
         agent, hyper = get_agent(manifest.agent), Hyperparameters.of(manifest.params)
         names = agent.backbones(hyper)
         tokenizers = {n: AutoTokenizer.from_pretrained(folder / n, local_files_only=True) for n in set(names)}

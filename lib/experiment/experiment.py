@@ -98,7 +98,10 @@ class Experiment:
         if not self.settings.space.augments:
             return self.identity_without_augmentation
         methods = self.builder.bank.methods
-        return {**self.identity_without_augmentation, "augmentation": {name: entry.key for name, entry in methods.items()}}
+        return {
+            **self.identity_without_augmentation,
+            "augmentation": {name: entry.key for name, entry in methods.items()},
+        }
 
     @cached_property
     def identity_without_augmentation(self) -> dict[str, Any]:

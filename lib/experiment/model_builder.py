@@ -42,7 +42,7 @@ class ModelBuilder:
         self.backbones = Backbones(results / "backbones")
         self._agent, self._examples, self._device = agent, examples, device
         self._tokens, self._variants = results / "cache" / "tokens", results / "cache" / "augmentation"
-        self._manifest = results / agent.name / "augmentation" / "bank.json"
+        self._manifest = results / agent.name / "augmentation" / BankManifest.FILE
         self._last: tuple[Any, Features] | None = None
 
     def model(self, hyper: Hyperparameters) -> tuple[nn.Module, Features]:

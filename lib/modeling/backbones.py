@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from lib.errors import UserError
 from lib.files.hashing import hash_file, hash_value
 from lib.modeling.random_init import Size, build
-from lib.schemas.backbone import BACKBONE_MANIFEST, BackboneManifest
+from lib.schemas.backbone import BackboneManifest
 from lib.settings.config import BackboneSource, FolderBackbone, HubBackbone, PackageBackbone, TinyBackbone
 
 if TYPE_CHECKING:  # importing transformers takes two seconds, and many commands build no model
@@ -207,7 +207,7 @@ class Backbones:
 
     def fingerprint(self, name: str) -> str:
         """Return the hash of the contents of weights, configuration and tokenizer."""
-        return BackboneManifest.read(self._root / name / BACKBONE_MANIFEST).fingerprint
+        return BackboneManifest.read(self._root / name / BackboneManifest.FILE).fingerprint
 
 
 def _trim(encoder: Any, vocabulary: NDArray[np.int64]) -> None:

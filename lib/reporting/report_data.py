@@ -62,7 +62,7 @@ def read_report_data(experiment: Experiment, folds: list[FoldResult]) -> ReportD
     """
     settings, results, name = experiment.settings, experiment.results, experiment.agent.name
     folder = results / name
-    result = StageCResult.read(folder / "stage_c.json")
+    result = StageCResult.read(folder / StageCResult.FILE)
     runs = [Run.read(path) for path in sorted((folder / "runs").glob("*.json"))]
     own = [run for run in runs if run.held_out is not None and run.params == result.choice["params"]]
     return ReportData(
@@ -70,12 +70,12 @@ def read_report_data(experiment: Experiment, folds: list[FoldResult]) -> ReportD
         agent=experiment.agent,
         examples=experiment.examples,
         trials={s: load_trials(study_location(settings, results, name, s)) or [] for s in ("stage_a", "stage_b")},
-        stage_a=StageAResult.read(folder / "stage_a_top50.json"),
-        stage_b=StageBResult.read(folder / "stage_b_pareto.json"),
+        stage_a=StageAResult.read(folder / StageAResult.FILE),
+        stage_b=StageBResult.read(folder / StageBResult.FILE),
         stage_c=result,
         folds=folds,
         runs=sorted(own, key=lambda run: run.split),
-        baselines=Baselines.read(folder / "baseline.json"),
-        test=TestEvaluation.read(folder / "test.json"),
+        baselines=Baselines.read(folder / Baselines.FILE),
+        test=TestEvaluation.read(folder / TestEvaluation.FILE),
         benchmarks=folder / "benchmarks",
     )

@@ -16,6 +16,7 @@ class Lexicon(Document):
     """
 
     KIND: ClassVar[str] = "lexicon"
+    FILE: ClassVar[str] = "lexicon.json"
 
     sources: dict[str, str]
     missing: list[str]
@@ -50,6 +51,7 @@ class BankManifest(Document):
     """The variants of an agent's texts by method."""
 
     KIND: ClassVar[str] = "augmentation_bank"
+    FILE: ClassVar[str] = "bank.json"
 
     agent: str
     texts: int

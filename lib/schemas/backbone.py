@@ -4,13 +4,12 @@ from typing import Any, ClassVar
 
 from lib.schemas.document import Document
 
-BACKBONE_MANIFEST = "backbone.json"
-
 
 class BackboneManifest(Document):
     """The contents of a backbone folder, and their source."""
 
     KIND: ClassVar[str] = "backbone"
+    FILE: ClassVar[str] = "backbone.json"
 
     name: str
     source: dict[str, Any]

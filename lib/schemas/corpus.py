@@ -23,6 +23,7 @@ class CorpusManifest(Document):
 
     KIND: ClassVar[str] = "corpus"
     VERSION: ClassVar[int] = 2
+    FILE: ClassVar[str] = "corpus.json"
 
     generated: bool
     corpus_hash: str
@@ -47,6 +48,7 @@ class TfidfManifest(Document):
     """
 
     KIND: ClassVar[str] = "tfidf"
+    FILE: ClassVar[str] = "manifest.json"
 
     agent: str
     key: str

@@ -107,10 +107,14 @@ def make_provenance(
 
 
 class Document(FrozenModel):
-    """A result file. Subclasses set KIND and VERSION, and `read` refuses files with any other."""
+    """A result file. Subclasses set KIND and VERSION, and `read` refuses files with any other.
+
+    FILE is the name of the file. Documents of which a folder holds several have none.
+    """
 
     KIND: ClassVar[str]
     VERSION: ClassVar[int] = 1
+    FILE: ClassVar[str]
 
     provenance: Provenance
 

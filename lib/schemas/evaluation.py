@@ -8,8 +8,6 @@ from lib.pydantic_base import FrozenModel
 from lib.schemas.document import Document
 from lib.schemas.run import SeedResult
 
-MODEL_MANIFEST = "model.json"
-
 # The names of the baselines in documents.
 MAJORITY, BAG_OF_WORDS, DEFAULT = "majority", "TF-IDF + logistic regression", "default transformer"
 
@@ -61,6 +59,7 @@ class CrossValidatedBaseline(Document):
 
     KIND: ClassVar[str] = "stage_c_baseline"
     VERSION: ClassVar[int] = 2
+    FILE: ClassVar[str] = "baseline.json"
 
     agent: str
     name: str
@@ -90,6 +89,7 @@ class Baselines(Document):
 
     KIND: ClassVar[str] = "baseline"
     VERSION: ClassVar[int] = 2
+    FILE: ClassVar[str] = "baseline.json"
 
     agent: str
     params: dict[str, Any]
@@ -116,6 +116,7 @@ class StageCResult(Document):
 
     KIND: ClassVar[str] = "stage_c"
     VERSION: ClassVar[int] = 2
+    FILE: ClassVar[str] = "stage_c.json"
 
     agent: str
     folds: int
@@ -232,6 +233,7 @@ class TestEvaluation(Document):
 
     KIND: ClassVar[str] = "test"
     VERSION: ClassVar[int] = 3
+    FILE: ClassVar[str] = "test.json"
 
     agent: str
     chosen: dict[str, Any]
@@ -267,6 +269,7 @@ class TrialProvenance(Document):
     """
 
     KIND: ClassVar[str] = "provenance"
+    FILE: ClassVar[str] = "provenance.json"
 
     agent: str
     settings: dict[str, Any]
@@ -295,6 +298,7 @@ class ModelManifest(Document):
 
     KIND: ClassVar[str] = "model"
     VERSION: ClassVar[int] = 2
+    FILE: ClassVar[str] = "model.json"
 
     agent: str
     params: dict[str, Any]
@@ -312,5 +316,6 @@ class Summary(Document):
 
     KIND: ClassVar[str] = "summary"
     VERSION: ClassVar[int] = 3
+    FILE: ClassVar[str] = "summary.json"
 
     agents: list[dict[str, Any]]

@@ -66,6 +66,7 @@ class StageAResult(Document):
     """stage_a_top50.json, the best configurations, best first, and the effects of augmentation if there was any."""
 
     KIND: ClassVar[str] = "stage_a_top50"
+    FILE: ClassVar[str] = "stage_a_top50.json"
 
     agent: str
     space: Space
@@ -78,6 +79,7 @@ class StageBResult(Document):
     """stage_b_pareto.json, all completed trials by non-dominated rank; rank 0 is the Pareto front."""
 
     KIND: ClassVar[str] = "stage_b_pareto"
+    FILE: ClassVar[str] = "stage_b_pareto.json"
 
     agent: str
     space: Space
@@ -130,6 +132,7 @@ class Candidates(Document):
     """stage_c/candidates.json, the configurations that Stage C cross-validates."""
 
     KIND: ClassVar[str] = "stage_c_candidates"
+    FILE: ClassVar[str] = "candidates.json"
 
     agent: str
     candidates: list[Candidate]

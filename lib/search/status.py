@@ -8,6 +8,7 @@ from pathlib import Path
 from optuna.trial import FrozenTrial, TrialState
 
 from lib.metrics.objective import Objective
+from lib.schemas.evaluation import StageCResult
 from lib.search.progress import format_best_trial, format_duration
 from lib.search.study_results import study_location
 from lib.settings.load import Settings
@@ -39,7 +40,7 @@ def describe_progress(settings: Settings, results: Path) -> str:
         limits = config.stage_c
         folds = limits.candidates * limits.folds * limits.repeats
         done = len(list((results / agent / "stage_c").glob("[0-9]*-[0-9]*.json")))
-        ready = "" if not (results / agent / "stage_c.json").exists() else "  finished"
+        ready = "" if not (results / agent / StageCResult.FILE).exists() else "  finished"
         lines.append(f"{agent:10s} stage_c  {done}/{folds} folds{ready}")
     return "\n".join(lines)
 

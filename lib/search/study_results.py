@@ -39,7 +39,7 @@ class AgentSearch:
     @cached_property
     def corpus_hash(self) -> str:
         """Content hash of the corpus."""
-        return CorpusManifest.read(self.results / "corpus" / "corpus.json").corpus_hash
+        return CorpusManifest.read(self.results / "corpus" / CorpusManifest.FILE).corpus_hash
 
     def provenance(self, started: str) -> Provenance:
         """Return the provenance of a document that only collects others and was begun at `started`."""

@@ -1,7 +1,7 @@
 """The typed models of config/*.yaml, with the meaning and the limits of every key."""
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -390,6 +390,8 @@ class Config(StrictModel):
 class _PretrainedBackbone(StrictModel):
     """A model with pretrained weights."""
 
+    needs_corpus: ClassVar[bool] = False
+
     layers: Count | None = Field(
         default=None, description="number of encoder layers to keep, counted from the input; null keeps all"
     )
@@ -421,14 +423,20 @@ class PackageBackbone(_PretrainedBackbone):
     folder: str
 
 
-class TinyBackbone(StrictModel):
+class _RandomInitBackbone(StrictModel):
+    """A model with random weights and a tokenizer that is trained on the development texts."""
+
+    needs_corpus: ClassVar[bool] = True
+
+
+class TinyBackbone(_RandomInitBackbone):
     """A small randomly initialised model with a tokenizer trained on the development text."""
 
     source: Literal["tiny"]
     architecture: Architecture
 
 
-class RandomBackbone(StrictModel):
+class RandomBackbone(_RandomInitBackbone):
     """A randomly initialised model of base size with a tiny model's tokenizer, to measure speed without the hub."""
 
     source: Literal["random"]

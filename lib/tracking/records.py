@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lib.metrics.objective import Objective
 from lib.schemas.document import Provenance
-from lib.schemas.evaluation import FoldResult, StageCResult, TestEvaluation
+from lib.schemas.evaluation import Baselines, FoldResult, StageCResult, TestEvaluation
 from lib.schemas.run import Run
 from lib.schemas.search import StageAResult, StageBResult
 from lib.search.study_results import study_location
@@ -81,16 +81,13 @@ def stage_records(settings: Settings, results: Path, agent: str) -> Iterator[Sta
     """
     folder = results / agent
     named = objective_tags(Objective.of(settings.config.objective))
-    for stage, kind, file in (
-        ("stage_a", StageAResult, "stage_a_top50"),
-        ("stage_b", StageBResult, "stage_b_pareto"),
-    ):
+    for stage, kind in (("stage_a", StageAResult), ("stage_b", StageBResult)):
         if finished := load_finished_trials(study_location(settings, results, agent, stage)):
             limits = getattr(settings.config, stage).model_dump()
-            yield _search(f"{agent}/{stage}", finished, limits, folder / f"{file}.json", kind, named)
-    if (path := folder / "stage_c.json").exists():
+            yield _search(f"{agent}/{stage}", finished, limits, folder / kind.FILE, kind, named)
+    if (path := folder / StageCResult.FILE).exists():
         yield _folds(folder, StageCResult.read(path), agent, named)
-    if (path := folder / "test.json").exists():
+    if (path := folder / TestEvaluation.FILE).exists():
         yield _final(folder, TestEvaluation.read(path), agent)
 
 
@@ -177,7 +174,7 @@ def _folds(folder: Path, result: StageCResult, agent: str, named: dict[str, str]
     parent = Record(
         head, "cross-validation", params=choice["params"], points=points, tags=named | _tags(result.provenance)
     )
-    files = [path for path in (folder / "stage_c.json", folder / "stage_c.svg") if path.exists()]
+    files = [path for path in (folder / StageCResult.FILE, folder / "stage_c.svg") if path.exists()]
     return StageRecords(f"{agent}/stage_c", parent, children, files)
 
 
@@ -208,7 +205,7 @@ def _final(folder: Path, test: TestEvaluation, agent: str) -> StageRecords:
         points=points,
         tags=_tags(test.provenance) | {"openings": str(len(test.openings))},
     )
-    names = ("test.json", "baseline.json", "report.html")
+    names = (TestEvaluation.FILE, Baselines.FILE, "report.html")
     return StageRecords(f"{agent}/final", parent, [], [p for n in names if (p := folder / n).exists()])
 
 

@@ -13,7 +13,7 @@ from lib.corpus.store import DevelopmentSet
 from lib.evaluation.saved_model import SavedModel, save_model
 from lib.metrics.objective import Objective
 from lib.modeling.backbones import Backbones, fetch
-from lib.schemas.backbone import BACKBONE_MANIFEST, BackboneManifest
+from lib.schemas.backbone import BackboneManifest
 from lib.schemas.evaluation import ModelManifest
 from lib.settings.config import Architecture, TinyBackbone
 from lib.settings.hyperparameters import Hyperparameters
@@ -129,7 +129,7 @@ def train_and_save(
 
 
 def _backbone(folder: Path, architecture: Architecture) -> None:
-    if not (folder / architecture / BACKBONE_MANIFEST).exists():
+    if not (folder / architecture / BackboneManifest.FILE).exists():
         fetch_tiny_backbone(folder / architecture, architecture, [*corpus(50).posts["text"], *CRITERIA.values()])
 
 
@@ -137,4 +137,4 @@ def fetch_tiny_backbone(folder: Path, architecture: Architecture, texts: list[st
     """Make a tiny backbone, named like its folder, with a tokenizer trained on the texts."""
     source = TinyBackbone(source="tiny", architecture=architecture)
     facts = fetch(folder.name, source, folder, texts=texts, seed=1)
-    BackboneManifest(provenance=empty_provenance(), **facts).write(folder / BACKBONE_MANIFEST)
+    BackboneManifest(provenance=empty_provenance(), **facts).write(folder / BackboneManifest.FILE)

@@ -29,6 +29,8 @@ def show_augmentation(options: Namespace) -> None:
     from lib.augmentation.edits import apply_edits
     from lib.augmentation.methods import METHODS, check_method
     from lib.corpus.store import load_development
+    from lib.schemas.augmentation import Lexicon
+    from lib.schemas.corpus import CorpusManifest
 
     if options.method is None:
         for name, method in METHODS.items():
@@ -38,14 +40,14 @@ def show_augmentation(options: Namespace) -> None:
     if options.text is None:
         raise UserError("--text is missing; give the text to augment")
     settings = read_settings(options.settings)
-    if not (options.results / "lexicon" / "lexicon.json").exists():
+    if not (options.results / "lexicon" / Lexicon.FILE).exists():
         raise UserError(
             f"{options.results / 'lexicon'} is missing; run 'snakemake --cores 1 results/lexicon/lexicon.json'"
         )
     if "PYTHONHASHSEED" not in os.environ:  # the libraries choose from sets, see lib.augmentation.build_bank
         os.execve(sys.executable, [sys.executable, "-m", "lib", *sys.argv[1:]], os.environ | {"PYTHONHASHSEED": "0"})
     corpus = options.results / "corpus"
-    criteria = load_development(corpus).criteria if (corpus / "corpus.json").exists() else {}
+    criteria = load_development(corpus).criteria if (corpus / CorpusManifest.FILE).exists() else {}
     tfidf = options.results / options.agent / "tfidf" if options.agent else None
     config = MethodConfig(
         options.method,

@@ -31,8 +31,8 @@ def write_bank(options: Namespace) -> None:
     development, agent = load_development_set(options), get_agent(options.agent)
     examples = agent.examples(development)
     texts = AugmentableTexts(examples, whole=not agent.reads_posts).unique
-    of_tfidf = TfidfManifest.read(agent_path(options, "tfidf/manifest.json")).key
-    of_lexicon = Lexicon.read(options.results / "lexicon" / "lexicon.json").fingerprint
+    of_tfidf = TfidfManifest.read(agent_path(options, f"tfidf/{TfidfManifest.FILE}")).key
+    of_lexicon = Lexicon.read(options.results / "lexicon" / Lexicon.FILE).fingerprint
     configs = {}
     for method in searched_methods(settings):
         config = MethodConfig(
@@ -53,7 +53,7 @@ def write_bank(options: Namespace) -> None:
 
     compute_variants(texts, configs, cache, options.processes, done)
     # Only a generated corpus' texts may be shown.
-    show = CorpusManifest.read(options.results / "corpus" / "corpus.json").generated
+    show = CorpusManifest.read(options.results / "corpus" / CorpusManifest.FILE).generated
     entries = {config.method: bank_entry(config, name, texts, cache, show=show) for name, config in configs.items()}
     size = sum(entry.performance["bytes"] for entry in entries.values())
     seconds = round(time.perf_counter() - began, 2)
@@ -65,7 +65,7 @@ def write_bank(options: Namespace) -> None:
         variants=settings.config.augmentation.variants,
         methods=entries,
         performance={"seconds": seconds, "bytes": size},
-    ).write(agent_path(options, "augmentation/bank.json"))
+    ).write(agent_path(options, f"augmentation/{BankManifest.FILE}"))
     notes = "".join(f"; {name}: {entry.note}" for name, entry in entries.items() if entry.note)
     echo(
         f"augmentation {options.agent}: {len(entries)} methods on {len(texts)} texts, {size / 2**20:.1f} MiB,"

@@ -26,8 +26,8 @@ def fetch_backbone(options: Namespace) -> None:
     """
     from lib.files.hashing import derive_seed
     from lib.modeling.backbones import fetch
-    from lib.schemas.backbone import BACKBONE_MANIFEST, BackboneManifest
-    from lib.settings.config import HubBackbone, RandomBackbone, TinyBackbone
+    from lib.schemas.backbone import BackboneManifest
+    from lib.settings.config import HubBackbone, RandomBackbone
 
     started, settings = now(), read_settings(options.settings)
     if options.name not in settings.backbones:
@@ -40,7 +40,7 @@ def fetch_backbone(options: Namespace) -> None:
                 f"backbone '{options.name}': --random-init needs its 'architecture' in the backbones file"
             )
         source = RandomBackbone(source="random", architecture=architecture)
-    if isinstance(source, TinyBackbone | RandomBackbone):
+    if source.needs_corpus:
         development = load_development_set(options)
         corpus_hash = development.corpus_hash
         texts = [*development.posts["text"], *development.criteria.values()]
@@ -48,7 +48,7 @@ def fetch_backbone(options: Namespace) -> None:
     seed = derive_seed(settings.config.seed, options.name)
     facts = fetch(options.name, source, folder, texts=texts, seed=seed)
     BackboneManifest(provenance=make_provenance(settings, started=started, corpus_hash=corpus_hash), **facts).write(
-        folder / BACKBONE_MANIFEST
+        folder / BackboneManifest.FILE
     )
     echo(f"backbone {options.name}: {facts['parameters']:,} parameters from {facts['resolved']}")
     if isinstance(source, HubBackbone) and not facts["resolved"].endswith(f"@{source.revision}"):

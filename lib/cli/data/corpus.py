@@ -55,7 +55,7 @@ def prepare_corpus(options: Namespace) -> None:
         excluded_criteria=corpus.excluded_criteria,
         criteria=read.criteria,
         oddities=read.oddities,
-    ).write(folder / "corpus.json")
+    ).write(folder / CorpusManifest.FILE)
     odd = sum(map(len, read.oddities.values()))
     echo(f"corpus: {len(parts)} posts, {len(joined)} annotations, {odd} oddities; see {folder / 'report.md'}")
 

@@ -34,7 +34,7 @@ def fetch_lexicon(options: Namespace) -> None:
         missing=missing,
         fingerprint=fingerprint,
     )
-    made.write(folder / "lexicon.json")
+    made.write(folder / Lexicon.FILE)
     echo("lexicon: " + "; ".join(f"{name} from {source}" for name, source in sources.items()))
     check_methods(made, searched_methods(settings))
 

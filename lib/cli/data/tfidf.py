@@ -25,7 +25,7 @@ def fit_tfidf(options: Namespace) -> None:
         provenance=make_provenance(settings, started=started, corpus_hash=development.corpus_hash),
         agent=options.agent,
         **facts,
-    ).write(folder / "manifest.json")
+    ).write(folder / TfidfManifest.FILE)
     seconds = "reused" if facts["performance"]["reused"] else f"{facts['performance']['build_seconds']} s"
     echo(f"tfidf {options.agent}: {facts['features']} features of {facts['texts']} texts ({seconds})")
 

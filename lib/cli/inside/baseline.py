@@ -13,7 +13,7 @@ def score_all_baselines(options: Namespace) -> None:
         from lib.evaluation.baselines import score_baselines
 
         found = score_baselines(experiment)
-        found.write(agent_path(options, "baseline.json"))
+        found.write(agent_path(options, found.FILE))
     each = "; ".join(f"{e.name} {e.objective:.3f} and {e.calibration_error:.3f}" for e in found.entries)
     echo(f"baseline {options.agent}, {experiment.objective.both_names}: {each}")
 

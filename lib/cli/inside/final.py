@@ -12,8 +12,8 @@ def finish(options: Namespace) -> None:
     from lib.schemas.corpus import CorpusManifest
     from lib.schemas.evaluation import Baselines, StageCResult
 
-    result = StageCResult.read(agent_path(options, "stage_c.json"))
-    baselines = Baselines.read(agent_path(options, "baseline.json"))
+    result = StageCResult.read(agent_path(options, StageCResult.FILE))
+    baselines = Baselines.read(agent_path(options, Baselines.FILE))
     with training_experiment(options) as experiment:
         from lib.evaluation.model_card import model_card
         from lib.evaluation.refit import publish_model
@@ -23,10 +23,10 @@ def finish(options: Namespace) -> None:
         folds = read_folds(options, experiment.settings)
         head = f"final {experiment.agent.name}"
         model, test = evaluate_on_test_set(experiment, result, folds, baselines, lambda step: echo(f"{head}  {step}"))
-        corpus = CorpusManifest.read(options.results / "corpus" / "corpus.json")
+        corpus = CorpusManifest.read(options.results / "corpus" / CorpusManifest.FILE)
         card = model_card(model.manifest, test, generated=corpus.generated, excluded=corpus.excluded_criteria)
         publish_model(model, agent_path(options, "model"), card)
-        test.write(agent_path(options, "test.json"))
+        test.write(agent_path(options, test.FILE))
     echo(format_result(test, experiment.agent))
     for totals in span_totals(test.models[0].scores):
         echo(f"{head}  {totals.sentence()}")

@@ -16,7 +16,7 @@ def collect(options: Namespace) -> None:
     trials = search.finished("stage_a", search.settings.config.stage_a.trials)
     result = collect_stage_a(search, trials)
     svg.save_svg(figures.plot_history(trials, search.objective), agent_path(options, "stage_a.svg"))
-    result.write(agent_path(options, "stage_a_top50.json"))
+    result.write(agent_path(options, result.FILE))
 
 
 COMMAND = Command("stage-a", "Collect the best configurations of Stage A.", collect, agent=True)

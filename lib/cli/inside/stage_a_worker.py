@@ -14,7 +14,7 @@ def run_stage_a_worker(options: Namespace) -> None:
 
     settings = read_settings(options.settings)
     earlier = [
-        read_stage(StageAResult, options.results / name / "stage_a_top50.json", settings.space)
+        read_stage(StageAResult, options.results / name / StageAResult.FILE, settings.space)
         for name in settings.config.earlier_agents(options.agent)
     ]
     run_workers(options, stage_a_strategy(settings, options.agent, earlier))

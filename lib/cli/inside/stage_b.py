@@ -15,7 +15,7 @@ def collect(options: Namespace) -> None:
     search = agent_search(options)
     result = collect_stage_b(search)
     svg.save_svg(figures.plot_pareto_front(result, search.objective), agent_path(options, "stage_b.svg"))
-    result.write(agent_path(options, "stage_b_pareto.json"))
+    result.write(agent_path(options, result.FILE))
 
 
 COMMAND = Command("stage-b", "Rank the trials of Stage B.", collect, agent=True)

@@ -14,7 +14,7 @@ def run_stage_b_worker(options: Namespace) -> None:
     from lib.search.strategies import stage_b_strategy
 
     settings = read_settings(options.settings)
-    best = read_stage(StageAResult, agent_path(options, "stage_a_top50.json"), settings.space)
+    best = read_stage(StageAResult, agent_path(options, StageAResult.FILE), settings.space)
     run_workers(options, stage_b_strategy(settings, options.agent, best))
 
 

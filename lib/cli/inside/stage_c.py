@@ -15,11 +15,11 @@ def collect(options: Namespace) -> None:
     from lib.schemas.search import Candidates
 
     experiment = load_experiment(options)
-    chosen = Candidates.read(agent_path(options, "stage_c/candidates.json"))
-    baseline = CrossValidatedBaseline.read(agent_path(options, "stage_c/baseline.json"))
+    chosen = Candidates.read(agent_path(options, f"stage_c/{Candidates.FILE}"))
+    baseline = CrossValidatedBaseline.read(agent_path(options, f"stage_c/{CrossValidatedBaseline.FILE}"))
     result = collect_stage_c(experiment, chosen, read_folds(options, experiment.settings), baseline)
     svg.save_svg(figures.plot_folds(result), agent_path(options, "stage_c.svg"))
-    result.write(agent_path(options, "stage_c.json"))
+    result.write(agent_path(options, result.FILE))
     score, error, base = (
         result.choice["objective"],
         result.choice["calibration_error"],

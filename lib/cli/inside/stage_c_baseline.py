@@ -12,7 +12,7 @@ def cross_validate_bag_of_words(options: Namespace) -> None:
     from lib.evaluation.baselines import cross_validate_baseline
 
     result = cross_validate_baseline(load_experiment(options))
-    result.write(agent_path(options, "stage_c/baseline.json"))
+    result.write(agent_path(options, f"stage_c/{result.FILE}"))
 
 
 COMMAND = Command(

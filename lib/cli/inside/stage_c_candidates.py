@@ -13,8 +13,9 @@ def choose(options: Namespace) -> None:
     from lib.search.selection import select_candidates
 
     search = agent_search(options)
-    front = read_stage(StageBResult, agent_path(options, "stage_b_pareto.json"), search.settings.space)
-    select_candidates(search, front).write(agent_path(options, "stage_c/candidates.json"))
+    front = read_stage(StageBResult, agent_path(options, StageBResult.FILE), search.settings.space)
+    found = select_candidates(search, front)
+    found.write(agent_path(options, f"stage_c/{found.FILE}"))
 
 
 COMMAND = Command("stage-c-candidates", "Choose the candidates of Stage C.", choose, agent=True)

@@ -17,7 +17,7 @@ def score_one_fold(options: Namespace) -> None:
     """Train one candidate without one fold and score it on that fold."""
     from lib.schemas.search import Candidates
 
-    chosen = Candidates.read(agent_path(options, "stage_c/candidates.json"))
+    chosen = Candidates.read(agent_path(options, f"stage_c/{Candidates.FILE}"))
     with training_experiment(options) as experiment:
         from lib.evaluation.cross_validation import score_fold
 

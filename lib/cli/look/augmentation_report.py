@@ -18,8 +18,8 @@ def write_augmentation_report(options: Namespace) -> None:
     from lib.schemas.search import StageAResult
 
     objective = agent_search(options).objective
-    effects = StageAResult.read(agent_path(options, "stage_a_top50.json")).augmentation or []
-    bank = BankManifest.read(agent_path(options, "augmentation/bank.json"))
+    effects = StageAResult.read(agent_path(options, StageAResult.FILE)).augmentation or []
+    bank = BankManifest.read(agent_path(options, f"augmentation/{BankManifest.FILE}"))
     applied: Counter[str] = Counter()
     for path in sorted(agent_path(options, "runs").glob("*.json")):
         applied.update(Run.read(path).augmented)

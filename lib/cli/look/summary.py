@@ -17,16 +17,16 @@ def write_summary(options: Namespace) -> None:
     started, settings = now(), read_settings(options.settings)
     agents = [
         summary_entry(
-            StageCResult.read(options.results / agent / "stage_c.json"),
-            TestEvaluation.read(options.results / agent / "test.json"),
+            StageCResult.read(options.results / agent / StageCResult.FILE),
+            TestEvaluation.read(options.results / agent / TestEvaluation.FILE),
         )
         for agent in settings.config.agents
     ]
-    corpus_hash = CorpusManifest.read(options.results / "corpus" / "corpus.json").corpus_hash
+    corpus_hash = CorpusManifest.read(options.results / "corpus" / CorpusManifest.FILE).corpus_hash
     write_text(options.results / "summary.html", render_html(agents))
     write_text(options.results / "summary.md", render_markdown(agents))
     Summary(provenance=make_provenance(settings, started=started, corpus_hash=corpus_hash), agents=agents).write(
-        options.results / "summary.json"
+        options.results / Summary.FILE
     )
     print(render_markdown(agents))
 

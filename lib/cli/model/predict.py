@@ -85,7 +85,7 @@ def excluded_criteria(results: Path, corpus_hash: str) -> tuple[str, ...]:
     from lib.schemas.corpus import CorpusManifest
 
     try:
-        corpus = CorpusManifest.read(results / "corpus" / "corpus.json")
+        corpus = CorpusManifest.read(results / "corpus" / CorpusManifest.FILE)
     except UserError:  # A model predicts without the corpus, so this is no reason to stop.
         return ()
     return corpus.excluded_criteria if corpus.corpus_hash == corpus_hash else ()

@@ -12,7 +12,8 @@ def write_provenance(options: Namespace) -> None:
     from lib.evaluation.provenance import trial_provenance
 
     started = now()
-    trial_provenance(load_experiment(options), started).write(options.results / options.agent / "provenance.json")
+    found = trial_provenance(load_experiment(options), started)
+    found.write(options.results / options.agent / found.FILE)
 
 
 COMMAND = Command(

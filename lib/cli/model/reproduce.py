@@ -45,7 +45,7 @@ def reproduce(options: Namespace) -> None:
         save_settings(settings, results / "settings.json")
         for command, words in _steps(found, settings.config.corpus.dir, results):
             _run_command(command, words, results)
-        made = CorpusManifest.read(results / "corpus" / "corpus.json").corpus_hash
+        made = CorpusManifest.read(results / "corpus" / CorpusManifest.FILE).corpus_hash
         if made != found.provenance.corpus_hash:
             raise UserError(f"{options.provenance}: its corpus is {found.provenance.corpus_hash}, this one is {made}")
         with open_experiment(settings, found.agent, results, gpu=False) as experiment:

@@ -75,11 +75,11 @@ def _data(settings: Settings) -> str:
 
 
 def _backbone(settings: Settings, results: Path, name: str) -> str:
-    from lib.schemas.backbone import BACKBONE_MANIFEST, BackboneManifest
+    from lib.schemas.backbone import BackboneManifest
 
     folder, source = results / "backbones" / name, settings.backbones[name]
-    if (folder / BACKBONE_MANIFEST).exists():
-        return f"{BackboneManifest.read(folder / BACKBONE_MANIFEST).parameters:,} parameters in {folder}"
+    if (folder / BackboneManifest.FILE).exists():
+        return f"{BackboneManifest.read(folder / BackboneManifest.FILE).parameters:,} parameters in {folder}"
     if isinstance(source, PackageBackbone):
         if importlib.util.find_spec(source.package) is None:
             raise UserError(
@@ -117,9 +117,11 @@ def _optimizers(settings: Settings) -> str:
 
 
 def _lexicon(settings: Settings, results: Path) -> str:
+    from lib.schemas.augmentation import Lexicon
+
     if not settings.space.augments:
         return "not needed: the space does not augment"
-    if (results / "lexicon" / "lexicon.json").exists():
+    if (results / "lexicon" / Lexicon.FILE).exists():
         return f"in {results / 'lexicon'}"
     given = settings.config.augmentation.lexicon or os.environ.get("NLTK_DATA", "")
     places = [place for place in given.split(os.pathsep) if place]

@@ -31,11 +31,12 @@ def estimate(options: Namespace) -> None:
 
     from lib.agents import check_agent
     from lib.reporting.costs import cost, costs, total
+    from lib.schemas.corpus import CorpusManifest
     from lib.search.estimate import disk_mb, measure_machine, stage_costs
 
     check_agent(options.agent)
     settings = read_settings(options.settings)
-    for needed in [options.results / "corpus" / "corpus.json", *_manifests(settings, options.results)]:
+    for needed in [options.results / "corpus" / CorpusManifest.FILE, *_manifests(settings, options.results)]:
         if not needed.exists():
             raise UserError(f"{needed} is missing; run 'snakemake --cores 2 prepared' first")
     with training_experiment(options, gpu=False) as experiment:
@@ -78,10 +79,10 @@ def _print_notes(settings: Settings, timings: "MachineTimings", *, gpu: bool) ->
 
 
 def _manifests(settings: Settings, results: Path) -> Iterator[Path]:
-    from lib.schemas.backbone import BACKBONE_MANIFEST
+    from lib.schemas.backbone import BackboneManifest
 
     for name in settings.backbones:
-        yield results / "backbones" / name / BACKBONE_MANIFEST
+        yield results / "backbones" / name / BackboneManifest.FILE
 
 
 COMMAND = Command(

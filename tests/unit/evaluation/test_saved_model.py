@@ -14,7 +14,7 @@ from lib.agents import AGENTS
 from lib.errors import UserError
 from lib.evaluation.saved_model import WEIGHTS, SavedModel
 from lib.modeling.backbones import Backbones
-from lib.schemas.evaluation import MODEL_MANIFEST
+from lib.schemas.evaluation import ModelManifest
 from lib.settings.config import Architecture
 from lib.training.inference import predict_logits
 
@@ -62,7 +62,7 @@ def test_a_folder_without_a_valid_model_is_refused(backbones: Path, tmp_path: Pa
         SavedModel.load(tmp_path, CPU)
     train_and_save(backbones, tmp_path, "criteria")
     assert (tmp_path / WEIGHTS).exists()
-    body = json.loads((tmp_path / MODEL_MANIFEST).read_text()) | {"schema_version": 99}
-    (tmp_path / MODEL_MANIFEST).write_text(json.dumps(body))
+    body = json.loads((tmp_path / ModelManifest.FILE).read_text()) | {"schema_version": 99}
+    (tmp_path / ModelManifest.FILE).write_text(json.dumps(body))
     with pytest.raises(UserError, match="schema_version 99"):
         SavedModel.load(tmp_path, CPU)
