@@ -41,7 +41,7 @@ from lib.search.study_results import study_location, trial_result
 from lib.search.worker import run_worker
 from lib.settings.load import Settings
 from lib.studies.location import load_trials
-from lib.training.engine import OnEpoch, replay
+from lib.training.engine import OnEpoch, replay_history
 
 # (tokens so far, development F1, test F1) of each completed trial that was the best so far.
 Trajectory = Sequence[tuple[int, float, float]]
@@ -114,7 +114,7 @@ class TabularExperiment:
             PrunedError: on_epoch stopped it.
         """
         found = lookup(self._table, params, split)
-        pruned = replay(found["history"], on_epoch) if on_epoch is not None else None
+        pruned = replay_history(found["history"], on_epoch) if on_epoch is not None else None
         self.tokens_left -= found["tokens"] * len(found["history"] if pruned is None else pruned.history)
         if self.tokens_left < 0:
             raise BudgetSpentError

@@ -50,7 +50,7 @@ _HELP = (
 )
 
 
-def prepare(folder: Path, given: Sequence[Path]) -> tuple[dict[str, str], list[str], str]:
+def prepare_lexicon(folder: Path, given: Sequence[Path]) -> tuple[dict[str, str], list[str], str]:
     """Copy all lexical data into a folder.
 
     Args:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
-from lib.devices.lease import devices, lease
+from lib.devices.lease import lease_gpu, visible_gpus
 from lib.errors import UserError
 from lib.settings.load import Settings
 
@@ -39,13 +39,13 @@ def leased_gpu(settings: Settings, *, wanted: bool = True) -> Iterator[None]:
         yield
         return
     device = settings.config.training.device
-    names = [] if device == "cpu" else devices(os.environ)
+    names = [] if device == "cpu" else visible_gpus(os.environ)
     if device == "cpu" or (device == "auto" and not names):
         if settings.config.trials_per_gpu > 1:
             raise UserError(f"trials_per_gpu is {settings.config.trials_per_gpu}, but there is no GPU; use workers")
         yield
         return
-    taken = lease(names, job=os.environ.get("SLURM_JOB_ID", ""))
+    taken = lease_gpu(names, job=os.environ.get("SLURM_JOB_ID", ""))
     os.environ["CUDA_VISIBLE_DEVICES"] = taken.device
     try:
         yield

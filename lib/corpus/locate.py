@@ -52,7 +52,7 @@ def fold_text(text: str) -> tuple[str, tuple[int, ...]]:
     return "".join(characters), tuple(origin)
 
 
-def locate(sentence: str, post: str, occurrence: int = 0, least_score: float = 1.0) -> SentenceMatch | None:
+def locate_sentence(sentence: str, post: str, occurrence: int = 0, least_score: float = 1.0) -> SentenceMatch | None:
     """Find a copy of a sentence in a post.
 
     Args:

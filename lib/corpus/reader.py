@@ -12,7 +12,7 @@ import pandas as pd
 
 from lib.corpus.corpus_files import find_corpus_files
 from lib.corpus.groups import group_posts
-from lib.corpus.locate import fold_text, locate
+from lib.corpus.locate import fold_text, locate_sentence
 from lib.corpus.table import read_table
 from lib.errors import UserError, did_you_mean, unknown_name
 from lib.files.hashing import hash_value
@@ -277,7 +277,7 @@ def _locate(rows: list[dict[str, Any]], posts: dict[str, str], least_match: floa
             ids.append(row["sentence_id"])
     for row in rows:
         occurrence = copies[row["post_id"], row["sentence"]].index(row["sentence_id"])
-        span = locate(row["sentence"], posts[row["post_id"]], occurrence, least_match)
+        span = locate_sentence(row["sentence"], posts[row["post_id"]], occurrence, least_match)
         if span is None:
             row |= {"start": -1, "end": -1, "match": "none", "score": 0.0}
         else:

@@ -31,7 +31,7 @@ class Lease:
         self.lock.close()
 
 
-def devices(environment: Mapping[str, str]) -> list[str]:
+def visible_gpus(environment: Mapping[str, str]) -> list[str]:
     """Return the names of the GPUs that this process may use.
 
     These are the GPUs of CUDA_VISIBLE_DEVICES in `environment`, or else all that nvidia-smi lists.
@@ -50,11 +50,11 @@ def devices(environment: Mapping[str, str]) -> list[str]:
         raise UserError(f"nvidia-smi does not list the GPUs ({error}); set training.device to 'cpu'") from None
 
 
-def lease(names: Sequence[str], *, job: str = "", folder: Path | None = None) -> Lease:
+def lease_gpu(names: Sequence[str], *, job: str = "", folder: Path | None = None) -> Lease:
     """Take one of the GPUs, and wait while none is free. The system releases it if the process is killed.
 
     Args:
-        names: The GPUs to choose from, as `devices` returns them.
+        names: The GPUs to choose from, as `visible_gpus` returns them.
         job: The cluster's name for this job, or ''. A cluster may number the GPUs of each job from 0, so jobs of
             different names do not share locks.
         folder: Folder of the locks. None takes one in the system's folder for temporary files, which all pipelines of

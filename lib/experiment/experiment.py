@@ -25,7 +25,7 @@ from lib.settings.load import Settings
 from lib.tasks.decision import load_rules
 from lib.tasks.examples import Examples, Sample
 from lib.training.data import TrainingData, TrainingFailure
-from lib.training.engine import OnEpoch, TrainingOptions, TrainingResult, replay, train
+from lib.training.engine import OnEpoch, TrainingOptions, TrainingResult, replay_history, train
 from lib.training.inference import predict_logits
 from lib.training.memory import MicroBatches
 from lib.training.optimizers import check_optimizers
@@ -295,7 +295,7 @@ class Experiment:
 
 def _replay(run: Run, on_epoch: OnEpoch | None) -> Run:
     """Report the epochs of a stored run again; if it is pruned now, only the reported epochs count."""
-    if on_epoch is not None and (pruned := replay(run.history, on_epoch)) is not None:
+    if on_epoch is not None and (pruned := replay_history(run.history, on_epoch)) is not None:
         pruned.performance = run.performance
         raise PrunedError(pruned)
     return run

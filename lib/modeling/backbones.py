@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from lib.errors import UserError
 from lib.files.hashing import hash_file, hash_value
-from lib.modeling.random_init import Size, build
+from lib.modeling.random_init import Size, build_random_backbone
 from lib.schemas.backbone import BackboneManifest
 from lib.settings.config import BackboneSource, FolderBackbone, HubBackbone, PackageBackbone, TinyBackbone
 
@@ -57,7 +57,7 @@ def fetch(name: str, source: BackboneSource, folder: Path, *, texts: list[str], 
             origin, resolved = _from_package(name, source)
         else:
             size: Size = "tiny" if isinstance(source, TinyBackbone) else "base"
-            build(source.architecture, size, texts, staged, seed)
+            build_random_backbone(source.architecture, size, texts, staged, seed)
             origin, resolved = staged, f"random weights of {size} size, seed {seed}"
         layers = getattr(source, "layers", None)
         model, tokenizer = _load(name, origin, layers)

@@ -87,7 +87,7 @@ class JointModel(nn.Module):
             only_first_token(criteria)
         self.label_head = _label_head(self.pool, hyper)
         self.align = nn.Sequential(make_linear(self.pool.width, width), nn.Dropout(hyper.joint_dropout))
-        self.fuse = Fuse(hyper.joint_fusion, width)
+        self.fuse = FusionLayer(hyper.joint_fusion, width)
         self.span_head = make_head(width, 2, hyper)
 
     def forward(self, inputs: Inputs, criteria: Inputs) -> Outputs:
@@ -108,8 +108,8 @@ class JointModel(nn.Module):
         return {"label": self.label_head(vector), "start": start, "end": end}
 
 
-class Fuse(nn.Module):
-    """Fuse one vector per pair into the token vectors of that pair, followed by a layer norm.
+class FusionLayer(nn.Module):
+    """FusionLayer one vector per pair into the token vectors of that pair, followed by a layer norm.
 
     `add` adds the vector to each token. `gate` adds it weighted by a sigmoid of a linear map of both. `concat` is a
     linear map of both.

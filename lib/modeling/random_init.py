@@ -82,7 +82,9 @@ _KIND: dict["Architecture", str] = {
 _WITHOUT_TYPES = ("roberta", "distilbert")
 
 
-def build(architecture: "Architecture", size: Size, texts: list[str], folder: Path, seed: int) -> None:
+def build_random_backbone(
+    architecture: "Architecture", size: Size, texts: list[str], folder: Path, seed: int
+) -> None:
     """Train a tokenizer, initialise a model, and save both as `save_pretrained` writes them.
 
     Args:

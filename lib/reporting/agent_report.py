@@ -12,8 +12,8 @@ from lib.metrics.objective import Objective, population_name
 from lib.metrics.score_text import format_excluded, format_interval, format_p, format_times
 from lib.metrics.span_totals import span_totals
 from lib.reporting import figures
-from lib.reporting.costs import BilledCost, costs, total
-from lib.reporting.page import Section, Table, page
+from lib.reporting.costs import Cost, read_costs, total_cost
+from lib.reporting.page import Section, Table, render_page
 from lib.reporting.report_data import ReportData
 from lib.schemas.evaluation import ModelScores, StageCResult, TestEvaluation
 from lib.schemas.run import Run
@@ -24,7 +24,9 @@ from lib.tasks.decision import load_rules
 
 def render_report(found: ReportData) -> str:
     """Return the report as one HTML page."""
-    return page(f"The {found.agent.name} agent: report", headline(found.test, found.stage_c), list(_sections(found)))
+    return render_page(
+        f"The {found.agent.name} agent: report", headline(found.test, found.stage_c), list(_sections(found))
+    )
 
 
 def headline(test: TestEvaluation, result: StageCResult) -> list[str]:
@@ -370,12 +372,12 @@ def _ranking(result: StageCResult, objective: Objective) -> Table:
 
 def _costs(f: ReportData) -> Table:
     rates: CostSettings = f.settings.config.costs
-    parts = costs(f.benchmarks, rates, gpu=f.stage_c.provenance.device.startswith("cuda") or _on_gpu(f.runs))
-    rows = [_cost_row(part, rates) for part in [*parts, total(parts)]] if parts else []
+    parts = read_costs(f.benchmarks, rates, gpu=f.stage_c.provenance.device.startswith("cuda") or _on_gpu(f.runs))
+    rows = [_cost_row(part, rates) for part in [*parts, total_cost(parts)]] if parts else []
     return Table(["", "jobs", "hours", "GPU hours", "memory, MB", "kWh", rates.currency], rows)
 
 
-def _cost_row(c: BilledCost, rates: CostSettings) -> list[Any]:
+def _cost_row(c: Cost, rates: CostSettings) -> list[Any]:
     hours = [f"{c.hours:.3f}", f"{c.gpu_hours:.3f}", f"{c.memory_mb:.0f}", f"{c.kwh:.3f}", f"{c.money:.2f}"]
     return [c.stage, c.jobs, *hours]
 

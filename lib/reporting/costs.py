@@ -21,7 +21,7 @@ _ON_GPU = {"Stage A", "Stage B", "Stage C", "baseline", "final model"}
 
 
 @dataclass(frozen=True)
-class BilledCost:
+class Cost:
     """The costs of a stage.
 
     Attributes:
@@ -43,7 +43,7 @@ class BilledCost:
     money: float
 
 
-def costs(folder: Path, rates: CostSettings, *, gpu: bool) -> list[BilledCost]:
+def read_costs(folder: Path, rates: CostSettings, *, gpu: bool) -> list[Cost]:
     """Return the costs of each stage from Snakemake's benchmark files.
 
     Args:
@@ -62,7 +62,7 @@ def costs(folder: Path, rates: CostSettings, *, gpu: bool) -> list[BilledCost]:
         if rows:
             seconds = sum(float(row["s"]) for row in rows)
             found.append(
-                cost(
+                cost_of(
                     stage,
                     len(rows),
                     seconds / 3600,
@@ -74,7 +74,7 @@ def costs(folder: Path, rates: CostSettings, *, gpu: bool) -> list[BilledCost]:
     return found
 
 
-def cost(stage: str, jobs: int, hours: float, rates: CostSettings, *, gpu: bool, memory: float = 0.0) -> BilledCost:
+def cost_of(stage: str, jobs: int, hours: float, rates: CostSettings, *, gpu: bool, memory: float = 0.0) -> Cost:
     """Return the costs of jobs.
 
     Args:
@@ -91,15 +91,13 @@ def cost(stage: str, jobs: int, hours: float, rates: CostSettings, *, gpu: bool,
     gpu_hours = hours if gpu else 0.0
     kwh = (gpu_hours * rates.gpu_watts + hours * rates.machine_watts) / 1000
     money = kwh * rates.per_kwh + gpu_hours * rates.per_gpu_hour
-    return BilledCost(stage, jobs, hours, gpu_hours, memory, kwh, money)
+    return Cost(stage, jobs, hours, gpu_hours, memory, kwh, money)
 
 
-def total(parts: list[BilledCost]) -> BilledCost:
+def total_cost(parts: list[Cost]) -> Cost:
     """Return the sum over stages; its memory is that of the largest job."""
     sums = {name: sum(getattr(part, name) for part in parts) for name in ("hours", "gpu_hours", "kwh", "money")}
-    return BilledCost(
-        "all", sum(p.jobs for p in parts), memory_mb=max((p.memory_mb for p in parts), default=0.0), **sums
-    )
+    return Cost("all", sum(p.jobs for p in parts), memory_mb=max((p.memory_mb for p in parts), default=0.0), **sums)
 
 
 def _rows(path: Path) -> list[Mapping[str, str]]:

@@ -46,7 +46,7 @@ class Section:
         return re.sub(r"\W+", "-", self.title.lower()).strip("-")
 
 
-def page(title: str, lead: Sequence[str], sections: Sequence[Section]) -> str:
+def render_page(title: str, lead: Sequence[str], sections: Sequence[Section]) -> str:
     """Render a page; sections that have neither pictures nor tables are left out.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 from lib.metrics.objective import population_name
 from lib.metrics.score_text import format_interval, format_p
 from lib.metrics.span_totals import SpanTotals, span_totals
-from lib.reporting.page import Section, Table, page
+from lib.reporting.page import Section, Table, render_page
 from lib.schemas.evaluation import StageCResult, TestEvaluation
 
 _SPANS = (
@@ -91,7 +91,7 @@ def render_html(agents: Sequence[dict[str, Any]]) -> str:
         "Test F1-macro and ECE have 95 % bootstrap intervals over groups of posts, and p comes from"
         f" approximate randomisation. {_targets(agents)}"
     )
-    return page(
+    return render_page(
         "Summary",
         [note],
         [

@@ -51,7 +51,7 @@ class MachineTimings:
 
 
 @dataclass(frozen=True)
-class EstimatedCost:
+class StageEstimate:
     """The cost of one stage.
 
     Attributes:
@@ -134,7 +134,7 @@ def _measure_configuration(
     return beginning, epoch(split), epoch(fold), float(held_out), size
 
 
-def stage_costs(config: Config, timings: MachineTimings) -> list[EstimatedCost]:
+def estimate_stages(config: Config, timings: MachineTimings) -> list[StageEstimate]:
     """Return the cost of each stage if patience stops no training early, which is an upper bound.
 
     Args:
@@ -147,7 +147,7 @@ def stage_costs(config: Config, timings: MachineTimings) -> list[EstimatedCost]:
     return list(_stages(config, timings))
 
 
-def _stages(config: Config, timings: MachineTimings) -> Iterator[EstimatedCost]:
+def _stages(config: Config, timings: MachineTimings) -> Iterator[StageEstimate]:
     a, b, c, base = config.stage_a, config.stage_b, config.stage_c, config.baseline
 
     def start(jobs: int, light: int = 0) -> float:
@@ -156,10 +156,10 @@ def _stages(config: Config, timings: MachineTimings) -> Iterator[EstimatedCost]:
 
     def part(
         stage: str, trainings: float, epochs: float, each: float, starts: float, more: float = 0.0
-    ) -> EstimatedCost:
+    ) -> StageEstimate:
         """Return a stage's cost; an epoch takes `each` seconds, and `more` seconds are added per training."""
         seconds = trainings * (timings.begin + more) + epochs * each + starts
-        return EstimatedCost(stage, round(trainings), round(epochs), seconds / 3600)
+        return StageEstimate(stage, round(trainings), round(epochs), seconds / 3600)
 
     trainings, epochs = stage_a_work(a)
     yield part("Stage A", trainings, epochs, timings.development_epoch, start(config.workers, light=1))

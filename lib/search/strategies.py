@@ -72,7 +72,7 @@ def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageARes
         seed = derive_seed(config.seed, agent, "stage a", number)
         if limits.sampler == "gp":
             return GpSampler(settings.space, seed=seed)
-        return TpeSampler(settings.space, seed=seed, startup=limits.startup_trials)
+        return TpeSampler(settings.space, seed=seed, n_startup_trials=limits.startup_trials)
 
     def after_epoch(trial: Trial, epoch: int, best: float) -> bool:
         if epoch == limits.epochs:  # after_seed reports the end of the seed
@@ -136,7 +136,7 @@ def stage_b_strategy(settings: Settings, agent: str, best: StageAResult) -> Sear
     def sampler(number: int) -> BaseSampler:
         seed = derive_seed(config.seed, agent, "stage b", number)
         if limits.sampler == "tpe":
-            return TpeSampler(settings.space, seed=seed, startup=limits.population_size)
+            return TpeSampler(settings.space, seed=seed, n_startup_trials=limits.population_size)
         return NsgaIISampler(settings.space, seed=seed, population_size=limits.population_size)
 
     return SearchStrategy(

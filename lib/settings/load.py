@@ -15,7 +15,7 @@ from lib.files.hashing import hash_value
 from lib.files.json_files import read_json
 from lib.pydantic_base import FrozenModel
 from lib.settings.config import AugmentationWords, BackboneSource, Config
-from lib.settings.space import Space, check_space, fix_inactive, flatten, format_validation_error, narrow
+from lib.settings.space import Space, apply_constraints, check_space, fix_inactive, flatten, format_validation_error
 
 VERSION = 1
 _SCALAR = re.compile(r"^([+-]?\d+(\.\d*)?([eE][+-]?\d+)?|true|false|null)$")
@@ -62,7 +62,7 @@ def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> S
     if problems or words is None:
         raise UserError(problems)
     space = Space.model_validate_json(json.dumps({"parameters": _numbers(flat)}))
-    space, narrowing = narrow(space, config.constraints)
+    space, narrowing = apply_constraints(space, config.constraints)
     if narrowing:
         raise UserError(f"{where.of(['constraints', n])}: constraints: {n}: {text}" for n, text in narrowing)
     if config.baseline.backbone not in {None, *space.backbones}:

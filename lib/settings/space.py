@@ -267,7 +267,7 @@ class Space(FrozenModel):
         return lines
 
 
-def narrow(space: Space, constraints: Mapping[str, Constraint]) -> tuple[Space, list[tuple[str, str]]]:
+def apply_constraints(space: Space, constraints: Mapping[str, Constraint]) -> tuple[Space, list[tuple[str, str]]]:
     """Apply constraints to a search space.
 
     Args:

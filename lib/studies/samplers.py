@@ -43,16 +43,16 @@ class _StaticSpace:
 class TpeSampler(_StaticSpace, TPESampler):
     """Multivariate TPE (Bergstra et al., 2011; Falkner et al., 2018) for one or more objectives."""
 
-    def __init__(self, space: Space, *, seed: int, startup: int) -> None:
+    def __init__(self, space: Space, *, seed: int, n_startup_trials: int) -> None:
         """Create the sampler.
 
         Args:
             space: All parameters.
             seed: Seed of the suggestions.
-            startup: Finished trials before it learns; until then, parameters that are not fixed are random.
+            n_startup_trials: Finished trials before it learns; until then, parameters that are not fixed are random.
         """
         # The constant liar counts a running trial as a bad one, so that two workers do not try the same point.
-        super().__init__(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=startup)
+        super().__init__(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=n_startup_trials)
         self._space = distributions(space)
 
 

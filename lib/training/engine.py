@@ -156,7 +156,7 @@ def train(
     return training.result
 
 
-def replay(history: list[dict[str, float]], on_epoch: OnEpoch) -> TrainingResult | None:
+def replay_history(history: list[dict[str, float]], on_epoch: OnEpoch) -> TrainingResult | None:
     """Report the epochs of an earlier training again, since it may be pruned now.
 
     Args:
@@ -297,7 +297,7 @@ class _Training:
             path.unlink()
             return
         self._restore(path)
-        if on_epoch is not None and (pruned := replay(self.result.history, on_epoch)) is not None:
+        if on_epoch is not None and (pruned := replay_history(self.result.history, on_epoch)) is not None:
             self.result = pruned
 
     def _restore(self, path: Path) -> None:

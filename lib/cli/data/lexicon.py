@@ -17,7 +17,7 @@ def fetch_lexicon(options: Namespace) -> None:
     Raises:
         UserError: The configured folder does not exist, or a method of the space lacks its data.
     """
-    from lib.augmentation.lexicon import check_methods, prepare
+    from lib.augmentation.lexicon import check_methods, prepare_lexicon
     from lib.schemas.augmentation import Lexicon
 
     started, settings = now(), read_settings(options.settings)
@@ -27,7 +27,7 @@ def fetch_lexicon(options: Namespace) -> None:
         raise UserError(f"augmentation.lexicon: {chosen} is not a folder; set it to a folder of NLTK data or to null")
     # NLTK itself looks in NLTK_DATA first.
     places = [chosen] if chosen is not None else os.environ.get("NLTK_DATA", "").split(os.pathsep)
-    sources, missing, fingerprint = prepare(folder, [Path(place) for place in places if place])
+    sources, missing, fingerprint = prepare_lexicon(folder, [Path(place) for place in places if place])
     made = Lexicon(
         provenance=make_provenance(settings, started=started),
         sources=sources,

@@ -30,9 +30,9 @@ def estimate(options: Namespace) -> None:
     import psutil
 
     from lib.agents import check_agent
-    from lib.reporting.costs import cost, costs, total
+    from lib.reporting.costs import cost_of, read_costs, total_cost
     from lib.schemas.corpus import CorpusManifest
-    from lib.search.estimate import disk_mb, measure_machine, stage_costs
+    from lib.search.estimate import disk_mb, estimate_stages, measure_machine
 
     check_agent(options.agent)
     settings = read_settings(options.settings)
@@ -45,12 +45,12 @@ def estimate(options: Namespace) -> None:
         timings = measure_machine(experiment, options.seconds, job)
         gpu = experiment.device.torch.type == "cuda"
     rates = settings.config.costs
-    actual = {c.stage: c.hours for c in costs(options.results / options.agent / "benchmarks", rates, gpu=gpu)}
-    stages = stage_costs(settings.config, timings)
-    rows = [cost(part.stage, part.trainings, part.hours, rates, gpu=gpu) for part in stages]
+    actual = {c.stage: c.hours for c in read_costs(options.results / options.agent / "benchmarks", rates, gpu=gpu)}
+    stages = estimate_stages(settings.config, timings)
+    rows = [cost_of(part.stage, part.trainings, part.hours, rates, gpu=gpu) for part in stages]
     names = ("trainings", "epochs", "hours", "GPU h", "kWh", rates.currency, "actual h")
     print(f"{'':12s} " + " ".join(f"{n:>{w}s}" for n, w in zip(names, (9, 7, 8, 8, 8, 8, 9), strict=True)))
-    whole = total(rows)
+    whole = total_cost(rows)
     done = [actual[part.stage] for part in stages if part.stage in actual]
     lines = [(row, part.epochs, actual.get(row.stage)) for row, part in zip(rows, stages, strict=True)]
     for row, epochs, took in [

@@ -15,7 +15,7 @@ from support.checkouts import ROOT
 from support.tiny import tiny_settings
 
 from lib.files.hashing import hash_file
-from lib.modeling.random_init import build
+from lib.modeling.random_init import build_random_backbone
 from lib.settings.config import HubBackbone
 from lib.settings.load import save_settings
 
@@ -85,7 +85,7 @@ def test_a_hub_backbone_becomes_files_with_its_commit_and_needs_the_hub_once(
 ) -> None:
     served = project / "served"
     served.mkdir()
-    build("bert", "tiny", ["The writer is tired."] * 9, served, seed=1)
+    build_random_backbone("bert", "tiny", ["The writer is tired."] * 9, served, seed=1)
     (served / "tf_model.h5").write_text("weights for another framework")
     if weights == "bin":
         import torch

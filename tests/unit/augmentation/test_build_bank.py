@@ -14,7 +14,7 @@ from lib.augmentation import build_bank
 from lib.augmentation.bank import Bank, counts_path, variants_path
 from lib.augmentation.build_bank import MethodConfig, compute_variants
 from lib.augmentation.edits import apply_edits, count_altered_words, words
-from lib.augmentation.lexicon import prepare
+from lib.augmentation.lexicon import prepare_lexicon
 from lib.augmentation.libraries import Resources
 from lib.augmentation.methods import METHODS
 from lib.augmentation.reserved import ReservedTerms
@@ -39,7 +39,7 @@ STRENGTHS = (0.1, 0.4)
 def resources(make_once: MakeOnce) -> Resources:
     def make(folder: Path) -> None:
         given = [Path(source) for source in os.environ.get("NLTK_DATA", "").split(os.pathsep) if source]
-        _, missing, _ = prepare(folder / "lexicon", given)
+        _, missing, _ = prepare_lexicon(folder / "lexicon", given)
         assert not missing
         build_tfidf(TEXTS, TfidfSettings(), cache=folder / "cache", folder=folder / "tfidf")
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.corpus.locate import locate
+from lib.corpus.locate import locate_sentence
 
 text = st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=30)
 
@@ -12,7 +12,7 @@ text = st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=30)
 @given(before=text, sentence=text.filter(str.strip), after=text)
 def test_a_sentence_is_found_where_it_stands(before: str, sentence: str, after: str) -> None:
     post = f"{before} {sentence} {after}"
-    span = locate(sentence, post)
+    span = locate_sentence(sentence, post)
     assert span is not None and span.match == "exact"
     assert post[span.start : span.end] == sentence
 
@@ -20,29 +20,34 @@ def test_a_sentence_is_found_where_it_stands(before: str, sentence: str, after: 
 @given(before=text, sentence=st.text(alphabet="abcäéß \tXYZ🙏’", min_size=1).filter(str.strip), after=text)
 def test_case_space_and_unicode_form_do_not_matter(before: str, sentence: str, after: str) -> None:
     written = unicodedata.normalize("NFD", sentence.strip().swapcase()).replace(" ", " \n\t")
-    span = locate(sentence.strip(), f"{before} {written} {after}")
+    span = locate_sentence(sentence.strip(), f"{before} {written} {after}")
     assert span is not None
 
 
 def test_spans_refer_to_the_original_text() -> None:
     post = "Well…  I  CAN\u2019T\tsleep 🙏\u200d now. I can't sleep."
-    span = locate("i can't sleep", post)
+    span = locate_sentence("i can't sleep", post)
     assert span is not None and span.match == "normalised"
     assert post[span.start : span.end] == "I  CAN\u2019T\tsleep"
 
 
 def test_repeated_sentences_have_their_own_places() -> None:
     post = "No. Yes. No. No."
-    assert [locate("No.", post, k).start for k in range(4)] == [0, 9, 13, 13]  # type: ignore[union-attr]
-    assert locate("Maybe.", post) is None
-    assert locate("\u200d", post) is None
+    assert [locate_sentence("No.", post, k).start for k in range(4)] == [0, 9, 13, 13]  # type: ignore[union-attr]
+    assert locate_sentence("Maybe.", post) is None
+    assert locate_sentence("\u200d", post) is None
 
 
 def test_a_sentence_is_not_found_within_a_word() -> None:
     post = "Sadly I am low. Unsad. I am so SAD. sad"
-    places = [locate("Sad", post), locate("sad", post), locate("sad", post, 1), locate("ad", post)]
+    places = [
+        locate_sentence("Sad", post),
+        locate_sentence("sad", post),
+        locate_sentence("sad", post, 1),
+        locate_sentence("ad", post),
+    ]
     assert [place and (place.start, place.end) for place in places] == [(31, 34), (36, 39), (36, 39), None]
-    assert locate("(sad", "very(sad)") is not None
+    assert locate_sentence("(sad", "very(sad)") is not None
 
 
 @pytest.mark.parametrize(
@@ -54,10 +59,10 @@ def test_a_sentence_is_not_found_within_a_word() -> None:
     ],
 )
 def test_an_edited_copy_keeps_the_negators(sentence: str, post: str) -> None:
-    assert locate(sentence, post, least_score=0.85) is None
+    assert locate_sentence(sentence, post, least_score=0.85) is None
 
 
 def test_an_edited_copy_may_write_a_negator_in_another_way() -> None:
     post = "No. I really don`t want to live on. No way."
-    span = locate("I really do not want to live on.", post, least_score=0.85)
+    span = locate_sentence("I really do not want to live on.", post, least_score=0.85)
     assert span is not None and post[span.start : span.end] == "I really don`t want to live on."

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from lib.errors import UserError
-from lib.modeling.random_init import build
+from lib.modeling.random_init import build_random_backbone
 from lib.modeling.tokens import TokenCache, Tokens, WindowLayout, check_criteria_fit, tokenize
 from lib.settings.config import Architecture
 from lib.tasks.examples import make_targets
@@ -39,7 +39,7 @@ TEXT = st.lists(st.sampled_from(ALPHABET), min_size=1, max_size=60).map("".join)
 @pytest.fixture(scope="module", params=get_args(Architecture))
 def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> PreTrainedTokenizerBase:
     folder = tmp_path_factory.mktemp("tokenizer")
-    build(request.param, "tiny", [QUESTION, "I am tired . ! … e é ß ❤️"] * 3, folder, seed=1)
+    build_random_backbone(request.param, "tiny", [QUESTION, "I am tired . ! … e é ß ❤️"] * 3, folder, seed=1)
     return AutoTokenizer.from_pretrained(folder)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.reporting.costs import costs, total
+from lib.reporting.costs import read_costs, total_cost
 from lib.settings.config import CostSettings
 
 
@@ -14,9 +14,9 @@ def test_costs_by_hand(tmp_path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t-\tNA\n")
     rates = CostSettings(gpu_watts=300, machine_watts=100, per_kwh=0.5, per_gpu_hour=2.0)
-    a, final = costs(tmp_path, rates, gpu=True)
+    a, final = read_costs(tmp_path, rates, gpu=True)
     assert (a.stage, a.jobs, a.hours, a.gpu_hours) == ("Stage A", 2, 1.5, 1.5)
     assert (a.kwh, a.money) == (pytest.approx(0.6), pytest.approx(3.3)) and final.hours == pytest.approx(0.1)
-    whole = total([a, final])
+    whole = total_cost([a, final])
     assert whole.hours == pytest.approx(1.6) and whole.money == pytest.approx(a.money + final.money)
-    assert total(costs(tmp_path, rates, gpu=False)).gpu_hours == 0
+    assert total_cost(read_costs(tmp_path, rates, gpu=False)).gpu_hours == 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.search.estimate import MachineTimings, stage_a_work, stage_costs
+from lib.search.estimate import MachineTimings, estimate_stages, stage_a_work
 from lib.settings.config import StageASettings
 from lib.settings.load import read_settings
 
@@ -20,7 +20,7 @@ def test_the_work_of_stage_a_by_hand() -> None:
 
 def test_an_estimate_adds_up(copy_of_prepared: Path) -> None:
     config = read_settings("results/settings.json").config
-    stages = {p.stage: p for p in stage_costs(config, MachineTimings(1.0, 10.0, 20.0, 5.0, 100.0, 4.0))}
+    stages = {p.stage: p for p in estimate_stages(config, MachineTimings(1.0, 10.0, 20.0, 5.0, 100.0, 4.0))}
     c = config.stage_c
     folds = c.candidates * c.folds * c.repeats
     assert stages["Stage C"].hours * 3600 == pytest.approx(
@@ -30,6 +30,6 @@ def test_an_estimate_adds_up(copy_of_prepared: Path) -> None:
     same = config.model_copy(
         update={"stage_b": b.model_copy(update={"epochs": config.stage_a.epochs, "warm_start": 3})}
     )
-    work = {p.stage: p.trainings for p in stage_costs(same, MachineTimings(1.0, 10.0, 20.0, 5.0, 100.0, 4.0))}
+    work = {p.stage: p.trainings for p in estimate_stages(same, MachineTimings(1.0, 10.0, 20.0, 5.0, 100.0, 4.0))}
     assert work["Stage B"] == stages["Stage B"].trainings - 3, "three are kept from Stage A"
     assert list(stages) == ["Stage A", "Stage B", "Stage C", "baseline", "final model"]

@@ -12,7 +12,7 @@ from lib.studies.study import suggest_params
     ("own", "theirs"),
     [
         (
-            lambda space: TpeSampler(space, seed=1, startup=3),
+            lambda space: TpeSampler(space, seed=1, n_startup_trials=3),
             lambda: optuna.samplers.TPESampler(seed=1, multivariate=True, constant_liar=True, n_startup_trials=3),
         ),
         (
