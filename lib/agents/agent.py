@@ -170,7 +170,9 @@ class Agent(ABC):
             for name, value in task.window_logits(outputs, targets, batch, hyper).items()
         }
 
-    def gather(self, rows: Mapping[str, NDArray[Any]], tokens: Tokens, windows: Index, index: Index) -> Logits:
+    def combine_windows(
+        self, rows: Mapping[str, NDArray[Any]], tokens: Tokens, windows: Index, index: Index
+    ) -> Logits:
         """Combine the rows of windows into the logits of examples.
 
         Args:
@@ -183,7 +185,7 @@ class Agent(ABC):
             The logits of the n examples by task.
         """
         return {
-            task.name: task.gather(
+            task.name: task.combine_windows(
                 {name.split(".")[1]: v for name, v in rows.items() if name.startswith(f"{task.name}.")},
                 tokens,
                 windows,

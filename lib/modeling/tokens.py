@@ -250,7 +250,7 @@ def tokenize_with_vocabulary(
     second: Sequence[str],
     *,
     layout: WindowLayout,
-    among: Sequence[str],
+    criterion_texts: Sequence[str],
     vocabulary: NDArray[np.int64],
 ) -> Tokens:
     """Return the tokens of further pairs in an existing vocabulary, with windows as `tokenize` would lay them.
@@ -260,7 +260,7 @@ def tokenize_with_vocabulary(
         first: n first texts (the criteria); they are never truncated.
         second: n second texts.
         layout: As in `tokenize`.
-        among: The first texts of the original pairs; the longest of them determines the overlap of windows.
+        criterion_texts: The first texts of the original pairs; the longest of them determines the overlap of windows.
         vocabulary: (size,) token ids, ascending.
 
     Returns:
@@ -269,7 +269,7 @@ def tokenize_with_vocabulary(
     Raises:
         ValueError: A token is not in the vocabulary.
     """
-    arrays = _encode(tokenizer, first, second, layout.max_length, _stride(tokenizer, among, layout))
+    arrays = _encode(tokenizer, first, second, layout.max_length, _stride(tokenizer, criterion_texts, layout))
     places = np.searchsorted(vocabulary, arrays["ids"])
     if not np.array_equal(vocabulary[np.minimum(places, len(vocabulary) - 1)], arrays["ids"]):
         raise ValueError("a token is not in the vocabulary")

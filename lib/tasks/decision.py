@@ -34,7 +34,7 @@ class DecisionRule:
     Attributes:
         temperature: The logits are divided by it.
         offset: Added to the log odds of yes afterwards, by criterion.
-        threshold: Least value of the policy's statistic for a yes, by criterion, see `Task.statistic`.
+        threshold: Least value of the policy's statistic for a yes, by criterion, see `Task.decision_function`.
         annotated_threshold: The same for annotated pairs, which have another prevalence; common to all criteria.
     """
 

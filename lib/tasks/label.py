@@ -131,7 +131,9 @@ class LabelTask(Task[LogOdds, Labels]):
         logits = outputs["label"].double()
         return {"log_odds": logits[:, 1] - logits[:, 0]}
 
-    def gather(self, rows: Mapping[str, NDArray[Any]], tokens: Tokens, windows: Index, index: Index) -> LogOdds:
+    def combine_windows(
+        self, rows: Mapping[str, NDArray[Any]], tokens: Tokens, windows: Index, index: Index
+    ) -> LogOdds:
         """Take the highest log odds among each example's windows.
 
         Args:
@@ -199,7 +201,7 @@ class LabelTask(Task[LogOdds, Labels]):
         """
         return examples.label[index]
 
-    def statistic(self, logits: LogOdds, values: RuleValues, hyper: Hyperparameters) -> NDArray[np.float64]:
+    def decision_function(self, logits: LogOdds, values: RuleValues, hyper: Hyperparameters) -> NDArray[np.float64]:
         """Return the calibrated log odds, which every null policy compares with its threshold.
 
         Args:
@@ -241,7 +243,7 @@ class LabelTask(Task[LogOdds, Labels]):
         Returns:
             The labels of the n examples.
         """
-        odds = self.statistic(logits, values, hyper)
+        odds = self.decision_function(logits, values, hyper)
         return Labels(expit(odds), odds >= threshold)
 
     def average_logits(self, members: Sequence[tuple[LogOdds, RuleValues]]) -> LogOdds:

@@ -198,7 +198,9 @@ class SpanTask(Task[ScoredSpans, Spans]):
         missing = (0, _BEST - best.shape[1])
         return {n: F.pad(v, missing, value=float("-inf") if n == "score" else 0) for n, v in found.items()}
 
-    def gather(self, rows: Mapping[str, NDArray[Any]], tokens: Tokens, windows: Index, index: Index) -> ScoredSpans:
+    def combine_windows(
+        self, rows: Mapping[str, NDArray[Any]], tokens: Tokens, windows: Index, index: Index
+    ) -> ScoredSpans:
         """Keep the ten best spans of each example.
 
         Args:
@@ -272,7 +274,9 @@ class SpanTask(Task[ScoredSpans, Spans]):
         """
         return _has_evidence(examples, index)
 
-    def statistic(self, logits: ScoredSpans, values: RuleValues, hyper: Hyperparameters) -> NDArray[np.float64]:
+    def decision_function(
+        self, logits: ScoredSpans, values: RuleValues, hyper: Hyperparameters
+    ) -> NDArray[np.float64]:
         """Return what the null policy compares with its threshold, (n,).
 
         Args:
@@ -328,7 +332,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
         found = np.array([bool(spans) for spans in candidates])
         if hyper.null_policy == "none":
             return Spans(none, candidates, found)
-        return Spans(none, candidates, found & (self.statistic(logits, values, hyper) >= threshold))
+        return Spans(none, candidates, found & (self.decision_function(logits, values, hyper) >= threshold))
 
     def average_logits(self, members: Sequence[tuple[ScoredSpans, RuleValues]]) -> ScoredSpans:
         """Average the calibrated probabilities of equal spans and of no evidence, and return scores.

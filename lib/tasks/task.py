@@ -128,7 +128,9 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
         """
 
     @abstractmethod
-    def gather(self, rows: Mapping[str, NDArray[Any]], tokens: Tokens, windows: Index, index: Index) -> LogitsT:
+    def combine_windows(
+        self, rows: Mapping[str, NDArray[Any]], tokens: Tokens, windows: Index, index: Index
+    ) -> LogitsT:
         """Combine the rows of windows into the logits of examples.
 
         Args:
@@ -193,7 +195,7 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
         """
 
     @abstractmethod
-    def statistic(self, logits: LogitsT, values: RuleValues, hyper: Hyperparameters) -> NDArray[np.float64]:
+    def decision_function(self, logits: LogitsT, values: RuleValues, hyper: Hyperparameters) -> NDArray[np.float64]:
         """Return what the null policy compares with its threshold, (n,).
 
         Args:
@@ -227,13 +229,13 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
         rule = DecisionRule(temperature, offset, dict.fromkeys(offset, 0.0), 0.0)
         if hyper.null_policy not in ("threshold", "ratio"):
             return rule
-        statistic = self.statistic(own, RuleValues.of(rule, criterion), hyper)
+        statistic = self.decision_function(own, RuleValues.of(rule, criterion), hyper)
         threshold = self.fit_thresholds(statistic, own, examples, own_sample)
         index = sample.index[known]
         values = RuleValues.of(
             rule.completed(sorted(set(examples.criterion))), [examples.criterion[i] for i in index]
         )
-        statistic = self.statistic(self.select(logits, known), values, hyper)
+        statistic = self.decision_function(self.select(logits, known), values, hyper)
         annotated_threshold = fit_yes_no_threshold(statistic, self.truth(examples, index))
         return replace(rule, threshold=threshold, annotated_threshold=annotated_threshold)
 

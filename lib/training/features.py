@@ -62,7 +62,7 @@ def features_of_augmented(
     hyper: Hyperparameters,
     backbones: Backbones,
     base: Features,
-    among: Sequence[str],
+    criterion_texts: Sequence[str],
 ) -> Features:
     """Tokenise further examples in the vocabularies of existing features.
 
@@ -72,7 +72,7 @@ def features_of_augmented(
         hyper: Gives maximum length, overlap and backbones.
         backbones: Loads the tokenizers.
         base: The existing features.
-        among: The first texts (criteria) of the examples of `base`; the longest determines the overlap of windows.
+        criterion_texts: The criteria of the examples of `base`; the longest determines the overlap of windows.
 
     Returns:
         The features, on the CPU.
@@ -82,7 +82,7 @@ def features_of_augmented(
     """
     vocabularies = {name: tokens.vocabulary for name, tokens in zip(agent.backbones(hyper), base.tokens, strict=True)}
     tokenizers = {name: backbones.tokenizer(name) for name in vocabularies}
-    return _features(agent, examples, hyper, _in_vocabularies(hyper, tokenizers, vocabularies, among))
+    return _features(agent, examples, hyper, _in_vocabularies(hyper, tokenizers, vocabularies, criterion_texts))
 
 
 def features_for_saved_model(
@@ -90,7 +90,7 @@ def features_for_saved_model(
     pairs: TextPairs,
     hyper: Hyperparameters,
     tokenizers: Mapping[str, "PreTrainedTokenizerBase"],
-    among: Sequence[str],
+    criterion_texts: Sequence[str],
 ) -> Features:
     """Tokenise pairs for encoders whose vocabulary is not trimmed.
 
@@ -99,13 +99,13 @@ def features_for_saved_model(
         pairs: The pairs.
         hyper: Gives maximum length, overlap and backbones.
         tokenizers: One for each backbone of the agent, by name.
-        among: As in `features_of_augmented`.
+        criterion_texts: As in `features_of_augmented`.
 
     Returns:
         The features, on the CPU. Their targets are those of pairs without answers.
     """
     vocabularies = {name: np.arange(len(tokenizer)) for name, tokenizer in tokenizers.items()}
-    encode = _in_vocabularies(hyper, tokenizers, vocabularies, among)
+    encode = _in_vocabularies(hyper, tokenizers, vocabularies, criterion_texts)
     tokens = _tokens(agent, pairs, hyper, encode)
     return Features(tokens, make_targets(tokens[0], np.zeros(len(pairs), dtype=np.int64), [()] * len(pairs)))
 
@@ -114,7 +114,7 @@ def _in_vocabularies(
     hyper: Hyperparameters,
     tokenizers: Mapping[str, "PreTrainedTokenizerBase"],
     vocabularies: Mapping[str, NDArray[np.int64]],
-    among: Sequence[str],
+    criterion_texts: Sequence[str],
 ) -> Encode:
     def encode(name: str, first: list[str], second: list[str], overlap: float | None) -> Tokens:
         return tokenize_with_vocabulary(
@@ -122,7 +122,7 @@ def _in_vocabularies(
             first,
             second,
             layout=WindowLayout(hyper.max_length, overlap),
-            among=among,
+            criterion_texts=criterion_texts,
             vocabulary=vocabularies[name],
         )
 

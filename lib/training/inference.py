@@ -65,4 +65,4 @@ def predict_logits(
         budget //= 2
     back = np.argsort(np.concatenate(order), kind="stable")
     rows = {name: torch.cat([part[name] for part in parts]).cpu().numpy()[back] for name in parts[0]}
-    return agent.gather(rows, features.tokens[0], windows, index)
+    return agent.combine_windows(rows, features.tokens[0], windows, index)

@@ -41,11 +41,11 @@ def test_the_best_legal_span_is_found_across_windows_in_characters() -> None:
     rows = {
         n: v.numpy() for n, v in task.window_logits({"start": start, "end": end}, targets, batch, hyper()).items()
     }
-    logits = task.gather(rows, known, np.arange(2), np.array([0]))
+    logits = task.combine_windows(rows, known, np.arange(2), np.array([0]))
     assert logits[0][0] == (9, 18, 5.0) and (7, 18, 4.0) in logits[0]
     assert all(s < e for s, e, _ in logits[0]) and len(set(logits[0])) == len(logits[0]) == 10
     short = task.window_logits({"start": start, "end": end}, targets, batch, hyper(**{"span.max_answer": 2}))
-    spans = task.gather({n: v.numpy() for n, v in short.items()}, known, np.arange(2), np.array([0]))[0]
+    spans = task.combine_windows({n: v.numpy() for n, v in short.items()}, known, np.arange(2), np.array([0]))[0]
     assert (7, 18) not in {(s, e) for s, e, _ in spans} and (9, 18, 5.0) in spans
     predictions = task.decide(logits, neutral(1), hyper(**{"null_policy.name": "none"}), np.zeros(1))
     scores = predictions.score(make_examples(TEXT, [[(9, 18)]], ["A"]), Sample.unweighted(np.array([0])))
