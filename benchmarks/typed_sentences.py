@@ -72,11 +72,11 @@ def main() -> None:
     right = {True: 0, False: 0}
     for text in (*WITHOUT, *WITH):
         expected = {WITH[text]} if text in WITH else set()
-        said = found[(found["post_id"] == text) & found["met"]]
+        said = found[(found["post_id"] == text) & found["post_met"]]
         if set(said["criterion"]) == expected:
             right[bool(expected)] += 1
             continue
-        yes = [f"{name} {p:.2f}" for name, p in zip(said["criterion"], said["probability"], strict=True)]
+        yes = [f"{name} {p:.2f}" for name, p in zip(said["criterion"], said["post_probability"], strict=True)]
         print(f"{text}  expected {next(iter(expected), 'nothing')}, found {', '.join(yes) or 'nothing'}")
     print(f"without a symptom {right[False]} of {len(WITHOUT)} right, with one {right[True]} of {len(WITH)}")
 

@@ -10,7 +10,7 @@ from lib.settings.config import TrainingSettings
 
 
 def main() -> None:
-    """Print a table of predictions, the most probable first."""
+    """Print the criteria of the post, the most probable first, and the sentences or evidence that meet them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=Path("results/criteria/model"), help="folder of the model")
     parser.add_argument("--post", required=True, help="text of the post")
@@ -18,8 +18,12 @@ def main() -> None:
     model = SavedModel.load(options.model, choose_device(TrainingSettings(device="auto")))
     criteria = list(model.manifest.criteria)
     found = predict_posts(model, [("post", options.post)], criteria)
-    columns = ["criterion", "met", "probability", "text"]
-    print(found.sort_values("probability", ascending=False).to_string(columns=columns, index=False))
+    of_post = found.drop_duplicates("criterion").sort_values("post_probability", ascending=False)
+    print(of_post.to_string(columns=["criterion", "post_met", "post_probability"], index=False))
+    met = found[found["met"]].sort_values("probability", ascending=False)
+    print(
+        met.to_string(columns=["criterion", "met", "probability", "text"], index=False) if len(met) else "no evidence"
+    )
 
 
 if __name__ == "__main__":

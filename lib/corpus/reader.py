@@ -19,6 +19,7 @@ from lib.files.hashing import hash_value
 from lib.files.json_files import read_json
 from lib.settings.config import CorpusSettings, GroupSettings
 
+_REMEDY = "set the name in corpus.columns"
 SHIPPED_CRITERIA = Path("config/criteria.json")
 ANNOTATION_COLUMNS = (
     "row",
@@ -192,6 +193,8 @@ def _check_excluded(excluded: Sequence[str], criteria: Mapping[str, str]) -> Non
     unknown = [name for name in excluded if name not in known]
     if unknown:
         raise UserError(f"corpus.excluded_criteria: {unknown_name('criterion', name, known)}" for name in unknown)
+    if set(criteria) <= set(excluded):
+        raise UserError("corpus.excluded_criteria: no criterion is left to score; exclude fewer of them")
 
 
 def _first(lines: list[str], limit: int) -> list[str]:
@@ -205,7 +208,9 @@ def _read_posts(path: Path, settings: CorpusSettings, issues: _Issues) -> tuple[
     author_column = settings.group.column if settings.group is not None else None
     posts: dict[str, str] = {}
     authors: dict[str, str] = {}
-    for row, record in read_table(path, [names.post_id, names.text, *filter(None, [author_column])]):
+    columns = [names.post_id, names.text, *filter(None, [author_column])]
+    remedy = _REMEDY if author_column is None else f"{_REMEDY}, that of the author in corpus.group.column"
+    for row, record in read_table(path, columns, remedy):
         post_id, text = record[names.post_id], record[names.text]
         if not post_id.strip():
             issues.problems.append(f"{path}, row {row}: {names.post_id} is empty")
@@ -239,7 +244,7 @@ def _read_annotations(
     names = settings.columns
     columns = [names.post_id, names.sentence_id, names.sentence_text, names.criterion, names.status]
     rows = []
-    for row, record in read_table(path, columns):
+    for row, record in read_table(path, columns, _REMEDY):
         post_id, sentence_id, sentence, criterion, status = (record[column] for column in columns)
         place = f"{path}, row {row}"
         if post_id not in posts:

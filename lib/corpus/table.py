@@ -9,12 +9,13 @@ from pathlib import Path
 from lib.errors import UserError, did_you_mean
 
 
-def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def read_table(path: Path, columns: Sequence[str], remedy: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the rows of a CSV file; empty lines are skipped.
 
     Args:
         path: File to read, in UTF-8.
         columns: The columns to read. Others are ignored.
+        remedy: What to do about a missing column, for the error.
 
     Returns:
         (row number, {column: text}) pairs. The header is row 1, as in a spreadsheet.
@@ -31,8 +32,7 @@ def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[s
     missing = [c for c in columns if c not in header]
     if missing:
         raise UserError(
-            f"{path}: column '{c}' is missing{did_you_mean(c, header) or ';'}"
-            f" (found: {', '.join(header)}; set the name in corpus.columns)"
+            f"{path}: column '{c}' is missing{did_you_mean(c, header)} (found: {', '.join(header)}; {remedy})"
             for c in missing
         )
     ragged = [

@@ -1,8 +1,8 @@
 """Compare a model's mean probability with the prevalence (calibration in the large), and correct a gross difference.
 
 The rules of a final model are fitted on the logits of the folds' models. They suit the model that was trained on all
-examples only if its logits lie where the folds' lie. A training that has learned something does; one that stopped
-anywhere on a plateau need not, and a small temperature makes a small difference large.
+examples only if its logits lie where the folds' lie. If a model has learned next to nothing, its logits depend on
+where its training ended, and a small temperature makes a small difference large.
 """
 
 from dataclasses import replace
@@ -17,16 +17,16 @@ from lib.schemas.evaluation import CalibrationInTheLarge
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples
 
-# Ratio of mean probability and prevalence, in either direction, from which the rules are corrected. Trained models
-# have 0.9 to 1.2 (docs/decisions); they learned from the examples, so that the ratio is not exactly 1.
-_RATIO = 2.0
+# Ratio of the odds of mean probability and prevalence, in either direction, from which the rules are corrected.
+# Trained models have 0.9 to 1.6 (docs/decisions); they learned from the examples, so that it is not exactly 1.
+_ODDS_RATIO = 2.0
 _GREATEST_SHIFT = 60.0
 
 
 def fit_calibration_in_the_large(
     agent: Agent, rules: Rules, logits: Logits, examples: Examples, hyper: Hyperparameters
 ) -> tuple[dict[str, CalibrationInTheLarge], Rules]:
-    """Shift the offsets of each task whose mean probability is more than twice, or less than half, the prevalence.
+    """Shift the offsets of each task for which the odds of mean probability and prevalence differ more than twofold.
 
     Args:
         agent: Gives the tasks.
@@ -62,12 +62,12 @@ def shift_to_prevalence(probability: NDArray[np.float64], prevalence: float) -> 
         prevalence: Share of positives among them.
 
     Returns:
-        0 if the mean probability lies within a factor of two of the prevalence, or if there is only one class.
+        0 if the odds of the two are within a factor of two, or if there is only one class.
     """
-    mean = float(probability.mean())
-    if not 0 < prevalence < 1 or prevalence / _RATIO <= mean <= prevalence * _RATIO:
+    clipped = np.clip(probability, 1e-12, 1 - 1e-12)
+    if not 0 < prevalence < 1 or abs(logit(clipped.mean()) - logit(prevalence)) <= np.log(_ODDS_RATIO):
         return 0.0
-    odds = logit(np.clip(probability, 1e-12, 1 - 1e-12))
+    odds = logit(clipped)
     return float(
         brentq(lambda shift: float(expit(odds + shift).mean()) - prevalence, -_GREATEST_SHIFT, _GREATEST_SHIFT)
     )

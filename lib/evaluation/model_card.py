@@ -52,7 +52,9 @@ def model_card(manifest: ModelManifest, test: TestEvaluation, *, generated: bool
     met = "\n".join(f"* {name}: {'met' if is_met else 'not met'}" for name, is_met in test.targets.items())
     rules = load_rules(manifest.rules)
     temperatures = ", ".join(f"{name} {rule.temperature:.3f}" for name, rule in rules.items())
-    large = "\n".join(f"* {name}: {found.sentence()}" for name, found in manifest.calibration_in_the_large.items())
+    large = "\n".join(
+        f"* {name}: {found.sentence(where)}" for name, found in manifest.calibration_in_the_large.items()
+    )
     count = test.sizes[test.population]
     pairs = f"{count} annotated pairs" if test.population == "annotated" else f"{count} pairs at {where}"
     sizes = f"{test.sizes['posts']} test posts ({pairs}, {test.sizes['positives']} of them positive)"
@@ -61,7 +63,7 @@ def model_card(manifest: ModelManifest, test: TestEvaluation, *, generated: bool
 
 A `{test.chosen["backbone"]}` for the agent `{manifest.agent}`, chosen by cross-validation and trained on all of the
 development set: {trained["posts"]} posts, {trained["examples"]} pairs ({trained["annotated"]} of them annotated),
-{trained["epochs"]} epochs, {source}.
+{trained["epochs"]} epoch{"s" * (trained["epochs"] > 1)}, {source}.
 
 ## How good it is
 
@@ -83,8 +85,8 @@ Targets ({where}):
 ## How it decides
 
 Null policy `{manifest.params["null_policy.name"]}`, temperature: {temperatures}. Offsets and thresholds of each
-criterion stand in `model.json`; they were fitted {in_population(test.population)}. On the development posts, from
-which the model learned:
+criterion stand in `model.json`; they were fitted {in_population(test.population)}. Calibration in the
+large, on development posts from which the model learned:
 
 {large}
 

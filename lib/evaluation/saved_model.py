@@ -1,6 +1,6 @@
 """Save a trained model as a self-contained folder of weights, tokenizers and decision settings, and load it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -125,6 +125,22 @@ class SavedModel:
     def with_manifest(self, manifest: ModelManifest) -> Self:
         """Return a model with the same weights and another manifest, for example with other rules."""
         return type(self)(manifest, self.folder, self._model, self._tokenizers, self.device)
+
+    def count_truncated(self, criteria: Sequence[str], texts: Sequence[str]) -> int:
+        """Return how many sentences are longer than the model reads; posts are read in windows as a whole.
+
+        Args:
+            criteria: Names of the criteria against which they are scored.
+            texts: The sentences, or posts of an agent that reads posts.
+        """
+        if self.agent.reads_posts or not texts:
+            return 0
+        tokenizer = self._tokenizers[self.agent.backbones(self.hyper)[0]]
+        longest = max(len(tokenizer(self.manifest.criteria[name])["input_ids"]) for name in criteria)
+        special = tokenizer.num_special_tokens_to_add(pair=True) - tokenizer.num_special_tokens_to_add(pair=False)
+        room = self.hyper.max_length - longest - special
+        lengths = [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]]
+        return sum(length > room for length in lengths)
 
     def logits(self, pairs: TextPairs) -> Logits:
         """Return the model's logits for pairs, before its rules are applied."""

@@ -205,15 +205,16 @@ def _refit_models(
         last_epoch=baselines.epochs,
         rules=FinalRules.load(baselines.rules, baselines.post_rule),
     )
+    where = population_name("natural" if experiment.development.unannotated_are_negative else "annotated")
     models: dict[int | str, SavedModel] = {}
     for number, config in configs.items():
         clock = time.perf_counter()
         models[number] = refit(experiment, config)
         name = number if number == DEFAULT else f"candidate {number}"
-        seconds = time.perf_counter() - clock
-        progress(f"{len(models)}/{len(configs)}  {name} trained for {config.last_epoch} epochs  {seconds:.1f} s")
+        seconds, epochs = time.perf_counter() - clock, f"{config.last_epoch} epoch{'s' * (config.last_epoch > 1)}"
+        progress(f"{len(models)}/{len(configs)}  {name} trained for {epochs}  {seconds:.1f} s")
         for task, found in models[number].manifest.calibration_in_the_large.items():
-            progress(f"{name}  {task}: {found.sentence()}")
+            progress(f"{name}  {task}: {found.sentence(where)}")
     return models
 
 

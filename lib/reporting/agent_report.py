@@ -55,11 +55,11 @@ def headline(test: TestEvaluation, result: StageCResult) -> list[str]:
         f" difference {comparison.f1_macro['value']:+.3f},"
         f" p {format_p(comparison.f1_macro['p'])} ({significance} at 0.05).",
         *(
-            f"It predicts {prediction} for every test example{task}, so it distinguishes nothing."
+            f"It predicts {prediction} for every test example{task}, so its decisions distinguish nothing."
             for task, prediction in _constant_predictions(test)
         ),
         *(
-            f"Warning, {task}: {found.sentence()}."
+            f"Warning, {task}: {found.sentence(where)}."
             for task, found in test.calibration_in_the_large.items()
             if found.shift
         ),

@@ -192,17 +192,22 @@ class CalibrationInTheLarge(FrozenModel):
     Attributes:
         mean_probability: Mean probability of yes under the rules that cross-validation gave.
         prevalence: Share of positives.
-        shift: What was added to the offsets because the two differ by more than a factor of two, else 0.
+        shift: What was added to the offsets because the odds of the two differ more than twofold, else 0.
     """
 
     mean_probability: float
     prevalence: float
     shift: float
 
-    def sentence(self) -> str:
-        """Return a sentence that gives the figures and says whether the offsets were shifted."""
+    def sentence(self, population: str) -> str:
+        """Return a sentence that gives the figures and says whether the offsets were shifted.
+
+        Args:
+            population: Name of the population.
+        """
         figures = (
-            f"mean probability {self.mean_probability:.3f} where {self.prevalence:.3f} of the pairs are positive"
+            f"development pairs, {population}: mean probability {self.mean_probability:.3f}, positive"
+            f" {self.prevalence:.3f}"
         )
         if not self.shift:
             return figures

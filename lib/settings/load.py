@@ -204,6 +204,10 @@ def _without(tree: Mapping[str, Any], loc: Sequence[int | str]) -> dict[str, Any
     return {name: value for name, value in tree.items() if name != key}
 
 
+# Their nearest valid keys mean something else.
+_RENAMED = {"stage_b.seeded": "stage_b.warm_start", "stage_b.population": "stage_b.population_size"}
+
+
 def _unknown_key(loc: Sequence[int | str]) -> str:
     model: Any = Config
     for part in loc[:-1]:
@@ -211,6 +215,8 @@ def _unknown_key(loc: Sequence[int | str]) -> str:
         if field is None or not isinstance(field.annotation, type):
             return "unknown key"
         model = field.annotation
+    if (renamed := _RENAMED.get(".".join(map(str, loc)))) is not None:
+        return f"is called {renamed} now"
     known = list(getattr(model, "model_fields", {}))
     return f"unknown key{did_you_mean(str(loc[-1]), known)} (known: {', '.join(known)})"
 

@@ -64,6 +64,13 @@ def predict(options: Namespace) -> None:
     if note := format_excluded([name for name in asked if name in excluded]):
         print(note, file=sys.stderr)
     found = predict_posts(model, posts, asked)
+    if cut := model.count_truncated(asked, found.drop_duplicates(["post_id", "start"])["text"].tolist()):
+        print(
+            f"The model reads at most {model.hyper.max_length} tokens of a criterion and a sentence. The rest of"
+            f" {cut} longer sentence{'s' * (cut > 1)} was not read; add punctuation, or search a greater"
+            " data.max_length.",
+            file=sys.stderr,
+        )
     if options.output is not None:
         with replacing(options.output) as temporary:
             found.to_csv(temporary, index=False)
@@ -127,7 +134,7 @@ def read_posts(path: Path) -> list[tuple[str, str]]:
     """
     posts: dict[str, str] = {}
     problems = []
-    for row, fields in read_table(path, ["post_id", "text"]):
+    for row, fields in read_table(path, ["post_id", "text"], "rename the column in the file"):
         if fields["post_id"] in posts:
             problems.append(
                 f"{path}, row {row}: post_id '{fields['post_id']}' is already in an earlier row; rename one"

@@ -69,8 +69,11 @@ def _data(settings: Settings) -> str:
     if corpus.dir is None:
         return f"a generated corpus of {settings.config.generator.posts} posts"
     from lib.corpus.reader import read_corpus
+    from lib.corpus.store import part_of_posts
+    from lib.experiment.post_splits import check_groups
 
     read = read_corpus(corpus, Path(corpus.dir))
+    check_groups(read, part_of_posts(read, corpus.test_fraction, corpus.test_seed), settings.config)
     return f"{corpus.dir}: {len(read.posts)} posts, {len(read.annotations)} annotations"
 
 

@@ -127,7 +127,7 @@ def test_a_refit_whose_logits_lie_elsewhere_does_not_say_yes_to_everything(copy_
     assert probability.mean() == pytest.approx(examples.label[natural].mean(), abs=1e-4)
     found = model.manifest.calibration_in_the_large["label"]
     assert found.mean_probability > 0.5 and found.shift < -3
-    assert "offsets were shifted by -" in found.sentence()
+    assert "offsets were shifted by -" in found.sentence("natural prevalence")
     assert SavedModel.load(model.folder, experiment.device).rules == model.rules
 
 

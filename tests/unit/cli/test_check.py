@@ -1,6 +1,9 @@
 """The command `check`."""
 
+import runpy
 from pathlib import Path
+
+from support.checkouts import ROOT
 
 from lib.cli.main import main
 
@@ -23,6 +26,14 @@ def test_check_reports_every_problem_at_once(project: Path, capsys) -> None:
     for expected in ("nowhere/posts.csv", "hf download", "nowhere is not a folder", "cannot be reached", "1e+09"):
         assert expected in failures
     assert "checks failed; fix them before running" in out.err and "minilm" in out.out
+
+
+def test_check_refuses_a_corpus_whose_groups_cannot_be_split(project: Path, capsys) -> None:
+    runpy.run_path(str(ROOT / "examples/own_corpus/write_corpus.py"))["write_corpus"](project / "corpus")
+    one_group = '{"corpus": {"dir": "corpus", "group": {"pattern": "^(post)"}}}'
+    own = ROOT / "examples/own_corpus/config.yaml"
+    assert main(["check", "--config", "config/config.yaml", "--config", str(own), "--json", one_group]) == 1
+    assert "FAIL  data         corpus: groups of posts in" in capsys.readouterr().out
 
 
 def test_check_reports_a_folder_that_cannot_be_written(project: Path, capsys, monkeypatch) -> None:

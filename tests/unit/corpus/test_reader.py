@@ -214,6 +214,14 @@ def test_criteria_files_are_checked(project: Path) -> None:
     assert criteria_path(CorpusSettings(dir="elsewhere")) == Path("config/criteria.json")
 
 
+def test_all_criteria_cannot_be_excluded(project: Path) -> None:
+    write(project)
+    (project / "criteria.json").write_text('[{"id": "SLEEP_ISSUES", "text": "a"}]')
+    assert refused(project, CorpusSettings(excluded_criteria=("SLEEP_ISSUES",))) == [
+        "corpus.excluded_criteria: no criterion is left to score; exclude fewer of them"
+    ]
+
+
 def test_an_excluded_criterion_must_exist(project: Path) -> None:
     write(project)
     (project / "criteria.json").write_text('[{"id": "SLEEP_ISSUES", "text": "a"}]')

@@ -34,7 +34,7 @@ def test_sizes_scores_rules_and_targets_name_their_population(
     assert f"| criterion | F1, {where} |" in card
     assert f"3 test posts ({sizes} of them positive)" in card and fitted in card
     assert "3 posts, 6 pairs (4 of them annotated)" in card
-    assert "* label: mean probability 0.050 where 0.040 of the pairs are positive\n" in card
+    assert f"* label: development pairs, {where}: mean probability 0.050, positive 0.040\n" in card
     assert card.count("F1-macro, annotated pairs |") == 1
 
 

@@ -37,6 +37,14 @@ def test_predictions_point_into_the_post(backbones: Path, tmp_path: Path) -> Non
         predict_posts(model, [("p", post), ("q", post), ("p", "another one")], list(CRITERIA))
 
 
+def test_sentences_that_are_longer_than_the_model_reads_are_counted(backbones: Path, tmp_path: Path) -> None:
+    long = "we went home and there was an apple and " * 60
+    for agent, expected in (("criteria", 1), ("evidence", 0)):
+        _, _, model = train_and_save(backbones, tmp_path / agent, agent)
+        assert model.count_truncated(list(CRITERIA), ["we went home .", long]) == expected
+        assert model.count_truncated(list(CRITERIA), []) == 0
+
+
 def test_a_repeated_id_in_a_file_is_refused_by_row(tmp_path: Path) -> None:
     path = tmp_path / "posts.csv"
     path.write_text("post_id,text\na,One.\nb,Two.\n")
@@ -74,10 +82,10 @@ def model_of_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace every model by one that gives a row for each post."""
 
     def predict_one_row(_: object, posts: Sequence[tuple[str, str]], __: object) -> pd.DataFrame:
-        return pd.DataFrame({"post_id": [name for name, _ in posts]})
+        return pd.DataFrame({"post_id": [name for name, _ in posts], "start": 0, "text": "One."})
 
     manifest = SimpleNamespace(criteria={"A": "?"}, population="natural", provenance=empty_provenance())
-    model = SimpleNamespace(manifest=manifest)
+    model = SimpleNamespace(manifest=manifest, count_truncated=lambda *_: 0)
     monkeypatch.setattr("lib.evaluation.saved_model.SavedModel.load", lambda *_: model)
     monkeypatch.setattr("lib.evaluation.prediction.predict_posts", predict_one_row)
 

@@ -32,7 +32,11 @@ def test_the_headline_warns_of_rules_that_did_not_suit_the_final_training() -> N
     lines = agent_report.headline(
         test.model_copy(update={"calibration_in_the_large": {"label": moved}}), cross_validation()
     )
-    assert any(line.startswith("Warning, label: mean probability 0.900") and "-6.50" in line for line in lines)
+    assert any(
+        line.startswith("Warning, label: development pairs, natural prevalence: mean probability 0.900")
+        and "-6.50" in line
+        for line in lines
+    )
 
 
 def test_an_agent_without_spans_has_no_table_of_spans() -> None:

@@ -58,6 +58,15 @@ def test_every_problem_is_reported_at_once_with_file_key_and_nearest_name(projec
     assert any(line.startswith("overlay.yaml: seed:") for line in found)
 
 
+def test_an_old_key_is_answered_with_its_new_name_where_the_nearest_key_means_something_else(project: Path) -> None:
+    overlay = {"stage_b": {"seeded": 2, "population": 3}}
+    Path("overlay.yaml").write_text(yaml.safe_dump(overlay))
+    assert sorted(lines(changed(**overlay), ["config/config.yaml", "overlay.yaml"])) == [
+        "overlay.yaml: stage_b.population: is called stage_b.population_size now",
+        "overlay.yaml: stage_b.seeded: is called stage_b.warm_start now",
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
