@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.augmentation.bank import Bank
+from lib.augmentation.bank import MethodVariants
 from lib.augmentation.edits import Edit, apply_edits, merge_edits
 from lib.augmentation.methods import strategy_methods
 from lib.corpus.sentences import Characters, sentences
@@ -83,7 +83,7 @@ class Augmenter:
     """Draws the augmented examples of an epoch from the bank. The same seed and epoch give the same texts."""
 
     def __init__(
-        self, banks: Mapping[str, Bank], texts: AugmentableTexts, hyper: Hyperparameters, *, seed: int
+        self, banks: Mapping[str, MethodVariants], texts: AugmentableTexts, hyper: Hyperparameters, *, seed: int
     ) -> None:
         """Prepare to draw.
 

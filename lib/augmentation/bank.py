@@ -38,7 +38,7 @@ def counts_path(cache: Path, key: str) -> Path:
     return cache / f"{key}.json"
 
 
-class Bank:
+class MethodVariants:
     """The variants of one method, read from the file that `compute_variants` wrote."""
 
     def __init__(self, file: Path, strengths: Sequence[float], number: int) -> None:

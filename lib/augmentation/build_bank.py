@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.augmentation.bank import Bank, counts_path, variants_path
+from lib.augmentation.bank import MethodVariants, counts_path, variants_path
 from lib.augmentation.edits import (
     FINE,
     WHOLE,
@@ -279,7 +279,7 @@ def bank_entry(config: MethodConfig, key: str, texts: Sequence[str], cache: Path
     """
     examples: list[tuple[str, str]] = []
     if show:
-        bank = Bank(variants_path(cache, key), config.strengths, config.variants)
+        bank = MethodVariants(variants_path(cache, key), config.strengths, config.variants)
         rows = np.arange(len(texts))
         made = bank.variants(rows, config.strengths[-1], np.zeros_like(rows), only_low=False)
         changed = [(text, apply_edits(text, edits)) for text, edits in zip(texts, made, strict=True) if edits]

@@ -113,14 +113,14 @@ def collect_stage_c(
         folds=limits.folds,
         repeats=limits.repeats,
         objective=experiment.objective.name,
-        calibration=experiment.objective.calibration_name,
+        calibration=experiment.objective.full_calibration_name,
         ranking=ranking,
         choice={
             "candidate": choice,
             "params": chosen.candidates[choice].params,
             "objective": summarise_folds(objective[choice], ratio),
             "calibration_error": summarise_folds(error[choice], ratio),
-            "rule": f"lowest {experiment.objective.calibration_name} within one standard error of the best"
+            "rule": f"lowest {experiment.objective.full_calibration_name} within one standard error of the best"
             f" {experiment.objective.name}",
             "best_candidate": best,
             "lead_of_best_is_significant": None

@@ -25,7 +25,7 @@ COLUMNS = [
 
 
 def predict_posts(model: SavedModel, posts: Sequence[tuple[str, str]], criteria: Sequence[str]) -> pd.DataFrame:
-    """Return a model's predictions for posts, at natural prevalence.
+    """Return a model's predictions for posts, in the population that its rules were fitted for.
 
     Args:
         model: The model to apply.

@@ -11,7 +11,7 @@ from torch import nn
 
 from lib.agents.agent import Agent, Features
 from lib.augmentation.augmenter import AugmentableTexts, Augmenter
-from lib.augmentation.bank import Bank, variants_path
+from lib.augmentation.bank import MethodVariants, variants_path
 from lib.augmentation.methods import strategies_methods
 from lib.devices.device import Device
 from lib.errors import UserError
@@ -109,10 +109,10 @@ class ModelBuilder:
             )
 
     @cached_property
-    def _banks(self) -> dict[str, Bank]:
+    def _banks(self) -> dict[str, MethodVariants]:
         bank = self.bank
         return {
-            name: Bank(variants_path(self._variants, entry.key), bank.levels, bank.variants)
+            name: MethodVariants(variants_path(self._variants, entry.key), bank.levels, bank.variants)
             for name, entry in bank.methods.items()
         }
 

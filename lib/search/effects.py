@@ -13,9 +13,9 @@ _LEAST, _RESAMPLES = 4, 1000
 
 
 def method_effects(trials: Sequence[TrialResult], seed: int) -> list[MethodEffect]:
-    """Correlate each method's expected_method_shares with the first seed's objective (Spearman's rho).
+    """Correlate how often an epoch applies each method with the first seed's objective (Spearman's rho).
 
-    Exposure is how often an epoch applies the method to an example. Only trials whose first seed was trained to its
+    Only trials whose first seed was trained to its
     end count, which are completed trials and those pruned after a seed. The 95 % intervals are percentile bootstrap
     intervals over trials. A search is not an experiment, because its sampler chose the trials and one trial can use
     several methods.

@@ -69,7 +69,7 @@ class AshaPruner(BasePruner):
         """Return whether to stop a trial that has just reported a value.
 
         Args:
-            study: The study, with all trials that the others have reported.
+            study: The study, with all trials and the values that they reported.
             trial: The trial that has just reported; greater values are better.
 
         Returns:

@@ -155,11 +155,11 @@ class Study:
             trial_id = storage_id(trial)
             with batched_writes(self._storage):
                 self._storage.set_trial_system_attr(trial_id, _DEATHS, deaths)
-                self._storage.set_trial_system_attr(trial_id, _OWNER, registry.me)
+                self._storage.set_trial_system_attr(trial_id, _OWNER, registry.name)
             return Claim("run", trial_id, trial.number)
         if len(trials) >= budget:
             return Claim("wait" if running else "stop")
-        attributes: dict[str, Any] = {_OWNER: registry.me}
+        attributes: dict[str, Any] = {_OWNER: registry.name}
         if len(trials) < len(enqueued):
             attributes[ENQUEUED_PARAMS] = enqueued[len(trials)]
         template = create_trial(state=TrialState.RUNNING, system_attrs=attributes)

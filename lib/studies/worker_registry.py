@@ -25,14 +25,14 @@ class WorkerRegistry:
             folder: Folder of the locks, on a file system that all processes see.
         """
         self._folder = folder
-        self.me = f"{socket.gethostname()} {os.getpid()} {uuid.uuid4().hex[:8]}"
-        self._lock = hold_lock(self._path(self.me), f"the name {self.me}")
-        # For each owner on another machine: the modification time of its lock file, and this process' clock then.
+        self.name = f"{socket.gethostname()} {os.getpid()} {uuid.uuid4().hex[:8]}"
+        self._lock = hold_lock(self._path(self.name), f"the name {self.name}")
+        # For each worker on another machine: the modification time of its lock file, and this process' clock then.
         self._seen: dict[str, tuple[float, float]] = {}
         self._stop = Event()
         Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
-    def state(self, owner: str) -> State:
+    def state(self, worker: str) -> State:
         """Return whether a process is alive, has left in good order, or has died.
 
         On this machine the lock alone decides. Some cluster file systems do not show the locks of other machines, so
@@ -40,19 +40,19 @@ class WorkerRegistry:
         process' own clock measures that time, so the clocks of the machines may differ. The lock file of a dead
         process is removed.
         """
-        if owner == self.me:
+        if worker == self.name:
             return "left"  # this process asks for another trial, so it works on none
-        path = self._path(owner)
+        path = self._path(worker)
         try:
             if is_locked(path):
                 return "alive"
             changed = path.stat().st_mtime
         except FileNotFoundError:
             return "left"
-        if owner.split(maxsplit=1)[0] != socket.gethostname():
-            before, since = self._seen.get(owner, (None, 0.0))
+        if worker.split(maxsplit=1)[0] != socket.gethostname():
+            before, since = self._seen.get(worker, (None, 0.0))
             if changed != before:
-                self._seen[owner] = changed, time.monotonic()
+                self._seen[worker] = changed, time.monotonic()
                 return "alive"
             if time.monotonic() - since < _SILENCE:
                 return "alive"
@@ -62,15 +62,15 @@ class WorkerRegistry:
     def close(self) -> None:
         """Remove this process from the registry and stop its heartbeat."""
         self._stop.set()
-        self._path(self.me).unlink(missing_ok=True)
+        self._path(self.name).unlink(missing_ok=True)
         self._lock.close()
 
-    def _path(self, owner: str) -> Path:
-        return self._folder / f"{owner.replace(' ', '-')}.lock"
+    def _path(self, worker: str) -> Path:
+        return self._folder / f"{worker.replace(' ', '-')}.lock"
 
     def _beat(self) -> None:
         while not self._stop.wait(_BEAT):
             try:
-                os.utime(self._path(self.me))
+                os.utime(self._path(self.name))
             except OSError:
                 continue

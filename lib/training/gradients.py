@@ -18,7 +18,7 @@ from lib.tasks.examples import Targets
 from lib.tasks.task import Index
 from lib.training.data import TrainingData, TrainingFailure
 from lib.training.memory import MicroBatches, out_of_memory
-from lib.training.precision import TrainableParameters
+from lib.training.precision import MixedPrecisionParameters
 
 
 class PreparedBatch(NamedTuple):
@@ -55,7 +55,7 @@ class Gradients:
         """
         self.model, self.training_data, self.device, self.memory = model, training_data, device, memory
         self.features = training_data.features
-        self.weights = TrainableParameters(model, bf16=device.bf16)
+        self.weights = MixedPrecisionParameters(model, bf16=device.bf16)
         self.data_seconds = 0.0
         self._ahead: Future[list[list[PreparedBatch]]] | None = None
 

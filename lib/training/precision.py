@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 
 
-class TrainableParameters:
+class MixedPrecisionParameters:
     """A model's trainable parameters, and their bf16 copies within a step."""
 
     def __init__(self, model: nn.Module, *, bf16: bool) -> None:

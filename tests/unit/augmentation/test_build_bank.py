@@ -11,7 +11,7 @@ from support import MakeOnce
 from support.checkouts import ROOT
 
 from lib.augmentation import build_bank
-from lib.augmentation.bank import Bank, counts_path, variants_path
+from lib.augmentation.bank import MethodVariants, counts_path, variants_path
 from lib.augmentation.build_bank import MethodConfig, compute_variants
 from lib.augmentation.edits import apply_edits, count_altered_words, words
 from lib.augmentation.lexicon import prepare_lexicon
@@ -53,17 +53,17 @@ def make_all(texts: list[str], resources: Resources, cache: Path, processes: int
     compute_variants(texts, configs, cache, processes)
 
 
-def banks(cache: Path) -> dict[str, Bank]:
-    return {name: Bank(variants_path(cache, name), STRENGTHS, 2) for name in METHODS}
+def banks(cache: Path) -> dict[str, MethodVariants]:
+    return {name: MethodVariants(variants_path(cache, name), STRENGTHS, 2) for name in METHODS}
 
 
 @pytest.fixture(scope="session")
-def made(resources: Resources, make_once: MakeOnce) -> tuple[dict[str, Bank], Path]:
+def made(resources: Resources, make_once: MakeOnce) -> tuple[dict[str, MethodVariants], Path]:
     cache = make_once("bank", lambda folder: make_all(TEXTS, resources, folder, 1))
     return banks(cache), cache
 
 
-def variants(bank: Bank, strength: float, texts: list[str]) -> list[tuple[str, str]]:
+def variants(bank: MethodVariants, strength: float, texts: list[str]) -> list[tuple[str, str]]:
     rows, numbers = np.repeat(np.arange(len(texts)), 2), np.tile([0, 1], len(texts))
     edits = bank.variants(rows, strength, numbers, only_low=False)
     return [(texts[row], apply_edits(texts[row], of_row)) for row, of_row in zip(rows, edits, strict=True)]

@@ -7,7 +7,7 @@ from support.training import fetch_tiny, model_and_data, params, without_dropout
 from lib.experiment.experiment import Experiment
 from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.load import read_settings
-from lib.training.precision import TrainableParameters
+from lib.training.precision import MixedPrecisionParameters
 
 
 @pytest.mark.parametrize("architecture", ["bert", "albert", "xlnet"])
@@ -17,7 +17,7 @@ def test_weights_cast_once_a_step_give_the_gradients_of_autocast(experiment, arc
     model, training_data = model_and_data(experiment, Hyperparameters.of(params(**{"model.backbone": name})))
     without_dropout(model)
     inputs, targets, _ = training_data.features.batch(training_data.features.windows(training_data.train)[:8])
-    weights = TrainableParameters(model.train(), bf16=True)
+    weights = MixedPrecisionParameters(model.train(), bf16=True)
 
     def gradient(used: list[torch.Tensor]) -> list[torch.Tensor | None]:
         with torch.autocast("cpu", dtype=torch.bfloat16):
