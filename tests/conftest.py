@@ -35,17 +35,6 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("steady")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Measure coverage in unit tests by example, and in the fixture that runs every command.
-
-    Tracing adds two fifths to the time of a test. Integration tests run the same code once more, and property tests
-    run it a hundred times.
-    """
-    for item in items:
-        if "integration" in item.path.parts or getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
-            item.add_marker(pytest.mark.no_cover)
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-docs", action="store_true", help="write what tests measure into docs/")
 

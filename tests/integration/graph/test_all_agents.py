@@ -15,6 +15,7 @@ from lib.settings.load import read_settings, save_settings
 from lib.tasks.decision import RuleValues, load_rules
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("agent", AGENTS[1:])
 def test_a_post_agent_runs_through_all_stages(agent: str, copy_of_finished: Path) -> None:
     settings = read_settings("results/settings.json")

@@ -25,6 +25,7 @@ from lib.training.engine import TrainingOptions, train
 from lib.training.features import make_features
 from lib.training.inference import predict_logits
 
+pytestmark = pytest.mark.no_cover  # the same code runs for the tests of the stages
 POSTS, EPOCHS = 200, 40
 
 

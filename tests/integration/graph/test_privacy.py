@@ -51,6 +51,7 @@ def write_corpus(folder: Path, source: Path) -> None:
             writer.writerows(rows)
 
 
+@pytest.mark.no_cover
 def test_no_word_of_a_post_leaves_the_corpus(
     finished: Path, project: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

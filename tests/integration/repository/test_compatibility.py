@@ -41,6 +41,7 @@ of 4. Knowing only the share of positives gives 0.56. The test requires less tha
 """
 
 
+@pytest.mark.no_cover
 def test_every_backbone_learns_with_every_optimizer(copy_of_prepared: Path, request: pytest.FixtureRequest) -> None:
     save_settings(
         tiny_settings(constraints={"model.backbone": {"choices": list(TWINS.values())}}), "results/settings.json"
