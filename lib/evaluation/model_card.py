@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from lib.metrics.objective import in_population, population_name
-from lib.metrics.score_text import format_excluded, format_interval, format_times
+from lib.metrics.score_text import format_count, format_excluded, format_interval, format_times
 from lib.metrics.span_totals import span_totals
 from lib.schemas.evaluation import ModelManifest, ModelScores, TestEvaluation
 from lib.tasks.decision import load_rules
@@ -63,7 +63,7 @@ def model_card(manifest: ModelManifest, test: TestEvaluation, *, generated: bool
 
 A `{test.chosen["backbone"]}` for the agent `{manifest.agent}`, chosen by cross-validation and trained on all of the
 development set: {trained["posts"]} posts, {trained["examples"]} pairs ({trained["annotated"]} of them annotated),
-{trained["epochs"]} epoch{"s" * (trained["epochs"] > 1)}, {source}.
+{format_count(trained["epochs"], "epoch")}, {source}.
 
 ## How good it is
 

@@ -39,7 +39,7 @@ from lib.metrics.resampling import (
     paired_comparison,
     sum_by_group,
 )
-from lib.metrics.score_text import format_interval, format_p, format_times
+from lib.metrics.score_text import format_count, format_interval, format_p, format_times
 from lib.schemas.document import code_version, now
 from lib.schemas.evaluation import (
     BAG_OF_WORDS,
@@ -205,16 +205,16 @@ def _refit_models(
         last_epoch=baselines.epochs,
         rules=FinalRules.load(baselines.rules, baselines.post_rule),
     )
-    where = population_name("natural" if experiment.development.unannotated_are_negative else "annotated")
     models: dict[int | str, SavedModel] = {}
     for number, config in configs.items():
         clock = time.perf_counter()
         models[number] = refit(experiment, config)
         name = number if number == DEFAULT else f"candidate {number}"
-        seconds, epochs = time.perf_counter() - clock, f"{config.last_epoch} epoch{'s' * (config.last_epoch > 1)}"
+        seconds, epochs = time.perf_counter() - clock, format_count(config.last_epoch, "epoch")
         progress(f"{len(models)}/{len(configs)}  {name} trained for {epochs}  {seconds:.1f} s")
-        for task, found in models[number].manifest.calibration_in_the_large.items():
-            progress(f"{name}  {task}: {found.sentence(where)}")
+        manifest = models[number].manifest
+        for task, found in manifest.calibration_in_the_large.items():
+            progress(f"{name}  {task}: {found.sentence(population_name(manifest.population))}")
     return models
 
 

@@ -13,6 +13,19 @@ def format_times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
 
+def format_count(count: int, noun: str) -> str:
+    """Return a number of things as text, e.g. '1 epoch' or '3 epochs'.
+
+    Args:
+        count: The number.
+        noun: What is counted, in the singular; its plural ends in s.
+
+    Returns:
+        The number and the noun.
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def format_p(p: float) -> str:
     """Return a p value as text, e.g. '0.012', or '< 0.001'."""
     return f"{p:.3f}" if p >= 0.001 else "< 0.001"

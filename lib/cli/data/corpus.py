@@ -2,16 +2,48 @@
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lib.cli.command import Command, echo
 from lib.files.atomic import write_text
 from lib.schemas.document import make_provenance, now
 from lib.settings.load import read_settings
 
+if TYPE_CHECKING:  # importing pandas takes a second, and --help does not need it
+    import pandas as pd
+
+    from lib.corpus.reader import Corpus
+    from lib.settings.config import Config
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("--input", type=Path, required=True, help="folder with posts.csv and annotations.csv")
+
+
+def read_split_corpus(config: "Config", folder: Path) -> "tuple[Corpus, pd.DataFrame]":
+    """Read the configured share of a corpus, and split it into development and test set.
+
+    Args:
+        config: The configuration.
+        folder: Folder of the corpus.
+
+    Returns:
+        The checked corpus, and the columns post_id and part as `part_of_posts` returns them.
+
+    Raises:
+        UserError: The corpus has problems, or too few groups of posts for its splits.
+    """
+    from lib.corpus.reader import read_corpus, sample_posts
+    from lib.corpus.store import part_of_posts
+    from lib.experiment.post_splits import check_groups
+    from lib.files.hashing import derive_seed
+
+    settings, seed = config.corpus, derive_seed(config.corpus.test_seed, "share of the corpus")
+    corpus = sample_posts(read_corpus(settings, folder), settings.share, seed)
+    parts = part_of_posts(corpus, settings.test_fraction, settings.test_seed)
+    check_groups(corpus, parts, config)
+    return corpus, parts
 
 
 def prepare_corpus(options: Namespace) -> None:
@@ -21,18 +53,13 @@ def prepare_corpus(options: Namespace) -> None:
         UserError: The corpus has problems, or too few groups of posts for its splits.
     """
     from lib.corpus.data_report import count_annotations, describe_corpus
-    from lib.corpus.reader import read_corpus, sample_posts
-    from lib.corpus.store import part_of_posts, save_tables
-    from lib.experiment.post_splits import check_groups
-    from lib.files.hashing import derive_seed
+    from lib.corpus.store import save_tables
     from lib.reporting import figures, svg
     from lib.schemas.corpus import CorpusManifest
 
     started, settings = now(), read_settings(options.settings)
-    corpus, seed = settings.config.corpus, derive_seed(settings.config.corpus.test_seed, "share of the corpus")
-    read = sample_posts(read_corpus(corpus, options.input), corpus.share, seed)
-    parts = part_of_posts(read, corpus.test_fraction, corpus.test_seed)
-    check_groups(read, parts, settings.config)
+    corpus = settings.config.corpus
+    read, parts = read_split_corpus(settings.config, options.input)
     folder: Path = options.results / "corpus"
     generated = corpus.dir is None
     save_tables(read, parts, folder)

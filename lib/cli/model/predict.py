@@ -40,7 +40,7 @@ def predict(options: Namespace) -> None:
     from lib.devices.device import choose_device
     from lib.evaluation.prediction import predict_posts
     from lib.evaluation.saved_model import SavedModel
-    from lib.metrics.score_text import format_excluded
+    from lib.metrics.score_text import format_count, format_excluded
 
     check_agent(options.agent)
     if options.csv is not None and options.output is None:
@@ -67,7 +67,7 @@ def predict(options: Namespace) -> None:
     if cut := model.count_truncated(asked, found.drop_duplicates(["post_id", "start"])["text"].tolist()):
         print(
             f"The model reads at most {model.hyper.max_length} tokens of a criterion and a sentence. The rest of"
-            f" {cut} longer sentence{'s' * (cut > 1)} was not read; add punctuation, or search a greater"
+            f" {format_count(cut, 'longer sentence')} was not read; add punctuation, or search a greater"
             " data.max_length.",
             file=sys.stderr,
         )

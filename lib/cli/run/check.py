@@ -68,12 +68,9 @@ def _data(settings: Settings) -> str:
     corpus = settings.config.corpus
     if corpus.dir is None:
         return f"a generated corpus of {settings.config.generator.posts} posts"
-    from lib.corpus.reader import read_corpus
-    from lib.corpus.store import part_of_posts
-    from lib.experiment.post_splits import check_groups
+    from lib.cli.data.corpus import read_split_corpus
 
-    read = read_corpus(corpus, Path(corpus.dir))
-    check_groups(read, part_of_posts(read, corpus.test_fraction, corpus.test_seed), settings.config)
+    read, _ = read_split_corpus(settings.config, Path(corpus.dir))
     return f"{corpus.dir}: {len(read.posts)} posts, {len(read.annotations)} annotations"
 
 
