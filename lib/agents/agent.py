@@ -411,7 +411,7 @@ class Agent(ABC):
 
         Returns:
             (n, statistics), and a function that maps (samples, statistics), the sums over each sample's examples, to
-            (samples, 4), the means over tasks of the scores of `Task.score_from_statistics`.
+            (samples, scores), the means over tasks of the scores of `Task.score_from_statistics`.
         """
         parts = [predictions[task.name].sufficient_statistics(examples, sample) for task in self.tasks]
         ends = np.cumsum([part.shape[1] for part in parts])[:-1]

@@ -13,17 +13,21 @@ def find_corpus_files(settings: CorpusSettings, folder: Path) -> tuple[Path, Pat
     """Return the files with the posts and with the annotations.
 
     Args:
-        settings: Its `files` names them; otherwise the short names and then those of ReDSM5 are looked for.
+        settings: Its `files` names them; otherwise they have their short names or those of ReDSM5.
         folder: The corpus folder.
 
     Returns:
         The paths of the two files, which exist.
 
     Raises:
-        UserError: A file is missing; one line for each.
+        UserError: A file is missing; one line for each. Or there are files under both names.
     """
     candidates = _NAMES if settings.files is None else ((settings.files.posts, settings.files.annotations),)
     found = [tuple(folder / name for name in names) for names in candidates]
+    both = [posts for posts, annotations in found if posts.is_file() and annotations.is_file()]
+    if len(both) > 1:
+        names = " and ".join(path.name for path in both)
+        raise UserError(f"{folder}: holds {names}; name the files in corpus.files")
     # The pair with the most files, so that an error names what is missing beside what is there.
     posts, annotations = max(found, key=lambda pair: sum(path.is_file() for path in pair))
     missing = [path for path in (posts, annotations) if not path.is_file()]

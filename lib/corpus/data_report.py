@@ -7,7 +7,7 @@ from lib.corpus.reader import Corpus
 _SHOWN = 20
 
 
-def describe_corpus(corpus: Corpus, parts: pd.DataFrame, *, source: str, generated: bool, with_authors: bool) -> str:
+def describe_corpus(corpus: Corpus, parts: pd.DataFrame, *, source: str, generated: bool, grouping: str) -> str:
     """Return the report on a corpus. It holds counts and ids, never texts.
 
     Args:
@@ -15,7 +15,7 @@ def describe_corpus(corpus: Corpus, parts: pd.DataFrame, *, source: str, generat
         parts: post_id and part ('development' or 'test') of each post.
         source: Where the corpus comes from, for the first line.
         generated: Whether the corpus was generated, which the report then says.
-        with_authors: Whether the author of each post is known.
+        grouping: A sentence that says which posts form a group, from `format_groups`.
 
     Returns:
         The report as Markdown.
@@ -25,7 +25,7 @@ def describe_corpus(corpus: Corpus, parts: pd.DataFrame, *, source: str, generat
         sections.append(
             "**This corpus is generated.** It exercises the pipeline; scores on it say nothing about patients."
         )
-    sections.append(_groups(corpus, with_authors=with_authors))
+    sections.append(_groups(corpus, grouping))
     sections += [_sizes(corpus, parts), _criteria(corpus, parts), _lengths(corpus), _oddities(corpus)]
     return "\n\n".join(sections) + "\n"
 
@@ -46,15 +46,9 @@ def count_annotations(corpus: Corpus, parts: pd.DataFrame) -> pd.DataFrame:
     return table.reindex(index=list(corpus.criteria), columns=columns, fill_value=0)
 
 
-def _groups(corpus: Corpus, *, with_authors: bool) -> str:
+def _groups(corpus: Corpus, grouping: str) -> str:
     n, groups = len(corpus.posts), corpus.posts["group"].nunique()
-    known = (
-        f"The {n} posts form {groups} groups, of one author or of near-duplicates."
-        if with_authors
-        else f"Authors are not known (`corpus.group`), so each post counts as one author's. With near-duplicates"
-        f" joined, the {n} posts form {groups} groups."
-    )
-    return f"{known} No split separates the posts of a group."
+    return f"{grouping} The {n} posts form {groups} groups. No split separates the posts of a group."
 
 
 def _sizes(corpus: Corpus, parts: pd.DataFrame) -> str:

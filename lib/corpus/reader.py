@@ -105,12 +105,19 @@ class _Issues:
         else:
             self.problems.append(line)
 
-    def contradiction(self, line: str) -> None:
-        """Record a row that contradicts an earlier one, as a problem or, if tolerated, as settled by the majority."""
-        if "contradiction" in self.tolerated:
-            self.odd("contradicting row (the majority of the repeated rows counts)", line)
+    def contradiction(self, line: str, *, tied: bool) -> None:
+        """Record a row that contradicts an earlier one, as a problem or, if tolerated, as an oddity.
+
+        Args:
+            line: Names both rows.
+            tied: Whether as many of the repeated rows are positive as negative.
+        """
+        if "contradiction" not in self.tolerated:
+            self.problems.append(f"{line}; 'contradiction' in corpus.tolerate lets the majority count")
+        elif tied:
+            self.odd("contradicting row (without a majority, neither positive nor negative)", line)
         else:
-            self.problems.append(line)
+            self.odd("contradicting row (the majority of the repeated rows counts)", line)
 
     def odd(self, kind: str, line: str) -> None:
         """Record a row that is odd but can be used."""
@@ -208,6 +215,7 @@ def _read_posts(path: Path, settings: CorpusSettings, issues: _Issues) -> tuple[
     author_column = settings.group.column if settings.group is not None else None
     posts: dict[str, str] = {}
     authors: dict[str, str] = {}
+    without_author: list[str] = []
     columns = [names.post_id, names.text, *filter(None, [author_column])]
     remedy = _REMEDY if author_column is None else f"{_REMEDY}, that of the author in corpus.group.column"
     for row, record in read_table(path, columns, remedy):
@@ -227,7 +235,14 @@ def _read_posts(path: Path, settings: CorpusSettings, issues: _Issues) -> tuple[
                 where = (
                     f"{author_column} is empty" if author_column else "post_id does not match corpus.group.pattern"
                 )
-                issues.problems.append(f"{path}, row {row}: {where} (post '{post_id}')")
+                without_author.append(f"{path}, row {row}: {where} (post '{post_id}')")
+    if posts and not authors and settings.group is not None and settings.group.pattern is not None:
+        example = next(iter(posts))
+        without_author = [
+            f"{path}: no post_id matches corpus.group.pattern '{settings.group.pattern}' (the first is '{example}');"
+            " set corpus.group to null if ids do not name authors"
+        ]
+    issues.problems += without_author
     return posts, authors
 
 
@@ -313,23 +328,18 @@ def _resolve(path: Path, rows: list[dict[str, Any]], issues: _Issues) -> tuple[p
 
 def _majority(path: Path, rows: list[dict[str, Any]], issues: _Issues) -> dict[str, Any]:
     """Return one row for rows that repeat each other, with the status of the majority, or -1 if there is none."""
-    first, statuses = rows[0], [row["status"] for row in rows]
+    first, positive = rows[0], sum(row["status"] for row in rows)
+    tied = 2 * positive == len(rows)
     for row in rows[1:]:
         place = f"{path}, row {row['row']}"
         if row["status"] == first["status"]:
             issues.odd("dropped: duplicate row", f"{place}: repeats row {first['row']}")
         else:
             issues.contradiction(
-                f"{place}: status {row['status']} contradicts status {first['status']} in row {first['row']};"
-                " 'contradiction' in corpus.tolerate lets the majority count"
+                f"{place}: status {row['status']} contradicts status {first['status']} in row {first['row']}",
+                tied=tied,
             )
-    positive = sum(statuses)
-    if 2 * positive == len(rows):
-        issues.odd(
-            "no majority among contradicting rows (neither positive nor negative)", f"{path}, row {first['row']}"
-        )
-        return {**first, "status": -1}
-    return {**first, "status": int(2 * positive > len(rows))}
+    return {**first, "status": -1 if tied else int(2 * positive > len(rows))}
 
 
 def _count_match(path: Path, row: dict[str, Any], issues: _Issues) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from lib.metrics.objective import in_population, population_name
-from lib.metrics.score_text import format_count, format_excluded, format_interval, format_times
+from lib.metrics.score_text import format_count, format_excluded, format_groups, format_interval, format_times
 from lib.metrics.span_totals import span_totals
 from lib.schemas.evaluation import ModelManifest, ModelScores, TestEvaluation
 from lib.tasks.decision import load_rules
@@ -25,13 +25,16 @@ _CALIBRATED = {
 }
 
 
-def model_card(manifest: ModelManifest, test: TestEvaluation, *, generated: bool, excluded: Sequence[str]) -> str:
+def model_card(
+    manifest: ModelManifest, test: TestEvaluation, *, generated: bool, with_authors: bool, excluded: Sequence[str]
+) -> str:
     """Return the model card.
 
     Args:
         manifest: The chosen model's manifest.
         test: Its evaluation on the test set.
         generated: Whether it was trained on a generated corpus.
+        with_authors: Whether the author of each post is known.
         excluded: Criteria that were left out of the scores.
 
     Returns:
@@ -67,7 +70,8 @@ development set: {trained["posts"]} posts, {trained["examples"]} pairs ({trained
 
 ## How good it is
 
-On {sizes} that no search saw, with 95 % intervals by author, or by post where authors are not known.
+On {sizes} that no search saw, with 95 % intervals over groups of posts.
+{format_groups(with_authors=with_authors)}
 The test set has been opened {format_times(len(test.openings))}.
 
 {_models(test)}
@@ -98,7 +102,7 @@ Criteria it reads:
 ## Provenance
 
 Code {made.code_version}, configuration {made.config_hash}, seed {made.seed}, {made.device}, {made.finished}.
-Posts were split by author where authors are known, and never by row.
+No split separates the posts of a group.
 """
 
 
@@ -118,12 +122,17 @@ def _models(test: TestEvaluation) -> str:
 def _by_post(chosen: ModelScores) -> str:
     if "post" not in chosen.intervals:
         return "Figures at natural prevalence are withheld, since the truth of unannotated pairs is unknown."
-    pairs, sets = chosen.intervals["post_criterion"], chosen.intervals["post"]
+    natural, pairs, sets = (chosen.intervals[level] for level in ("natural", "post_criterion", "post"))
+    posts = chosen.scores["post_criterion"]["post"]
     return (
+        f"At natural prevalence: precision {format_interval(natural['precision'])}, sensitivity"
+        f" {format_interval(natural['sensitivity'])}; the model predicts yes for"
+        f" {chosen.scores['yes_rate']:.1%} of the pairs, and {chosen.scores['prevalence']:.1%} are positive. "
         f"By (post, criterion) at natural prevalence: F1-macro {format_interval(pairs['f1_macro'])}, F1-micro"
         f" {format_interval(pairs['f1_micro'])}, ECE {format_interval(pairs['ece'])}. By post at"
         " natural prevalence, as the set of criteria or none:"
-        f" F1-macro {format_interval(sets['f1_macro'])}, F1-micro {format_interval(sets['f1_micro'])}."
+        f" F1-macro {format_interval(sets['f1_macro'])}, F1-micro {format_interval(sets['f1_micro'])}. For"
+        f" {posts['told_everything']:.0%} of the posts the model predicts every criterion."
     )
 
 

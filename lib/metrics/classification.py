@@ -195,9 +195,7 @@ def f1(hits: Floats | float, errors: Floats | float) -> Floats:
     Returns:
         The F1 of each element.
     """
-    total = np.asarray(2 * hits + errors)
-    found: Floats = np.divide(2 * hits, total, out=np.zeros(total.shape), where=total > 0)
-    return found
+    return share(np.asarray(2 * hits), np.asarray(2 * hits + errors))
 
 
 def precision(counts: Mapping[str, float]) -> float | None:
@@ -239,9 +237,10 @@ def binary_statistics(
 
 
 def binary_scores_from_statistics(sums: Floats) -> Floats:
-    """Return F1-macro, ECE, F1-micro and the mean F1 of yes and no, (samples, 4), as `binary_scores` computes them.
+    """Return F1-macro, ECE, F1-micro, precision, sensitivity and the mean F1 of yes and no, (samples, 6).
 
-    A criterion without a positive in a sample is left out of that sample's F1-macro.
+    They are those of `binary_scores`. A criterion without a positive in a sample is left out of that sample's
+    F1-macro. Precision is 0 in a sample without a yes, and sensitivity in one without a positive.
 
     Args:
         sums: (samples, 4 criteria + bins) the summed statistics of `binary_statistics`.
@@ -256,4 +255,18 @@ def binary_scores_from_statistics(sums: Floats) -> Floats:
     negative, false, missed, hit = cells.sum(axis=1).T
     yes, no = f1(hit, false + missed), f1(negative, false + missed)
     ece = ece_from_gaps(sums[:, -BINS:], cells.sum(axis=(1, 2)))
-    return np.stack([macro, ece, yes, (yes + no) / 2], axis=1)
+    return np.stack([macro, ece, yes, share(hit, hit + false), share(hit, hit + missed), (yes + no) / 2], axis=1)
+
+
+def share(part: Floats, whole: Floats) -> Floats:
+    """Return part / whole, elementwise, and 0 where the whole is 0.
+
+    Args:
+        part: Counts.
+        whole: The counts that they are part of, of the same shape.
+
+    Returns:
+        The share of each element.
+    """
+    found: Floats = np.divide(part, whole, out=np.zeros(np.shape(part)), where=np.asarray(whole) > 0)
+    return found

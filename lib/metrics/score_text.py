@@ -26,6 +26,13 @@ def format_count(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def format_groups(*, with_authors: bool) -> str:
+    """Return a sentence that says which posts form a group; splits, intervals and tests keep groups whole."""
+    if with_authors:
+        return "The posts of one author, and near-duplicates, form a group."
+    return "Authors are not known (corpus.group), so each post counts as one author's. Near-duplicates form a group."
+
+
 def format_p(p: float) -> str:
     """Return a p value as text, e.g. '0.012', or '< 0.001'."""
     return f"{p:.3f}" if p >= 0.001 else "< 0.001"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
 from lib.metrics.objective import Objective, population_name
-from lib.metrics.score_text import format_excluded, format_interval, format_p, format_times
+from lib.metrics.score_text import format_excluded, format_groups, format_interval, format_p, format_times
 from lib.metrics.span_totals import span_totals
 from lib.reporting import figures
 from lib.reporting.costs import Cost, read_costs, total_cost
@@ -100,6 +100,7 @@ def _sections(f: ReportData) -> Sequence[Section]:
             "Test set",
             "All models were trained before the test set was opened. The 95 % intervals come from drawing groups of"
             " posts with replacement, and p from swapping the two models' results of groups at random."
+            f" {format_groups(with_authors=f.settings.config.corpus.group is not None)}"
             " Populations and scores are defined in docs/metrics.md."
             + (" A model that always abstains has HasAns 0 and NoAns 1." if _spans(f.test) else ""),
             [figures.plot_model_comparison(f.test)],
@@ -183,6 +184,8 @@ _SCORES = {
     "f1_micro": "F1-micro",
     "f1_yes_no": "F1 of yes and no",
     "has_answer": "HasAns",
+    "precision": "precision",
+    "sensitivity": "sensitivity",
     "average_precision": "average precision",
     "ece": "ECE",
 }
@@ -216,7 +219,7 @@ def _lead(lead: Mapping[str, float]) -> list[str]:
 
 
 def _rates(test: TestEvaluation) -> Table:
-    """Return precision, sensitivity and share of predicted positives of each model in each population."""
+    """Return precision, sensitivity and share of predicted positives of each model and task in each population."""
     rows = []
     for model in test.models:
         populations = {test.population: model.scores, "annotated": model.scores["annotated"]}

@@ -95,7 +95,7 @@ class LabelTask(Task[LogOdds, Labels]):
     """Predicts labels. The logits are the log odds of label 1, (n,)."""
 
     name = "label"
-    score_names = ("f1_macro", "ece", "f1_micro", "f1_yes_no")
+    score_names = ("f1_macro", "ece", "f1_micro", "precision", "sensitivity", "f1_yes_no")
     predictions = Labels
 
     def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from lib.corpus.sentences import Characters
 from lib.metrics.calibration import BINS, calibration_gaps, ece_from_gaps
+from lib.metrics.classification import share
 from lib.metrics.spans import RIGHT, best_over_gold_answers, span_scores
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
@@ -139,7 +140,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
     """Predicts spans. The logits are each example's best spans (start, end, score), in characters."""
 
     name = "span"
-    score_names = ("f1_macro", "ece", "f1_micro", "has_answer")
+    score_names = ("f1_macro", "ece", "f1_micro", "precision", "sensitivity", "has_answer")
     predictions = Spans
 
     def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:
@@ -363,9 +364,10 @@ class SpanTask(Task[ScoredSpans, Spans]):
         return [[(int(start), int(end), float(score)) for start, end, score in spans] for spans in dumped]
 
     def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return F1-macro, ECE, F1-micro of whether there is evidence, and HasAns, (samples, 4).
+        """Return F1-macro, ECE, F1-micro, precision, sensitivity and HasAns, (samples, 6).
 
         F1-macro is the mean F1 of yes, with token F1 as hits, over the criteria that have evidence in the sample.
+        F1-micro, precision and sensitivity are about whether there is evidence.
 
         Args:
             sums: (samples, 5 criteria + bins) the summed statistics of `Spans.sufficient_statistics`.
@@ -377,11 +379,12 @@ class SpanTask(Task[ScoredSpans, Spans]):
         count, there, given, hit, has_answer = (columns[:, :, i] for i in range(5))
         positive = there > 0
         n = positive.sum(axis=1).clip(1)
-        macro = (np.divide(2 * has_answer, there + given, out=np.zeros(there.shape), where=positive)).sum(axis=1) / n
-        has = (np.divide(has_answer, there, out=np.zeros(there.shape), where=positive)).sum(axis=1) / n
-        both = (there + given).sum(axis=1)
-        micro = np.divide(2 * hit.sum(axis=1), both, out=np.zeros(len(sums)), where=both > 0)
-        return np.stack([macro, ece_from_gaps(sums[:, -BINS:], count.sum(axis=1)), micro, has], axis=1)
+        macro = (share(2 * has_answer, there + given) * positive).sum(axis=1) / n
+        has = (share(has_answer, there) * positive).sum(axis=1) / n
+        ece = ece_from_gaps(sums[:, -BINS:], count.sum(axis=1))
+        hits, true, said = (each.sum(axis=1) for each in (hit, there, given))
+        rates = (share(2 * hits, true + said), share(hits, said), share(hits, true))
+        return np.stack([macro, ece, *rates, has], axis=1)
 
 
 def _has_evidence(examples: Examples, index: Index) -> NDArray[np.int64]:

@@ -95,7 +95,7 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
     """
 
     name: str
-    score_names: tuple[str, str, str, str]
+    score_names: tuple[str, ...]
     predictions: type[PredictionsT]
 
     @abstractmethod

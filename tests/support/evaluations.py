@@ -50,7 +50,9 @@ def evaluation(
 ) -> TestEvaluation:
     """Return an evaluation in which the chosen model is right and all others always say no."""
     levels = ["annotated"] if population == "annotated" else ["natural", "annotated", "post_criterion", "post"]
-    intervals = {level: dict.fromkeys(("f1_macro", "ece", "f1_micro"), SCORE) for level in levels}
+    intervals = {
+        level: dict.fromkeys(("f1_macro", "ece", "f1_micro", "precision", "sensitivity"), SCORE) for level in levels
+    }
     models = []
     for name in names:
         yes = [bool(label) and name == "chosen" for label in LABEL]

@@ -54,6 +54,7 @@ def prepare_corpus(options: Namespace) -> None:
     """
     from lib.corpus.data_report import count_annotations, describe_corpus
     from lib.corpus.store import save_tables
+    from lib.metrics.score_text import format_groups
     from lib.reporting import figures, svg
     from lib.schemas.corpus import CorpusManifest
 
@@ -64,8 +65,8 @@ def prepare_corpus(options: Namespace) -> None:
     generated = corpus.dir is None
     save_tables(read, parts, folder)
     source = "generated" if generated else str(options.input)
-    with_authors = corpus.group is not None
-    description = describe_corpus(read, parts, source=source, generated=generated, with_authors=with_authors)
+    grouping = format_groups(with_authors=corpus.group is not None)
+    description = describe_corpus(read, parts, source=source, generated=generated, grouping=grouping)
     write_text(folder / "report.md", description)
     svg.save_svg(figures.plot_corpus(count_annotations(read, parts)), folder / "report.svg")
     in_parts = read.posts.merge(parts, on="post_id")

@@ -24,7 +24,13 @@ def finish(options: Namespace) -> None:
         head = f"final {experiment.agent.name}"
         model, test = evaluate_on_test_set(experiment, result, folds, baselines, lambda step: echo(f"{head}  {step}"))
         corpus = CorpusManifest.read(options.results / "corpus" / CorpusManifest.FILE)
-        card = model_card(model.manifest, test, generated=corpus.generated, excluded=corpus.excluded_criteria)
+        card = model_card(
+            model.manifest,
+            test,
+            generated=corpus.generated,
+            with_authors=experiment.settings.config.corpus.group is not None,
+            excluded=corpus.excluded_criteria,
+        )
         publish_model(model, agent_path(options, "model"), card)
         test.write(agent_path(options, test.FILE))
     echo(format_result(test, experiment.agent))

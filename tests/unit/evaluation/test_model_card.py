@@ -10,13 +10,13 @@ ABSTAINS = "| majority | {} | 0.583 | 0.000 | 1.000 |"
 
 @pytest.mark.parametrize("agent", ["evidence", "share", "joint"])
 def test_the_card_shows_a_model_that_always_abstains(agent: str) -> None:
-    card = model_card(manifest(agent), evaluation(agent), generated=True, excluded=())
+    card = model_card(manifest(agent), evaluation(agent), generated=True, with_authors=True, excluded=())
     assert "| chosen | natural prevalence | 1.000 | 1.000 | 1.000 |" in card
     assert ABSTAINS.format("natural prevalence") in card and ABSTAINS.format("annotated pairs") in card
 
 
 def test_the_card_of_an_agent_without_spans_has_no_table_of_spans() -> None:
-    assert "HasAns" not in model_card(manifest(), evaluation(), generated=True, excluded=())
+    assert "HasAns" not in model_card(manifest(), evaluation(), generated=True, with_authors=True, excluded=())
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,13 @@ def test_the_card_of_an_agent_without_spans_has_no_table_of_spans() -> None:
 def test_sizes_scores_rules_and_targets_name_their_population(
     population: str, where: str, sizes: str, fitted: str
 ) -> None:
-    card = model_card(manifest(population=population), evaluation(population=population), generated=True, excluded=())
+    card = model_card(
+        manifest(population=population),
+        evaluation(population=population),
+        generated=True,
+        with_authors=True,
+        excluded=(),
+    )
     assert f"F1-macro, {where} | ECE, {where}" in card and f"Targets ({where}):" in card
     assert f"| criterion | F1, {where} |" in card
     assert f"3 test posts ({sizes} of them positive)" in card and fitted in card
@@ -41,7 +47,18 @@ def test_sizes_scores_rules_and_targets_name_their_population(
 def test_the_card_names_the_criteria_that_were_left_out_of_the_scores() -> None:
     test = evaluation()
     known = manifest().model_copy(update={"criteria": {"A": "tiredness", "S": "another matter"}})
-    card = model_card(known, test, generated=True, excluded=("S",))
+    card = model_card(known, test, generated=True, with_authors=True, excluded=("S",))
     assert "\nLeft out of all scores (corpus.excluded_criteria): S.\n" in card
     assert "* **S** (left out of all scores): another matter" in card and "* **A**: tiredness" in card
-    assert "left out" not in model_card(known, test, generated=True, excluded=()).lower()
+    assert "left out" not in model_card(known, test, generated=True, with_authors=True, excluded=()).lower()
+
+
+@pytest.mark.parametrize(
+    ("with_authors", "known"), [(True, "The posts of one author"), (False, "Authors are not known")]
+)
+def test_the_card_says_whether_authors_are_known_and_how_often_the_model_predicts_yes(
+    with_authors: bool, known: str
+) -> None:
+    card = model_card(manifest(), evaluation(), generated=True, with_authors=with_authors, excluded=())
+    assert known in card and "predicts yes for 33.3% of the pairs, and 33.3% are positive" in card
+    assert "For 0% of the posts the model predicts every criterion." in card
