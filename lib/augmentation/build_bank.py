@@ -33,7 +33,7 @@ from lib.augmentation.edits import (
 from lib.augmentation.libraries import (
     Augment,
     Resources,
-    environment,
+    environment_variables,
     local_data,
     make_augmenter,
     seeded_generators,
@@ -222,7 +222,7 @@ def compute_variants(
     missing = {key: config for key, config in configs.items() if not counts_path(cache, key).exists()}
     spawn = multiprocessing.get_context("spawn")
     # The libraries draw from sets of words, whose order depends on the hash seed of the process.
-    with environment(PYTHONHASHSEED="0"), ProcessPoolExecutor(processes, mp_context=spawn) as pool:
+    with environment_variables(PYTHONHASHSEED="0"), ProcessPoolExecutor(processes, mp_context=spawn) as pool:
         # One pool for all methods, since loading a library takes a process many seconds.
         running = {
             key: [pool.submit(_Chunk.run, _Chunk(chunk, config)) for chunk in chunks]

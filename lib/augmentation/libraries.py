@@ -79,7 +79,7 @@ def seeded_generators(seed: int) -> Iterator[None]:
 
 
 @contextmanager
-def environment(**values: str) -> Iterator[None]:
+def environment_variables(**values: str) -> Iterator[None]:
     """Set environment variables within the block, and restore them after it.
 
     Args:
@@ -113,7 +113,10 @@ def local_data(lexicon: Path) -> Iterator[None]:
     import nltk
 
     folders, download = list(nltk.data.path), nltk.download
-    with environment(TA_CACHE_DIR=str(cache), FLAIR_CACHE_ROOT=str(cache / "flair")), warnings.catch_warnings():
+    with (
+        environment_variables(TA_CACHE_DIR=str(cache), FLAIR_CACHE_ROOT=str(cache / "flair")),
+        warnings.catch_warnings(),
+    ):
         warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
         nltk.data.path[:], nltk.download = [str(lexicon)], lambda *_, **__: True
         try:

@@ -16,7 +16,7 @@ from lib.tasks.task import Index, TaskPredictions
 
 
 @dataclass(frozen=True)
-class PostPairs:
+class PostCriterionPairs:
     """All (post, criterion) pairs of some posts, by post and criterion.
 
     Attributes:
@@ -33,7 +33,7 @@ class PostPairs:
 
 
 @dataclass(frozen=True)
-class LabelledPostPairs(PostPairs):
+class LabelledPostCriterionPairs(PostCriterionPairs):
     """All (post, criterion) pairs of some posts, of which it is known whether the post meets the criterion.
 
     Attributes:
@@ -45,7 +45,7 @@ class LabelledPostPairs(PostPairs):
     group: NDArray[np.int64]
 
 
-def post_pairs(probability: NDArray[np.float64], texts: TextPairs, index: Index) -> PostPairs:
+def post_criterion_pairs(probability: NDArray[np.float64], texts: TextPairs, index: Index) -> PostCriterionPairs:
     """Combine the answers about sentences into answers about posts.
 
     The log odds of a post are the highest among its sentences. A rule is fitted to them (`fit_post_rule`), since a
@@ -66,11 +66,15 @@ def post_pairs(probability: NDArray[np.float64], texts: TextPairs, index: Index)
     which = np.array([number[name] for name in names], dtype=np.int64)
     log_odds = np.full(len(pairs), -np.inf)
     np.maximum.at(log_odds, which, logit(np.clip(probability, 1e-12, 1 - 1e-12)))
-    return PostPairs([post for post, _ in pairs], [criterion for _, criterion in pairs], log_odds, which)
+    return PostCriterionPairs([post for post, _ in pairs], [criterion for _, criterion in pairs], log_odds, which)
 
 
-def labelled_post_pairs(probability: NDArray[np.float64], examples: Examples, index: Index) -> LabelledPostPairs:
-    """Combine answers as `post_pairs` does, and labels: a post meets a criterion if any of its sentences does.
+def labelled_post_criterion_pairs(
+    probability: NDArray[np.float64], examples: Examples, index: Index
+) -> LabelledPostCriterionPairs:
+    """Combine answers as `post_criterion_pairs` does, and also their labels.
+
+    A post meets a criterion if any of its sentences does.
 
     Args:
         probability: (n,) the calibrated probability of each example.
@@ -80,14 +84,14 @@ def labelled_post_pairs(probability: NDArray[np.float64], examples: Examples, in
     Returns:
         A pair for each (post, criterion) of the examples, in the order of their names, with its log odds and label.
     """
-    pairs = post_pairs(probability, examples, index)
+    pairs = post_criterion_pairs(probability, examples, index)
     label = np.zeros(len(pairs.log_odds), dtype=np.int64)
     np.maximum.at(label, pairs.pair, examples.label[index])
     first = np.unique(pairs.pair, return_index=True)[1]
-    return LabelledPostPairs(**vars(pairs), label=label, group=examples.group[index][first])
+    return LabelledPostCriterionPairs(**vars(pairs), label=label, group=examples.group[index][first])
 
 
-def fit_post_rule(pairs: LabelledPostPairs) -> DecisionRule:
+def fit_post_rule(pairs: LabelledPostCriterionPairs) -> DecisionRule:
     """Fit the rule that turns the log odds of posts into calibrated probabilities and decisions.
 
     Args:
@@ -105,7 +109,7 @@ def fit_post_rule(pairs: LabelledPostPairs) -> DecisionRule:
     return DecisionRule(temperature, offset, threshold, 0.0)
 
 
-def decide_posts(pairs: PostPairs, rule: DecisionRule) -> Labels:
+def decide_posts(pairs: PostCriterionPairs, rule: DecisionRule) -> Labels:
     """Decide which posts meet which criteria.
 
     Args:
@@ -120,7 +124,7 @@ def decide_posts(pairs: PostPairs, rule: DecisionRule) -> Labels:
     return Labels(expit(odds), odds >= values.threshold)
 
 
-def label_posts(predictions: TaskPredictions, pairs: PostPairs, rule: DecisionRule | None) -> Labels:
+def label_posts(predictions: TaskPredictions, pairs: PostCriterionPairs, rule: DecisionRule | None) -> Labels:
     """Return the predictions about posts from those about all of their texts.
 
     Args:
@@ -140,7 +144,7 @@ def label_posts(predictions: TaskPredictions, pairs: PostPairs, rule: DecisionRu
     return Labels(probability, yes)
 
 
-def score_posts(labels: Labels, pairs: LabelledPostPairs) -> dict[str, Any]:
+def score_posts(labels: Labels, pairs: LabelledPostCriterionPairs) -> dict[str, Any]:
     """Score the answers by (post, criterion), and the set of criteria of each post.
 
     Args:
@@ -155,7 +159,7 @@ def score_posts(labels: Labels, pairs: LabelledPostPairs) -> dict[str, Any]:
     return {**scores, "post": score_sets(labels.yes, pairs)}
 
 
-def score_sets(yes: NDArray[np.bool_], pairs: LabelledPostPairs) -> dict[str, Any]:
+def score_sets(yes: NDArray[np.bool_], pairs: LabelledPostCriterionPairs) -> dict[str, Any]:
     """Score each post's set of criteria, with 'none' as a further label, as ReDSM5's authors do.
 
     A post with an unknown pair has no known set, and is left out (see `_with_known_sets`).
@@ -183,7 +187,7 @@ def score_sets(yes: NDArray[np.bool_], pairs: LabelledPostPairs) -> dict[str, An
     }
 
 
-def _sets(yes: NDArray[np.bool_], pairs: PostPairs) -> NDArray[np.bool_]:
+def _sets(yes: NDArray[np.bool_], pairs: PostCriterionPairs) -> NDArray[np.bool_]:
     """Return the labels of each post, (posts, criteria + 1), with 'none' last."""
     names, which = np.unique(pairs.criterion, return_inverse=True)
     posts, row = np.unique(pairs.post_id, return_inverse=True)
@@ -193,7 +197,7 @@ def _sets(yes: NDArray[np.bool_], pairs: PostPairs) -> NDArray[np.bool_]:
     return table
 
 
-def _with_known_sets(pairs: PostPairs) -> NDArray[np.bool_]:
+def _with_known_sets(pairs: PostCriterionPairs) -> NDArray[np.bool_]:
     """Return the posts, (posts,), that have a pair of each criterion; all of them if there is no such post.
 
     A pair is no example if it is unknown whether, or where, the post meets the criterion (see `Agent.examples`).
@@ -204,7 +208,9 @@ def _with_known_sets(pairs: PostPairs) -> NDArray[np.bool_]:
     return known if known.any() else np.ones_like(known)
 
 
-def post_statistics(labels: Labels, pairs: LabelledPostPairs) -> tuple[NDArray[np.float64], ScoreFromStatistics]:
+def post_statistics(
+    labels: Labels, pairs: LabelledPostCriterionPairs
+) -> tuple[NDArray[np.float64], ScoreFromStatistics]:
     """Return statistics of each (post, criterion) pair for intervals, as `Agent.sufficient_statistics` does.
 
     Args:
@@ -219,7 +225,9 @@ def post_statistics(labels: Labels, pairs: LabelledPostPairs) -> tuple[NDArray[n
     return statistics, binary_scores_from_statistics
 
 
-def set_statistics(yes: NDArray[np.bool_], pairs: LabelledPostPairs) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def set_statistics(
+    yes: NDArray[np.bool_], pairs: LabelledPostCriterionPairs
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return each post's hits, errors and truths by label, and the group of each post.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from lib.agents.agent import Logits, Rules
-from lib.evaluation.by_post import fit_post_rule, labelled_post_pairs
+from lib.evaluation.by_post import fit_post_rule, labelled_post_criterion_pairs
 from lib.evaluation.calibration_in_the_large import fit_calibration_in_the_large
 from lib.evaluation.saved_model import SavedModel, save_model
 from lib.experiment.experiment import Experiment
@@ -153,7 +153,7 @@ def fit_final_rules(experiment: Experiment, logits: Logits, index: Index, hyper:
     natural = np.flatnonzero(examples.natural[index])
     values = agent.rule_values(rules, examples, index[natural])
     decided = agent.decide(agent.select(logits, natural), values, hyper)[task]
-    post_rule = fit_post_rule(labelled_post_pairs(decided.yes_probability, examples, index[natural]))
+    post_rule = fit_post_rule(labelled_post_criterion_pairs(decided.yes_probability, examples, index[natural]))
     return FinalRules(rules, post_rule.completed(names))
 
 

@@ -13,7 +13,7 @@ from lib.agents import get_agent
 from lib.agents.agent import Agent, Features, Logits, Predictions, Rules
 from lib.devices.device import Device
 from lib.errors import UserError
-from lib.evaluation.by_post import PostPairs, label_posts, post_pairs
+from lib.evaluation.by_post import PostCriterionPairs, label_posts, post_criterion_pairs
 from lib.files.atomic import replacing
 from lib.modeling.backbones import Backbones, without_pooler
 from lib.modeling.layers import named_encoders
@@ -157,7 +157,7 @@ class SavedModel:
         decide = self.agent.decide if self.manifest.population == "natural" else self.agent.decide_annotated
         return decide(self.logits(pairs), values, self.hyper)
 
-    def predict_posts(self, predictions: Predictions, pairs: TextPairs) -> tuple[Labels, PostPairs]:
+    def predict_posts(self, predictions: Predictions, pairs: TextPairs) -> tuple[Labels, PostCriterionPairs]:
         """Return the answers about whole posts.
 
         Args:
@@ -168,7 +168,7 @@ class SavedModel:
             The answer about each (post, criterion), and these.
         """
         first = predictions[self.agent.tasks[0].name]
-        posts = post_pairs(first.yes_probability, pairs, np.arange(len(pairs)))
+        posts = post_criterion_pairs(first.yes_probability, pairs, np.arange(len(pairs)))
         return label_posts(first, posts, self.post_rule), posts
 
 

@@ -18,7 +18,7 @@ from lib.evaluation.baselines import (
 from lib.evaluation.by_post import (
     fit_post_rule,
     label_posts,
-    labelled_post_pairs,
+    labelled_post_criterion_pairs,
     post_statistics,
     score_posts,
     set_scores_from_statistics,
@@ -250,7 +250,7 @@ def _majority(experiment: Experiment, examples: Examples, hyper: Hyperparameters
     if not experiment.agent.reads_posts and experiment.development.unannotated_are_negative:
         natural = np.flatnonzero(experiment.examples.natural)
         share = float(experiment.examples.label[natural].mean())
-        pairs = labelled_post_pairs(np.full(len(natural), share), experiment.examples, natural)
+        pairs = labelled_post_criterion_pairs(np.full(len(natural), share), experiment.examples, natural)
         fitted = fit_post_rule(pairs).completed(names)
         post_rule = replace(fitted, threshold=dict.fromkeys(names, 0.0))
     logits = majority_logits(experiment, examples, np.arange(len(examples)))
@@ -323,7 +323,7 @@ def _levels(agent: Agent, output: _ModelOutput, examples: Examples) -> tuple[dic
     predictions = agent.decide(agent.select(output.logits, natural), chosen, output.hyper)
     levels = {"natural": level(predictions, natural), **levels}
     first = predictions[agent.tasks[0].name]
-    pairs = labelled_post_pairs(first.yes_probability, examples, natural)
+    pairs = labelled_post_criterion_pairs(first.yes_probability, examples, natural)
     labels = label_posts(first, pairs, output.rules.for_posts)
     statistics, score = post_statistics(labels, pairs)
     levels["post_criterion"] = _Level(sum_by_group(statistics, pairs.group), score, LabelTask.score_names)

@@ -105,7 +105,7 @@ class Hyperparameters:
         if wrong := sorted(params.keys() ^ set(NAMES)):
             raise ValueError(f"missing or unknown hyper-parameters: {', '.join(wrong)}")
         for name, value in params.items():
-            for problem in problems(name, value):
+            for problem in value_problems(name, value):
                 raise ValueError(f"{name}: {problem}")
         return cls(**{_FIELDS[name].name: value for name, value in params.items()})
 
@@ -129,7 +129,7 @@ def is_integer(name: str) -> bool:
     return _TYPES[name] is int
 
 
-def problems(name: str, value: Any) -> Iterator[str]:
+def value_problems(name: str, value: Any) -> Iterator[str]:
     """Yield why the engine cannot accept a value of a hyper-parameter.
 
     Args:

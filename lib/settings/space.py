@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from lib.errors import did_you_mean
 from lib.pydantic_base import FrozenModel, StrictModel
-from lib.settings.hyperparameters import NAMES, AugmentationStrategy, Optimizer, is_integer, problems
+from lib.settings.hyperparameters import NAMES, AugmentationStrategy, Optimizer, is_integer, value_problems
 
 Value = str | int | float | bool
 # The parameters whose choices are backbones.
@@ -201,7 +201,7 @@ def _range_problems(
         yield "must be of type int or categorical"
     else:
         for value in values:
-            yield from problems(name, value)
+            yield from value_problems(name, value)
     if name in ("aug.enabled", "aug.max_replace") and not isinstance(parameter, Choices):
         yield "must be of type categorical, because augmented texts are made in advance for each value"
     if name in BACKBONES:

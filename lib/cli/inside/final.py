@@ -7,7 +7,7 @@ from lib.cli.experiments import training_experiment
 from lib.cli.paths import agent_path, read_folds
 
 
-def finish(options: Namespace) -> None:
+def refit_and_test(options: Namespace) -> None:
     """Refit the candidate that Stage C chose, score it once on the test set, and publish it."""
     from lib.schemas.corpus import CorpusManifest
     from lib.schemas.evaluation import Baselines, StageCResult
@@ -38,4 +38,6 @@ def finish(options: Namespace) -> None:
         echo(f"{head}  {totals.sentence()}")
 
 
-COMMAND = Command("final", "Refit the chosen candidate and score it once on the test set.", finish, agent=True)
+COMMAND = Command(
+    "final", "Refit the chosen candidate and score it once on the test set.", refit_and_test, agent=True
+)

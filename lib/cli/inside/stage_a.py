@@ -7,7 +7,7 @@ from lib.cli.experiments import agent_search
 from lib.cli.paths import agent_path
 
 
-def collect(options: Namespace) -> None:
+def write_stage_a(options: Namespace) -> None:
     """Write the best configurations of Stage A and a picture of its trials."""
     from lib.reporting import figures, svg
     from lib.search.collect import collect_stage_a
@@ -19,4 +19,4 @@ def collect(options: Namespace) -> None:
     result.write(agent_path(options, result.FILE))
 
 
-COMMAND = Command("stage-a", "Collect the best configurations of Stage A.", collect, agent=True)
+COMMAND = Command("stage-a", "Collect the best configurations of Stage A.", write_stage_a, agent=True)

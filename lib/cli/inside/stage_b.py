@@ -7,7 +7,7 @@ from lib.cli.experiments import agent_search
 from lib.cli.paths import agent_path
 
 
-def collect(options: Namespace) -> None:
+def write_stage_b(options: Namespace) -> None:
     """Write the ranked trials of Stage B and a picture of the Pareto front."""
     from lib.reporting import figures, svg
     from lib.search.collect import collect_stage_b
@@ -18,4 +18,4 @@ def collect(options: Namespace) -> None:
     result.write(agent_path(options, result.FILE))
 
 
-COMMAND = Command("stage-b", "Rank the trials of Stage B.", collect, agent=True)
+COMMAND = Command("stage-b", "Rank the trials of Stage B.", write_stage_b, agent=True)

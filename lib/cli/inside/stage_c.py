@@ -7,7 +7,7 @@ from lib.cli.experiments import load_experiment
 from lib.cli.paths import agent_path, read_folds
 
 
-def collect(options: Namespace) -> None:
+def write_stage_c(options: Namespace) -> None:
     """Write the ranking and the choice of Stage C and a picture of the folds."""
     from lib.evaluation.cross_validation import collect_stage_c
     from lib.reporting import figures, svg
@@ -35,4 +35,4 @@ def collect(options: Namespace) -> None:
     )
 
 
-COMMAND = Command("stage-c", "Rank the candidates of Stage C and choose one.", collect, agent=True)
+COMMAND = Command("stage-c", "Rank the candidates of Stage C and choose one.", write_stage_c, agent=True)

@@ -9,7 +9,7 @@ import nltk
 import numpy as np
 import pytest
 
-from lib.augmentation.libraries import environment, local_data, seeded_generators
+from lib.augmentation.libraries import environment_variables, local_data, seeded_generators
 
 
 def test_local_data_is_set_within_the_block_only(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_local_data_is_set_within_the_block_only(tmp_path: Path) -> None:
 def test_an_environment_variable_gets_its_earlier_value_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A", "1")
     monkeypatch.delenv("B", raising=False)
-    with environment(A="2", B="3"):
+    with environment_variables(A="2", B="3"):
         assert os.environ["A"] == "2" and os.environ["B"] == "3"
     assert os.environ["A"] == "1" and "B" not in os.environ
 

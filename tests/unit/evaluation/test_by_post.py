@@ -4,12 +4,12 @@ from scipy.special import expit
 from support.examples import make_examples
 
 from lib.evaluation.by_post import (
-    LabelledPostPairs,
-    PostPairs,
+    LabelledPostCriterionPairs,
+    PostCriterionPairs,
     fit_post_rule,
     label_posts,
-    labelled_post_pairs,
-    post_pairs,
+    labelled_post_criterion_pairs,
+    post_criterion_pairs,
     score_sets,
     set_scores_from_statistics,
     set_statistics,
@@ -18,19 +18,19 @@ from lib.tasks.examples import Examples
 from lib.tasks.label import Labels
 
 
-def names(pairs: PostPairs) -> list[tuple[str, str]]:
+def names(pairs: PostCriterionPairs) -> list[tuple[str, str]]:
     return list(zip(pairs.post_id, pairs.criterion, strict=True))
 
 
-def unscored(examples: Examples) -> LabelledPostPairs:
+def unscored(examples: Examples) -> LabelledPostCriterionPairs:
     """Return the pairs of examples that are whole posts, with the same log odds for all."""
-    return labelled_post_pairs(np.full(len(examples), 0.5), examples, np.arange(len(examples)))
+    return labelled_post_criterion_pairs(np.full(len(examples), 0.5), examples, np.arange(len(examples)))
 
 
 def test_a_post_meets_a_criterion_if_any_of_its_sentences_does() -> None:
     answers = [[(0, 1)], [], [], []]
     examples = make_examples("x", answers, ["A", "A", "B", "A"], ["p", "p", "p", "q"])
-    pairs = labelled_post_pairs(np.array([0.5, 0.2, 0.1, 0.3]), examples, np.arange(4))
+    pairs = labelled_post_criterion_pairs(np.array([0.5, 0.2, 0.1, 0.3]), examples, np.arange(4))
     assert names(pairs) == [("p", "A"), ("p", "B"), ("q", "A")] and pairs.label.tolist() == [1, 0, 0]
     assert expit(pairs.log_odds) == pytest.approx([0.5, 0.1, 0.3])
 
@@ -38,7 +38,7 @@ def test_a_post_meets_a_criterion_if_any_of_its_sentences_does() -> None:
 def test_an_id_may_hold_any_character() -> None:
     """A spreadsheet may leave tabs in the ids, and ids that differ only in them name different posts."""
     examples = make_examples("x", [[], [(0, 1)], []], ["A", "A", "B"], ["p\tA", "p", "p\tA"])
-    pairs = labelled_post_pairs(np.array([0.5, 0.2, 0.1]), examples, np.arange(3))
+    pairs = labelled_post_criterion_pairs(np.array([0.5, 0.2, 0.1]), examples, np.arange(3))
     assert names(pairs) == [("p", "A"), ("p\tA", "A"), ("p\tA", "B")]
     assert pairs.label.tolist() == [1, 0, 0]
 
@@ -46,7 +46,7 @@ def test_an_id_may_hold_any_character() -> None:
 def test_the_answers_of_an_agent_that_reads_posts_are_kept() -> None:
     examples = make_examples("x", [[], [(0, 1)]], ["B", "A"], ["p", "p"])
     given = Labels(np.array([0.2, 0.9]), np.array([False, True]))
-    pairs = post_pairs(given.probability, examples, np.arange(2))
+    pairs = post_criterion_pairs(given.probability, examples, np.arange(2))
     labels = label_posts(given, pairs, None)
     assert names(pairs) == [("p", "A"), ("p", "B")] and labels.probability.tolist() == [0.9, 0.2]
     assert labels.yes.tolist() == [True, False]
@@ -55,7 +55,7 @@ def test_the_answers_of_an_agent_that_reads_posts_are_kept() -> None:
 def test_without_a_rule_a_post_meets_what_any_of_its_sentences_meets() -> None:
     examples = make_examples("x", [[], [], []], ["A", "A", "B"], ["p", "p", "p"])
     given = Labels(np.array([0.2, 0.6, 0.4]), np.array([True, False, False]))
-    pairs = post_pairs(given.probability, examples, np.arange(3))
+    pairs = post_criterion_pairs(given.probability, examples, np.arange(3))
     labels = label_posts(given, pairs, None)
     assert names(pairs) == [("p", "A"), ("p", "B")] and labels.probability.tolist() == [0.6, 0.4]
     assert labels.yes.tolist() == [True, False]
@@ -70,7 +70,7 @@ def test_the_rule_of_posts_corrects_for_the_number_of_sentences() -> None:
     answers = [[(0, 1)] if yes else [] for yes in true.ravel()]
     examples = make_examples("x", answers, ["A"] * 40_000, posts)
     index, given = np.arange(40_000), Labels(chance.ravel(), np.zeros(40_000, bool))
-    pairs, share = labelled_post_pairs(chance.ravel(), examples, index), true.any(axis=1).mean()
+    pairs, share = labelled_post_criterion_pairs(chance.ravel(), examples, index), true.any(axis=1).mean()
     assert expit(pairs.log_odds).mean() < 0.6 * share
     labels = label_posts(given, pairs, fit_post_rule(pairs))
     assert labels.probability.mean() == pytest.approx(share, abs=0.01)

@@ -1,7 +1,7 @@
 import pytest
 from support.tiny import tiny_settings
 
-from lib.settings.hyperparameters import Hyperparameters, problems
+from lib.settings.hyperparameters import Hyperparameters, value_problems
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from lib.settings.hyperparameters import Hyperparameters, problems
 def test_a_value_that_the_engine_cannot_take_gives_one_problem(
     name: str, value: object, expected: str | None
 ) -> None:
-    assert list(problems(name, value)) == ([] if expected is None else [expected])
+    assert list(value_problems(name, value)) == ([] if expected is None else [expected])
 
 
 def test_a_point_has_exactly_the_known_hyperparameters() -> None:
