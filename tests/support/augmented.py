@@ -64,6 +64,6 @@ def augmenting_params(agent: str, **more: object) -> dict:
             "aug.max_replace": STRENGTH,
             "optim.lr": 1e-3,
         }
-        | {"optim.batch_size": 16}
+        | {"optim.batch_size": 64}
         | more
     )

@@ -5,28 +5,20 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.tiny import agent_commands
+from support.tiny import agent_commands, change_settings
 
 from lib.agents import AGENTS, get_agent
 from lib.cli.main import main
 from lib.metrics.spans import best_over_gold_answers
 from lib.settings.hyperparameters import Hyperparameters
-from lib.settings.load import read_settings, save_settings
 from lib.tasks.decision import RuleValues, load_rules
 
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize("agent", AGENTS[1:])
 def test_a_post_agent_runs_through_all_stages(agent: str, copy_of_finished: Path) -> None:
-    settings = read_settings("results/settings.json")
-    small = {"trials": 2, "epochs": 2, "seeds": 1}
-    config = settings.config.model_copy(
-        update={
-            "stage_a": settings.config.stage_a.model_copy(update=small),
-            "stage_b": settings.config.stage_b.model_copy(update=small | {"epochs": 1}),
-        }
-    )
-    save_settings(settings.model_copy(update={"config": config}), "results/settings.json")
+    small = {"trials": 2, "epochs": 1, "seeds": 1}
+    change_settings(stage_a=small, stage_b=small, stage_c={"epochs": 1}, baseline={"seeds": 1})
     for command in agent_commands(agent):
         assert main(command.split()) == 0, command
     result = json.loads(Path(f"results/{agent}/stage_c.json").read_text())

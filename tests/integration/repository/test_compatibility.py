@@ -19,8 +19,8 @@ from lib.training.data import TrainingData
 from lib.training.engine import TrainingOptions, train
 
 # Adafactor and LAMB scale a step by the size of the weights, and Lion moves each weight by the full rate.
-RATES = {"adamw": 1e-3, "adam": 1e-3, "adafactor": 2e-2, "lion": 3e-4, "lamb": 3e-3, "adamw_8bit": 1e-3}
-EPOCHS, PAIRS, LEARNT = 20, 16, 0.45
+RATES = {"adamw": 2e-3, "adam": 2e-3, "adafactor": 4e-2, "lion": 6e-4, "lamb": 4e-3, "adamw_8bit": 2e-3}
+EPOCHS, PAIRS, LEARNT = 14, 16, 0.45
 TWINS = {
     "bert-base-uncased": "tiny-bert",
     "roberta-base": "tiny-roberta",

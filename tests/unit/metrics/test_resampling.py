@@ -11,6 +11,7 @@ from support.examples import make_examples
 from support.tiny import params
 
 from lib.agents import AGENTS, get_agent
+from lib.metrics import resampling
 from lib.metrics.resampling import bootstrap, bootstrap_average_precision, holm, paired_comparison, sum_by_group
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, Sample
@@ -73,17 +74,20 @@ def test_groups_of_other_examples_are_refused() -> None:
 @given(seed=st.integers(0, 19))
 @settings(max_examples=5, deadline=None)
 def test_the_interval_of_average_precision_holds_the_samples_of_scikit_learn(seed: int) -> None:
+    samples_drawn = 200  # scikit-learn is slow
     rng = np.random.default_rng(seed)
     probability, groups = rng.random(60).round(1), rng.permutation(np.arange(60) % 9)
     label = (rng.random(60) < 0.3).astype(np.int64)
     label[0] = 1
-    drawn = np.random.default_rng(seed).multinomial(9, np.full(9, 1 / 9), 1000)
+    drawn = np.random.default_rng(seed).multinomial(9, np.full(9, 1 / 9), samples_drawn)
     samples = [
         average_precision_score(label, probability, sample_weight=counts[groups])
         for counts in drawn
         if label[counts[groups] > 0].any()
     ]
-    interval = bootstrap_average_precision(probability, label, groups, seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resampling, "_FEWER_SAMPLES", samples_drawn)
+        interval = bootstrap_average_precision(probability, label, groups, seed)
     low, high = np.percentile(samples, [2.5, 97.5]) - (np.mean(samples) - interval.value)
     assert (interval.low, interval.high) == pytest.approx((max(0, low), min(1, high)))
 
@@ -122,7 +126,8 @@ def test_the_interval_of_the_ece_contains_the_ece() -> None:
 
 
 @pytest.mark.slow
-def test_equal_models_differ_only_by_chance_and_a_better_one_is_detected() -> None:
+def test_equal_models_differ_only_by_chance_and_a_better_one_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resampling, "SAMPLES", 999)
     rng, below, found = np.random.default_rng(1), 0, 0
     for seed in range(200):
         first, second, better = random_posts(rng, 0.6), random_posts(rng, 0.6), random_posts(rng, 0.9)

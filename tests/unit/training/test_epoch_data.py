@@ -49,21 +49,21 @@ def test_an_epoch_learns_augmented_texts_of_the_training_part_only(agent: str) -
 def test_a_killed_augmented_run_goes_on_bit_for_bit(agent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made = experiment(agent)
     split = made.splits.development(0)
-    whole = made.run(augmenting_params(agent), split, epochs=3)
+    whole = made.run(augmenting_params(agent), split, epochs=2)
     assert sum(whole.augmented.values()) > 0 and whole.key != made.run(params(), split, epochs=1).key
     next(Path(f"results/{agent}/runs").glob(f"{whole.key}.json")).unlink()
     learn, epochs = engine._Training._learn, []
 
     def killed(self, epoch: int) -> float:
-        if epoch == 3 and not epochs:
+        if epoch == 2 and not epochs:
             epochs.append(epoch)
             raise KeyboardInterrupt
         return learn(self, epoch)
 
     monkeypatch.setattr(engine._Training, "_learn", killed)
     with pytest.raises(KeyboardInterrupt):
-        made.run(augmenting_params(agent), split, epochs=3)
-    resumed = experiment(agent).run(augmenting_params(agent), split, epochs=3)
+        made.run(augmenting_params(agent), split, epochs=2)
+    resumed = experiment(agent).run(augmenting_params(agent), split, epochs=2)
     assert resumed.history == whole.history and resumed.augmented == whole.augmented
 
 
