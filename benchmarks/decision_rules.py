@@ -16,7 +16,7 @@ from common import training_experiment
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from lib.evaluation.by_post import labelled_post_pairs
+from lib.evaluation.by_post import labelled_post_criterion_pairs
 from lib.evaluation.refit import by_repeat
 from lib.experiment.experiment import Experiment
 from lib.metrics.classification import binary_scores
@@ -52,7 +52,7 @@ def held_out_pairs(experiment: Experiment, candidate: int) -> dict[str, Pairs]:
     index, logits = index[natural], agent.select(logits, natural)
     values = agent.rule_values(rules, examples, index)
     probability = agent.decide(logits, values, hyper)[agent.tasks[0].name].yes_probability
-    posts = labelled_post_pairs(probability, examples, index)
+    posts = labelled_post_criterion_pairs(probability, examples, index)
     log_no = np.bincount(posts.pair, np.log1p(-np.clip(probability, 0, 1 - 1e-12)))
     product = np.log(np.maximum(-np.expm1(log_no), 1e-12)) - log_no
 
