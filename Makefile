@@ -109,7 +109,7 @@ bench-f1: .venv/installed  ## compare the F1 of the engine and of a textbook fp3
 	$(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS)) --pairs 1500 --epochs 3 --runs 5 --f1
 
 bench-augmentation: .venv/installed  ## measure the cost of augmentation in a training (CORPUS=folder)
-	$(BENCH)/augmentation.py $(if $(CORPUS),--corpus $(CORPUS))
+	$(BENCH)/augmentation_cost.py $(if $(CORPUS),--corpus $(CORPUS))
 
 bench-gpu: .venv/installed  ## measure the engine on a CUDA device with full-size encoders and random weights
 	$(BENCH)/gpu.py
@@ -124,7 +124,7 @@ bench-overhead: .venv/installed  ## measure the time of Stage A without its trai
 	$(BENCH)/overhead.py
 
 bench-search: .venv/installed  ## compare Stages A and B with other searches, by F1 against training tokens (CORPUS=folder; two hours)
-	$(BENCH)/search.py $(if $(CORPUS),--corpus $(CORPUS)) --picture docs/search.svg
+	$(BENCH)/search_comparison.py $(if $(CORPUS),--corpus $(CORPUS)) --picture docs/search.svg
 
 test-faults: .venv/installed  ## run the fault tests and print a table of their results
 	. .venv/bin/activate && pytest tests/integration/platforms/test_faults.py

@@ -72,7 +72,7 @@ DEFAULTS: dict[str, Any] = {
 NO_VALIDATION = Sample.unweighted(np.array([], dtype=np.int64))
 
 
-def write_settings(corpus: str | None, /, **more: Any) -> None:
+def write_benchmark_settings(corpus: str | None, /, **more: Any) -> None:
     """Write results/settings.json in the working directory, which must contain config/.
 
     Args:
@@ -91,15 +91,15 @@ def prepare_project(corpus: str | None, backbones: Sequence[str] = ("minilm",), 
     Args:
         corpus: Folder of a corpus, or None to generate one.
         backbones: Names of backbones.
-        **more: Entries of the configuration, as in `write_settings`.
+        **more: Entries of the configuration, as in `write_benchmark_settings`.
     """
-    write_settings(corpus, **more)
+    write_benchmark_settings(corpus, **more)
     commands = [f"corpus --input {corpus or 'results/generated'}", *(f"backbone {name}" for name in backbones)]
     for command in commands if corpus else ["generate-corpus --output results/generated", *commands]:
         assert main(command.split()) == 0, command
 
 
-def training_experiment(agent: str, settings: Settings | None = None) -> Experiment:
+def benchmark_experiment(agent: str, settings: Settings | None = None) -> Experiment:
     """Prepare this process for trainings, and return an agent's experiment in the working directory.
 
     Args:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import training_experiment
+from common import benchmark_experiment
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--candidate", type=int, default=0)
     options = parser.parse_args()
     with chdir(options.folder):
-        found = held_out_pairs(training_experiment("criteria"), options.candidate)
+        found = held_out_pairs(benchmark_experiment("criteria"), options.candidate)
     print(f"{'pairs':16} {'fitted on':>9}  {'thresholds':10}" + "".join(f"{name:>24}" for name in SCORES))
     for name, pairs in found.items():
         posts = np.unique(pairs.post)

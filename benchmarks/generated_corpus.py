@@ -12,7 +12,7 @@ from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
-from common import FIXED, prepare_project, training_experiment
+from common import FIXED, benchmark_experiment, prepare_project
 
 from lib.evaluation.baselines import cross_validate_baseline
 
@@ -43,7 +43,7 @@ def compare(agent: str, posts: int, *, words: int, length: int, epochs: int) -> 
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         Path("config").symlink_to(config)
         prepare_project(None, generator={"posts": posts, "words": words}, stage_c={"folds": FOLDS})
-        experiment = training_experiment(agent)
+        experiment = benchmark_experiment(agent)
         bag = cross_validate_baseline(experiment).folds[0].scores
         rate = experiment.settings.config.corpus.unannotated
         point = PARAMS | {"data.max_length": length, "data.unannotated": rate}

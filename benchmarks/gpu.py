@@ -150,7 +150,7 @@ def measure_encoder(architecture: str, size: Any, lengths: np.ndarray, batch: in
     }
 
 
-def matrix_rate(device: Device) -> float:
+def peak_matrix_rate(device: Device) -> float:
     """Return the device's measured rate of large matrix products, in FLOP/s."""
     n = 8192 if device.torch.type == "cuda" else 1024
     left = torch.randn(n, n, device=device.torch, dtype=torch.bfloat16 if device.bf16 else torch.float32)
@@ -176,7 +176,7 @@ def run() -> None:
         raise SystemExit("torch sees no CUDA device; try the script without one by --device cpu --size tiny")
     cuda = options.device == "cuda"
     device = Device(torch.device(options.device), bf16=cuda, compile=options.compile)
-    rate = matrix_rate(device)
+    rate = peak_matrix_rate(device)
     print(f"{device.model}, matrix products at {rate / 1e12:.2f} TFLOP/s, torch {torch.__version__}\n")
     print("| model | batch | length | steps/s | tokens/s | utilisation | of the matrix rate | peak MiB |")
     print("|---|---|---|---|---|---|---|---|")

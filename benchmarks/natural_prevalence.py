@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import FIXED, prepare_project, training_experiment
+from common import FIXED, benchmark_experiment, prepare_project
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
@@ -170,7 +170,7 @@ def main() -> None:
             prepare_project(
                 str(corpus) if corpus else None, generator={"posts": options.posts, "words": options.words}
             )
-        experiment = training_experiment("criteria")
+        experiment = benchmark_experiment("criteria")
         if options.what == "sampling":
             compare_corrections(experiment, options.epochs, options.number)
         elif options.what == "sample":

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import FIXED, prepare_project, training_experiment, write_settings
+from common import FIXED, benchmark_experiment, prepare_project, write_benchmark_settings
 
 from lib.corpus.stratify import split_posts
 from lib.experiment.experiment import Experiment
@@ -199,7 +199,7 @@ _EXPERIMENT: list[Experiment] = []
 
 def _train_point(landscape: Landscape, point: dict[str, Any]) -> list[dict[str, Any]]:
     if not _EXPERIMENT:
-        _EXPERIMENT.append(training_experiment(AGENT))
+        _EXPERIMENT.append(benchmark_experiment(AGENT))
     experiment, params = _EXPERIMENT[0], _fixed_params(landscape) | point
     entries = []
     for seed in range(SEEDS):
@@ -248,7 +248,7 @@ def train_grid(landscape: Landscape, corpus: str | None, processes: int) -> None
         processes: Number of processes.
     """
     if Path("table.json").exists():
-        write_settings(corpus, **configuration(landscape))
+        write_benchmark_settings(corpus, **configuration(landscape))
         return
     prepare_project(corpus, landscape.grid["model.backbone"], **configuration(landscape))
     grid, table = landscape.points(), []
@@ -262,7 +262,7 @@ def train_grid(landscape: Landscape, corpus: str | None, processes: int) -> None
     write_text(Path("table.json"), json.dumps(table))
 
 
-def read_table(landscape: Landscape) -> TabularBenchmark:
+def read_trainings(landscape: Landscape) -> TabularBenchmark:
     """Read the table in the working directory.
 
     Older tables know the annotated pairs only, and call the objectives f1_macro and ece.

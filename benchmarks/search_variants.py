@@ -30,7 +30,7 @@ STAGE_A_VARIANTS = {
     "start: random": "  random start-up trials",
     "start: the best": "  warm start, five of the best",
     "start: the worst": "  warm start, five of the worst",
-    "rungs: 1 in 3": "  one in three goes on",
+    "rungs: 1 in 3": "  one in three continues",
     "rungs: from a third": "  first rung at a third of the epochs",
     "rungs: from a sixth": "  first rung at a sixth of them",
     "rungs: knowing": "  rungs that know each trial's end (a bound)",

@@ -312,7 +312,7 @@ def f1(task: BenchmarkData, way: str, trained: Any) -> float:
     return float(scores["f1_macro" if task.spans else "f1_yes_no"])
 
 
-def matrix_rate(threads: int) -> float:
+def feed_forward_rate(threads: int) -> float:
     """Return the machine's rate of bf16 matrix products of the encoder's feed-forward shape, in FLOP/s."""
     torch.set_num_threads(threads)
     rows, width, inner = 4096, 384, 1536
@@ -341,7 +341,7 @@ def child(options: argparse.Namespace) -> None:
         layers = sum(p.numel() for n, p in trained[0].encoder.named_parameters() if ".layer." in n and p.ndim > 1)
         squares = float((features.lengths[windows].astype(float) ** 2).sum())
         attention = 12 * trained[0].encoder.config.num_hidden_layers * trained[0].encoder.config.hidden_size * squares
-        result |= {"tokens": tokens, "windows": len(windows), "rate": matrix_rate(options.threads)}
+        result |= {"tokens": tokens, "windows": len(windows), "rate": feed_forward_rate(options.threads)}
         result["flop"] = 6 * layers * tokens + attention
     print(json.dumps(result))
 

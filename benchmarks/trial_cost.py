@@ -14,7 +14,7 @@ from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
-from common import FIXED, ROOT, prepare_project, training_experiment
+from common import FIXED, ROOT, benchmark_experiment, prepare_project
 
 from lib.experiment.experiment import Experiment
 from lib.metrics.objective import Objective
@@ -96,7 +96,7 @@ def run() -> None:
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         Path("config").symlink_to(config)
         prepare_project(corpus)
-        costs = trials(training_experiment("criteria"), TRIALS)
+        costs = trials(benchmark_experiment("criteria"), TRIALS)
     later = sorted(cost for cost, _ in costs[1:])
     middle = later[len(later) // 2]
     print(f"start of a trial to its first step: first {costs[0][0]:.2f} s, later ones {middle:.3f} s (median)")

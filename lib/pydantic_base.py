@@ -3,13 +3,13 @@
 from pydantic import BaseModel, ConfigDict
 
 
-class FrozenModel(BaseModel):
+class FrozenSchema(BaseModel):
     """Base of the parts of documents, which this program writes and reads."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class StrictModel(BaseModel):
+class StrictSchema(BaseModel):
     """Base of the parts of files that a person writes. It refuses values of another type, and converts none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -40,7 +40,7 @@ rule augmentation_bank:
         mem_mb=lambda wildcards, threads: 2500 * threads,
         runtime=720,
     params:
-        settings=part("augmentation", "words"),
+        settings=settings_json("augmentation", "words"),
         asked=(SETTINGS.space.augmentation_strategies, SETTINGS.space.strengths),
     shell:
         "python -m lib augmentation-bank {wildcards.agent} --processes {threads}"

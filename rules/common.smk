@@ -41,7 +41,7 @@ wildcard_constraints:
     worker=r"\d+",
 
 
-def part(*names):
+def settings_json(*names):
     """Return the named parts of the settings as JSON. As a parameter of a rule, they rerun it when they change."""
     dump = SETTINGS.model_dump(mode="json")
     return json.dumps(
@@ -56,13 +56,13 @@ def training(*more):
     Threads are left out, because they change only its speed.
     """
     settings = json.loads(
-        part("seed", "training", "objective", "space", "storage", *more)
+        settings_json("seed", "training", "objective", "space", "storage", *more)
     )
     del settings["training"]["threads"]
     return json.dumps(settings, sort_keys=True)
 
 
-def gpus():
+def gpus_per_job():
     """Return the number of GPUs of a training job: 1, or 0 on a machine without one."""
     device = SETTINGS.config.training.device
     return int(device == "cuda" or (device == "auto" and nvidia_smi.is_installed()))

@@ -17,7 +17,7 @@ rule generate_corpus:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=part("generator"),
+        settings=settings_json("generator"),
     shell:
         "python -m lib generate-corpus --output results/generated --log {log}"
 
@@ -49,7 +49,7 @@ rule corpus:
         mem_mb=2000,
         runtime=20,
     params:
-        settings=part("seed", "corpus"),
+        settings=settings_json("seed", "corpus"),
         folder=lambda wildcards: SETTINGS.config.corpus.dir or "results/generated",
     shell:
         "python -m lib corpus --input {params.folder:q} --log {log}"

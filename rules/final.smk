@@ -16,7 +16,7 @@ rule baseline:
         "../envs/environment.yaml"
     threads: THREADS
     resources:
-        gpu=gpus(),
+        gpu=gpus_per_job(),
         mem_mb=16000,
         runtime=480,
     params:
@@ -49,7 +49,7 @@ rule final:
         "../envs/environment.yaml"
     threads: THREADS
     resources:
-        gpu=gpus(),
+        gpu=gpus_per_job(),
         mem_mb=16000,
         runtime=1440,
     params:

@@ -24,7 +24,7 @@ rule agent_report:
         mem_mb=4000,
         runtime=30,
     params:
-        settings=part("costs"),
+        settings=settings_json("costs"),
     shell:
         "python -m lib report {wildcards.agent} --log {log}"
 
@@ -45,7 +45,7 @@ rule tracking:
         mem_mb=4000,
         runtime=60,
     params:
-        settings=part("tracking"),
+        settings=settings_json("tracking"),
     shell:
         "python -m lib sync --agent {wildcards.agent} --tolerant --output {output} --log {log}"
 

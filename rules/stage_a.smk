@@ -22,7 +22,7 @@ rule stage_a_worker:
         "../envs/environment.yaml"
     threads: THREADS * SETTINGS.config.trials_per_gpu
     resources:
-        gpu=gpus(),
+        gpu=gpus_per_job(),
         mem_mb=16000 * SETTINGS.config.trials_per_gpu,
         runtime=10080,
     params:

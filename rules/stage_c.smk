@@ -41,7 +41,7 @@ rule stage_c_fold:
         "../envs/environment.yaml"
     threads: THREADS
     resources:
-        gpu=gpus(),
+        gpu=gpus_per_job(),
         mem_mb=16000,
         runtime=240,
     params:
@@ -102,6 +102,6 @@ rule stage_c:
         mem_mb=4000,
         runtime=20,
     params:
-        settings=part("stage_c", "objective"),
+        settings=settings_json("stage_c", "objective"),
     shell:
         "python -m lib stage-c {wildcards.agent} --log {log}"

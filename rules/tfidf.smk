@@ -20,6 +20,6 @@ rule tfidf:
         mem_mb=4000,
         runtime=20,
     params:
-        settings=part("tfidf"),
+        settings=settings_json("tfidf"),
     shell:
         "python -m lib tfidf {wildcards.agent} --log {log}"

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from lib.corpus.corpus_files import find_corpus_files
+from lib.corpus.csv_rows import read_csv_rows
 from lib.corpus.groups import group_posts
 from lib.corpus.locate import fold_text, locate_sentence
-from lib.corpus.table import read_table
 from lib.errors import UserError, did_you_mean, unknown_name
 from lib.files.hashing import hash_value
 from lib.files.json_files import read_json
@@ -218,7 +218,7 @@ def _read_posts(path: Path, settings: CorpusSettings, issues: _Issues) -> tuple[
     without_author: list[str] = []
     columns = [names.post_id, names.text, *filter(None, [author_column])]
     remedy = _REMEDY if author_column is None else f"{_REMEDY}, that of the author in corpus.group.column"
-    for row, record in read_table(path, columns, remedy):
+    for row, record in read_csv_rows(path, columns, remedy):
         post_id, text = record[names.post_id], record[names.text]
         if not post_id.strip():
             issues.problems.append(f"{path}, row {row}: {names.post_id} is empty")
@@ -259,7 +259,7 @@ def _read_annotations(
     names = settings.columns
     columns = [names.post_id, names.sentence_id, names.sentence_text, names.criterion, names.status]
     rows = []
-    for row, record in read_table(path, columns, _REMEDY):
+    for row, record in read_csv_rows(path, columns, _REMEDY):
         post_id, sentence_id, sentence, criterion, status = (record[column] for column in columns)
         place = f"{path}, row {row}"
         if post_id not in posts:

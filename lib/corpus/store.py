@@ -73,7 +73,7 @@ class DevelopmentSet(CorpusPart):
     """The development set, the only part that a search may use."""
 
 
-def part_of_posts(corpus: Corpus, test_fraction: float, seed: int) -> pd.DataFrame:
+def split_off_test_set(corpus: Corpus, test_fraction: float, seed: int) -> pd.DataFrame:
     """Assign each post to 'development' or 'test', stratified by criterion and status.
 
     Args:
@@ -95,7 +95,7 @@ def save_tables(corpus: Corpus, parts: pd.DataFrame, folder: Path) -> None:
 
     Args:
         corpus: The checked corpus.
-        parts: The split, as `part_of_posts` returns it.
+        parts: The split, as `split_off_test_set` returns it.
         folder: Where to write them.
     """
     types = {"row": "int64", "status": "int8", "start": "int64", "end": "int64", "score": "float64"}
@@ -114,7 +114,7 @@ def load_development(folder: Path) -> DevelopmentSet:
     return DevelopmentSet(**_part(folder, "development"))
 
 
-def open_test(folder: Path, ledger: Path, opening: TestOpening) -> tuple[CorpusPart, list[TestOpening]]:
+def open_test_set(folder: Path, ledger: Path, opening: TestOpening) -> tuple[CorpusPart, list[TestOpening]]:
     """Record an opening of the test set in the ledger, and load the test set.
 
     Only the rule of the final model opens it. The ledger is not an output of the graph, so that no run removes it.

@@ -41,7 +41,7 @@ def majority_logits(experiment: Experiment, examples: Examples, index: Index) ->
         The logits of the n examples, by task.
     """
     known = experiment.examples
-    share = np.clip(known.label[known.main_population()].mean(), 1e-6, 1 - 1e-6)
+    share = np.clip(known.label[known.main_population_index()].mean(), 1e-6, 1 - 1e-6)
     odds = float(np.log(share / (1 - share)))
     return experiment.agent.logits_from_log_odds([[((0, len(examples.text[i])), odds)] for i in index])
 
@@ -134,7 +134,7 @@ def cross_validate_baseline(experiment: Experiment) -> CrossValidatedBaseline:
     results = []
     for number in range(limits.folds * limits.repeats):
         split = experiment.splits.fold(number, limits.folds)
-        logits, rules, held_out = predict_fold(experiment, split)
+        logits, rules, held_out = fit_and_predict_fold(experiment, split)
         values = experiment.agent.rule_values(rules, experiment.examples, held_out.index)
         scores = _scores(experiment, logits, values, held_out, hyper)
         results.append(BaselineFold(fold=number, split=split.name, scores=scores))
@@ -147,7 +147,7 @@ def cross_validate_baseline(experiment: Experiment) -> CrossValidatedBaseline:
     )
 
 
-def predict_fold(experiment: Experiment, split: Split) -> tuple[Logits, Rules, Sample]:
+def fit_and_predict_fold(experiment: Experiment, split: Split) -> tuple[Logits, Rules, Sample]:
     """Fit the bag of words on a fold's training part and its rules on the stopping part.
 
     Args:

@@ -1,4 +1,4 @@
-"""Answers by post. A post meets a criterion if any of its sentences does."""
+"""Predictions by post. A post meets a criterion if any of its sentences does."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +46,7 @@ class LabelledPostCriterionPairs(PostCriterionPairs):
 
 
 def post_criterion_pairs(probability: NDArray[np.float64], texts: TextPairs, index: Index) -> PostCriterionPairs:
-    """Combine the answers about sentences into answers about posts.
+    """Combine the predictions about sentences into predictions about posts.
 
     The log odds of a post are the highest among its sentences. A rule is fitted to them (`fit_post_rule`), since a
     long post has more sentences that may be the highest. The probability of at least one sentence, 1 − Π (1 − p),
@@ -72,7 +72,7 @@ def post_criterion_pairs(probability: NDArray[np.float64], texts: TextPairs, ind
 def labelled_post_criterion_pairs(
     probability: NDArray[np.float64], examples: Examples, index: Index
 ) -> LabelledPostCriterionPairs:
-    """Combine answers as `post_criterion_pairs` does, and also their labels.
+    """Combine predictions as `post_criterion_pairs` does, and also their labels.
 
     A post meets a criterion if any of its sentences does.
 
@@ -104,7 +104,7 @@ def fit_post_rule(pairs: LabelledPostCriterionPairs) -> DecisionRule:
     temperature, offset = fit_calibration(lambda t: pairs.log_odds / t, label, criterion, weight)
     rule = DecisionRule(temperature, offset, dict.fromkeys(offset, 0.0), 0.0)
     values = RuleValues.of(rule, criterion)
-    odds = pairs.log_odds / values.temperature + values.offset
+    odds = values.calibrate(pairs.log_odds)
     threshold = fit_f1_thresholds(odds, label, criterion, weight)
     return DecisionRule(temperature, offset, threshold, 0.0)
 
@@ -120,7 +120,7 @@ def decide_posts(pairs: PostCriterionPairs, rule: DecisionRule) -> Labels:
         The calibrated probability and the decision of each pair.
     """
     values = RuleValues.of(rule, pairs.criterion)
-    odds = pairs.log_odds / values.temperature + values.offset
+    odds = values.calibrate(pairs.log_odds)
     return Labels(expit(odds), odds >= values.threshold)
 
 
@@ -130,11 +130,11 @@ def label_posts(predictions: TaskPredictions, pairs: PostCriterionPairs, rule: D
     Args:
         predictions: Of the texts that were combined in `pairs`.
         pairs: The (post, criterion) pairs to decide.
-        rule: From `fit_post_rule`. None if the texts are whole posts, whose answers are kept, or if no rule could be
-            fitted, because unannotated pairs are unknown; a post then meets what any of its sentences meets.
+        rule: From `fit_post_rule`. None if the texts are whole posts, whose predictions are kept, or if no rule could
+            be fitted, because unannotated pairs are unknown; a post then meets what any of its sentences meets.
 
     Returns:
-        The answer about each (post, criterion).
+        The prediction about each (post, criterion).
     """
     if rule is not None:
         return decide_posts(pairs, rule)
@@ -145,10 +145,10 @@ def label_posts(predictions: TaskPredictions, pairs: PostCriterionPairs, rule: D
 
 
 def score_posts(labels: Labels, pairs: LabelledPostCriterionPairs) -> dict[str, Any]:
-    """Score the answers by (post, criterion), and the set of criteria of each post.
+    """Score the predictions by (post, criterion), and the set of criteria of each post.
 
     Args:
-        labels: The answers about all (post, criterion) pairs.
+        labels: The predictions about all (post, criterion) pairs.
         pairs: These pairs.
 
     Returns:
@@ -165,13 +165,13 @@ def score_sets(yes: NDArray[np.bool_], pairs: LabelledPostCriterionPairs) -> dic
     A post with an unknown pair has no known set, and is left out (see `_with_known_sets`).
 
     Args:
-        yes: (n,) the answers about all (post, criterion) pairs.
+        yes: (n,) the predictions about all (post, criterion) pairs.
         pairs: These pairs.
 
     Returns:
         `f1_micro` and `f1_macro` over the labels that occur, the share of posts for which every criterion is
-        predicted (`told_everything`), the mean number of criteria predicted and truly met (`criteria_said`,
-        `criteria_true`), and the number of posts that are left out (`left_out`).
+        predicted (`every_criterion_predicted`), the mean number of criteria predicted and truly met
+        (`criteria_predicted`, `criteria_true`), and the number of posts that are left out (`left_out`).
     """
     known = _with_known_sets(pairs)
     said, true = _sets(yes, pairs)[known], _sets(pairs.label == 1, pairs)[known]
@@ -180,8 +180,8 @@ def score_sets(yes: NDArray[np.bool_], pairs: LabelledPostCriterionPairs) -> dic
     return {
         "f1_micro": float(f1(hits.sum(), wrong.sum())),
         "f1_macro": float(each[true.any(axis=0)].mean()) if true.any() else 0.0,
-        "told_everything": float(said[:, :-1].all(axis=1).mean()),
-        "criteria_said": float(said[:, :-1].sum(axis=1).mean()),
+        "every_criterion_predicted": float(said[:, :-1].all(axis=1).mean()),
+        "criteria_predicted": float(said[:, :-1].sum(axis=1).mean()),
         "criteria_true": float(true[:, :-1].sum(axis=1).mean()),
         "left_out": int((~known).sum()),
     }
@@ -214,7 +214,7 @@ def post_statistics(
     """Return statistics of each (post, criterion) pair for intervals, as `Agent.sufficient_statistics` does.
 
     Args:
-        labels: The answers about all (post, criterion) pairs.
+        labels: The predictions about all (post, criterion) pairs.
         pairs: These pairs.
 
     Returns:
@@ -231,7 +231,7 @@ def set_statistics(
     """Return each post's hits, errors and truths by label, and the group of each post.
 
     Args:
-        yes: (n,) the answers about all (post, criterion) pairs.
+        yes: (n,) the predictions about all (post, criterion) pairs.
         pairs: These pairs.
 
     Returns:

@@ -132,7 +132,7 @@ def _by_post(chosen: ModelScores) -> str:
         f" {format_interval(pairs['f1_micro'])}, ECE {format_interval(pairs['ece'])}. By post at"
         " natural prevalence, as the set of criteria or none:"
         f" F1-macro {format_interval(sets['f1_macro'])}, F1-micro {format_interval(sets['f1_micro'])}. For"
-        f" {posts['told_everything']:.0%} of the posts the model predicts every criterion."
+        f" {posts['every_criterion_predicted']:.0%} of the posts the model predicts every criterion."
     )
 
 

@@ -37,7 +37,7 @@ def predict_posts(model: SavedModel, posts: Sequence[tuple[str, str]], criteria:
         agent that reads sentences a row for each sentence and criterion. `met` says whether the criterion is met or,
         for an agent that only finds spans, whether it found evidence. `probability` is the probability of that.
         `start`, `end` and `text` are the characters [start, end) of the evidence, or -1, -1 and '' if there is none.
-        `post_met` and `post_probability` are the answer about the whole post.
+        `post_met` and `post_probability` are the prediction about the whole post.
 
     Raises:
         UserError: Two posts have the same id.

@@ -192,7 +192,7 @@ def _fit_calibration_in_the_large(
     """Return the model's calibration in the large on the development posts, and rules that suit it."""
     known = experiment.examples
     rng = np.random.default_rng(derive_seed(experiment.settings.config.seed, "calibration in the large"))
-    examples = known.select(np.sort(rng.permutation(known.main_population())[:_MOST_PAIRS]))
+    examples = known.select(np.sort(rng.permutation(known.main_population_index())[:_MOST_PAIRS]))
     logits = model.logits(examples)
     found, by_task = fit_calibration_in_the_large(experiment.agent, rules.by_task, logits, examples, model.hyper)
     return found, replace(rules, by_task=by_task)

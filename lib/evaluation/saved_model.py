@@ -152,20 +152,20 @@ class SavedModel:
         return predict_logits(self._model, self.agent, on_device, index, self.hyper, self.device)
 
     def predict(self, pairs: TextPairs) -> Predictions:
-        """Return the model's predictions, decided as for the population that it was judged on."""
+        """Return the model's predictions, decided as for the population that it was evaluated on."""
         values = self.agent.rule_values(self.rules, pairs, np.arange(len(pairs)))
         decide = self.agent.decide if self.manifest.population == "natural" else self.agent.decide_annotated
         return decide(self.logits(pairs), values, self.hyper)
 
     def predict_posts(self, predictions: Predictions, pairs: TextPairs) -> tuple[Labels, PostCriterionPairs]:
-        """Return the answers about whole posts.
+        """Return the predictions about whole posts.
 
         Args:
             predictions: Of all pairs of some posts.
             pairs: These pairs.
 
         Returns:
-            The answer about each (post, criterion), and these.
+            The prediction about each (post, criterion), and these.
         """
         first = predictions[self.agent.tasks[0].name]
         posts = post_criterion_pairs(first.yes_probability, pairs, np.arange(len(pairs)))

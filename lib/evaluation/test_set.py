@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.agents.agent import Agent, Logits, Predictions
-from lib.corpus.store import open_test
+from lib.corpus.store import open_test_set
 from lib.evaluation.baselines import (
+    fit_and_predict_fold,
     fit_bag_of_words,
     majority_logits,
-    predict_fold,
 )
 from lib.evaluation.by_post import (
     fit_post_rule,
@@ -43,6 +43,7 @@ from lib.metrics.score_text import format_count, format_interval, format_p, form
 from lib.schemas.document import code_version, now
 from lib.schemas.evaluation import (
     BAG_OF_WORDS,
+    BASELINES,
     DEFAULT,
     MAJORITY,
     Baselines,
@@ -97,7 +98,9 @@ def evaluate_on_test_set(
         model=f"candidate {result.choice['candidate']}",
     )
     results = experiment.results
-    part, openings = open_test(results / "corpus", results / experiment.agent.name / "test_openings.jsonl", opening)
+    part, openings = open_test_set(
+        results / "corpus", results / experiment.agent.name / "test_openings.jsonl", opening
+    )
     examples = experiment.agent.examples(part).scored()
     outputs = _predict_test_set(experiment, result, folds, models, examples)
     natural, annotated = int(examples.natural.sum()), int(examples.annotated.sum())
@@ -121,7 +124,7 @@ def evaluate_on_test_set(
             "examples": len(examples),
             "annotated": annotated,
             "natural": natural,
-            "positives": int(examples.label[examples.main_population()].sum()),
+            "positives": int(examples.label[examples.main_population_index()].sum()),
         },
         **_truth(examples),
         models=scored,
@@ -135,7 +138,7 @@ def evaluate_on_test_set(
 
 def _truth(examples: Examples) -> dict[str, Any]:
     """Return the ids, labels and criteria of the main population, to which the models' predictions belong."""
-    index = examples.main_population()
+    index = examples.main_population_index()
     return {
         "examples": [examples.ids[i] for i in index],
         "truth": [bool(label) for label in examples.label[index]],
@@ -158,7 +161,7 @@ def check_targets(models: Sequence[ModelScores], against: Sequence[PairedCompari
         Whether the target is met, by its description.
     """
     chosen = models[0]
-    baselines = {model.name: model for model in models if model.name in (MAJORITY, BAG_OF_WORDS, DEFAULT)}
+    baselines = {model.name: model for model in models if model.name in BASELINES}
     gains = [comparison.gain_percent for comparison in against if comparison.other in baselines]
     met = {
         f"F1-macro at least {GAIN_PERCENT:g} % above the strongest baseline": all(
@@ -235,7 +238,7 @@ def _average_rules(experiment: Experiment, folds: Sequence[FoldResult], members:
 def _bag_of_words(experiment: Experiment, examples: Examples, hyper: Hyperparameters) -> _ModelOutput:
     """Fit the bag of words on the development set, and its rules on the held-out predictions of the first folds."""
     k = experiment.settings.config.stage_c.folds
-    folds = [predict_fold(experiment, experiment.splits.fold(number, k)) for number in range(k)]
+    folds = [fit_and_predict_fold(experiment, experiment.splits.fold(number, k)) for number in range(k)]
     logits = experiment.agent.concatenate([own for own, *_ in folds])
     rules = fit_final_rules(experiment, logits, np.concatenate([part.index for *_, part in folds]), hyper)
     model = fit_bag_of_words(experiment, np.arange(len(experiment.examples)))
@@ -381,7 +384,7 @@ def _intervals(level: _Level, seed: int) -> dict[str, dict[str, float]]:
 
 def _average_precision(agent: Agent, output: _ModelOutput, examples: Examples, seed: int) -> dict[str, float]:
     """Return the average precision of the agent's first task in the main population, with its interval."""
-    index = examples.main_population()
+    index = examples.main_population_index()
     values = agent.rule_values(output.rules.by_task, examples, index)
     task = agent.tasks[0]
     probability = agent.decide(agent.select(output.logits, index), values, output.hyper)[task.name].yes_probability
@@ -397,7 +400,7 @@ def _per_criterion(
     agent: Agent, chosen: _ModelOutput, other: _ModelOutput, examples: Examples, seed: int
 ) -> dict[str, dict[str, float]]:
     """Compare the F1 of two models separately on the examples of each criterion that has a positive."""
-    criterion, main = np.array(examples.criterion), examples.main_population()
+    criterion, main = np.array(examples.criterion), examples.main_population_index()
     decide = agent.decide if examples.natural.any() else agent.decide_annotated
     found = {}
     for name in sorted(set(examples.criterion)):

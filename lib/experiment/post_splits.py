@@ -101,7 +101,7 @@ def check_groups(corpus: Corpus, parts: pd.DataFrame, config: Config) -> None:
 
     Args:
         corpus: The checked corpus.
-        parts: Columns post_id and part, as `part_of_posts` returns them.
+        parts: Columns post_id and part, as `split_off_test_set` returns them.
         config: The configuration.
 
     Raises:

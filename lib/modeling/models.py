@@ -109,7 +109,7 @@ class JointModel(nn.Module):
 
 
 class FusionLayer(nn.Module):
-    """FusionLayer one vector per pair into the token vectors of that pair, followed by a layer norm.
+    """Fuse one vector per pair into the token vectors of that pair, followed by a layer norm.
 
     `add` adds the vector to each token. `gate` adds it weighted by a sigmoid of a linear map of both. `concat` is a
     linear map of both.

@@ -83,9 +83,9 @@ def _by_post(chosen: ModelScores) -> list[str]:
         f" ECE {format_interval(pairs['ece'])}."
         " At natural prevalence by post (set of criteria, or none):"
         f" F1-macro {format_interval(sets['f1_macro'])}, F1-micro"
-        f" {format_interval(sets['f1_micro'])}. The model predicts {posts['criteria_said']:.2f} criteria per post;"
-        f" {posts['criteria_true']:.2f} per post are true. For {posts['told_everything']:.0%} of the posts the model"
-        " predicts every criterion."
+        f" {format_interval(sets['f1_micro'])}. The model predicts"
+        f" {posts['criteria_predicted']:.2f} criteria per post; {posts['criteria_true']:.2f} per post are true. For"
+        f" {posts['every_criterion_predicted']:.0%} of the posts the model predicts every criterion."
         + (f" Posts left out of the sets, because one of their criteria is unknown: {left_out}." * bool(left_out))
     ]
 
@@ -116,8 +116,8 @@ def _sections(f: ReportData) -> Sequence[Section]:
         ),
         Section(
             "Calibration",
-            "Bars show how often answers with a given confidence were right; the dashed line is perfect calibration."
-            " The area of a dot shows the number of answers. 'Before' is without rules. All answers are those"
+            "Bars show how often predictions with a given confidence were right; the dashed line is perfect"
+            " calibration. The area of a dot shows the number of predictions. 'Before' is without rules. They are all"
             f" of the chosen candidate on its held-out folds ({population_name(f.test.population)}).",
             [figures.plot_reliability(_reliability(f))],
             [_temperatures(f)],

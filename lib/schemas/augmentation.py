@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from lib.pydantic_base import FrozenModel
+from lib.pydantic_base import FrozenSchema
 from lib.schemas.document import Document
 
 
@@ -23,7 +23,7 @@ class Lexicon(Document):
     fingerprint: str
 
 
-class BankEntry(FrozenModel):
+class BankEntry(FrozenSchema):
     """What a method did to the texts, with counts over all (text, strength, variant).
 
     Attributes:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from lib.errors import UserError
 from lib.files.atomic import write_text
 from lib.files.json_files import read_json
-from lib.pydantic_base import FrozenModel
+from lib.pydantic_base import FrozenSchema
 
 if TYPE_CHECKING:
     from lib.settings.load import Settings
@@ -39,7 +39,7 @@ PACKAGES = (
 )
 
 
-class Provenance(FrozenModel):
+class Provenance(FrozenSchema):
     """Where a document comes from. Two equal runs differ only in `started` and `finished`."""
 
     config_hash: str
@@ -106,7 +106,7 @@ def make_provenance(
     )
 
 
-class Document(FrozenModel):
+class Document(FrozenSchema):
     """A result file. Subclasses set KIND and VERSION, and `read` refuses files with any other.
 
     FILE is the name of the file. Documents of which a folder holds several have none.

@@ -4,12 +4,13 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from lib.pydantic_base import FrozenModel
+from lib.pydantic_base import FrozenSchema
 from lib.schemas.document import Document
 from lib.schemas.run import SeedResult
 
 # The names of the baselines in documents.
 MAJORITY, BAG_OF_WORDS, DEFAULT = "majority", "TF-IDF + logistic regression", "default transformer"
+BASELINES = (MAJORITY, BAG_OF_WORDS, DEFAULT)
 
 
 class FoldResult(Document):
@@ -46,7 +47,7 @@ class FoldResult(Document):
     performance: dict[str, Any]
 
 
-class BaselineFold(FrozenModel):
+class BaselineFold(FrozenSchema):
     """The scores of the baseline on one held-out fold."""
 
     fold: int
@@ -67,7 +68,7 @@ class CrossValidatedBaseline(Document):
     performance: dict[str, Any]
 
 
-class BaselineScores(FrozenModel):
+class BaselineScores(FrozenSchema):
     """A baseline's scores on the development splits, as means over the seeds and for each seed."""
 
     name: str
@@ -83,7 +84,7 @@ class Baselines(Document):
         params: Hyper-parameters of the default transformer.
         epochs: Epochs of the default transformer.
         rules: The decision rules of the default transformer, fitted on the validation part of the first seed.
-        post_rule: Its rule for answers about posts, see `ModelManifest`.
+        post_rule: Its rule for predictions about posts, see `ModelManifest`.
         entries: One for each baseline.
     """
 
@@ -135,7 +136,7 @@ class StageCResult(Document):
         return self.ensemble["members"] if self.ensemble is not None else []
 
 
-class ModelScores(FrozenModel):
+class ModelScores(FrozenSchema):
     """The scores of a model on the test set.
 
     Attributes:
@@ -156,7 +157,7 @@ class ModelScores(FrozenModel):
     answers: dict[str, Any]
 
 
-class PairedComparison(FrozenModel):
+class PairedComparison(FrozenSchema):
     """The chosen model compared with another one on the posts of the test set.
 
     Attributes:
@@ -177,7 +178,7 @@ class PairedComparison(FrozenModel):
     levels: dict[str, dict[str, float]]
 
 
-class TestOpening(FrozenModel):
+class TestOpening(FrozenSchema):
     """A line of test_openings.jsonl, which says when, by which code and for which model the test set was opened."""
 
     when: str
@@ -186,7 +187,7 @@ class TestOpening(FrozenModel):
     model: str
 
 
-class CalibrationInTheLarge(FrozenModel):
+class CalibrationInTheLarge(FrozenSchema):
     """Calibration in the large of a task, on the development posts that the model learned from.
 
     Attributes:
@@ -256,7 +257,7 @@ class TestEvaluation(Document):
 
     def strongest(self) -> tuple[ModelScores, PairedComparison]:
         """Return the baseline with the highest F1-macro, and the comparison of the chosen model with it."""
-        baselines = [model for model in self.models if model.name in (MAJORITY, BAG_OF_WORDS, DEFAULT)]
+        baselines = [model for model in self.models if model.name in BASELINES]
         best = max(baselines, key=lambda model: model.f1_macro["value"])
         return best, next(comparison for comparison in self.against if comparison.other == best.name)
 
@@ -292,8 +293,8 @@ class ModelManifest(Document):
         agent: Name of the agent.
         params: Hyper-parameters, under the names of the search space.
         rules: The decision rule of each task.
-        post_rule: The rule by which answers about sentences become answers about posts; None for an agent that reads
-            posts, and if unannotated pairs are unknown.
+        post_rule: The rule by which predictions about sentences become those about posts; None for an agent that
+            reads posts, and if unannotated pairs are unknown.
         population: The population that the rules were fitted for, 'natural' or 'annotated'.
         criteria: Text that the model reads for each criterion, by name.
         calibration_in_the_large: Of each task; it can have shifted the offsets in `rules`.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from lib.pydantic_base import FrozenModel
+from lib.pydantic_base import FrozenSchema
 from lib.schemas.document import Document
 
 
@@ -47,7 +47,7 @@ class Run(Document):
     performance: dict[str, float]
 
 
-class SeedResult(FrozenModel):
+class SeedResult(FrozenSchema):
     """The result of one seed of a trial. `key` names its run; it is empty if no run was kept."""
 
     seed: int

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
 from lib.errors import UserError
-from lib.pydantic_base import FrozenModel
+from lib.pydantic_base import FrozenSchema
 from lib.schemas.document import Document
 from lib.schemas.run import SeedResult
 from lib.settings.space import Space
 
 
-class TrialResult(FrozenModel):
+class TrialResult(FrozenSchema):
     """A trial of Stage A or B.
 
     Attributes:
@@ -34,7 +34,7 @@ class TrialResult(FrozenModel):
     reason: str | None = None
 
 
-class TrialCounts(FrozenModel):
+class TrialCounts(FrozenSchema):
     """Number of trials of a study by the way they ended."""
 
     complete: int
@@ -42,7 +42,7 @@ class TrialCounts(FrozenModel):
     failed: int
 
 
-class MethodEffect(FrozenModel):
+class MethodEffect(FrozenSchema):
     """The correlation of an augmentation method's use with the objective, over trials with a complete first seed.
 
     Attributes:
@@ -90,7 +90,7 @@ class StageBResult(Document):
 class WorkerReport(Document):
     """stage_a/worker-{n}.json and stage_b/worker-{n}.json, the trials that the processes of a job ran."""
 
-    KIND: ClassVar[str] = "served"
+    KIND: ClassVar[str] = "served"  # files of earlier versions have this kind
 
     agent: str
     stage: str
@@ -108,7 +108,7 @@ class WorkerReport(Document):
         )
 
 
-class Candidate(FrozenModel):
+class Candidate(FrozenSchema):
     """A configuration for Stage C to cross-validate.
 
     Attributes:

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lib.pydantic_base import StrictModel
+from lib.pydantic_base import StrictSchema
 from lib.settings.space import Constraint
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -15,7 +15,7 @@ Tolerable = Literal["contradiction", "unknown_post", "unknown_criterion", "empty
 Architecture = Literal["bert", "roberta", "deberta-v2", "electra", "albert", "distilbert", "convbert", "xlnet"]
 
 
-class Columns(StrictModel):
+class Columns(StrictSchema):
     """Names of the columns in posts.csv and annotations.csv."""
 
     post_id: str = "post_id"
@@ -26,14 +26,14 @@ class Columns(StrictModel):
     status: str = "status"
 
 
-class CorpusFiles(StrictModel):
+class CorpusFiles(StrictSchema):
     """Names of the files in the corpus folder. Without them, those of ReDSM5 and the short names are looked for."""
 
     posts: str
     annotations: str
 
 
-class GroupSettings(StrictModel):
+class GroupSettings(StrictSchema):
     """Where the author of a post stands: in a column of the posts, or in the post id."""
 
     column: str | None = Field(default=None, description="column with the author")
@@ -55,7 +55,7 @@ class GroupSettings(StrictModel):
         return self
 
 
-class CorpusSettings(StrictModel):
+class CorpusSettings(StrictSchema):
     """Which corpus to read, and how to split it."""
 
     dir: str | None = Field(
@@ -115,7 +115,7 @@ class CorpusSettings(StrictModel):
     )
 
 
-class GeneratorSettings(StrictModel):
+class GeneratorSettings(StrictSchema):
     """The generated corpus, which is used if corpus.dir is null."""
 
     posts: int = Field(default=1484, ge=20)
@@ -123,7 +123,7 @@ class GeneratorSettings(StrictModel):
     seed: int = 5
 
 
-class TfidfSettings(StrictModel):
+class TfidfSettings(StrictSchema):
     """The TF-IDF features of the cache and the baseline."""
 
     max_features: Count = 40_000
@@ -137,7 +137,7 @@ class TfidfSettings(StrictModel):
         return self
 
 
-class AugmentationSettings(StrictModel):
+class AugmentationSettings(StrictSchema):
     """The bank of augmented texts, which is made if a search may augment (aug.enabled)."""
 
     words: str = Field(
@@ -154,7 +154,7 @@ class AugmentationSettings(StrictModel):
     )
 
 
-class AugmentationWords(StrictModel):
+class AugmentationWords(StrictSchema):
     """The words and phrases of config/augmentation.yaml."""
 
     reserved: tuple[str, ...] = Field(description="terms that augmentation never alters")
@@ -166,7 +166,7 @@ class AugmentationWords(StrictModel):
     )
 
 
-class ObjectiveSettings(StrictModel):
+class ObjectiveSettings(StrictSchema):
     """What the search maximises and minimises; docs/metrics.md defines the scores and populations."""
 
     metric: Literal["f1_macro", "f1_micro", "f1_yes_no", "average_precision"] = "f1_macro"
@@ -179,7 +179,7 @@ class ObjectiveSettings(StrictModel):
     )
 
 
-class TrainingSettings(StrictModel):
+class TrainingSettings(StrictSchema):
     """The settings of every training, which its hyper-parameters do not change."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -212,7 +212,7 @@ class TrainingSettings(StrictModel):
     )
 
 
-class StageASettings(StrictModel):
+class StageASettings(StrictSchema):
     """Stage A, which searches the whole space with TPE and ASHA."""
 
     trials: Count
@@ -244,7 +244,7 @@ class StageASettings(StrictModel):
         return self.min_epochs or (self.epochs + 1) // 2
 
 
-class StageBSettings(StrictModel):
+class StageBSettings(StrictSchema):
     """Stage B, which searches with NSGA-II for high F1-macro and low calibration error."""
 
     trials: Count
@@ -262,7 +262,7 @@ class StageBSettings(StrictModel):
     )
 
 
-class StageCSettings(StrictModel):
+class StageCSettings(StrictSchema):
     """Stage C, a repeated k-fold cross-validation of candidates from the Pareto front."""
 
     candidates: Count
@@ -274,7 +274,7 @@ class StageCSettings(StrictModel):
     )
 
 
-class BaselineSettings(StrictModel):
+class BaselineSettings(StrictSchema):
     """The baseline transformer, which has the Hugging Face Trainer's defaults (lib/evaluation/default_params.py)."""
 
     backbone: str | None = Field(default=None, description="backbone to train; null takes the first of the space")
@@ -282,7 +282,7 @@ class BaselineSettings(StrictModel):
     seeds: Count = 3
 
 
-class CostSettings(StrictModel):
+class CostSettings(StrictSchema):
     """Rates for the costs in the report and the estimate."""
 
     gpu_watts: float = Field(default=350.0, ge=0, description="power of a GPU that trains")
@@ -292,7 +292,7 @@ class CostSettings(StrictModel):
     currency: str = "EUR"
 
 
-class TrackingSettings(StrictModel):
+class TrackingSettings(StrictSchema):
     """Tracking with MLflow."""
 
     uri: str | None = Field(
@@ -300,7 +300,7 @@ class TrackingSettings(StrictModel):
     )
 
 
-class WatchSettings(StrictModel):
+class WatchSettings(StrictSchema):
     """The limits beyond which `watch` warns."""
 
     gpu_percent: float = Field(default=90.0, ge=0, le=100, description="least utilisation of a GPU while jobs run")
@@ -310,7 +310,7 @@ class WatchSettings(StrictModel):
     seconds: float = Field(default=30.0, gt=0, description="seconds between two measurements")
 
 
-class Config(StrictModel):
+class Config(StrictSchema):
     """The whole configuration."""
 
     seed: int
@@ -387,7 +387,7 @@ class Config(StrictModel):
         return problems
 
 
-class _PretrainedBackbone(StrictModel):
+class _PretrainedBackbone(StrictSchema):
     """A model with pretrained weights."""
 
     needs_corpus: ClassVar[bool] = False
@@ -423,7 +423,7 @@ class PackageBackbone(_PretrainedBackbone):
     folder: str
 
 
-class _RandomInitBackbone(StrictModel):
+class _RandomInitBackbone(StrictSchema):
     """A model with random weights and a tokenizer that is trained on the development texts."""
 
     needs_corpus: ClassVar[bool] = True

@@ -13,7 +13,7 @@ from lib.errors import UserError, did_you_mean
 from lib.files.atomic import write_json
 from lib.files.hashing import hash_value
 from lib.files.json_files import read_json
-from lib.pydantic_base import FrozenModel
+from lib.pydantic_base import FrozenSchema
 from lib.settings.config import AugmentationWords, BackboneSource, Config
 from lib.settings.space import Space, apply_constraints, check_space, fix_inactive, flatten, format_validation_error
 
@@ -21,7 +21,7 @@ VERSION = 1
 _SCALAR = re.compile(r"^([+-]?\d+(\.\d*)?([eE][+-]?\d+)?|true|false|null)$")
 
 
-class Settings(FrozenModel):
+class Settings(FrozenSchema):
     """Everything that a run depends on; `space` is narrowed by the constraints of `config`."""
 
     config: Config

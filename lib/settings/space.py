@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from lib.errors import did_you_mean
-from lib.pydantic_base import FrozenModel, StrictModel
+from lib.pydantic_base import FrozenSchema, StrictSchema
 from lib.settings.hyperparameters import NAMES, AugmentationStrategy, Optimizer, is_integer, value_problems
 
 Value = str | int | float | bool
@@ -15,7 +15,7 @@ Value = str | int | float | bool
 BACKBONES = ("model.backbone", "joint.backbone")
 
 
-class _Range(StrictModel):
+class _Range(StrictSchema):
     """Numbers in [low, high], on a log scale or in steps."""
 
     low: float
@@ -81,7 +81,7 @@ class IntRange(_Range):
         return self.low + self.step * int(u * count)
 
 
-class Choices(StrictModel):
+class Choices(StrictSchema):
     """One of several values."""
 
     type: Literal["categorical"]
@@ -122,7 +122,7 @@ def _interpolate(low: float, high: float, u: float, log: bool) -> float:
 Parameter = Annotated[FloatRange | IntRange | Choices, Field(discriminator="type")]
 
 
-class Constraint(StrictModel):
+class Constraint(StrictSchema):
     """A narrower range for one parameter of the space."""
 
     low: float | None = None
@@ -210,7 +210,7 @@ def _range_problems(
                 yield f"backbone '{value}' is unknown{did_you_mean(str(value), backbones)}"
 
 
-class Space(FrozenModel):
+class Space(FrozenSchema):
     """A checked search space, which has a parameter for each hyper-parameter."""
 
     parameters: dict[str, Parameter]

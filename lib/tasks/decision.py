@@ -109,6 +109,10 @@ class RuleValues:
             np.full(n, rule.annotated_threshold),
         )
 
+    def calibrate(self, log_odds: Floats) -> Floats:
+        """Return calibrated log odds, (n,): divided by the temperature, plus the offset."""
+        return log_odds / self.temperature + self.offset
+
     def select(self, chosen: NDArray[np.int64]) -> Self:
         """Return the values of some of the examples, given by their places."""
         return type(self)(*(getattr(self, field.name)[chosen] for field in fields(self)))

@@ -62,7 +62,7 @@ class Examples(TextPairs):
         position = {name: i for i, name in enumerate(self.ids)}
         return np.array([position[name] for name in ids])
 
-    def main_population(self, index: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    def main_population_index(self, index: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         """Return the places of the natural pairs, or of the annotated ones if there is no natural pair.
 
         Args:

@@ -212,7 +212,7 @@ class LabelTask(Task[LogOdds, Labels]):
         Returns:
             (n,) calibrated log odds.
         """
-        return logits / values.temperature + values.offset
+        return values.calibrate(logits)
 
     def fit_thresholds(
         self, statistic: NDArray[np.float64], logits: LogOdds, examples: Examples, sample: Sample
@@ -255,7 +255,7 @@ class LabelTask(Task[LogOdds, Labels]):
         Returns:
             (n,) log odds. They are finite, as probabilities are clipped to [1e-12, 1 - 1e-12].
         """
-        mean = np.mean([expit(logits / values.temperature + values.offset) for logits, values in members], axis=0)
+        mean = np.mean([expit(values.calibrate(logits)) for logits, values in members], axis=0)
         odds: LogOdds = logit(np.clip(mean, 1e-12, 1 - 1e-12))
         return odds
 
@@ -269,7 +269,7 @@ class LabelTask(Task[LogOdds, Labels]):
         return np.array(dumped, dtype=np.float64)
 
     def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return F1-macro, ECE, F1-micro and the mean F1 of yes and no, (samples, 4).
+        """Return the scores of `binary_scores_from_statistics`, (samples, 6).
 
         Args:
             sums: (samples, 4 criteria + bins) the summed statistics of `Labels.sufficient_statistics`.

@@ -221,7 +221,7 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
             The rule for the criteria of these examples.
         """
         known = np.flatnonzero(examples.annotated[sample.index])
-        chosen = examples.main_population(sample.index)
+        chosen = examples.main_population_index(sample.index)
         own, own_sample = self.select(logits, chosen), sample.select(chosen)
         criterion = [examples.criterion[i] for i in own_sample.index]
         truth = self.truth(examples, own_sample.index)
@@ -292,12 +292,12 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
 
     @abstractmethod
     def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return F1-macro, ECE and two further scores, as `TaskPredictions.score` computes them, of samples.
+        """Return the scores `score_names` of samples, as `TaskPredictions.score` computes them.
 
         Args:
             sums: (samples, statistics) what `TaskPredictions.sufficient_statistics` returns, summed over the examples
                 of each sample. A sample may hold an example many times or not at all.
 
         Returns:
-            (samples, 4).
+            (samples, scores), F1-macro and ECE first.
         """

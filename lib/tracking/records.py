@@ -24,7 +24,7 @@ MetricPoint = tuple[str, float, int]
 
 
 @dataclass(frozen=True)
-class Record:
+class MlflowRun:
     """A run of MLflow.
 
     Attributes:
@@ -60,8 +60,8 @@ class StageRecords:
     """
 
     experiment: str
-    parent: Record
-    children: list[Record]
+    parent: MlflowRun
+    children: list[MlflowRun]
     files: list[Path]
 
 
@@ -114,13 +114,13 @@ def _search(
     runs = {file.stem: file for file in (path.parent / "runs").glob("*.json")}
     return StageRecords(
         experiment=name,
-        parent=Record(head, f"study {begun}", params=limits, points=counts, tags=named | _tags(made)),
+        parent=MlflowRun(head, f"study {begun}", params=limits, points=counts, tags=named | _tags(made)),
         children=[_trial(f"{head}/{t.number}", t, runs, named) for t in trials],
         files=[p for p in (path, path.with_name(f"{name.split('/')[1]}.svg")) if p.exists()],
     )
 
 
-def _trial(key: str, trial: FrozenTrial, runs: Mapping[str, Path], named: dict[str, str]) -> Record:
+def _trial(key: str, trial: FrozenTrial, runs: Mapping[str, Path], named: dict[str, str]) -> MlflowRun:
     points: list[MetricPoint] = []
     augmented: dict[str, int] = {}
     seeds = trial.user_attrs.get("seeds", [])
@@ -138,7 +138,7 @@ def _trial(key: str, trial: FrozenTrial, runs: Mapping[str, Path], named: dict[s
     tags = {**named, "state": trial.state.name, "number": str(trial.number)}
     tags |= {"reason": str(trial.user_attrs["reason"])} if "reason" in trial.user_attrs else {}
     begun, ended = trial.datetime_start, trial.datetime_complete
-    return Record(
+    return MlflowRun(
         key,
         f"trial {trial.number}",
         failed=trial.state == TrialState.FAIL,
@@ -168,10 +168,10 @@ def _folds(folder: Path, result: StageCResult, agent: str, named: dict[str, str]
         points += [(f"perf/{name}", float(value), fold.fold) for name, value in fold.performance.items()]
         tags = {**named, "candidate": str(fold.candidate), "fold": fold.split}
         name = f"candidate {fold.candidate}, {fold.split}"
-        children.append(Record(f"{head}/{path.stem}", name, params=fold.params, points=points, tags=tags))
+        children.append(MlflowRun(f"{head}/{path.stem}", name, params=fold.params, points=points, tags=tags))
     choice = result.choice
     points = [(name, choice[name]["mean"], 0) for name in ("objective", "calibration_error")]
-    parent = Record(
+    parent = MlflowRun(
         head, "cross-validation", params=choice["params"], points=points, tags=named | _tags(result.provenance)
     )
     files = [path for path in (folder / StageCResult.FILE, folder / "stage_c.svg") if path.exists()]
@@ -198,7 +198,7 @@ def _final(folder: Path, test: TestEvaluation, agent: str) -> StageRecords:
         (f"test/{m.name.replace(' + ', ' and ')}/{test.population}/f1_macro", m.f1_macro["value"], 0)
         for m in test.models[1:]
     ]
-    parent = Record(
+    parent = MlflowRun(
         f"{agent}/final/{test.provenance.finished}",
         "final model",
         params=test.chosen,

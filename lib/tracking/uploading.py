@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.errors import UserError
-from lib.tracking.records import Record, StageRecords
+from lib.tracking.records import MlflowRun, StageRecords
 
 # The most that MLflow accepts in one request.
 _METRICS, _PARAMS = 1000, 100
@@ -142,14 +142,14 @@ class Tracker:
             if not token:
                 return found
 
-    def _begin(self, experiment: str, record: Record, parent: str | None) -> str:
+    def _begin(self, experiment: str, record: MlflowRun, parent: str | None) -> str:
         tags = {_KEY: record.key, **record.tags}
         tags |= {"parent": "yes"} if parent is None else {"mlflow.parentRunId": parent}
         run = self._client.create_run(experiment, start_time=record.start, tags=tags, run_name=record.name)
         self._log(run.info.run_id, record.points if parent is not None else [], record.params)
         return str(run.info.run_id)
 
-    def _end(self, run: str, record: Record) -> None:
+    def _end(self, run: str, record: MlflowRun) -> None:
         self._client.set_terminated(run, "FAILED" if record.failed else "FINISHED", record.end)
 
     def _log(self, run: str, points: Sequence[tuple[str, float, int]], params: Any) -> None:

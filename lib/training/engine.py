@@ -279,8 +279,8 @@ class _Training:
         now = time.perf_counter()
         self.clock.total, self._started = self.clock.total + now - self._started, now
         state = {name: part.state_dict() for name, part in self._parts().items()}
-        plain = {name: value for name, value in vars(self.result).items() if name != "performance"}
-        state |= {"outcome": plain, "clock": vars(self.clock), "best": self.best, "collapsed": self.collapsed}
+        result = {name: value for name, value in vars(self.result).items() if name != "performance"}
+        state |= {"outcome": result, "clock": vars(self.clock), "best": self.best, "collapsed": self.collapsed}
         state["steps"] = self.steps
         checkpoints.save(self.options.checkpoint, state)
 

@@ -58,7 +58,7 @@ def evaluation(
         yes = [bool(label) and name == "chosen" for label in LABEL]
         scores = agent_scores(agent, yes, population)
         if population == "natural":
-            post = {"criteria_said": 0.4, "criteria_true": 0.5, "told_everything": 0.0}
+            post = {"criteria_predicted": 0.4, "criteria_true": 0.5, "every_criterion_predicted": 0.0}
             scores["post_criterion"] = {**label_scores(yes), "post": post}
         models.append(
             ModelScores(name=name, f1_macro=SCORE, ece=SCORE, intervals=intervals, scores=scores, answers={})

@@ -60,6 +60,13 @@ def test_a_rule_runs_one_command() -> None:
         assert len(called) == 1 and called[0] in commands, shell
 
 
+def test_a_command_stands_in_its_own_file() -> None:
+    found = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in LIB.glob("cli/*/[a-z]*.py")}
+    commands = [(group.split()[0], command) for group, listed in GROUPS.items() for command in listed]
+    assert found == {f"lib.cli.{group}.{command.name.replace('-', '_')}" for group, command in commands}
+    assert found == {command.run.__module__ for _, command in commands}
+
+
 def test_imports_run_down_the_layers() -> None:
     level = {name: number for number, names in enumerate(layers()) for name in names}
     assert set(level) == {layer_name(path.relative_to(LIB).parts) for path in MODULES}
@@ -93,7 +100,9 @@ def test_optunas_private_names_are_imported_in_one_module() -> None:
 
 
 def test_one_module_opens_the_test_set() -> None:
-    assert [path.name for path in MODULES if ("lib.corpus.store", "open_test") in imports(path)] == ["test_set.py"]
+    assert [path.name for path in MODULES if ("lib.corpus.store", "open_test_set") in imports(path)] == [
+        "test_set.py"
+    ]
 
 
 def modules_of(command: str) -> set[str]:

@@ -29,19 +29,19 @@ def read_split_corpus(config: "Config", folder: Path) -> "tuple[Corpus, pd.DataF
         folder: Folder of the corpus.
 
     Returns:
-        The checked corpus, and the columns post_id and part as `part_of_posts` returns them.
+        The checked corpus, and the columns post_id and part as `split_off_test_set` returns them.
 
     Raises:
         UserError: The corpus has problems, or too few groups of posts for its splits.
     """
     from lib.corpus.reader import read_corpus, sample_posts
-    from lib.corpus.store import part_of_posts
+    from lib.corpus.store import split_off_test_set
     from lib.experiment.post_splits import check_groups
     from lib.files.hashing import derive_seed
 
     settings, seed = config.corpus, derive_seed(config.corpus.test_seed, "share of the corpus")
     corpus = sample_posts(read_corpus(settings, folder), settings.share, seed)
-    parts = part_of_posts(corpus, settings.test_fraction, settings.test_seed)
+    parts = split_off_test_set(corpus, settings.test_fraction, settings.test_seed)
     check_groups(corpus, parts, config)
     return corpus, parts
 

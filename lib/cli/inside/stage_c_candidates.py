@@ -7,7 +7,7 @@ from lib.cli.experiments import agent_search
 from lib.cli.paths import agent_path
 
 
-def choose(options: Namespace) -> None:
+def choose_stage_c_candidates(options: Namespace) -> None:
     """Choose the candidates of Stage C from the ranked trials of Stage B."""
     from lib.schemas.search import StageBResult, read_stage
     from lib.search.selection import select_candidates
@@ -18,4 +18,4 @@ def choose(options: Namespace) -> None:
     found.write(agent_path(options, f"stage_c/{found.FILE}"))
 
 
-COMMAND = Command("stage-c-candidates", "Choose the candidates of Stage C.", choose, agent=True)
+COMMAND = Command("stage-c-candidates", "Choose the candidates of Stage C.", choose_stage_c_candidates, agent=True)

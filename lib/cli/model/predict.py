@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lib.agents import check_agent
 from lib.cli.command import Command, add_results
-from lib.corpus.table import read_table
+from lib.corpus.csv_rows import read_csv_rows
 from lib.errors import UserError, unknown_name
 from lib.files.atomic import replacing
 from lib.settings.config import TrainingSettings
@@ -56,7 +56,7 @@ def predict(options: Namespace) -> None:
     if model.manifest.population == "annotated":
         print(
             "Unannotated pairs have no label in the corpus of this model (corpus.unannotated_means: unknown), so its"
-            " answers are fitted to annotated pairs. It predicts yes too often.",
+            " predictions are fitted to annotated pairs. It predicts yes too often.",
             file=sys.stderr,
         )
     asked = options.criterion or list(known)
@@ -134,7 +134,7 @@ def read_posts(path: Path) -> list[tuple[str, str]]:
     """
     posts: dict[str, str] = {}
     problems = []
-    for row, fields in read_table(path, ["post_id", "text"], "rename the column in the file"):
+    for row, fields in read_csv_rows(path, ["post_id", "text"], "rename the column in the file"):
         if fields["post_id"] in posts:
             problems.append(
                 f"{path}, row {row}: post_id '{fields['post_id']}' is already in an earlier row; rename one"

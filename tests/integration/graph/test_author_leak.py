@@ -11,7 +11,7 @@ from support.tiny import TINY
 
 from lib.cli.main import main
 from lib.corpus.store import load_development
-from lib.evaluation.baselines import predict_fold
+from lib.evaluation.baselines import fit_and_predict_fold
 from lib.experiment.experiment import Experiment
 from lib.settings.load import read_settings
 
@@ -50,7 +50,7 @@ def test_only_splits_by_author_show_no_gain_from_an_authors_phrase(project: Path
     for fold in range(FOLDS):
         split = experiment.splits.fold(fold, FOLDS)
         assert split.held_out is not None
-        logits, _, held_out = predict_fold(experiment, split)
+        logits, _, held_out = fit_and_predict_fold(experiment, split)
         truths.append(experiment.examples.label[held_out.index])
         odds.append(logits["label"])
         parts = (split.train, split.validation.index, held_out.index)

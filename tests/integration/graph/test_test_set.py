@@ -57,15 +57,15 @@ def test_the_test_result_compares_the_chosen_model_with_an_ensemble_and_three_ba
         assert precision == pytest.approx(model.scores["average_precision"], abs=1e-4)
         assert model.f1_macro["value"] == pytest.approx(model.scores["f1_macro"])
         assert model.ece["value"] == pytest.approx(model.scores["ece"])
-    for versus, other in zip(test.against, test.models[1:], strict=True):
-        assert versus.other == other.name
+    for comparison, other in zip(test.against, test.models[1:], strict=True):
+        assert comparison.other == other.name
         difference = test.models[0].scores["f1_macro"] - other.scores["f1_macro"]
-        assert versus.f1_macro["value"] == pytest.approx(difference)
+        assert comparison.f1_macro["value"] == pytest.approx(difference)
         base = other.scores["f1_macro"]
-        assert versus.gain_percent == (pytest.approx(100 * difference / base) if base else None)
-        assert set(versus.per_criterion) == set(rows[rows["status"] == 1]["criterion"])
-        assert versus.levels["natural"] == versus.f1_macro
-        for name, lead in versus.per_criterion.items():
+        assert comparison.gain_percent == (pytest.approx(100 * difference / base) if base else None)
+        assert set(comparison.per_criterion) == set(rows[rows["status"] == 1]["criterion"])
+        assert comparison.levels["natural"] == comparison.f1_macro
+        for name, lead in comparison.per_criterion.items():
             own, theirs = (m.scores["per_criterion"][name]["f1"] for m in (test.models[0], other))
             assert lead["value"] == pytest.approx(own - theirs)
             assert 0 < lead["p"] <= lead["p_holm"] <= 1
@@ -80,11 +80,11 @@ def test_every_opening_is_counted_and_nothing_is_trained_after_it(copy_of_finish
     assert len(TestEvaluation.read("results/criteria/test.json").openings) == 1
     shutil.rmtree("results/cache/refits")
     order = []
-    for name in ("refit._train", "test_set.open_test", "test_set.fit_bag_of_words"):
+    for name in ("refit._train", "test_set.open_test_set", "test_set.fit_bag_of_words"):
         real = getattr(import_module(f"lib.evaluation.{name.split('.')[0]}"), name.split(".")[1])
         monkeypatch.setattr(f"lib.evaluation.{name}", lambda *a, real=real, name=name: order.append(name) or real(*a))
     assert main(["final", "criteria"]) == 0
-    assert order == [*["refit._train"] * 3, "test_set.open_test", "test_set.fit_bag_of_words"]
+    assert order == [*["refit._train"] * 3, "test_set.open_test_set", "test_set.fit_bag_of_words"]
     again = TestEvaluation.read("results/criteria/test.json")
     assert len(again.openings) == 2 and again.openings[0].model == f"candidate {again.chosen['candidate']}"
     shutil.rmtree("results/criteria/model")
@@ -144,7 +144,7 @@ def test_repeats_of_the_cross_validation_do_not_count_a_sentence_twice(copy_of_f
         assert second.threshold == pytest.approx(first.threshold)
 
 
-def test_a_model_that_was_judged_on_annotated_pairs_decides_as_it_was_judged(copy_of_finished: Path) -> None:
+def test_a_model_that_was_evaluated_on_annotated_pairs_decides_as_in_its_evaluation(copy_of_finished: Path) -> None:
     experiment = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
     model = SavedModel.load(Path("results/criteria/model"), experiment.device)
     logits = model.logits(experiment.examples)

@@ -338,4 +338,4 @@ def test_failing_trainings_and_dying_processes(checkout: Path, record_fault: Rec
     (checkout / "armed").unlink()
     done = run_disturbed_worker(checkout, killed)
     assert done.returncode == 0 and "10/10" in done.stderr, done.stderr
-    record_fault("out-of-memory killer, the same trial thrice", "that trial fails, the others go on")
+    record_fault("out-of-memory killer, the same trial thrice", "that trial fails, the others continue")

@@ -12,7 +12,7 @@ def training_rules() -> set[str]:
     """Return the names of the rules that request a GPU."""
     text = "\n".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
     bodies = re.findall(r"^rule (\w+):(.*?)(?=^rule |\Z)", text, re.DOTALL | re.MULTILINE)
-    return {name for name, body in bodies if "gpu=gpus()" in body}
+    return {name for name, body in bodies if "gpu=gpus_per_job()" in body}
 
 
 @pytest.mark.parametrize("profile", ["slurm", "kubernetes"])

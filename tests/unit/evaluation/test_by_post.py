@@ -83,7 +83,11 @@ def test_the_sets_of_criteria_are_scored_with_none_as_a_label() -> None:
     answers = [[(0, 1)], [], [], []]
     examples = make_examples("x", answers, ["A", "B", "A", "B"], ["p", "p", "q", "q"])
     scores = score_sets(np.array([True, False, True, True]), unscored(examples))
-    assert scores["told_everything"] == 0.5 and scores["criteria_said"] == 1.5 and scores["criteria_true"] == 0.5
+    assert (
+        scores["every_criterion_predicted"] == 0.5
+        and scores["criteria_predicted"] == 1.5
+        and scores["criteria_true"] == 0.5
+    )
     # A: one hit and one false, B: one false, none: one missed; B never occurs.
     assert scores["f1_micro"] == pytest.approx(2 / (2 + 3))
     assert scores["f1_macro"] == pytest.approx((2 / 3 + 0) / 2)

@@ -5,7 +5,7 @@ import pytest
 from support.tiny import tiny_settings
 
 from lib.corpus.reader import Corpus
-from lib.corpus.store import part_of_posts
+from lib.corpus.store import split_off_test_set
 from lib.errors import UserError
 from lib.experiment.post_splits import check_groups
 
@@ -24,7 +24,7 @@ def problem(corpus: Corpus, folds: int = 2, parts: pd.DataFrame | None = None) -
     """Return the line with which a corpus is refused, or '' if it is accepted."""
     config = tiny_settings(stage_c={"folds": folds}).config
     try:
-        check_groups(corpus, part_of_posts(corpus, 0.15, 0) if parts is None else parts, config)
+        check_groups(corpus, split_off_test_set(corpus, 0.15, 0) if parts is None else parts, config)
     except UserError as error:
         (line,) = error.lines
         return line

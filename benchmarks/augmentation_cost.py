@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import FIXED, NO_VALIDATION, prepare_project, training_experiment
+from common import FIXED, NO_VALIDATION, benchmark_experiment, prepare_project
 
 from lib.cli.main import main
 from lib.experiment.experiment import Experiment
@@ -117,7 +117,7 @@ def run() -> None:
         )
         assert main(["backbone", "tiny-bert"]) == 0
         make_bank(options.agent, options.processes)
-        experiment = training_experiment(options.agent)
+        experiment = benchmark_experiment(options.agent)
         for backbone in ("minilm", "tiny-bert"):
             report(experiment, backbone, options.runs, listen.found)
 

@@ -27,7 +27,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 from scipy import stats
-from search_table import AGENT, LANDSCAPES, SEEDS, TabularBenchmark, lookup, read_table, train_grid
+from search_table import AGENT, LANDSCAPES, SEEDS, TabularBenchmark, lookup, read_trainings, train_grid
 from search_variants import STAGE_A_VARIANTS, STAGE_B_VARIANTS, repetition_settings, stage_a_variant
 
 from lib.agents import get_agent
@@ -222,7 +222,7 @@ def run_job(job: Job, trials_in_budget: int) -> dict[str, Any]:
     Returns:
         The figures of the search.
     """
-    table = read_table(LANDSCAPES[job.landscape])
+    table = read_trainings(LANDSCAPES[job.landscape])
     budget = search_budget(table, trials_in_budget)
     if job.stage == "a":
         trials = run_search(stage_a_variant(job.variant, job.repetition, table), job.repetition, table, budget)
@@ -308,7 +308,7 @@ def tokens_to_reach(points: Trajectory, f1: float, which: int) -> float:
     return next((float(p[0]) for p in points if p[which] >= f1), float("inf"))
 
 
-def format_interval(values: Sequence[float]) -> str:
+def format_mean_interval(values: Sequence[float]) -> str:
     """Return the mean and the half width of its 95 % interval by Student's t, as text."""
     half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
     return f"{np.mean(values):.4f} ± {half:.4f}"
@@ -373,7 +373,7 @@ def print_stage_a(found: dict[Job, dict[str, Any]], landscape: str, repetitions:
     print("| search | trials | complete | development F1 | test F1 | tokens to (a)'s F1 | to (a)'s test F1 |")
     print("|---|---|---|---|---|---|---|")
     for variant, those in trajectories.items():
-        ends = [format_interval([incumbent_f1(points, budget, which) for points in those]) for which in (1, 2)]
+        ends = [format_mean_interval([incumbent_f1(points, budget, which) for points in those]) for which in (1, 2)]
         shares = [format_budget_share(those, trajectories["a"], which, budget) for which in (1, 2)]
         done, complete = (f"{np.mean([run[key] for run in runs[variant]]):.0f}" for key in ("trials", "complete"))
         print(f"| {STAGE_A_VARIANTS[variant]} | {done} | {complete} | {' | '.join(ends + shares)} |")
@@ -394,7 +394,7 @@ def print_stage_b(found: dict[Job, dict[str, Any]], landscape: str, repetitions:
     for variant in variants_run(found, "b"):
         results = [found[Job(landscape, "b", variant, r)] for r in range(repetitions)]
         early, end, test = (
-            format_interval([r["hypervolumes"][tenth][which] for r in results])
+            format_mean_interval([r["hypervolumes"][tenth][which] for r in results])
             for tenth, which in ((2, 0), (9, 0), (9, 1))
         )
         trials = np.mean([r["trials"] for r in results])
@@ -459,7 +459,7 @@ def run_searches(landscape: str, folder: Path, options: argparse.Namespace) -> t
         run_one = partial(run_job, trials_in_budget=options.trials)
         with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
             found = dict(zip(jobs, pool.map(run_one, jobs), strict=True))
-        return search_budget(read_table(LANDSCAPES[landscape]), options.trials), found
+        return search_budget(read_trainings(LANDSCAPES[landscape]), options.trials), found
 
 
 def run() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from lib.errors import UserError, did_you_mean
 
 
-def read_table(path: Path, columns: Sequence[str], remedy: str) -> Iterator[tuple[int, dict[str, str]]]:
+def read_csv_rows(path: Path, columns: Sequence[str], remedy: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the rows of a CSV file; empty lines are skipped.
 
     Args:
