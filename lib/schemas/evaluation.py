@@ -238,7 +238,7 @@ class TestEvaluation(Document):
     """
 
     KIND: ClassVar[str] = "test"
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
     FILE: ClassVar[str] = "test.json"
 
     agent: str
