@@ -1,6 +1,7 @@
 """Share a small generated corpus, settings at a tiny budget, and one run through all commands."""
 
 import fcntl
+import gc
 import os
 import shutil
 import sys
@@ -134,6 +135,11 @@ def zebra_augmentation(monkeypatch: pytest.MonkeyPatch, copy_of_prepared: Path) 
     from lib.augmentation import build_bank
 
     monkeypatch.setattr(build_bank, "make_augmenter", zebra)
+
+
+def pytest_collection_finish() -> None:
+    # Each training collects garbage, as in a process of the pipeline, and should not visit what was imported.
+    gc.freeze()
 
 
 FAULTS: list[tuple[str, str]] = []
