@@ -46,7 +46,7 @@ def held_out_pairs(experiment: Experiment, candidate: int) -> dict[str, Pairs]:
     folds = by_repeat([FoldResult.read(path) for path in paths], experiment.settings.config.stage_c.folds)[0]
     hyper = Hyperparameters.of(folds[0].params)
     index = examples.indices_of([name for fold in folds for name in fold.examples])
-    logits = agent.concatenate([agent.load_logits(fold.logits) for fold in folds])
+    logits = agent.concatenate_logits([agent.load_logits(fold.logits) for fold in folds])
     rules = agent.fit_rules(logits, examples, Sample.unweighted(index), hyper)
     natural = np.flatnonzero(examples.natural[index])
     index, logits = index[natural], agent.select(logits, natural)

@@ -308,9 +308,11 @@ class Agent(ABC):
         """
         return {task.name: task.select(logits[task.name], chosen) for task in self.tasks}
 
-    def concatenate(self, all_logits: Sequence[Logits]) -> Logits:
+    def concatenate_logits(self, all_logits: Sequence[Logits]) -> Logits:
         """Concatenate the logits of several sets of examples, in their order."""
-        return {task.name: task.concatenate([logits[task.name] for logits in all_logits]) for task in self.tasks}
+        return {
+            task.name: task.concatenate_logits([logits[task.name] for logits in all_logits]) for task in self.tasks
+        }
 
     def logits_from_log_odds(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Logits:
         """Return logits from scored parts of each example's text.

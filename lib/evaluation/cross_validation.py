@@ -216,7 +216,7 @@ def _ensemble(
     for number, (logits, index) in averages.items():
         others = [averages[n] for n in averages if n // k == number // k and n != number]
         reference = Sample.unweighted(np.concatenate([index for _, index in others]))
-        known, names = agent.concatenate([own for own, _ in others]), list(experiment.development.criteria)
+        known, names = agent.concatenate_logits([own for own, _ in others]), list(experiment.development.criteria)
         rules = agent.fit_rules(known, examples, reference, hyper, criteria=names)
         values = agent.rule_values(rules, examples, index)
         scores = agent.scores(logits, values, examples, Sample.unweighted(index), hyper)

@@ -107,7 +107,7 @@ def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitCo
 
     def fit(repeat: Sequence[FoldResult]) -> FinalRules:
         index = experiment.examples.indices_of([name for fold in repeat for name in fold.examples])
-        logits = agent.concatenate([agent.load_logits(fold.logits) for fold in repeat])
+        logits = agent.concatenate_logits([agent.load_logits(fold.logits) for fold in repeat])
         return fit_final_rules(experiment, logits, index, hyper)
 
     return RefitConfig(

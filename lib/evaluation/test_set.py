@@ -228,7 +228,7 @@ def _average_rules(experiment: Experiment, folds: Sequence[FoldResult], members:
 
     def fit(repeat: Sequence[FoldResult]) -> FinalRules:
         averages = [average_members(experiment, [by[member, fold.fold] for member in members]) for fold in repeat]
-        logits = experiment.agent.concatenate([own for own, _ in averages])
+        logits = experiment.agent.concatenate_logits([own for own, _ in averages])
         return fit_final_rules(experiment, logits, np.concatenate([index for _, index in averages]), hyper)
 
     first = [fold for fold in folds if fold.candidate == members[0]]
@@ -239,7 +239,7 @@ def _bag_of_words(experiment: Experiment, examples: Examples, hyper: Hyperparame
     """Fit the bag of words on the development set, and its rules on the held-out predictions of the first folds."""
     k = experiment.settings.config.stage_c.folds
     folds = [fit_and_predict_fold(experiment, experiment.splits.fold(number, k)) for number in range(k)]
-    logits = experiment.agent.concatenate([own for own, *_ in folds])
+    logits = experiment.agent.concatenate_logits([own for own, *_ in folds])
     rules = fit_final_rules(experiment, logits, np.concatenate([part.index for *_, part in folds]), hyper)
     model = fit_bag_of_words(experiment, np.arange(len(experiment.examples)))
     return _ModelOutput(model.logits(examples, np.arange(len(examples))), rules, hyper)

@@ -21,7 +21,7 @@ from lib.schemas.search import StageAResult
 from lib.settings.config import StageASettings, StageBSettings
 from lib.settings.load import Settings
 from lib.studies.pruners import AshaPruner, is_dominated, min_trials_at_rung, rung_steps
-from lib.studies.samplers import GpSampler, NsgaIISampler, TpeSampler
+from lib.studies.samplers import StaticSpaceGPSampler, StaticSpaceNSGAIISampler, StaticSpaceTPESampler
 from lib.studies.sobol import sobol_design
 from lib.studies.study import Direction
 
@@ -71,8 +71,8 @@ def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageARes
     def sampler(number: int) -> BaseSampler:
         seed = derive_seed(config.seed, agent, "stage a", number)
         if limits.sampler == "gp":
-            return GpSampler(settings.space, seed=seed)
-        return TpeSampler(settings.space, seed=seed, n_startup_trials=limits.startup_trials)
+            return StaticSpaceGPSampler(settings.space, seed=seed)
+        return StaticSpaceTPESampler(settings.space, seed=seed, n_startup_trials=limits.startup_trials)
 
     def after_epoch(trial: Trial, epoch: int, best: float) -> bool:
         if epoch == limits.epochs:  # after_seed reports the end of the seed
@@ -136,8 +136,8 @@ def stage_b_strategy(settings: Settings, agent: str, best: StageAResult) -> Sear
     def sampler(number: int) -> BaseSampler:
         seed = derive_seed(config.seed, agent, "stage b", number)
         if limits.sampler == "tpe":
-            return TpeSampler(settings.space, seed=seed, n_startup_trials=limits.population_size)
-        return NsgaIISampler(settings.space, seed=seed, population_size=limits.population_size)
+            return StaticSpaceTPESampler(settings.space, seed=seed, n_startup_trials=limits.population_size)
+        return StaticSpaceNSGAIISampler(settings.space, seed=seed, population_size=limits.population_size)
 
     return SearchStrategy(
         stage="stage_b",

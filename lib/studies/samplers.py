@@ -40,7 +40,7 @@ class _StaticSpace:
         return {name: self._space[name] for name in sorted(self._space) if not self._space[name].single()}
 
 
-class TpeSampler(_StaticSpace, TPESampler):
+class StaticSpaceTPESampler(_StaticSpace, TPESampler):
     """Multivariate TPE (Bergstra et al., 2011; Falkner et al., 2018) for one or more objectives."""
 
     def __init__(self, space: Space, *, seed: int, n_startup_trials: int) -> None:
@@ -56,7 +56,7 @@ class TpeSampler(_StaticSpace, TPESampler):
         self._space = distributions(space)
 
 
-class GpSampler(_StaticSpace, GPSampler):
+class StaticSpaceGPSampler(_StaticSpace, GPSampler):
     """A Gaussian process over completed trials for one objective, with log expected improvement (Jones et al., 1998).
 
     It takes the running trials of other processes into account. Its time grows with the cube of the completed trials.
@@ -75,7 +75,7 @@ class GpSampler(_StaticSpace, GPSampler):
         self._space = distributions(space)
 
 
-class NsgaIISampler(_StaticSpace, NSGAIISampler):
+class StaticSpaceNSGAIISampler(_StaticSpace, NSGAIISampler):
     """NSGA-II (Deb et al., 2002)."""
 
     def __init__(self, space: Space, *, seed: int, population_size: int) -> None:

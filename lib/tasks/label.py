@@ -162,7 +162,7 @@ class LabelTask(Task[LogOdds, Labels]):
         """
         return logits[chosen]
 
-    def concatenate(self, all_logits: Sequence[LogOdds]) -> LogOdds:
+    def concatenate_logits(self, all_logits: Sequence[LogOdds]) -> LogOdds:
         """Concatenate log odds."""
         return np.concatenate(all_logits)
 

@@ -234,7 +234,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
         """
         return [logits[place] for place in chosen]
 
-    def concatenate(self, all_logits: Sequence[ScoredSpans]) -> ScoredSpans:
+    def concatenate_logits(self, all_logits: Sequence[ScoredSpans]) -> ScoredSpans:
         """Concatenate lists of spans."""
         return [spans for logits in all_logits for spans in logits]
 

@@ -156,7 +156,7 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
         """
 
     @abstractmethod
-    def concatenate(self, all_logits: Sequence[LogitsT]) -> LogitsT:
+    def concatenate_logits(self, all_logits: Sequence[LogitsT]) -> LogitsT:
         """Concatenate logits, in their order."""
 
     @abstractmethod

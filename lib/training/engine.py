@@ -323,7 +323,7 @@ class _Training:
         waited = time.perf_counter() - began
         total = torch.zeros((), device=self.device.torch)
         groups = [batches[start : start + hyper.accumulation] for start in range(0, len(batches), hyper.accumulation)]
-        self.gradients.prepare(groups[0])
+        self.gradients.prefetch(groups[0])
         for number, (group, following) in enumerate(zip(groups, [*groups[1:], None], strict=True)):
             seed = derive_seed(self.seed, "noise", epoch, number * hyper.accumulation)
             total += self.gradients.compute(group, seed, following)

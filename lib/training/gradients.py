@@ -59,7 +59,7 @@ class Gradients:
         self.data_seconds = 0.0
         self._ahead: Future[list[list[PreparedBatch]]] | None = None
 
-    def prepare(self, batches: list[Index]) -> None:
+    def prefetch(self, batches: list[Index]) -> None:
         """Start to make the batches of the next step in a background thread."""
         self._ahead = background_thread("batches").submit(self._prepare, self._split_into_shards(batches))
 
@@ -108,7 +108,7 @@ class Gradients:
         self._ahead = None
         self.data_seconds += time.perf_counter() - began
         if following is not None:
-            self.prepare(following)
+            self.prefetch(following)
         size = sum(map(len, batches))
         with self.weights.bf16_copies() as used:
             while True:

@@ -4,7 +4,7 @@ import optuna
 import pytest
 from support.tiny import tiny_settings
 
-from lib.studies.samplers import GpSampler, NsgaIISampler, TpeSampler
+from lib.studies.samplers import StaticSpaceGPSampler, StaticSpaceNSGAIISampler, StaticSpaceTPESampler
 from lib.studies.study import suggest_params
 
 
@@ -12,11 +12,11 @@ from lib.studies.study import suggest_params
     ("own", "theirs"),
     [
         (
-            lambda space: TpeSampler(space, seed=1, n_startup_trials=3),
+            lambda space: StaticSpaceTPESampler(space, seed=1, n_startup_trials=3),
             lambda: optuna.samplers.TPESampler(seed=1, multivariate=True, constant_liar=True, n_startup_trials=3),
         ),
         (
-            lambda space: NsgaIISampler(space, seed=1, population_size=3),
+            lambda space: StaticSpaceNSGAIISampler(space, seed=1, population_size=3),
             lambda: optuna.samplers.NSGAIISampler(seed=1, population_size=3),
         ),
     ],
@@ -37,7 +37,7 @@ def test_a_sampler_that_knows_its_space_gives_the_suggestions_of_optunas_sampler
 @pytest.mark.slow
 def test_a_gaussian_process_finds_a_peak_that_random_search_misses() -> None:
     space, best = tiny_settings().space, []
-    for sampler in (GpSampler(space, seed=1), optuna.samplers.RandomSampler(seed=1)):
+    for sampler in (StaticSpaceGPSampler(space, seed=1), optuna.samplers.RandomSampler(seed=1)):
         study = optuna.create_study(direction="maximize", sampler=sampler)
         for _ in range(25):
             trial = study.ask()
