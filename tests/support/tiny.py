@@ -21,7 +21,7 @@ TINY = {
         "data.unannotated": {"low": 1.0, "high": 2.0},
     },
     "corpus": {"test_fraction": 0.15, "unannotated": 1.5},
-    "generator": {"posts": 60, "words": 40},
+    "generator": {"posts": 48, "words": 40},
     "training": {"device": "cpu", "precision": "fp32", "threads": 1},
     "stage_a": {"trials": 6, "epochs": 3, "seeds": 2, "startup_trials": 3, "min_epochs": 1, "reduction": 2},
     "stage_b": {"trials": 4, "epochs": 2, "seeds": 1, "population_size": 2, "warm_start": 2},

@@ -61,7 +61,7 @@ def test_searches_run_on_a_table_of_trainings(tmp_path: Path) -> None:
     (tmp_path / "second").mkdir()
     (tmp_path / "second" / "table.json").write_text(json.dumps(table))
     done = run_program(
-        ROOT / "benchmarks" / "search.py",
+        ROOT / "benchmarks" / "search_comparison.py",
         *("--folder", str(tmp_path), "--landscape", "second", "--repetitions", "2", "--trials", "8"),
         *("--variants", "c", "stage A", "rungs: knowing", "nsga2 racing", "--picture", str(tmp_path / "search.svg")),
     )

@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.tiny import change_settings, tiny_settings
+from support.tiny import TINY, change_settings, tiny_settings
 
 from lib.agents import get_agent
 from lib.cli.main import main
@@ -49,4 +49,4 @@ def test_a_corpus_can_be_a_share_of_the_posts(copy_of_prepared: Path, share: flo
     change_settings(corpus={"share": share})
     assert main(["corpus", "--input", "results/generated"]) == 0
     counts = json.loads(Path("results/corpus/corpus.json").read_text())["posts"]
-    assert sum(counts.values()) == round(60 * share)
+    assert sum(counts.values()) == round(TINY["generator"]["posts"] * share)
