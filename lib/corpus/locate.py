@@ -13,7 +13,7 @@ Match = Literal["exact", "normalised", "fuzzy", "none"]
 _WORD_CHARACTERS = re.compile(r"\w\w")
 # The number of words by which the ends of a fuzzy match may move.
 _MOVED_WORDS = 4
-_PUNCTUATION = str.maketrans({**dict.fromkeys("’‘`´ʼ", "'"), "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
+_PUNCTUATION = str.maketrans({**dict.fromkeys("’‘`´ʼ′", "'"), "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,11 @@ def _fuzzy(needle: str, haystack: str, least_score: float) -> tuple[int, int, fl
 
 
 def _negators_at(haystack: str, words: list[Characters], first: int, last: int) -> int:
-    """Count the negators of some words of a text, and one in the word before them, which would deny them."""
-    before = haystack[slice(*words[first - 1])] if first else ""
-    denied = any(end == len(before) for _, end in negators(before))
-    return len(negators(haystack[words[first][0] : words[last][1]])) + int(denied)
+    """Count the negators of some words of a text, and those in the few words before them, which would deny them."""
+    before = first
+    while before > max(0, first - _MOVED_WORDS) and haystack[words[before - 1][1] - 1] not in ".!?,;:":
+        before -= 1
+    return len(negators(haystack[words[before][0] : words[last][1]]))
 
 
 def _occurrences(needle: str, haystack: str) -> list[int]:

@@ -2,11 +2,11 @@
 
 import re
 
-# Apostrophes that are typed in n't: typewriter, typographic, grave and acute accent, modifier letter, full width.
-_APOSTROPHES = "'’‘`´ʼ＇"
+# Apostrophes in n't: typewriter, typographic, grave and acute accent, modifier letter, full width, prime.
+_APOSTROPHES = "'’‘`´ʼ＇′"
 _WORDS = (
     "no not never none nobody noone nothing nowhere neither nor nope without w/o cannot hardly barely scarcely rarely"
-    " seldom"
+    " seldom donot w/out dunno nah"
 )
 # Verbs before n't; the text may lack the apostrophe, or have a space on either side of it or before the n.
 _VERBS = "ai are ca could dare did does do had has have hav is might must need ought sha should was were wo would"

@@ -8,13 +8,13 @@ from lib.errors import UserError
 
 
 def read_json(path: str | Path) -> Any:
-    """Return the content of a JSON file.
+    """Return the content of a JSON file, which may begin with a byte order mark, as editors on Windows write it.
 
     Raises:
         UserError: The file is missing or is not valid JSON; the line names it.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run the command or the rule that writes it first") from None
     except OSError as error:

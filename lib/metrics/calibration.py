@@ -93,13 +93,14 @@ def classwise_ece(
         weight: (n,), the number of pairs that each one stands for.
 
     Returns:
-        The mean over the criteria of the error of the probability of yes, in [0, 1].
+        The mean over the criteria that have a positive of the error of the probability of yes, in [0, 1]; 0 if none
+        has.
     """
     errors = [
         expected_calibration_error(probability[own], label[own] == 1, weight[own])
-        for own in (criterion == name for name in np.unique(criterion))
+        for own in (criterion == name for name in np.unique(criterion[label == 1]))
     ]
-    return float(np.mean(errors))
+    return float(np.mean(errors)) if errors else 0.0
 
 
 def calibration_error_of_yes(

@@ -56,6 +56,8 @@ def test_a_sentence_is_not_found_within_a_word() -> None:
         ("I really do not want to die now.", "Hi. I really do want to die now. Bye."),
         ("I really do want to die now.", "Hi. I really do not want to die now. Bye."),
         ("I want to die.", "I don't want to die."),
+        ("I feel happy with my friends.", "I never feel happy with my friends."),
+        ("I do eat anything these days at all.", "Hi. I do not eat anything these days at all."),
     ],
 )
 def test_an_edited_copy_keeps_the_negators(sentence: str, post: str) -> None:

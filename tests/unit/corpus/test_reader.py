@@ -223,6 +223,8 @@ def test_criteria_files_are_checked(project: Path) -> None:
         path.write_text(text)
         with pytest.raises(UserError, match=expected):
             read_criteria(path)
+    path.write_bytes(b'\xef\xbb\xbf[{"id": "A", "text": "a"}]')  # with a byte order mark
+    assert read_criteria(path) == {"A": "a"}
     assert criteria_path(CorpusSettings(criteria="c.json")) == Path("c.json")
     assert criteria_path(CorpusSettings(dir="elsewhere")) == Path("config/criteria.json")
 

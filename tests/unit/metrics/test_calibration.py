@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lib.metrics.calibration import expected_calibration_error
+from lib.metrics.calibration import classwise_ece, expected_calibration_error
 
 
 def test_ece_by_hand() -> None:
@@ -15,3 +15,10 @@ def test_bins_are_closed_on_the_right() -> None:
     value = expected_calibration_error(np.array([0.5, 0.6]), np.array([True, False]), n_bins=2)
     assert value == pytest.approx(0.55)
     assert expected_calibration_error(np.array([0.0]), np.array([True]), n_bins=2) == pytest.approx(1.0)
+
+
+def test_the_class_wise_error_leaves_out_criteria_without_a_positive() -> None:
+    probability, label = np.array([0.9, 0.3, 0.8, 0.5]), np.array([1, 0, 0, 0])
+    criterion, weight = np.array(["A", "A", "B", "B"]), np.ones(4)
+    assert classwise_ece(probability, label, criterion, weight) == pytest.approx((0.1 + 0.3) / 2)
+    assert classwise_ece(probability, np.zeros(4, dtype=np.int64), criterion, weight) == 0
