@@ -18,11 +18,8 @@ their posts for research, so treat texts and predictions as personal data.
 """
 
 
-_CALIBRATED = {
-    "natural": "Its probabilities are calibrated on all pairs of the development posts.",
-    "annotated": "Its probabilities are calibrated on annotated pairs only, because unannotated pairs have no label"
-    " in this corpus. On all sentences it predicts yes too often.",
-}
+_FITTED = {"label": "whether a pair's criterion is met", "span": "whether there is evidence, but not where it is"}
+_UNKNOWN = " Unannotated pairs have no label in this corpus, so on all sentences the model predicts yes too often."
 
 
 def model_card(
@@ -58,6 +55,8 @@ def model_card(
     large = "\n".join(
         f"* {name}: {found.sentence(where)}" for name, found in manifest.calibration_in_the_large.items()
     )
+    policy = manifest.params["null_policy.name"]
+    fitted = policy in ("threshold", "ratio")
     count = test.sizes[test.population]
     pairs = f"{count} annotated pairs" if test.population == "annotated" else f"{count} pairs at {where}"
     sizes = f"{test.sizes['posts']} test posts ({pairs}, {test.sizes['positives']} of them positive)"
@@ -88,7 +87,7 @@ Targets ({where}):
 {left_out}
 ## How it decides
 
-Null policy `{manifest.params["null_policy.name"]}`, temperature: {temperatures}. Offsets and thresholds of each
+Null policy `{policy}`, temperature: {temperatures}. {"Offsets and thresholds" if fitted else "Offsets"} of each
 criterion stand in `model.json`; they were fitted {in_population(test.population)}. Calibration in the
 large, on development posts from which the model learned:
 
@@ -98,12 +97,25 @@ Criteria it reads:
 
 {asked}
 
-{_LIMITS.format(calibrated=_CALIBRATED[manifest.population])}
+{_LIMITS.format(calibrated=_calibration_claim(manifest))}
 ## Provenance
 
 Code {made.code_version}, configuration {made.config_hash}, seed {made.seed}, {made.device}, {made.finished}.
 No split separates the posts of a group.
 """
+
+
+def _calibration_claim(manifest: ModelManifest) -> str:
+    """Say what was calibrated, on which pairs, and by whose predictions."""
+    claims = [_FITTED[name] for name in manifest.rules]
+    if manifest.post_rule is not None:
+        claims.append("whether a post meets a criterion")
+    return (
+        f"Its probabilities are calibrated {in_population(manifest.population)} for {', and for '.join(claims)}."
+        " Temperature and offsets were fitted on predictions of the models of cross-validation for posts that these"
+        " had not learned from; this model learned from more posts, and the comparison above shows how far its own"
+        f" probabilities are from the prevalence.{_UNKNOWN if manifest.population == 'annotated' else ''}"
+    )
 
 
 def _models(test: TestEvaluation) -> str:

@@ -62,3 +62,22 @@ def test_the_card_says_whether_authors_are_known_and_how_often_the_model_predict
     card = model_card(manifest(), evaluation(), generated=True, with_authors=with_authors, excluded=())
     assert known in card and "predicts yes for 33.3% of the pairs, and 33.3% are positive" in card
     assert "For 0% of the posts the model predicts every criterion." in card
+
+
+@pytest.mark.parametrize(
+    ("population", "claim"),
+    [
+        ("natural", "Its probabilities are calibrated at natural prevalence for whether a pair's criterion is met."),
+        ("annotated", "Its probabilities are calibrated on annotated pairs for whether a pair's criterion is met."),
+    ],
+)
+def test_the_card_claims_calibration_only_for_what_was_fitted(population: str, claim: str) -> None:
+    test, known = evaluation(population=population), manifest(population=population)
+    card = model_card(known, test, generated=True, with_authors=True, excluded=())
+    assert claim in card and "Offsets and thresholds of each" in card
+    assert ("predicts yes too often" in card) == (population == "annotated")
+    spans = known.model_copy(update={"rules": {"span": known.rules["label"]}, "post_rule": known.rules["label"]})
+    spans = spans.model_copy(update={"params": {"null_policy.name": "none"}})
+    card = model_card(spans, test, generated=True, with_authors=True, excluded=())
+    assert "for whether there is evidence, but not where it is, and for whether a post meets a criterion." in card
+    assert "Offsets of each" in card
