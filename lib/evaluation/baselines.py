@@ -103,6 +103,8 @@ def score_baselines(experiment: Experiment) -> Baselines:
     return Baselines(
         provenance=experiment.provenance(started),
         agent=agent.name,
+        objective=experiment.objective.name,
+        calibration=experiment.objective.full_calibration_name,
         params=params,
         epochs=limits.epochs,
         **decisions,
@@ -141,6 +143,8 @@ def cross_validate_baseline(experiment: Experiment) -> CrossValidatedBaseline:
     return CrossValidatedBaseline(
         provenance=experiment.provenance(started),
         agent=experiment.agent.name,
+        objective=experiment.objective.name,
+        calibration=experiment.objective.full_calibration_name,
         name=BAG_OF_WORDS,
         folds=results,
         performance={"seconds": round(time.perf_counter() - clock, 3)},

@@ -56,13 +56,20 @@ class BaselineFold(FrozenSchema):
 
 
 class CrossValidatedBaseline(Document):
-    """stage_c/baseline.json, the scores of TF-IDF + logistic regression on the same folds."""
+    """stage_c/baseline.json, the scores of TF-IDF + logistic regression on the same folds.
+
+    Attributes:
+        objective: The score that ranks and its population, in words.
+        calibration: The calibration error and its population, in words.
+    """
 
     KIND: ClassVar[str] = "stage_c_baseline"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
     FILE: ClassVar[str] = "baseline.json"
 
     agent: str
+    objective: str
+    calibration: str
     name: str
     folds: list[BaselineFold]
     performance: dict[str, Any]
@@ -86,13 +93,17 @@ class Baselines(Document):
         rules: The decision rules of the default transformer, fitted on the validation part of the first seed.
         post_rule: Its rule for predictions about posts, see `ModelManifest`.
         entries: One for each baseline.
+        objective: The score that a search maximises and its population, in words.
+        calibration: The calibration error and its population, in words.
     """
 
     KIND: ClassVar[str] = "baseline"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
     FILE: ClassVar[str] = "baseline.json"
 
     agent: str
+    objective: str
+    calibration: str
     params: dict[str, Any]
     epochs: int
     rules: dict[str, Any]

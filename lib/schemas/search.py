@@ -63,12 +63,20 @@ class MethodEffect(FrozenSchema):
 
 
 class StageAResult(Document):
-    """stage_a_top50.json, the best configurations, best first, and the effects of augmentation if there was any."""
+    """stage_a_top50.json, the best configurations, best first, and the effects of augmentation if there was any.
+
+    Attributes:
+        objective: The score that ranks and its population, in words.
+        calibration: The calibration error and its population, in words.
+    """
 
     KIND: ClassVar[str] = "stage_a_top50"
+    VERSION: ClassVar[int] = 2
     FILE: ClassVar[str] = "stage_a_top50.json"
 
     agent: str
+    objective: str
+    calibration: str
     space: Space
     counts: TrialCounts
     trials: list[TrialResult]
@@ -76,12 +84,20 @@ class StageAResult(Document):
 
 
 class StageBResult(Document):
-    """stage_b_pareto.json, all completed trials by non-dominated rank; rank 0 is the Pareto front."""
+    """stage_b_pareto.json, all completed trials by non-dominated rank; rank 0 is the Pareto front.
+
+    Attributes:
+        objective: The score that ranks and its population, in words.
+        calibration: The calibration error and its population, in words.
+    """
 
     KIND: ClassVar[str] = "stage_b_pareto"
+    VERSION: ClassVar[int] = 2
     FILE: ClassVar[str] = "stage_b_pareto.json"
 
     agent: str
+    objective: str
+    calibration: str
     space: Space
     counts: TrialCounts
     trials: list[TrialResult]
@@ -129,12 +145,20 @@ class Candidate(FrozenSchema):
 
 
 class Candidates(Document):
-    """stage_c/candidates.json, the configurations that Stage C cross-validates."""
+    """stage_c/candidates.json, the configurations that Stage C cross-validates.
+
+    Attributes:
+        objective: The score that ranks and its population, in words.
+        calibration: The calibration error and its population, in words.
+    """
 
     KIND: ClassVar[str] = "stage_c_candidates"
+    VERSION: ClassVar[int] = 2
     FILE: ClassVar[str] = "candidates.json"
 
     agent: str
+    objective: str
+    calibration: str
     candidates: list[Candidate]
 
 

@@ -35,6 +35,8 @@ def collect_stage_a(search: AgentSearch, trials: Sequence[FrozenTrial]) -> Stage
     return StageAResult(
         provenance=search.provenance(started),
         agent=search.agent,
+        objective=search.objective.name,
+        calibration=search.objective.full_calibration_name,
         space=search.settings.space,
         counts=count_states(trials),
         trials=ranked[:TOP_TRIALS],
@@ -58,6 +60,8 @@ def collect_stage_b(search: AgentSearch) -> StageBResult:
     return StageBResult(
         provenance=search.provenance(started),
         agent=search.agent,
+        objective=search.objective.name,
+        calibration=search.objective.full_calibration_name,
         space=search.settings.space,
         counts=count_states(trials),
         trials=sorted(ranked, key=lambda r: (r.rank, -(r.objective or 0.0), r.number)),

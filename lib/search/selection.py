@@ -26,7 +26,13 @@ def select_candidates(search: AgentSearch, front: StageBResult) -> Candidates:
     """
     started = now()
     chosen = choose_candidates(front.trials, search.settings.config.stage_c.candidates)
-    return Candidates(provenance=search.provenance(started), agent=search.agent, candidates=chosen)
+    return Candidates(
+        provenance=search.provenance(started),
+        agent=search.agent,
+        objective=search.objective.name,
+        calibration=search.objective.full_calibration_name,
+        candidates=chosen,
+    )
 
 
 def choose_candidates(trials: Sequence[TrialResult], n: int) -> list[Candidate]:

@@ -55,6 +55,10 @@ def test_the_results_of_the_stages_are_consistent(copy_of_finished: Path) -> Non
     assert c["choice"]["calibration_error"]["mean"] == min(e["calibration_error"]["mean"] for e in allowed)
     assert c["provenance"]["corpus_hash"] == a.provenance.corpus_hash and c["schema_version"] == 2
     assert read_stage(StageAResult, Path("results/criteria/stage_a_top50.json"), settings.space) == a
+    for name in ("stage_a_top50", "stage_b_pareto", "stage_c/candidates", "stage_c/baseline", "baseline", "stage_c"):
+        document = json.loads(Path(f"results/criteria/{name}.json").read_text())
+        scores = (document["objective"], document["calibration"])
+        assert scores == ("F1-macro (natural prevalence)", "1 − Brier skill (natural prevalence)"), name
 
 
 def test_a_finished_stage_does_nothing_and_a_larger_budget_extends_it(copy_of_finished: Path, monkeypatch) -> None:
