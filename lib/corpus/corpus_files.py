@@ -5,8 +5,8 @@ from pathlib import Path
 from lib.errors import UserError
 from lib.settings.config import CorpusSettings
 
-# Posts and annotations; the second pair has the names under which ReDSM5 is published.
-_NAMES = (("posts.csv", "annotations.csv"), ("redsm5_posts.csv", "redsm5_annotations.csv"))
+# The second name of each is that under which ReDSM5 is published.
+_POSTS, _ANNOTATIONS = ("posts.csv", "redsm5_posts.csv"), ("annotations.csv", "redsm5_annotations.csv")
 
 
 def find_corpus_files(settings: CorpusSettings, folder: Path) -> tuple[Path, Path]:
@@ -20,21 +20,22 @@ def find_corpus_files(settings: CorpusSettings, folder: Path) -> tuple[Path, Pat
         The paths of the two files, which exist.
 
     Raises:
-        UserError: A file is missing; one line for each. Or there are files under both names.
+        UserError: A file is missing; one line for each. Or one is there under both names.
     """
-    candidates = _NAMES if settings.files is None else ((settings.files.posts, settings.files.annotations),)
-    found = [tuple(folder / name for name in names) for names in candidates]
-    both = [posts for posts, annotations in found if posts.is_file() and annotations.is_file()]
-    if len(both) > 1:
-        names = " and ".join(path.name for path in both)
-        raise UserError(f"{folder}: holds {names}; name the files in corpus.files")
-    # The pair with the most files, so that an error names what is missing beside what is there.
-    posts, annotations = max(found, key=lambda pair: sum(path.is_file() for path in pair))
-    missing = [path for path in (posts, annotations) if not path.is_file()]
+    files = settings.files
+    names = (_POSTS, _ANNOTATIONS) if files is None else ((files.posts,), (files.annotations,))
+    found = [[folder / name for name in alike if (folder / name).is_file()] for alike in names]
+    for paths in found:
+        if len(paths) > 1:
+            raise UserError(
+                f"{folder}: holds {' and '.join(path.name for path in paths)}; name the files in corpus.files"
+            )
+    missing = [alike for alike, paths in zip(names, found, strict=True) if not paths]
     if missing:
-        others = " or ".join(" and ".join(names) for names in candidates)
         raise UserError(
-            f"{path}: no such file; corpus.dir must hold {others} (README.md says how to get ReDSM5)"
-            for path in missing
+            f"{folder / alike[0]}: no such file; corpus.dir must hold {' or '.join(alike)}"
+            " (README.md says how to get ReDSM5)"
+            for alike in missing
         )
+    (posts,), (annotations,) = found
     return posts, annotations

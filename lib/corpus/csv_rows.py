@@ -21,8 +21,8 @@ def read_csv_rows(path: Path, columns: Sequence[str], remedy: str) -> Iterator[t
         (row number, {column: text}) pairs. The header is row 1, as in a spreadsheet.
 
     Raises:
-        UserError: The file is missing, empty, not UTF-8 or not CSV, lacks a column, or has a row with more or fewer
-            fields than the header; one line for each missing column or wrong row.
+        UserError: The file is missing, empty, not UTF-8 or not CSV, lacks a column or names it twice, or has a row
+            with more or fewer fields than the header; one line for each such column or row.
     """
     csv.field_size_limit(sys.maxsize)
     rows = list(_rows(path))
@@ -35,6 +35,9 @@ def read_csv_rows(path: Path, columns: Sequence[str], remedy: str) -> Iterator[t
             f"{path}: column '{c}' is missing{did_you_mean(c, header)} (found: {', '.join(header)}; {remedy})"
             for c in missing
         )
+    repeated = [c for c in columns if header.count(c) > 1]
+    if repeated:
+        raise UserError(f"{path}: the header names column '{c}' twice; rename one" for c in repeated)
     ragged = [
         f"{path}, row {number}: has {len(row)} fields, the header has {len(header)};"
         " put quotes around a text that contains commas"

@@ -57,13 +57,18 @@ _STOPS = re.compile(r"(?:(?<=[!?])[!?]+)?")
 _WORD = re.compile(r"\w")
 # The sign of a list item, which begins a sentence even within a line.
 _BULLET = re.compile(r"(?:(?<=\s)|^)(?:[•‣◦▪]|(?<!\d\s)\*|\*(?!\s+\d))(?=\s)")
+# The number of an item in a line.
+_ITEM = re.compile(r"(?:(?<=\s)|^)\(?(\d{1,2})[.)](?=\s)")
+# The end of a sentence without white space behind it, and the word before it.
+_NO_SPACE = re.compile(r"(?<![A-Za-z.])([A-Za-z]*[a-z]{2})[.!?]+(?=I\b|[A-Z][a-z'’])")
 
 
 def sentences(text: str, cuts: Iterable[int] = ()) -> list[Characters]:
     """Cut a text at line breaks, before list items, and where NLTK's Punkt finds the end of a sentence.
 
     Punkt (Kiss & Strunk, 2006) runs with a list of abbreviations and without a trained model, so it needs no data. A
-    part without any word, such as ':(', belongs to the sentence before it.
+    sentence also ends where the white space after it is missing, as in 'I cried.I left'. A part without any word, such
+    as ':(', belongs to the sentence before it.
 
     Args:
         text: Any text.
@@ -96,18 +101,30 @@ def sentences_about(cut: Sequence[Characters], span: Characters) -> list[int]:
 
 def _starts(line: re.Match[str]) -> Iterator[int]:
     """Yield the places in the text at which the sentences of a line start."""
-    yield line.start()
+    items = {match.start() for match in _BULLET.finditer(line[0])} | set(_numbered_items(line[0]))
+    for begin, end in pairwise(sorted({0, *items, len(line[0])})):
+        yield line.start() + begin
+        for stop in _ends(line[0][begin:end]):
+            yield line.start() + begin + stop
     yield line.end()
-    for item in _BULLET.finditer(line[0]):
-        yield line.start() + item.start()
-    for end in _ends(line[0]):
-        yield line.start() + end
+
+
+def _numbered_items(line: str) -> Iterator[int]:
+    """Yield the places at which items 2, 3, … of a list begin whose numbers go up from 1."""
+    expected = 1
+    for match in _ITEM.finditer(line):
+        if int(match[1]) == expected:
+            if expected > 1:
+                yield match.start()
+            expected += 1
 
 
 def _ends(line: str) -> Iterator[int]:
     """Yield the places in a line at which a sentence ends and another one begins."""
     # Punkt cuts '!!!I' before its last stop.
-    ends = sorted({_STOPS.match(line, end).end() for _, end in _punkt().span_tokenize(line)})  # type: ignore[union-attr]
+    found = {_STOPS.match(line, end).end() for _, end in _punkt().span_tokenize(line)}  # type: ignore[union-attr]
+    found |= {match.end() for match in _NO_SPACE.finditer(line) if match[1].lower() not in _ABBREVIATIONS}
+    ends = sorted(found)
     go_on = {match.end() for match in _MAY_GO_ON.finditer(line)}
     begin = 0
     for end, following in pairwise([*ends, len(line)]):

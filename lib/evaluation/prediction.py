@@ -21,6 +21,7 @@ COLUMNS = [
     "text",
     "post_met",
     "post_probability",
+    "population",
 ]
 
 
@@ -37,7 +38,8 @@ def predict_posts(model: SavedModel, posts: Sequence[tuple[str, str]], criteria:
         agent that reads sentences a row for each sentence and criterion. `met` says whether the criterion is met or,
         for an agent that only finds spans, whether it found evidence. `probability` is the probability of that.
         `start`, `end` and `text` are the characters [start, end) of the evidence, or -1, -1 and '' if there is none.
-        `post_met` and `post_probability` are the prediction about the whole post.
+        `post_met` and `post_probability` are the prediction about the whole post. `population` is the population
+        for which all of them were fitted, 'natural' or 'annotated'.
 
     Raises:
         UserError: Two posts have the same id.
@@ -71,7 +73,7 @@ def predict_posts(model: SavedModel, posts: Sequence[tuple[str, str]], criteria:
             start, end = found.candidates[i][0][:2] if found.yes[i] else (-1, -1)
         evidence = text[max(start, 0) : max(end, 0)]
         rows.append((post, name, start, end, bool(given.yes[i]), probability[i], evidence, *of_post[post, name]))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COLUMNS[:-1]).assign(population=model.manifest.population)
 
 
 def _text_pairs(model: SavedModel, keys: Sequence[tuple[str, str, tuple[int, int], str]]) -> TextPairs:

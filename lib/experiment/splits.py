@@ -53,19 +53,21 @@ class Splits:
             UserError: A part has no annotated post, because too few groups have any.
         """
         if number not in self._development:
-            assigned, seed = self._posts.development(number), self._posts.development_seed(number)
-            parts = np.array([assigned[post_id] for post_id in self.examples.post_id])
-            train, validation = np.flatnonzero(parts == 0), np.flatnonzero(parts == 1)
+            (train, validation), seed = self._development_parts(number), self._posts.development_seed(number)
             split = Split(f"development-{number}", train, self._sample(validation, train, seed))
             self._development[number] = split
         return self._development[number]
 
     def development_with_posts(self, number: int) -> Split:
         """Return development split `number`, with all examples of its validation part held out."""
-        split = self.development(number)
-        posts = {self.examples.post_id[i] for i in split.validation.index}
-        whole = np.flatnonzero([post_id in posts for post_id in self.examples.post_id])
-        return replace(split, held_out=Sample.unweighted(whole))
+        _, validation = self._development_parts(number)
+        return replace(self.development(number), held_out=Sample.unweighted(validation))
+
+    def _development_parts(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the examples of the training part and those of the validation part."""
+        assigned = self._posts.development(number)
+        part = np.array([assigned[post_id] for post_id in self.examples.post_id])
+        return np.flatnonzero(part == 0), np.flatnonzero(part == 1)
 
     def fold(self, number: int, k: int) -> Split:
         """Return a fold of repeated k-fold cross-validation.

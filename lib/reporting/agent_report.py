@@ -190,6 +190,15 @@ _SCORES = {
     "ece": "ECE",
 }
 
+_RATES = {
+    "precision": "precision",
+    "sensitivity": "sensitivity",
+    "average_precision": "average precision",
+    "auroc": "AUROC",
+    "yes_rate": "predicted positive",
+    "prevalence": "prevalence",
+}
+
 
 def _models(test: TestEvaluation) -> list[Table]:
     """Return a table for each level, with the scores of every model and the comparison with the chosen one."""
@@ -203,7 +212,7 @@ def _models(test: TestEvaluation) -> list[Table]:
             rows.append([model.name, *scores, *(["", ""] if lead is None else _lead(lead))])
         columns = [_SCORES[name] for name in names]
         tables.append(Table([_LEVELS[level], *columns, "F1-macro difference, chosen − model", "p"], rows))
-    return [*tables, *_spans(test), _rates(test)]
+    return [*tables, *_spans(test), _rates(test), *_predicted_sets(test)]
 
 
 def _spans(test: TestEvaluation) -> list[Table]:
@@ -219,7 +228,7 @@ def _lead(lead: Mapping[str, float]) -> list[str]:
 
 
 def _rates(test: TestEvaluation) -> Table:
-    """Return precision, sensitivity and share of predicted positives of each model and task in each population."""
+    """Return the scores `_RATES` of each model and task in each population."""
     rows = []
     for model in test.models:
         populations = {test.population: model.scores, "annotated": model.scores["annotated"]}
@@ -228,10 +237,21 @@ def _rates(test: TestEvaluation) -> Table:
             named[_LEVELS["post_criterion"]] = model.scores["post_criterion"]
         for place, scores in named.items():
             for task, own in _tasks(scores).items():
-                rates = [own[name] for name in ("precision", "sensitivity", "yes_rate", "prevalence")]
                 name = model.name if not task else f"{model.name} ({task})"
-                rows.append([name, place, *("–" if rate is None else f"{rate:.3f}" for rate in rates)])
-    return Table(["model", "population", "precision", "sensitivity", "predicted positive", "prevalence"], rows)
+                rows.append([name, place, *(_score(own[score]) for score in _RATES)])
+    return Table(["model", "population", *_RATES.values()], rows)
+
+
+def _predicted_sets(test: TestEvaluation) -> list[Table]:
+    """Return how many criteria of a post each model predicts; no table if natural prevalence is withheld."""
+    rows = []
+    for model in test.models:
+        if "post_criterion" in model.scores:
+            posts = model.scores["post_criterion"]["post"]
+            counts = [f"{posts[name]:.2f}" for name in ("criteria_predicted", "criteria_true")]
+            rows.append([model.name, *counts, f"{posts['every_criterion_predicted']:.0%}"])
+    columns = ["criteria predicted per post", "criteria met per post", "posts with every criterion predicted"]
+    return [Table([f"{_LEVELS['natural']}, by post", *columns], rows)] if rows else []
 
 
 def _baselines(f: ReportData) -> Table:

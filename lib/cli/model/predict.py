@@ -40,6 +40,7 @@ def predict(options: Namespace) -> None:
     from lib.devices.device import choose_device
     from lib.evaluation.prediction import predict_posts
     from lib.evaluation.saved_model import SavedModel
+    from lib.metrics.objective import in_population
     from lib.metrics.score_text import format_count, format_excluded
 
     check_agent(options.agent)
@@ -56,7 +57,7 @@ def predict(options: Namespace) -> None:
     if model.manifest.population == "annotated":
         print(
             "Unannotated pairs have no label in the corpus of this model (corpus.unannotated_means: unknown), so its"
-            " predictions are fitted to annotated pairs. It predicts yes too often.",
+            " predictions are fitted on annotated pairs. It predicts yes too often.",
             file=sys.stderr,
         )
     asked = options.criterion or list(known)
@@ -74,7 +75,11 @@ def predict(options: Namespace) -> None:
     if options.output is not None:
         with replacing(options.output) as temporary:
             found.to_csv(temporary, index=False)
-        print(f"{len(found)} predictions for {len(posts)} posts in {options.output}", file=sys.stderr)
+        print(
+            f"{len(found)} predictions for {len(posts)} posts in {options.output}, fitted"
+            f" {in_population(model.manifest.population)}",
+            file=sys.stderr,
+        )
     else:
         print("\n".join(format_predictions(found, posts[0][1], colour=sys.stdout.isatty())))
 
@@ -154,8 +159,11 @@ def format_predictions(found: "pd.DataFrame", text: str, *, colour: bool) -> Ite
         colour: Whether the terminal can highlight text.
 
     Yields:
-        A line for each criterion, most probable first; below a met criterion, the post with its evidence marked.
+        A line for each criterion, most probable first; below a met criterion, the post with its evidence marked. Then
+        the population that the model was fitted for.
     """
+    from lib.metrics.objective import in_population
+
     posts = found.drop_duplicates("criterion").sort_values("post_probability", ascending=False, kind="stable")
     for name, post_met, probability in zip(
         posts["criterion"], posts["post_met"], posts["post_probability"], strict=True
@@ -169,7 +177,7 @@ def format_predictions(found: "pd.DataFrame", text: str, *, colour: bool) -> Ite
                 (start, end) for start, end in zip(evidence["start"], evidence["end"], strict=True) if end > start
             ]
             yield "    " + mark_spans(text, spans, colour=colour)
-    yield "Research only: no diagnosis."
+    yield f"Fitted {in_population(found['population'].iloc[0])}. Research only: no diagnosis."
 
 
 def mark_spans(text: str, spans: list[tuple[int, int]], *, colour: bool) -> str:

@@ -81,7 +81,7 @@ def test_snakemakes_own_views_work(checkout: Path, words: list[str]) -> None:
         (["agents=[criterias]"], "agent 'criterias' is unknown; did you mean 'criteria'?"),
         (
             ["corpus={dir: nowhere}"],
-            "nowhere/posts.csv: no such file; corpus.dir must hold posts.csv and annotations.csv or redsm5_posts.csv",
+            "nowhere/posts.csv: no such file; corpus.dir must hold posts.csv or redsm5_posts.csv",
         ),
         (["backbones=none.yaml"], "none.yaml: no such file"),
     ],

@@ -63,6 +63,7 @@ def test_all_problems_are_reported_at_once(project: Path) -> None:
     [
         ("post_id,txt\np1,a\n", "column 'text' is missing; did you mean 'txt'?"),
         ("", "is empty; expected the columns post_id, text"),
+        ("post_id,text,text\np1,a,b\n", "the header names column 'text' twice; rename one"),
         (POSTS + "p1,again\n", "row 4: post_id 'p1' is already in an earlier row"),
         (POSTS + "p3, \n", "row 4: the text of post 'p3' is empty"),
         (POSTS + " ,text\n", "row 4: post_id is empty"),
@@ -139,6 +140,11 @@ def test_a_sentence_with_two_ids_is_one_sentence(project: Path) -> None:
     assert corpus.annotations["row"].tolist() == [2, 4] and len(corpus.oddities["dropped: duplicate row"]) == 2
 
 
+def test_rows_that_differ_by_a_full_stop_are_one_sentence(project: Path) -> None:
+    found = refused(write(project, HEAD + ROW + "p1,p1_1,I can't sleep,SLEEP_ISSUES,0,\n"))
+    assert len(found) == 1 and "row 3: status 0 contradicts status 1 in row 2" in found[0]
+
+
 def test_an_id_with_two_texts_means_two_sentences(project: Path) -> None:
     other = "p1,p1_1,I eat well.,SLEEP_ISSUES,0,\n"
     corpus = read_corpus(CorpusSettings(), write(project, HEAD + ROW + other))
@@ -171,6 +177,12 @@ def test_files_are_found_by_their_names(project: Path, names: tuple[str, str]) -
         assert len(read_corpus(CorpusSettings(), project).annotations) == 1
     else:
         assert "posts.csv: no such file; corpus.dir must hold" in refused(project)[0]
+
+
+def test_each_file_may_have_its_own_kind_of_name(project: Path) -> None:
+    write(project)
+    (project / "posts.csv").rename(project / "redsm5_posts.csv")
+    assert len(read_corpus(CorpusSettings(), project).annotations) == 1
 
 
 def test_files_under_both_names_are_refused(project: Path) -> None:

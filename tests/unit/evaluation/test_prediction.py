@@ -31,6 +31,7 @@ def test_predictions_point_into_the_post(backbones: Path, tmp_path: Path) -> Non
         assert all(row.text == post[max(row.start, 0) : max(row.end, 0)] for row in found.itertuples())
         assert agent == "criteria" or (found["start"] >= 0).sum() == 2, "without a policy there always is an answer"
         assert found["probability"].between(0, 1).all()
+        assert set(found["population"]) == {model.manifest.population}
         per_post = len(found[found["post_id"] == "p"])
         assert per_post == (3 * 2 if agent == "criteria" else 2)
     with pytest.raises(UserError, match="post_id 'p' is given more than once"):
@@ -98,7 +99,7 @@ def test_posts_without_text_are_named_as_left_out(tmp_path: Path, capsys: pytest
     assert main(words) == 0 and pd.read_csv(output)["post_id"].tolist() == ["a"]
     assert capsys.readouterr().err.splitlines() == [
         f"{path}: 2 of 3 posts have no text and get no predictions (the first is post_id 'b')",
-        f"1 predictions for 1 posts in {output}",
+        f"1 predictions for 1 posts in {output}, fitted at natural prevalence",
     ]
     path.write_text("post_id,text\na,One.\n")
     assert main(words) == 0 and "no text" not in capsys.readouterr().err

@@ -25,6 +25,16 @@ def test_the_test_tables_show_total_has_ans_and_no_ans_in_each_population(agent:
         assert f"| majority | {place} | 0.583 | 0.000 | 1.000 |" in spans
 
 
+def test_the_test_tables_show_rates_and_predicted_sets_of_every_model() -> None:
+    *_, rates, sets = [table.markdown() for table in agent_report._models(evaluation())]
+    place = "natural prevalence, by (post, criterion)"
+    assert f"| chosen | {place} | 1.000 | 1.000 | 1.000 | 1.000 | 0.333 | 0.333 |" in rates
+    assert f"| majority | {place} | – | 0.000 | 0.333 | 0.500 | 0.000 | 0.333 |" in rates
+    assert "| chosen | 0.40 | 0.50 | 0% |" in sets and "posts with every criterion predicted" in sets
+    withheld = [table.markdown() for table in agent_report._models(evaluation(population="annotated"))]
+    assert not any("every criterion" in table for table in withheld)
+
+
 def test_the_headline_warns_of_rules_that_did_not_suit_the_final_training() -> None:
     test = evaluation()
     assert not any("Warning" in line for line in agent_report.headline(test, cross_validation()))
