@@ -102,6 +102,7 @@ bench-typed: .venv/installed  ## list the typed sentences that the final criteri
 	$(BENCH)/typed_sentences.py
 
 bench-throughput: .venv/installed  ## compare the engine with a plain loop and the Hugging Face Trainer (CORPUS=folder)
+	. .venv/bin/activate && uv pip install -q -c $(PINS) --group benchmarks
 	$(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS))
 	$(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS)) --agent evidence
 

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import gc
 import logging
 import os
 import signal
@@ -40,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = parser().parse_args(arguments)
     os.umask(0o077)  # only the user may read texts and results
+    # Importing torch and transformers makes a million objects that stay. By default a tenth of that time is spent on
+    # looking for garbage among them.
+    gc.set_threshold(10_000)
     _silence_dependencies(offline=not options.online)
     # A cluster's time limit, scancel and Snakemake send SIGTERM: end as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

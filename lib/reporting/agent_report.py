@@ -100,7 +100,7 @@ def _sections(f: ReportData) -> Sequence[Section]:
             "Test set",
             "All models were trained before the test set was opened. The 95 % intervals come from drawing groups of"
             " posts with replacement, and p from swapping the two models' results of groups at random."
-            f" {format_groups(with_authors=f.settings.config.corpus.group is not None)}"
+            f" {format_groups(with_authors=f.settings.config.corpus.knows_authors)}"
             " Populations and scores are defined in docs/metrics.md."
             + (" A model that always abstains has HasAns 0 and NoAns 1." if _spans(f.test) else ""),
             [figures.plot_model_comparison(f.test)],

@@ -114,6 +114,11 @@ class CorpusSettings(StrictSchema):
         default=(), description="criteria that are learned and predicted, but left out of the scores"
     )
 
+    @property
+    def knows_authors(self) -> bool:
+        """Whether it is known which posts are of one author."""
+        return self.group is not None
+
 
 class GeneratorSettings(StrictSchema):
     """The generated corpus, which is used if corpus.dir is null."""

@@ -65,7 +65,7 @@ def prepare_corpus(options: Namespace) -> None:
     generated = corpus.dir is None
     save_tables(read, parts, folder)
     source = "generated" if generated else str(options.input)
-    grouping = format_groups(with_authors=corpus.group is not None)
+    grouping = format_groups(with_authors=corpus.knows_authors)
     description = describe_corpus(read, parts, source=source, generated=generated, grouping=grouping)
     write_text(folder / "report.md", description)
     svg.save_svg(figures.plot_corpus(count_annotations(read, parts)), folder / "report.svg")

@@ -28,7 +28,7 @@ def refit_and_test(options: Namespace) -> None:
             model.manifest,
             test,
             generated=corpus.generated,
-            with_authors=experiment.settings.config.corpus.group is not None,
+            with_authors=experiment.settings.config.corpus.knows_authors,
             excluded=corpus.excluded_criteria,
         )
         publish_model(model, agent_path(options, "model"), card)
