@@ -67,8 +67,8 @@ def sentences(text: str, cuts: Iterable[int] = ()) -> list[Characters]:
     """Cut a text at line breaks, before list items, and where NLTK's Punkt finds the end of a sentence.
 
     Punkt (Kiss & Strunk, 2006) runs with a list of abbreviations and without a trained model, so it needs no data. A
-    sentence also ends where the white space after it is missing, as in 'I cried.I left'. A part without any word, such
-    as ':(', belongs to the sentence before it.
+    sentence also ends where the white space after it is missing, as in 'I cried.I left'. A part without any word,
+    such as ':(', belongs to the sentence before it.
 
     Args:
         text: Any text.
