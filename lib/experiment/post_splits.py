@@ -30,7 +30,7 @@ class PostSplits:
         """Return the part of each post in development split `number`: 0 for training, 1 for validation.
 
         Raises:
-            UserError: A part has no annotated post, because too few groups have any.
+            UserError: A part has no positive row, because too few groups have any.
         """
         fraction, seed = self.config.training.validation_fraction, self.development_seed(number)
         parts = split_posts(self.annotations, self.groups, [1 - fraction, fraction], seed)
@@ -48,7 +48,7 @@ class PostSplits:
             The part by post id.
 
         Raises:
-            UserError: A part has no annotated post, because too few groups have any.
+            UserError: A part has no positive row, because too few groups have any.
         """
         repeat, fold = divmod(number, k)
         of_post = split_folds(self.annotations, self.groups, k=k, repeat=repeat, seed=self.config.seed)
@@ -82,7 +82,7 @@ class PostSplits:
         """Make every split that the configuration asks for.
 
         Raises:
-            UserError: A part of a split has no annotated post.
+            UserError: A part of a split has no positive row.
         """
         config = self.config
         for number in range(config.stage_c.folds * config.stage_c.repeats):
@@ -91,13 +91,38 @@ class PostSplits:
             self.development(number)
 
     def _check(self, parts: Mapping[str, int], expected: Sequence[int], purpose: str, least: int) -> None:
-        annotated = set(self.annotations["post_id"])
-        if not {parts[post_id] for post_id in parts if post_id in annotated}.issuperset(expected):
-            raise _too_few("the development set", self.annotations, self.groups, purpose, least)
+        # No F1 is defined where nothing is positive.
+        positive = self.posts_with_a_positive()
+        if not {parts[post_id] for post_id in positive}.issuperset(expected):
+            raise self.too_few("the development set", purpose, least)
+
+    def posts_with_a_positive(self) -> set[str]:
+        """Return the posts with a row of status 1 whose criterion counts for the scores."""
+        rows, excluded = self.annotations, self.config.corpus.excluded_criteria
+        return set(rows["post_id"][(rows["status"] == 1) & ~rows["criterion"].isin(excluded)])
+
+    def too_few(self, where: str, purpose: str, least: int) -> UserError:
+        """Return the error for posts of which too few groups have a positive row.
+
+        Args:
+            where: The posts, in words.
+            purpose: What needs more groups.
+            least: The number of groups with a positive row that it needs.
+
+        Returns:
+            The error, which gives both numbers.
+        """
+        found = len({self.groups[post_id] for post_id in self.posts_with_a_positive()})
+        # The least number is enough only if the rows are spread well, so that more can be needed.
+        return UserError(
+            f"corpus: groups of posts in {where}: {len(set(self.groups.values()))}, with rows of status 1: {found};"
+            f" {purpose} needs at least {max(least, found + 1)} with such rows; check corpus.group, or add posts by"
+            " other authors"
+        )
 
 
 def check_groups(corpus: Corpus, parts: pd.DataFrame, config: Config) -> None:
-    """Check that enough groups of posts have annotated rows for the test set and for every later split.
+    """Check that enough groups of posts have positive rows for the test set and for every later split.
 
     Args:
         corpus: The checked corpus.
@@ -113,16 +138,5 @@ def check_groups(corpus: Corpus, parts: pd.DataFrame, config: Config) -> None:
         posts, rows = (table[table["post_id"].isin(ids)] for table in (corpus.posts, corpus.annotations))
         splits[name] = PostSplits(config, rows, dict(zip(posts["post_id"], posts["group"].tolist(), strict=True)))
     splits["development"].check()
-    test = splits["test"]
-    if test.annotations.empty:
-        raise _too_few("the test set", test.annotations, test.groups, "the final evaluation", 1)
-
-
-def _too_few(where: str, annotations: pd.DataFrame, groups: Mapping[str, int], purpose: str, least: int) -> UserError:
-    found = len({groups[post_id] for post_id in annotations["post_id"]})
-    # The least number is enough only if the rows are spread well, so that more can be needed.
-    return UserError(
-        f"corpus: groups of posts in {where}: {len(set(groups.values()))}, with annotated rows: {found};"
-        f" {purpose} needs at least {max(least, found + 1)} with annotated rows; check corpus.group, or add annotated"
-        " posts by other authors"
-    )
+    if not splits["test"].posts_with_a_positive():
+        raise splits["test"].too_few("the test set", "the final evaluation", 1)

@@ -50,7 +50,7 @@ class Splits:
         """Return development split `number` (0 for the first seed), which is the same for every trial.
 
         Raises:
-            UserError: A part has no annotated post, because too few groups have any.
+            UserError: A part has no positive row, because too few groups have any.
         """
         if number not in self._development:
             (train, validation), seed = self._development_parts(number), self._posts.development_seed(number)
@@ -82,7 +82,7 @@ class Splits:
             Training examples, early-stopping examples (as `validation`) and held-out examples.
 
         Raises:
-            UserError: A part has no annotated post, because too few groups have any.
+            UserError: A part has no positive row, because too few groups have any.
         """
         repeat, fold = divmod(number, k)
         assigned, seed = self._posts.fold(number, k), self._posts.early_stopping_seed(number, k)
