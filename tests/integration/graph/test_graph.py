@@ -11,6 +11,7 @@ import yaml
 from support.checkouts import copy_repository
 from support.tiny import TINY
 
+from lib.cli.main import main
 from lib.settings.load import merge
 
 pytestmark = pytest.mark.workflow
@@ -29,7 +30,9 @@ def snakemake(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_a_search_that_augments_makes_its_bank_first_and_reports_each_methods_effect(checkout: Path) -> None:
+def test_a_search_that_augments_makes_its_bank_first_and_reports_each_methods_effect(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     overlay = {
         "constraints": {
             "aug.enabled": {"choices": [True]},
@@ -55,15 +58,17 @@ def test_a_search_that_augments_makes_its_bank_first_and_reports_each_methods_ef
     shown = (checkout / page).read_text()
     assert "| keyboard | " in shown and "no person wrote them" in shown and "| deletion |" not in shown
 
-    words = ["--method", "keyboard", "--text", "I sleep badly and depression follows", "--variants", "2"]
-    shows = [[sys.executable, "-m", "lib", "augment", *more] for more in (words, words, ["--method", "clare"], [])]
-    first, again, refused, listed = (
-        subprocess.run(show, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
-        for show in shows
-    )
-    assert first.returncode == 0 and first.stdout == again.stdout and first.stdout.count("depression") == 2
-    assert refused.returncode == 1 and "method 'clare' is refused: runs a language model" in refused.stderr
-    assert len(listed.stdout.splitlines()) == 17
+    words = ["augment", "--method", "keyboard", "--text", "I sleep badly and depression follows", "--variants", "2"]
+    command = [sys.executable, "-m", "lib", *words]
+    shown = subprocess.check_output(command, cwd=checkout, env=environment, text=True)
+    assert shown.count("depression") == 2
+    # In this process the command must not replace it by one with a fixed hash seed.
+    monkeypatch.setenv("PYTHONHASHSEED", "0")
+    monkeypatch.chdir(checkout)
+    assert main(words) == 0 and capsys.readouterr().out == shown
+    assert main(["augment", "--method", "clare"]) == 1
+    assert "method 'clare' is refused: runs a language model" in capsys.readouterr().err
+    assert main(["augment"]) == 0 and len(capsys.readouterr().out.splitlines()) == 17
 
 
 @pytest.mark.parametrize("words", [["-n"], ["--rulegraph"], ["--dag"], ["--lint"]])

@@ -2,15 +2,15 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import pytest
 from support.checkouts import ROOT
 from support.tiny import tiny_settings
 
@@ -24,7 +24,11 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @contextmanager
 def hub(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """Serve `folder` as org/model at COMMIT, and yield the address and a growing list of downloaded files."""
+    """Serve each folder in `folder` as org/{its name} at COMMIT.
+
+    Yields:
+        The address, and a growing list of the downloaded files as {folder}/{file}.
+    """
     fetched: list[str] = []
 
     class Hub(BaseHTTPRequestHandler):
@@ -35,26 +39,27 @@ def hub(folder: Path) -> Iterator[tuple[str, list[str]]]:
             self._answer(with_body=True)
 
         def _answer(self, *, with_body: bool) -> None:
-            name = self.path.rpartition("/")[2]
-            if self.path.startswith("/api/models/org/model/revision/"):
-                siblings = [{"rfilename": file.name} for file in folder.iterdir()]
-                body = json.dumps({"id": "org/model", "sha": COMMIT, "siblings": siblings}).encode()
-            elif self.path.startswith(
-                f"/api/models/org/model/tree/{COMMIT}"
-            ):  # huggingface_hub 2 asks for this, version 0.36 does not
-                files = [
-                    {"type": "file", "path": f.name, "size": f.stat().st_size, "oid": ""} for f in folder.iterdir()
-                ]
-                body = json.dumps(files).encode()
-            elif self.path == f"/org/model/resolve/{COMMIT}/{name}" and (folder / name).exists():
-                body = (folder / name).read_bytes()
-                fetched.extend([name] if with_body else [])
+            asked = re.match(
+                rf"(/api/models)?/org/(\w+)/(?:revision/|tree/{COMMIT}|resolve/{COMMIT}/)([^/?]*)", self.path
+            )
+            repository, name = asked[2] if asked else "", asked[3] if asked else ""
+            files = list((folder / repository).iterdir()) if asked else []
+            if asked and asked[1] and "/revision/" in self.path:
+                siblings = [{"rfilename": file.name} for file in files]
+                body = json.dumps({"id": f"org/{repository}", "sha": COMMIT, "siblings": siblings}).encode()
+            elif asked and asked[1]:  # huggingface_hub 2 asks for this, version 0.36 does not
+                tree = [{"type": "file", "path": f.name, "size": f.stat().st_size, "oid": ""} for f in files]
+                body = json.dumps(tree).encode()
+            elif asked and folder / repository / name in files:
+                body = (folder / repository / name).read_bytes()
+                fetched.extend([f"{repository}/{name}"] if with_body else [])
             else:
                 self.send_error(404)
                 return
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
-            self.send_header("ETag", f'"{hash_file(folder / name) if (folder / name).exists() else ""}"')
+            path = folder / repository / name
+            self.send_header("ETag", f'"{hash_file(path) if path.is_file() else ""}"')
             self.send_header("X-Repo-Commit", COMMIT)
             self.end_headers()
             self.wfile.write(body if with_body else b"")
@@ -68,45 +73,53 @@ def hub(folder: Path) -> Iterator[tuple[str, list[str]]]:
         server.shutdown()
 
 
-def fetch(address: str, *, offline: bool = False) -> subprocess.CompletedProcess[str]:
+def fetch(address: str, names: Iterable[str], *, offline: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run the command `backbone` for each name, in one new process."""
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
         "HF_ENDPOINT": address,
         "HF_HOME": "hub-cache",
         "HF_HUB_OFFLINE": str(int(offline)),
     }
-    command = [sys.executable, "-m", "lib", "backbone", "hubs"]
+    program = "import sys; from lib.cli.main import main; sys.exit(any([main(['backbone', n]) for n in sys.argv[1:]]))"
+    command = [sys.executable, "-c", program, *names]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize(("revision", "weights"), [(COMMIT, "safetensors"), ("main", "safetensors"), (COMMIT, "bin")])
-def test_a_hub_backbone_becomes_files_with_its_commit_and_needs_the_hub_once(
-    project: Path, revision: str, weights: str
-) -> None:
-    served = project / "served"
-    served.mkdir()
-    build_random_backbone("bert", "tiny", ["The writer is tired."] * 9, served, seed=1)
-    (served / "tf_model.h5").write_text("weights for another framework")
+def serve(folder: Path, weights: str) -> None:
+    """Write a backbone with weights of several kinds; those of the wanted kind are the best for torch."""
+    folder.mkdir(parents=True)
+    build_random_backbone("bert", "tiny", ["The writer is tired."] * 9, folder, seed=1)
+    (folder / "tf_model.h5").write_text("weights for another framework")
     if weights == "bin":
         import torch
         from safetensors.torch import load_file
 
-        torch.save(load_file(served / "model.safetensors"), served / "pytorch_model.bin")
-        (served / "model.safetensors").unlink()
+        torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+        (folder / "model.safetensors").unlink()
     else:
-        (served / "pytorch_model.bin").write_text("not wanted next to model.safetensors")
-    settings = tiny_settings()
-    source = HubBackbone(source="hub", repo="org/model", revision=revision)
-    save_settings(settings.model_copy(update={"backbones": {"hubs": source}}), "results/settings.json")
-    with hub(served) as (address, fetched):
-        done = fetch(address)
+        (folder / "pytorch_model.bin").write_text("not wanted next to model.safetensors")
+
+
+def test_hub_backbones_become_files_with_their_commit_and_need_the_hub_once(project: Path) -> None:
+    served = {"pinned": (COMMIT, "safetensors"), "moving": ("main", "safetensors"), "old": (COMMIT, "bin")}
+    sources = {}
+    for name, (revision, weights) in served.items():
+        serve(project / "served" / name, weights)
+        sources[name] = HubBackbone(source="hub", repo=f"org/{name}", revision=revision)
+    save_settings(tiny_settings().model_copy(update={"backbones": sources}), "results/settings.json")
+    with hub(project / "served") as (address, fetched):
+        done = fetch(address, served)
     assert done.returncode == 0, done.stderr
-    kept = {"safetensors": "model.safetensors", "bin": "pytorch_model.bin"}[weights]
-    assert kept in fetched and len(fetched) == len(set(fetched))
-    assert not {"tf_model.h5", "model.safetensors", "pytorch_model.bin"} - {kept} & set(fetched)
-    manifest = json.loads(Path("results/backbones/hubs/backbone.json").read_text())
-    assert manifest["resolved"] == f"org/model@{COMMIT}"
-    assert (f"pin it: revision: {COMMIT}" in done.stderr) == (revision == "main")
+    assert len(fetched) == len(set(fetched))
+    for name, (_, weights) in served.items():
+        kept = {"safetensors": "model.safetensors", "bin": "pytorch_model.bin"}[weights]
+        own = {file.removeprefix(f"{name}/") for file in fetched if file.startswith(f"{name}/")}
+        assert own & {"tf_model.h5", "model.safetensors", "pytorch_model.bin"} == {kept}
+        manifest = json.loads(Path(f"results/backbones/{name}/backbone.json").read_text())
+        assert manifest["resolved"] == f"org/{name}@{COMMIT}"
+    [note] = [line for line in done.stderr.splitlines() if f"pin it: revision: {COMMIT}" in line]
+    assert note.startswith("backbone moving: ")
     # The files are now in the hub's cache, so that a second call needs no network.
-    again = fetch(address, offline=True)
+    again = fetch(address, served, offline=True)
     assert again.returncode == 0, again.stderr
