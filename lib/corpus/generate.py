@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import yaml
 from scipy.stats import norm
 
 from lib.corpus.reader import SHIPPED_CRITERIA
 from lib.files.atomic import write_json, write_text
 from lib.files.json_files import read_json
+from lib.files.yaml_files import load_yaml
 
 # From ReDSM5's README: 1,484 posts, 392 of them without a positive, 295 words on average, 6,990 at most.
 _NO_POSITIVE = 392 / 1484
@@ -42,9 +42,7 @@ class _Sentence:
 class _Writer:
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
-        self.words: dict[str, Any] = yaml.safe_load(
-            (Path(__file__).parent / "phrases.yaml").read_text(encoding="utf-8")
-        )
+        self.words: dict[str, Any] = load_yaml((Path(__file__).parent / "phrases.yaml").read_text(encoding="utf-8"))
         self.symptoms: dict[str, Any] = self.words["symptoms"]
         self.names: list[str] = list(self.symptoms)
         weights = np.array([self.symptoms[name]["weight"] for name in self.names], dtype=float)

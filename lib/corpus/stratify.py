@@ -61,10 +61,14 @@ def count_strata(annotations: pd.DataFrame, groups: Sequence[int]) -> NDArray[np
     Returns:
         (groups, strata), with the groups in the given order and a stratum for each (criterion, status) that occurs.
     """
-    if not len(annotations):
-        return np.zeros((len(groups), 0))
-    table = pd.crosstab(annotations["group"], [annotations["criterion"], annotations["status"]])
-    return table.reindex(list(groups), fill_value=0).to_numpy(dtype=np.float64)
+    pairs = list(zip(annotations["criterion"], annotations["status"], strict=True))
+    column = {pair: number for number, pair in enumerate(sorted(set(pairs)))}
+    row = {group: number for number, group in enumerate(groups)}
+    counts = np.zeros((len(row), len(column)))
+    for group, pair in zip(annotations["group"], pairs, strict=True):
+        if group in row:
+            counts[row[group], column[pair]] += 1
+    return counts
 
 
 def split_posts(

@@ -13,6 +13,7 @@ from lib.errors import UserError, did_you_mean
 from lib.files.atomic import write_json
 from lib.files.hashing import hash_value
 from lib.files.json_files import read_json
+from lib.files.yaml_files import load_yaml
 from lib.pydantic_base import FrozenSchema
 from lib.settings.config import AugmentationWords, BackboneSource, Config
 from lib.settings.space import Space, apply_constraints, check_space, fix_inactive, flatten, format_validation_error
@@ -135,7 +136,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         UserError: The file is missing or is not a YAML mapping in UTF-8; the line names the file and the place.
     """
     try:
-        value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        value = load_yaml(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except OSError as error:

@@ -15,7 +15,7 @@ from lib.metrics.classification import binary_scores, binary_scores_from_statist
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.decision import RuleValues, fit_f1_thresholds
+from lib.tasks.decision import LogOddsAt, RuleValues, fit_f1_thresholds
 from lib.tasks.examples import Examples, Sample, Targets
 from lib.tasks.task import Index, Task, TaskPredictions
 
@@ -177,17 +177,9 @@ class LabelTask(Task[LogOdds, Labels]):
         """
         return np.array([max((odds for _, odds in parts), default=-np.inf) for parts in scored])
 
-    def log_odds(self, logits: LogOdds, temperature: float) -> LogOdds:
-        """Return the log odds divided by a temperature, (n,).
-
-        Args:
-            logits: (n,) log odds.
-            temperature: The temperature, above 0.
-
-        Returns:
-            (n,) log odds.
-        """
-        return logits / temperature
+    def log_odds_at(self, logits: LogOdds) -> LogOddsAt:
+        """Return a function that divides the log odds of n examples by a temperature, (n,)."""
+        return lambda temperature: logits / temperature
 
     def truth(self, examples: Examples, index: Index) -> NDArray[np.int64]:
         """Return the labels of the examples.

@@ -23,7 +23,7 @@ from lib.metrics.spans import RIGHT, best_over_gold_answers, span_scores
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.decision import RuleValues, fit_hit_thresholds
+from lib.tasks.decision import LogOddsAt, RuleValues, fit_hit_thresholds
 from lib.tasks.examples import Examples, Sample, Targets
 from lib.tasks.task import Index, Task, TaskPredictions
 
@@ -250,18 +250,15 @@ class SpanTask(Task[ScoredSpans, Spans]):
         ranked = [sorted(parts, key=lambda part: (-part[1], part[0]))[:_BEST] for parts in scored]
         return [[(*span, odds) for span, odds in parts] for parts in ranked]
 
-    def log_odds(self, logits: ScoredSpans, temperature: float) -> NDArray[np.float64]:
-        """Return the log odds that there is any evidence, from scores divided by a temperature, (n,).
+    def log_odds_at(self, logits: ScoredSpans) -> LogOddsAt:
+        """Return a function that maps a temperature to the log odds that any span of n examples is right, (n,)."""
+        scores = _padded(logits)[:, 1:]
 
-        Args:
-            logits: The spans of n examples.
-            temperature: The temperature, above 0.
+        def at(temperature: float) -> NDArray[np.float64]:
+            odds: NDArray[np.float64] = logsumexp(scores / temperature, axis=1)
+            return np.maximum(odds, _LEAST_ODDS)
 
-        Returns:
-            (n,) log odds that any span is right.
-        """
-        odds: NDArray[np.float64] = logsumexp(_padded(logits)[:, 1:] / temperature, axis=1)
-        return np.maximum(odds, _LEAST_ODDS)
+        return at
 
     def truth(self, examples: Examples, index: Index) -> NDArray[np.int64]:
         """Return 1 where there is evidence, else 0, (n,).

@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -14,7 +13,7 @@ from lib.corpus.sentences import Characters
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.decision import DecisionRule, RuleValues, fit_calibration, fit_yes_no_threshold
+from lib.tasks.decision import DecisionRule, LogOddsAt, RuleValues, fit_calibration, fit_yes_no_threshold
 from lib.tasks.examples import Examples, Sample, Targets
 
 Index = NDArray[np.int64]
@@ -171,16 +170,8 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
         """
 
     @abstractmethod
-    def log_odds(self, logits: LogitsT, temperature: float) -> NDArray[np.float64]:
-        """Return the log odds of yes, (n,), from logits that are divided by a temperature.
-
-        Args:
-            logits: Of n examples.
-            temperature: The temperature, above 0.
-
-        Returns:
-            (n,) log odds.
-        """
+    def log_odds_at(self, logits: LogitsT) -> LogOddsAt:
+        """Return a function that maps a temperature above 0 to the log odds of yes of n examples, (n,)."""
 
     @abstractmethod
     def truth(self, examples: Examples, index: Index) -> NDArray[np.int64]:
@@ -225,7 +216,7 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
         own, own_sample = self.select(logits, chosen), sample.select(chosen)
         criterion = [examples.criterion[i] for i in own_sample.index]
         truth = self.truth(examples, own_sample.index)
-        temperature, offset = fit_calibration(partial(self.log_odds, own), truth, criterion, own_sample.weight)
+        temperature, offset = fit_calibration(self.log_odds_at(own), truth, criterion, own_sample.weight)
         rule = DecisionRule(temperature, offset, dict.fromkeys(offset, 0.0), 0.0)
         if hyper.null_policy not in ("threshold", "ratio"):
             return rule

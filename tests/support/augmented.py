@@ -1,5 +1,6 @@
 """An experiment with augmented texts, in which every method replaces some words by "zebra"."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,7 @@ def experiment(agent: str) -> Experiment:
     texts = AugmentableTexts(made.examples, whole=not made.agent.reads_posts).unique
     cache, entries = Path("results/cache/augmentation"), {}
     for method in METHODS:
-        config = MethodConfig(method, (STRENGTH,), 2, ("sleep",), Resources(Path("nowhere")))
-        build_bank._write_variants(cache, f"{agent}-{method}", build_bank.make_variants(texts, config), 1.0)
+        build_bank._write_variants(cache, f"{agent}-{method}", _variants(tuple(texts), method), 1.0)
         counts = read_json(counts_path(cache, f"{agent}-{method}"))
         entries[method] = BankEntry(key=f"{agent}-{method}", note=None, examples=[], **counts)
     BankManifest(
@@ -43,6 +43,12 @@ def experiment(agent: str) -> Experiment:
         performance={"seconds": 1.0, "bytes": 2.0**20},
     ).write(f"results/{agent}/augmentation/bank.json")
     return made
+
+
+@cache
+def _variants(texts: tuple[str, ...], method: str) -> list[build_bank.Variant]:
+    config = MethodConfig(method, (STRENGTH,), 2, ("sleep",), Resources(Path("nowhere")))
+    return build_bank.make_variants(texts, config)
 
 
 def zebra(method: str, strength: float, resources: Resources):

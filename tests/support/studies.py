@@ -4,6 +4,7 @@ import math
 import multiprocessing
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,24 @@ def sampler(number: int) -> optuna.samplers.BaseSampler:
     return optuna.samplers.TPESampler(seed=number, multivariate=True, n_startup_trials=3)
 
 
+def random_sampler(number: int) -> optuna.samplers.BaseSampler:
+    """Make a sampler that costs little, for trials whose parameters do not matter."""
+    return optuna.samplers.RandomSampler(seed=number)
+
+
 def run_trials(
-    study: Study, budget: int, space: Space, stop_after: int = 10**9, seconds: float = 0.0, **more: Any
+    study: Study,
+    budget: int,
+    space: Space,
+    stop_after: int = 10**9,
+    make_sampler: Callable[[int], optuna.samplers.BaseSampler] = sampler,
+    seconds: float = 0.0,
+    **more: Any,
 ) -> list[dict[str, Any]]:
     """Run trials until the study has spent its budget, or stop as if killed. Return the parameters of the trials."""
     params = []
     registry = WorkerRegistry(study.location.folder / "processes")
-    for done, trial in enumerate(study.claim_trials(budget, registry, sampler, **more)):
+    for done, trial in enumerate(study.claim_trials(budget, registry, make_sampler, **more)):
         params.append(suggest_params(trial, space))
         if (
             done == stop_after
@@ -52,7 +64,7 @@ def run_trials(
 
 
 def _worker(folder: Path, budget: int, url: str | None = None) -> None:
-    run_trials(study_in(folder, url), budget, tiny_settings().space, seconds=0.02)
+    run_trials(study_in(folder, url), budget, tiny_settings().space, make_sampler=random_sampler, seconds=0.05)
 
 
 def start_workers(folder: Path, number: int, budget: int, url: str | None = None) -> list[Any]:

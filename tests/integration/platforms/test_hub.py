@@ -81,7 +81,9 @@ def fetch(address: str, names: Iterable[str], *, offline: bool = False) -> subpr
         "HF_HOME": "hub-cache",
         "HF_HUB_OFFLINE": str(int(offline)),
     }
-    program = "import sys; from lib.cli.main import main; sys.exit(any([main(['backbone', n]) for n in sys.argv[1:]]))"
+    program = (
+        "import sys; from lib.cli.main import main; sys.exit(any([main(['backbone', n]) for n in sys.argv[1:]]))"
+    )
     command = [sys.executable, "-c", program, *names]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 

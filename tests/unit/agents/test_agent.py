@@ -45,7 +45,7 @@ def test_an_agent_runs_on_every_architecture_and_packing_changes_nothing(
         ]
         for task in training_data.agent.tasks:
             rows = [together[task.name]] + [logits[task.name] for logits in alone]
-            chances = [expit(task.log_odds(row, 1.0)) for row in rows]
+            chances = [expit(task.log_odds_at(row)(1.0)) for row in rows]
             # transformers' ConvBERT convolves over padding.
             tolerance = 0.1 if architecture == "convbert" else 1e-4
             assert np.allclose(chances[0], np.concatenate(chances[1:]), atol=tolerance), pooling

@@ -21,9 +21,7 @@ def make_corpus(groups: int, positive: int = 40) -> Corpus:
     return Corpus(posts, rows, {"A": "?"})
 
 
-def problem(
-    corpus: Corpus, folds: int = 2, parts: pd.DataFrame | None = None, excluded: tuple[str, ...] = ()
-) -> str:
+def problem(corpus: Corpus, folds: int = 2, parts: pd.DataFrame | None = None, excluded: tuple[str, ...] = ()) -> str:
     """Return the line with which a corpus is refused, or '' if it is accepted."""
     config = tiny_settings(stage_c={"folds": folds}, corpus={"excluded_criteria": excluded}).config
     try:
