@@ -40,6 +40,7 @@ from lib.augmentation.libraries import (
 )
 from lib.augmentation.negation import groups_that_negate, join_groups_that_negate
 from lib.augmentation.reserved import ReservedTerms, TfidfWeights
+from lib.devices.garbage import collect_garbage_less_often
 from lib.files.atomic import replacing, write_json
 from lib.files.hashing import derive_seed, hash_value
 from lib.files.json_files import read_json
@@ -222,7 +223,8 @@ def compute_variants(
     missing = {key: config for key, config in configs.items() if not counts_path(cache, key).exists()}
     spawn = multiprocessing.get_context("spawn")
     # The libraries draw from sets of words, whose order depends on the hash seed of the process.
-    with environment_variables(PYTHONHASHSEED="0"), ProcessPoolExecutor(processes, mp_context=spawn) as pool:
+    pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=collect_garbage_less_often)
+    with environment_variables(PYTHONHASHSEED="0"), pool:
         # One pool for all methods, since loading a library takes a process many seconds.
         running = {
             key: [pool.submit(_Chunk.run, _Chunk(chunk, config)) for chunk in chunks]

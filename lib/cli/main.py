@@ -2,7 +2,6 @@
 
 import argparse
 import errno
-import gc
 import logging
 import os
 import signal
@@ -17,6 +16,7 @@ from lib.cli.inside import COMMANDS as INSIDE
 from lib.cli.look import COMMANDS as LOOK
 from lib.cli.model import COMMANDS as MODEL
 from lib.cli.run import COMMANDS as RUN
+from lib.devices.garbage import collect_garbage_less_often
 from lib.errors import UserError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -41,9 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = parser().parse_args(arguments)
     os.umask(0o077)  # only the user may read texts and results
-    # Importing torch and transformers makes a million objects that stay. By default a tenth of that time is spent on
-    # looking for garbage among them.
-    gc.set_threshold(10_000)
+    collect_garbage_less_often()
     _silence_dependencies(offline=not options.online)
     # A cluster's time limit, scancel and Snakemake send SIGTERM: end as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
