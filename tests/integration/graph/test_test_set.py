@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import logit
-from support.tiny import tiny_settings
+from support.tiny import agent_commands, change_settings, tiny_settings
 
 from lib.agents.agent import Rules
 from lib.cli.main import main
@@ -190,6 +190,33 @@ def test_the_model_folder_is_complete_and_predicts(copy_of_finished: Path, capsy
     assert "did you mean 'FATIGUE'?" in capsys.readouterr().err
     assert main(["predict", "--agent", "share", "--post", post]) == 1
     assert "results/share/model: holds no model" in capsys.readouterr().err
+
+
+def test_natural_prevalence_is_withheld_where_annotators_did_not_read_everything(
+    copy_of_prepared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = {"trials": 2, "epochs": 1, "seeds": 1}
+    change_settings(
+        corpus={"unannotated_means": "unknown"},
+        objective={"population": "annotated"},
+        stage_a=small | {"min_epochs": 1},
+        stage_b=small,
+        stage_c={"epochs": 1},
+        baseline={"seeds": 1},
+    )
+    for command in ["corpus --input results/generated", *agent_commands("criteria"), "report criteria", "summary"]:
+        assert main(command.split()) == 0, command
+    test = TestEvaluation.read("results/criteria/test.json")
+    assert test.population == "annotated" and test.sizes["natural"] == 0
+    assert all(list(model.intervals) == ["annotated"] for model in test.models)
+    for page in ("report.html", "model/README.md"):
+        text = Path("results/criteria", page).read_text()
+        assert "Figures at natural prevalence are withheld" in text and "F1-macro (natural" not in text
+    assert "natural prevalence" not in Path("results/summary.md").read_text()
+    capsys.readouterr()
+    assert main(["predict", "--agent", "criteria", "--post", "I sleep badly."]) == 0
+    shown = capsys.readouterr()
+    assert "It predicts yes too often." in shown.err and "Fitted on annotated pairs." in shown.out
 
 
 def test_the_baseline_needs_no_bank_where_the_space_augments(copy_of_finished: Path) -> None:
