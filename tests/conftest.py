@@ -23,6 +23,7 @@ from support.checkouts import ROOT
 from support.tiny import TINY, agent_commands, preparation_commands
 
 from lib.cli.main import main
+from lib.devices.garbage import collect_garbage_less_often
 from lib.settings.load import read_settings
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def zebra_augmentation(monkeypatch: pytest.MonkeyPatch, copy_of_prepared: Path) 
 def pytest_collection_finish() -> None:
     # Each training collects garbage, as in a process of the pipeline, and should not visit what was imported.
     gc.freeze()
+    collect_garbage_less_often()
 
 
 FAULTS: list[tuple[str, str]] = []

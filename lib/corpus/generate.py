@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from lib.corpus.reader import SHIPPED_CRITERIA
 from lib.files.atomic import write_json, write_text
@@ -116,7 +116,7 @@ class _Writer:
         """
         quantiles = (np.arange(n) + 0.5) / n
         most = _MOST_WORDS * mean // _MEAN_WORDS
-        words = np.exp(np.log(mean) - _SPREAD**2 / 2 + _SPREAD * norm.ppf(quantiles))
+        words = np.exp(np.log(mean) - _SPREAD**2 / 2 + _SPREAD * ndtri(quantiles))
         words = np.clip(words, 15, most).astype(int)
         words[-1] = most
         return [int(value) for value in self.rng.permutation(words)]

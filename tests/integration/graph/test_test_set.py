@@ -197,6 +197,7 @@ def test_natural_prevalence_is_withheld_where_annotators_did_not_read_everything
 ) -> None:
     small = {"trials": 2, "epochs": 1, "seeds": 1}
     change_settings(
+        agents=["criteria"],
         corpus={"unannotated_means": "unknown"},
         objective={"population": "annotated"},
         stage_a=small | {"min_epochs": 1},
