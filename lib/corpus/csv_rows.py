@@ -17,7 +17,7 @@ def read_csv_rows(path: Path, columns: Sequence[str], remedy: str) -> Iterator[t
         columns: The columns to read. Others are ignored.
         remedy: What to do about a missing column, for the error.
 
-    Returns:
+    Yields:
         (row number, {column: text}) pairs. The header is row 1, as in a spreadsheet.
 
     Raises:

@@ -136,7 +136,7 @@ def value_problems(name: str, value: Any) -> Iterator[str]:
         name: One of NAMES, as in the search space.
         value: The value to check.
 
-    Returns:
+    Yields:
         A line for each problem; none if the value is possible.
     """
     expected = _TYPES[name]

@@ -73,7 +73,7 @@ def stage_records(settings: Settings, results: Path, agent: str) -> Iterator[Sta
         results: The results folder.
         agent: Name of the agent.
 
-    Returns:
+    Yields:
         The records of each stage that has any result.
 
     Raises:
