@@ -138,10 +138,26 @@ def zebra_augmentation(monkeypatch: pytest.MonkeyPatch, copy_of_prepared: Path) 
     monkeypatch.setattr(build_bank, "make_augmenter", zebra)
 
 
-def pytest_collection_finish() -> None:
-    # Each training collects garbage, as in a process of the pipeline, and should not visit what was imported.
-    gc.freeze()
+MODULES_FROZEN = pytest.StashKey[int]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
     collect_garbage_less_often()
+    freeze_imports(session.config)
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    freeze_imports(item.config)
+
+
+def freeze_imports(config: pytest.Config) -> None:
+    """Exclude all objects from garbage collection if many modules were imported since the last time.
+
+    Each training collects garbage, as in a process of the pipeline, and should not visit what was imported.
+    """
+    if len(sys.modules) > config.stash.get(MODULES_FROZEN, 0) + 200:
+        config.stash[MODULES_FROZEN] = len(sys.modules)
+        gc.freeze()
 
 
 FAULTS: list[tuple[str, str]] = []

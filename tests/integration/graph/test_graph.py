@@ -44,7 +44,8 @@ def test_a_search_that_augments_makes_its_bank_first_and_reports_each_methods_ef
     }
     (checkout / "augment.yaml").write_text(yaml.safe_dump(merge(TINY, overlay)))
     page = "results/criteria/augmentation.md"
-    command = ["snakemake", "--cores", "2", "--configfile", "augment.yaml", "--resources", "gpu=1", "--", page]
+    # One core, so that one process loads the augmentation libraries.
+    command = ["snakemake", "--cores", "1", "--configfile", "augment.yaml", "--resources", "gpu=1", "--", page]
     environment = os.environ | {"PYTHONPATH": str(checkout)}
     done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ from support.studies import start_workers, study_in
 
 @pytest.mark.skipif(postgres_programs() is None, reason="PostgreSQL is not installed (apt-get install postgresql)")
 def test_eight_processes_share_a_study_on_a_server(tmp_path: Path) -> None:
-    budget = 80
+    budget = 48
     with postgres(tmp_path / "server") as url:
         study_in(tmp_path / "locks", url)
         running = start_workers(tmp_path / "locks", 8, budget, url)

@@ -26,7 +26,7 @@ def subprocesses() -> list[str]:
 
 
 def test_processes_on_one_gpu_share_the_budget_and_end_together(copy_of_finished: Path) -> None:
-    settings = tiny_settings(trials_per_gpu=2, training={"device": "auto"}, stage_a={"trials": DONE + 16})
+    settings = tiny_settings(trials_per_gpu=2, training={"device": "auto"}, stage_a={"trials": DONE + 10})
     save_settings(settings, "results/settings.json")
     environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "0", "TMPDIR": str(Path.cwd())}
     command = [sys.executable, "-m", "lib", "stage-a-worker", "criteria", "--output", "out/worker-0.json"]
@@ -46,8 +46,8 @@ def test_processes_on_one_gpu_share_the_budget_and_end_together(copy_of_finished
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     report = json.loads(Path("out/worker-0.json").read_text())
-    assert set(report["trials"]) <= set(range(DONE, DONE + 16)) and 10 <= len(report["trials"]) <= 16
-    assert f"{DONE + 16}/{DONE + 16}" in done.stderr
+    assert set(report["trials"]) <= set(range(DONE, DONE + 10)) and 6 <= len(report["trials"]) <= 10
+    assert f"{DONE + 10}/{DONE + 10}" in done.stderr
     assert [path.name for path in Path("out").iterdir()] == ["worker-0.json"]
 
 
