@@ -1,5 +1,6 @@
 """The report shows every section, holds no text, and is drawn by a browser."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -15,17 +16,32 @@ from lib.cli.main import main
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+@pytest.fixture(scope="module")
+def with_report(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the finished run with report and summary. Copy it before changing it."""
+    folder = tmp_path_factory.mktemp("report") / "copy"
+    shutil.copytree(finished, folder)
+    timings = folder / "results/criteria/benchmarks/stage_a"
+    timings.mkdir(parents=True)
+    (timings / "worker-0.tsv").write_text("s\th:m:s\tmax_rss\n3600\t1:00:00\t812.3\n")
+    with contextlib.chdir(folder):
+        change_settings(agents=["criteria"], corpus={"excluded_criteria": ["SPECIAL_CASE"]})
+        assert main(["report", "criteria"]) == 0 and main(["summary"]) == 0
+    return folder
+
+
 @pytest.fixture
-def reported(copy_of_finished: Path) -> str:
-    folder = Path("results/criteria/benchmarks/stage_a")
-    folder.mkdir(parents=True)
-    (folder / "worker-0.tsv").write_text("s\th:m:s\tmax_rss\n3600\t1:00:00\t812.3\n")
-    change_settings(agents=["criteria"], corpus={"excluded_criteria": ["SPECIAL_CASE"]})
-    assert main(["report", "criteria"]) == 0 and main(["summary"]) == 0
+def reported(with_report: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The report's page; its folder is the working directory."""
+    monkeypatch.chdir(with_report)
     return Path("results/criteria/report.html").read_text()
 
 
-def test_the_report_warns_of_a_model_that_always_gives_one_answer(reported: str) -> None:
+def test_the_report_warns_of_a_model_that_always_gives_one_answer(
+    with_report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(with_report, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
     path = Path("results/criteria/test.json")
     result = json.loads(path.read_text())
     confusion = result["models"][0]["scores"]["confusion"]
