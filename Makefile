@@ -9,7 +9,7 @@ SUPERMAX = $(SNAKEMAKE) --configfile config/supermax.yaml
 PINS = envs/constraints.txt
 # Where bytecode is not kept, each of a run's processes compiles all imports again (9 s).
 export PYTHONDONTWRITEBYTECODE =
-BENCH = . .venv/bin/activate && PYTHONPATH=.:tests python benchmarks
+BENCH = . .venv/bin/activate && PYTHONPATH=.:tests:$$TRAINER python benchmarks
 
 .PHONY: run test test-fast compatibility test-transformers5 check dag report bench-corpus bench-natural bench-rules bench-typed bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search test-faults test-slurm all stage-a stage-b stage-c supermax-all mlflow dashboard validate-supermax check-run estimate reproduce archive schema install help
 
@@ -101,10 +101,11 @@ bench-rules: .venv/installed  ## compare decision rules on the held-out predicti
 bench-typed: .venv/installed  ## list the typed sentences that the final criteria model gets wrong (after make run)
 	$(BENCH)/typed_sentences.py
 
+# The Trainer needs accelerate. transformers would import it in every job, so it is installed apart.
 bench-throughput: .venv/installed  ## compare the engine with a plain loop and the Hugging Face Trainer (CORPUS=folder)
-	. .venv/bin/activate && uv pip install -q -c $(PINS) --group benchmarks
-	$(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS))
-	$(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS)) --agent evidence
+	. .venv/bin/activate && uv pip install -q --no-deps -c $(PINS) --target .venv/benchmarks accelerate
+	export TRAINER=$(CURDIR)/.venv/benchmarks && $(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS))
+	export TRAINER=$(CURDIR)/.venv/benchmarks && $(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS)) --agent evidence
 
 bench-f1: .venv/installed  ## compare the F1 of the engine and of a textbook fp32 loop (five seeds)
 	$(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS)) --pairs 1500 --epochs 3 --runs 5 --f1

@@ -146,6 +146,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     freeze_imports(session.config)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
     freeze_imports(item.config)
 
@@ -157,6 +158,7 @@ def freeze_imports(config: pytest.Config) -> None:
     """
     if len(sys.modules) > config.stash.get(MODULES_FROZEN, 0) + 200:
         config.stash[MODULES_FROZEN] = len(sys.modules)
+        gc.collect()
         gc.freeze()
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 # A new agent needs a module with an AGENT and an entry here. The list gives the names without importing torch.
 AGENTS = ("criteria", "evidence", "share", "joint")
+POST_AGENTS = ("evidence", "share", "joint")  # they read whole posts
 
 
 def check_agent(name: str) -> None:

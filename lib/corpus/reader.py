@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,6 @@ from lib.files.json_files import read_json
 from lib.settings.config import CorpusSettings, GroupSettings
 
 _REMEDY = "set the name in corpus.columns"
-# Share of the characters by which two places in a post are the same sentence.
-_ONE_SENTENCE = 0.8
 SHIPPED_CRITERIA = Path("config/criteria.json")
 ANNOTATION_COLUMNS = (
     "row",
@@ -155,7 +153,7 @@ def read_corpus(settings: CorpusSettings, folder: Path) -> Corpus:
     posts, authors = _read_posts(posts_path, settings, issues)
     rows = _read_annotations(annotations_path, settings, posts, criteria, issues)
     _locate(rows, posts, settings.least_match)
-    annotations, unknown = _resolve(annotations_path, rows, issues)
+    annotations, unknown = _resolve(annotations_path, rows, posts, issues)
     if issues.problems:
         raise UserError(_first(issues.problems, 50))
     if not len(annotations):
@@ -306,22 +304,21 @@ def _locate(rows: list[dict[str, Any]], posts: dict[str, str], least_match: floa
             row |= {"start": span.start, "end": span.end, "match": span.match, "score": span.score}
 
 
-def _resolve(path: Path, rows: list[dict[str, Any]], issues: _Issues) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _resolve(
+    path: Path, rows: list[dict[str, Any]], posts: Mapping[str, str], issues: _Issues
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return one row for each (sentence, criterion) of a post: those with a status, and those without a majority.
 
-    A corpus may repeat rows, and they may contradict each other. A sentence is known by its place in the post (see
-    `_merge_places`), or by its text if it was not found there, since annotators may have given it several ids.
+    A corpus may repeat rows, and they may contradict each other.
     """
-    places = _merge_places(rows)
     repeated: dict[tuple[object, ...], list[dict[str, Any]]] = defaultdict(list)
-    texts: dict[tuple[str, str], dict[str, Any]] = {}
+    ids: dict[tuple[str, str], tuple[object, dict[str, Any]]] = {}
     for row in rows:
-        first = texts.setdefault((row["post_id"], row["sentence_id"]), row)
-        if fold_text(first["sentence"])[0] != fold_text(row["sentence"])[0]:
+        sentence = _sentence_of(row, posts)
+        named, first = ids.setdefault((row["post_id"], row["sentence_id"]), (sentence, row))
+        if named != sentence:
             place = f"{path}, row {row['row']}: sentence '{row['sentence_id']}'"
             issues.odd("sentence_id with another text than before (kept)", f"{place}, see row {first['row']}")
-        found = row["post_id"], row["start"], row["end"]
-        sentence = places[found] if found in places else fold_text(row["sentence"])[0]
         repeated[row["post_id"], sentence, row["criterion"]].append(row)
     kept = [_majority(path, group, issues) for group in repeated.values()]
     for row in kept:
@@ -330,27 +327,17 @@ def _resolve(path: Path, rows: list[dict[str, Any]], issues: _Issues) -> tuple[p
     return pd.DataFrame(known, columns=ANNOTATION_COLUMNS), pd.DataFrame(unknown, columns=ANNOTATION_COLUMNS)
 
 
-def _merge_places(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, int, int], tuple[int, int]]:
-    """Return the sentence that each (post, start, end) of the rows belongs to, as the place of its first row.
+def _sentence_of(row: Mapping[str, Any], posts: Mapping[str, str]) -> object:
+    """Return what names the sentence of a row: its place without punctuation at the ends, or else its text.
 
-    Rows of one sentence may differ by a full stop or a word. They are one sentence if they share `_ONE_SENTENCE` of
-    the characters that either has.
+    Annotators may give a sentence several ids, or leave out its full stop.
     """
-    places: dict[tuple[str, int, int], tuple[int, int]] = {}
-    sentences: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for row in rows:
-        start, end = row["start"], row["end"]
-        if start >= 0 and (row["post_id"], start, end) not in places:
-            same = (
-                (first, last)
-                for first, last in sentences[row["post_id"]]
-                if min(end, last) - max(start, first) >= _ONE_SENTENCE * (max(end, last) - min(start, first))
-            )
-            place = next(same, (start, end))
-            if place == (start, end):
-                sentences[row["post_id"]].append(place)
-            places[row["post_id"], start, end] = place
-    return places
+    if row["start"] < 0:
+        return fold_text(row["sentence"])[0]
+    found = re.search(r"\w(?:.*\w)?", posts[row["post_id"]][row["start"] : row["end"]], re.DOTALL)
+    if found is None:
+        return row["start"], row["end"]
+    return row["start"] + found.start(), row["start"] + found.end()
 
 
 def _majority(path: Path, rows: list[dict[str, Any]], issues: _Issues) -> dict[str, Any]:

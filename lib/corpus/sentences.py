@@ -59,8 +59,9 @@ _WORD = re.compile(r"\w")
 _BULLET = re.compile(r"(?:(?<=\s)|^)(?:[•‣◦▪]|(?<!\d\s)\*|\*(?!\s+\d))(?=\s)")
 # The number of an item in a line.
 _ITEM = re.compile(r"(?:(?<=\s)|^)\(?(\d{1,2})[.)](?=\s)")
-# The end of a sentence without white space behind it, and the word before it.
-_NO_SPACE = re.compile(r"(?<![A-Za-z.])([A-Za-z]*[a-z]{2})[.!?]+(?=I\b|[A-Z][a-z'’])")
+# The end of a sentence without white space behind it. The word before it is no initial, and may be an abbreviation.
+_NO_SPACE = re.compile(r"([A-Za-z]*(?:[a-z]{2}|['’][a-z]|[A-Z]{3})|\w[)\]”\"])[.!?]+(?=I\b|[A-Z][a-z'’])")
+_ADDRESS = re.compile(r"\S*(?:://|www\.|@)\S*")
 
 
 def sentences(text: str, cuts: Iterable[int] = ()) -> list[Characters]:
@@ -110,10 +111,11 @@ def _starts(line: re.Match[str]) -> Iterator[int]:
 
 
 def _numbered_items(line: str) -> Iterator[int]:
-    """Yield the places at which items 2, 3, … of a list begin whose numbers go up from 1."""
+    """Yield the places at which items 2, 3, … of a list begin. Its item 1 begins the line or follows a colon."""
     expected = 1
     for match in _ITEM.finditer(line):
-        if int(match[1]) == expected:
+        before = line[: match.start()].strip()
+        if int(match[1]) == expected and (expected > 1 or not before or before.endswith(":")):
             if expected > 1:
                 yield match.start()
             expected += 1
@@ -123,7 +125,7 @@ def _ends(line: str) -> Iterator[int]:
     """Yield the places in a line at which a sentence ends and another one begins."""
     # Punkt cuts '!!!I' before its last stop.
     found = {_STOPS.match(line, end).end() for _, end in _punkt().span_tokenize(line)}  # type: ignore[union-attr]
-    found |= {match.end() for match in _NO_SPACE.finditer(line) if match[1].lower() not in _ABBREVIATIONS}
+    found |= set(_ends_without_space(line))
     ends = sorted(found)
     go_on = {match.end() for match in _MAY_GO_ON.finditer(line)}
     begin = 0
@@ -132,6 +134,15 @@ def _ends(line: str) -> Iterator[int]:
         if starts and end not in go_on and not _NUMBER.search(line[begin:end]):
             yield end
             begin = end
+
+
+def _ends_without_space(line: str) -> Iterator[int]:
+    """Yield the places in a line at which a sentence ends without white space behind it."""
+    addresses = [match.span() for match in _ADDRESS.finditer(line)]
+    for match in _NO_SPACE.finditer(line):
+        known = match[1].lower() in _ABBREVIATIONS or any(start < match.end() < end for start, end in addresses)
+        if not known:
+            yield match.end()
 
 
 @cache

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from lib.agents import POST_AGENTS
 from lib.corpus.reader import Corpus
 from lib.corpus.stratify import split_folds, split_posts
 from lib.errors import UserError
@@ -18,7 +19,7 @@ class PostSplits:
 
     Attributes:
         config: Gives the seed and the sizes of the parts.
-        annotations: Columns post_id, criterion and status.
+        annotations: Columns post_id, criterion, status and start.
         groups: Post id to the number of its group.
     """
 
@@ -97,9 +98,15 @@ class PostSplits:
             raise self.too_few("the development set", purpose, least)
 
     def posts_with_a_positive(self) -> set[str]:
-        """Return the posts with a row of status 1 whose criterion counts for the scores."""
-        rows, excluded = self.annotations, self.config.corpus.excluded_criteria
-        return set(rows["post_id"][(rows["status"] == 1) & ~rows["criterion"].isin(excluded)])
+        """Return the posts with a row of status 1 whose criterion counts for the scores.
+
+        Agents that read posts leave out a (post, criterion) if one of its sentences was not found in the post.
+        """
+        rows = self.annotations[self.annotations["status"] == 1]
+        rows = rows[~rows["criterion"].isin(self.config.corpus.excluded_criteria)]
+        if not set(self.config.agents).isdisjoint(POST_AGENTS):
+            rows = rows[rows.groupby(["post_id", "criterion"])["start"].transform("min") >= 0]
+        return set(rows["post_id"])
 
     def too_few(self, where: str, purpose: str, least: int) -> UserError:
         """Return the error for posts of which too few groups have a positive row.
@@ -115,9 +122,9 @@ class PostSplits:
         found = len({self.groups[post_id] for post_id in self.posts_with_a_positive()})
         # The least number is enough only if the rows are spread well, so that more can be needed.
         return UserError(
-            f"corpus: groups of posts in {where}: {len(set(self.groups.values()))}, with rows of status 1: {found};"
-            f" {purpose} needs at least {max(least, found + 1)} with such rows; check corpus.group, or add posts by"
-            " other authors"
+            f"corpus: groups of posts in {where}: {len(set(self.groups.values()))}, with a positive row of a scored"
+            f" criterion: {found}; {purpose} needs at least {max(least, found + 1)} with such rows;"
+            " check corpus.group, or add such posts by other authors"
         )
 
 

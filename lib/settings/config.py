@@ -67,7 +67,7 @@ class CorpusSettings(StrictSchema):
     )
     files: CorpusFiles | None = Field(
         default=None,
-        description="names of the files; null finds posts.csv and annotations.csv, or redsm5_posts.csv and"
+        description="names of the files; null finds posts.csv or redsm5_posts.csv, and annotations.csv or"
         " redsm5_annotations.csv",
     )
     columns: Columns = Columns()

@@ -1,6 +1,6 @@
 """An experiment with augmented texts, in which every method replaces some words by "zebra"."""
 
-from functools import cache
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,7 @@ def experiment(agent: str) -> Experiment:
     return made
 
 
-@cache
+@functools.cache
 def _variants(texts: tuple[str, ...], method: str) -> list[build_bank.Variant]:
     config = MethodConfig(method, (STRENGTH,), 2, ("sleep",), Resources(Path("nowhere")))
     return build_bank.make_variants(texts, config)

@@ -63,14 +63,14 @@ def run_trials(
     return params
 
 
-def _worker(folder: Path, budget: int, url: str | None = None) -> None:
-    run_trials(study_in(folder, url), budget, tiny_settings().space, make_sampler=random_sampler, seconds=0.05)
+def _worker(folder: Path, budget: int, url: str | None, seconds: float) -> None:
+    run_trials(study_in(folder, url), budget, tiny_settings().space, make_sampler=random_sampler, seconds=seconds)
 
 
-def start_workers(folder: Path, number: int, budget: int, url: str | None = None) -> list[Any]:
-    """Start processes that run the trials of a study."""
+def start_workers(folder: Path, number: int, budget: int, url: str | None = None, seconds: float = 0.05) -> list[Any]:
+    """Start processes that run the trials of a study, each for at least some seconds."""
     context = multiprocessing.get_context("fork")
-    workers = [context.Process(target=_worker, args=(folder, budget, url)) for _ in range(number)]
+    workers = [context.Process(target=_worker, args=(folder, budget, url, seconds)) for _ in range(number)]
     for process in workers:
         process.start()
     return workers

@@ -76,8 +76,8 @@ def predict(options: Namespace) -> None:
         with replacing(options.output) as temporary:
             found.to_csv(temporary, index=False)
         print(
-            f"{len(found)} predictions for {len(posts)} posts in {options.output}, fitted"
-            f" {in_population(model.manifest.population)}",
+            f"{len(found)} predictions for {len(posts)} posts in {options.output}. The decision rules were fitted"
+            f" {in_population(model.manifest.population)}.",
             file=sys.stderr,
         )
     else:
@@ -177,7 +177,9 @@ def format_predictions(found: "pd.DataFrame", text: str, *, colour: bool) -> Ite
                 (start, end) for start, end in zip(evidence["start"], evidence["end"], strict=True) if end > start
             ]
             yield "    " + mark_spans(text, spans, colour=colour)
-    yield f"Fitted {in_population(found['population'].iloc[0])}. Research only: no diagnosis."
+    yield (
+        f"The decision rules were fitted {in_population(found['population'].iloc[0])}. Research only: no diagnosis."
+    )
 
 
 def mark_spans(text: str, spans: list[tuple[int, int]], *, colour: bool) -> str:

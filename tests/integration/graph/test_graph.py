@@ -72,12 +72,12 @@ def test_a_search_that_augments_makes_its_bank_first_and_reports_each_methods_ef
     assert main(["augment"]) == 0 and len(capsys.readouterr().out.splitlines()) == 17
 
 
-@pytest.mark.parametrize("words", [["-n"], ["--rulegraph"], ["--dag"], ["--lint"]])
-def test_snakemakes_own_views_work(checkout: Path, words: list[str]) -> None:
-    done = snakemake(checkout, *words)
+@pytest.mark.parametrize("view", ["--rulegraph", "--dag"])
+def test_snakemake_draws_the_graph(checkout: Path, view: str) -> None:
+    """The documentation's commands cover dry runs, and `make check` covers --lint."""
+    done = snakemake(checkout, view)
     assert done.returncode == 0, done.stdout + done.stderr
-    if words[0] in {"--rulegraph", "--dag"}:
-        assert done.stdout.startswith("digraph")
+    assert done.stdout.startswith("digraph")
 
 
 @pytest.mark.parametrize(

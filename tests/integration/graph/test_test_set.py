@@ -217,7 +217,10 @@ def test_natural_prevalence_is_withheld_where_annotators_did_not_read_everything
     capsys.readouterr()
     assert main(["predict", "--agent", "criteria", "--post", "I sleep badly."]) == 0
     shown = capsys.readouterr()
-    assert "It predicts yes too often." in shown.err and "Fitted on annotated pairs." in shown.out
+    assert (
+        "It predicts yes too often." in shown.err
+        and "The decision rules were fitted on annotated pairs." in shown.out
+    )
 
 
 def test_the_baseline_needs_no_bank_where_the_space_augments(copy_of_finished: Path) -> None:

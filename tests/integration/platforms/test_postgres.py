@@ -13,7 +13,7 @@ def test_eight_processes_share_a_study_on_a_server(tmp_path: Path) -> None:
     budget = 48
     with postgres(tmp_path / "server") as url:
         study_in(tmp_path / "locks", url)
-        running = start_workers(tmp_path / "locks", 8, budget, url)
+        running = start_workers(tmp_path / "locks", 8, budget, url, seconds=0.3)
         running[0].kill()
         for process in running:
             process.join()

@@ -20,7 +20,7 @@ from lib.training.engine import TrainingOptions, train
 
 # Adafactor and LAMB scale a step by the size of the weights, and Lion moves each weight by the full rate.
 RATES = {"adamw": 2e-3, "adam": 2e-3, "adafactor": 4e-2, "lion": 6e-4, "lamb": 4e-3, "adamw_8bit": 2e-3}
-EPOCHS, PAIRS, LEARNT = 14, 16, 0.45
+EPOCHS, PAIRS, LEARNT = 12, 16, 0.45
 TWINS = {
     "bert-base-uncased": "tiny-bert",
     "roberta-base": "tiny-roberta",

@@ -11,7 +11,7 @@ from support.planted import CRITERIA, PLANTED_PARAMS, corpus, prepare_training
 from support.tiny import params
 from support.training import CPU
 
-from lib.agents import AGENTS, get_agent
+from lib.agents import AGENTS, POST_AGENTS, get_agent
 from lib.metrics.objective import Objective
 from lib.settings.config import Architecture
 from lib.settings.hyperparameters import Hyperparameters, Pooling
@@ -23,6 +23,10 @@ from lib.training.inference import predict_logits
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("planted")
+
+
+def test_the_names_of_agents_that_read_posts_are_known_without_torch() -> None:
+    assert tuple(name for name in AGENTS if get_agent(name).reads_posts) == POST_AGENTS
 
 
 @pytest.mark.parametrize("name", AGENTS)

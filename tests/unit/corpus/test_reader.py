@@ -143,6 +143,13 @@ def test_a_sentence_with_two_ids_is_one_sentence(project: Path) -> None:
 def test_rows_that_differ_by_a_full_stop_are_one_sentence(project: Path) -> None:
     found = refused(write(project, HEAD + ROW + "p1,p1_1,I can't sleep,SLEEP_ISSUES,0,\n"))
     assert len(found) == 1 and "row 3: status 0 contradicts status 1 in row 2" in found[0]
+    shorter = HEAD + ROW + 'p1,p1_1,"I can\'t sleep",SLEEP_ISSUES,1,\n' + "p1,p1_1,I can't,SLEEP_ISSUES,0,\n"
+    corpus = read_corpus(CorpusSettings(), write(project, shorter))
+    assert corpus.annotations["row"].tolist() == [2, 4], "without a word it is another sentence"
+    assert {kind: len(rows) for kind, rows in corpus.oddities.items()} == {
+        "dropped: duplicate row": 1,
+        "sentence_id with another text than before (kept)": 1,
+    }
 
 
 def test_an_id_with_two_texts_means_two_sentences(project: Path) -> None:

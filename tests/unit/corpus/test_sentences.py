@@ -37,6 +37,13 @@ def pieces(text: str, spans: list[tuple[int, int]]) -> list[str]:
         ("I cried.I left!Then home. Mrs.Smith, vs.Me", ["I cried.", "I left!", "Then home.", "Mrs.Smith, vs.Me"]),
         ("Read example.com or Node.JS now...I do", ["Read example.com or Node.JS now...", "I do"]),
         ("1. I cry 2. I don't eat 3) I sleep", ["1. I cry", "2. I don't eat", "3) I sleep"]),
+        (
+            "I was told bipolar 1. She has bipolar 2. I cry.",
+            ["I was told bipolar 1.", "She has bipolar 2.", "I cry."],
+        ),
+        ("Because: 1. I cry 2. I sleep", ["Because: 1. I cry", "2. I sleep"]),
+        ("I can't.I left PTSD.It (hurt).I go", ["I can't.", "I left PTSD.", "It (hurt).", "I go"]),
+        ("See www.Facebook.Com and jane.Doe@mail.com", ["See www.Facebook.Com and jane.Doe@mail.com"]),
         ("I have 2. It hurts. I was 12. So it goes.", ["I have 2.", "It hurts.", "I was 12.", "So it goes."]),
         ("", []),
         (" \n ", []),

@@ -99,7 +99,7 @@ def test_posts_without_text_are_named_as_left_out(tmp_path: Path, capsys: pytest
     assert main(words) == 0 and pd.read_csv(output)["post_id"].tolist() == ["a"]
     assert capsys.readouterr().err.splitlines() == [
         f"{path}: 2 of 3 posts have no text and get no predictions (the first is post_id 'b')",
-        f"1 predictions for 1 posts in {output}, fitted at natural prevalence",
+        f"1 predictions for 1 posts in {output}. The decision rules were fitted at natural prevalence.",
     ]
     path.write_text("post_id,text\na,One.\n")
     assert main(words) == 0 and "no text" not in capsys.readouterr().err

@@ -90,9 +90,6 @@ def test_a_compiled_model_gives_the_losses_of_an_uncompiled_one(experiment) -> N
     losses = []
     for compiled in (False, True):
         model, training_data = model_and_data(experiment, Hyperparameters.of(params(**{"optim.batch_size": 64})))
-        # Another size of batch is compiled once more.
-        one, objective = Sample.unweighted(training_data.train[:1]), Objective(population="annotated")
-        training_data = replace(training_data, validation=one, objective=objective)
         without_dropout(model)
         del model.encoder.encoder.layer[1:]  # compiling takes long, and one layer is enough for the comparison
         device = replace(CPU, compile=compiled)
