@@ -30,8 +30,8 @@ from lib.training.inference import predict_logits
 from lib.training.memory import MicroBatches
 from lib.training.optimizers import check_optimizers
 
-# Increase it when the engine gives other numbers for the same hyper-parameters, or sentences are cut in another way, so
-# that old runs are not reused.
+# Increase it when the engine gives other numbers for the same hyper-parameters, or when sentences are cut in another
+# way, so that old runs are not reused.
 ENGINE_VERSION = 15
 
 
