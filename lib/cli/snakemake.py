@@ -7,6 +7,8 @@ fails on `snakemake --cores 8 --resources gpu=1 TARGET`. Targets contain no '=',
 import sys
 from collections.abc import Sequence
 
+from lib.devices.garbage import collect_garbage_less_often
+
 PAIRS = {"--resources", "--res", "--config", "-C", "--set-threads", "--set-resources", "--default-resources"}
 
 
@@ -29,6 +31,7 @@ def targets_first(arguments: Sequence[str]) -> list[str]:
 
 def main() -> None:
     """Run Snakemake with the reordered command line."""
+    collect_garbage_less_often()
     from snakemake.cli import main as snakemake
 
     sys.argv[1:] = targets_first(sys.argv[1:])

@@ -69,9 +69,9 @@ def preparation_commands() -> list[str]:
     ]
 
 
-def agent_commands(agent: str) -> list[str]:
+def agent_commands(agent: str, candidates: int = 2) -> list[str]:
     """Return the commands of one agent, in order."""
-    folds = [f"stage-c-fold {agent} --candidate {c} --fold {f}" for c in range(2) for f in range(2)]
+    folds = [f"stage-c-fold {agent} --candidate {c} --fold {f}" for c in range(candidates) for f in range(2)]
     return [
         f"tfidf {agent}",
         worker_command("a", agent) + f" --log results/{agent}/logs/stage_a.log",

@@ -62,7 +62,7 @@ def test_no_word_of_a_post_leaves_the_corpus(
     stages = {
         "stage_a": tiny | {"min_epochs": 1},
         "stage_b": tiny,
-        "stage_c": {"epochs": 1},
+        "stage_c": {"epochs": 1, "candidates": 1},
         "baseline": {"seeds": 1},
     }
     change_settings(agents=["share"], corpus={"dir": "data"}, **stages)
@@ -70,7 +70,7 @@ def test_no_word_of_a_post_leaves_the_corpus(
     all_commands = [
         "corpus --input data",
         "backbone tiny-bert",
-        *agent_commands("share"),
+        *agent_commands("share", candidates=1),
         "report share",
         "summary",
         "sync",

@@ -202,10 +202,15 @@ def test_natural_prevalence_is_withheld_where_annotators_did_not_read_everything
         objective={"population": "annotated"},
         stage_a=small | {"min_epochs": 1},
         stage_b=small,
-        stage_c={"epochs": 1},
+        stage_c={"epochs": 1, "candidates": 1},
         baseline={"seeds": 1},
     )
-    for command in ["corpus --input results/generated", *agent_commands("criteria"), "report criteria", "summary"]:
+    for command in [
+        "corpus --input results/generated",
+        *agent_commands("criteria", candidates=1),
+        "report criteria",
+        "summary",
+    ]:
         assert main(command.split()) == 0, command
     test = TestEvaluation.read("results/criteria/test.json")
     assert test.population == "annotated" and test.sizes["natural"] == 0

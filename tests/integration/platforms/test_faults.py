@@ -235,8 +235,8 @@ def test_a_clock_that_goes_back(checkout: Path, record_fault: RecordFault) -> No
 
 @pytest.fixture
 def interrupted_study(copy_of_prepared: Path) -> Path:
-    """A folder in which a worker of Stage A was killed."""
-    change_settings(stage_a={"trials": 10})
+    """A folder in which a worker of Stage A was killed, after its first of six trials."""
+    change_settings(stage_a={"trials": 6})
     command = [sys.executable, "-m", "lib", *worker_command("a").split()]
     with subprocess.Popen(command, env=environment(ROOT), stderr=subprocess.DEVNULL) as process:
         while not list(Path("results/criteria/runs").glob("*.json")):
@@ -261,7 +261,7 @@ def test_a_torn_and_a_damaged_journal(interrupted_study: Path, record_fault: Rec
     whole = journal.read_bytes()
     journal.write_bytes(whole + whole.splitlines()[-1][:37])
     code, output = continue_search(capfd)
-    assert code == 0 and "10/10" in output, output
+    assert code == 0 and "6/6" in output, output
     record_fault("journal with a torn tail", "the tail is dropped, budget met")
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join([*lines[:5], b"\0" * len(lines[5][:-1]) + b"\n", *lines[6:]]))
@@ -292,7 +292,7 @@ def test_a_full_disk(interrupted_study: Path, record_fault: RecordFault, capfd: 
         assert "Traceback" not in output
         (results / "ballast").unlink()
         code, output = continue_search(capfd)
-        assert code == 0 and "10/10" in output, output
+        assert code == 0 and "6/6" in output, output
         record_fault("disk full", "one line; with space again the budget is met")
     finally:
         subprocess.run(["umount", str(results)], check=True)
