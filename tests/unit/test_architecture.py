@@ -50,16 +50,6 @@ def test_every_path_in_the_architecture_exists() -> None:
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
-def test_a_rule_runs_one_command() -> None:
-    commands = {command.name for group in GROUPS.values() for command in group}
-    rules = [path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk")]
-    shells = [shell for text in rules for shell in re.findall(r"^    shell:\n((?: {8}.*\n)+)", text, re.M)]
-    assert len(shells) > 10
-    for shell in shells:
-        called = re.findall(r"python -m lib ([a-z-]+)", shell)
-        assert len(called) == 1 and called[0] in commands, shell
-
-
 def test_a_command_stands_in_its_own_file() -> None:
     found = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in LIB.glob("cli/*/[a-z]*.py")}
     commands = [(group.split()[0], command) for group, listed in GROUPS.items() for command in listed]

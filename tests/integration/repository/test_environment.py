@@ -1,4 +1,5 @@
 import runpy
+import subprocess
 
 from support.checkouts import ROOT
 
@@ -9,14 +10,20 @@ def test_the_conda_environment_is_made_from_the_pins() -> None:
 
 
 def test_the_container_is_made_of_the_same_pins_and_python() -> None:
-    container = (ROOT / "envs/Dockerfile").read_text()
-    python = (ROOT / "envs/environment.yaml").read_text().split("python =")[1].split()[0]
-    assert f"FROM python:{python}-slim" in container
-    makefile = (ROOT / "Makefile").read_text()
+    container = runpy.run_path(str(ROOT / "envs/make_environment.py"))["container"]()
+    assert (ROOT / "envs/Dockerfile").read_text() == container, "run python envs/make_environment.py"
     for install in (
         "-c envs/constraints.txt torch uv",
         "-c envs/constraints.txt -r pyproject.toml",
         "--no-deps -e .",
     ):
         assert install in container
-    assert "PINS = envs/constraints.txt" in makefile and "-c $(PINS) torch uv" in makefile
+
+
+def test_make_installs_the_pins() -> None:
+    command = ["make", "--dry-run", "--always-make", "install"]
+    shown = subprocess.check_output(command, cwd=ROOT, text=True)
+    assert (
+        "-c envs/constraints.txt torch uv" in shown
+        and "-c envs/constraints.txt --group dev -r pyproject.toml" in shown
+    )
