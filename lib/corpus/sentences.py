@@ -140,8 +140,8 @@ def _ends_without_space(line: str) -> Iterator[int]:
     """Yield the places in a line at which a sentence ends without white space behind it."""
     addresses = [match.span() for match in _ADDRESS.finditer(line)]
     for match in _NO_SPACE.finditer(line):
-        known = match[1].lower() in _ABBREVIATIONS or any(start < match.end() < end for start, end in addresses)
-        if not known:
+        within_address = any(start < match.end() < end for start, end in addresses)
+        if not within_address and match[1].lower() not in _ABBREVIATIONS:
             yield match.end()
 
 
