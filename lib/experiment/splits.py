@@ -1,5 +1,6 @@
 """Split an agent's examples for the search (Stages A and B) and for cross-validation (Stage C)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -53,21 +54,16 @@ class Splits:
             UserError: A part has no positive row, because too few groups have any.
         """
         if number not in self._development:
-            (train, validation), seed = self._development_parts(number), self._posts.development_seed(number)
+            train, validation = self._parts(self._posts.development(number), 2)
+            seed = self._posts.development_seed(number)
             split = Split(f"development-{number}", train, self._sample(validation, train, seed))
             self._development[number] = split
         return self._development[number]
 
     def development_with_posts(self, number: int) -> Split:
         """Return development split `number`, with all examples of its validation part held out."""
-        _, validation = self._development_parts(number)
+        _, validation = self._parts(self._posts.development(number), 2)
         return replace(self.development(number), held_out=Sample.unweighted(validation))
-
-    def _development_parts(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the examples of the training part and those of the validation part."""
-        assigned = self._posts.development(number)
-        part = np.array([assigned[post_id] for post_id in self.examples.post_id])
-        return np.flatnonzero(part == 0), np.flatnonzero(part == 1)
 
     def fold(self, number: int, k: int) -> Split:
         """Return a fold of repeated k-fold cross-validation.
@@ -86,15 +82,19 @@ class Splits:
         """
         repeat, fold = divmod(number, k)
         assigned, seed = self._posts.fold(number, k), self._posts.early_stopping_seed(number, k)
-        part = np.array([assigned[post_id] for post_id in self.examples.post_id])
         name = f"fold-{fold + 1}-of-{k}-repeat-{repeat + 1}"
-        train, stopping, held_out = (np.flatnonzero(part == value) for value in range(3))
+        train, stopping, held_out = self._parts(assigned, 3)
         return Split(name, train, self._sample(stopping, train, seed), Sample.unweighted(held_out))
 
     def without_validation(self) -> Split:
         """Return a split with all examples in the training part and an empty validation part."""
         none = Sample.unweighted(np.array([], dtype=np.int64))
         return Split("all of development", np.arange(len(self.examples)), none)
+
+    def _parts(self, assigned: Mapping[str, int], count: int) -> list[NDArray[np.int64]]:
+        """Return the examples of each part, from the part of each post."""
+        part = np.array([assigned[post_id] for post_id in self.examples.post_id])
+        return [np.flatnonzero(part == number) for number in range(count)]
 
     def _sample(self, index: NDArray[np.int64], train: NDArray[np.int64], seed: int) -> Sample:
         return weighted_validation_sample(self.agent, self.examples, self.config, index, train, seed)
