@@ -171,7 +171,8 @@ def score_sets(yes: NDArray[np.bool_], pairs: LabelledPostCriterionPairs) -> dic
     Returns:
         `f1_micro` and `f1_macro` over the labels that occur, the share of posts for which every criterion is
         predicted (`every_criterion_predicted`), the mean number of criteria predicted and truly met
-        (`criteria_predicted`, `criteria_true`), and the number of posts that are left out (`left_out`).
+        (`criteria_predicted`, `criteria_true`), and the number of posts that are left out (`left_out`), or
+        if no post is complete, that count although a pair is unknown (`incomplete`).
     """
     known = _with_known_sets(pairs)
     said, true = _sets(yes, pairs)[known], _sets(pairs.label == 1, pairs)[known]
@@ -184,6 +185,7 @@ def score_sets(yes: NDArray[np.bool_], pairs: LabelledPostCriterionPairs) -> dic
         "criteria_predicted": float(said[:, :-1].sum(axis=1).mean()),
         "criteria_true": float(true[:, :-1].sum(axis=1).mean()),
         "left_out": int((~known).sum()),
+        "incomplete": int((~_complete(pairs)[known]).sum()),
     }
 
 
@@ -198,14 +200,19 @@ def _sets(yes: NDArray[np.bool_], pairs: PostCriterionPairs) -> NDArray[np.bool_
 
 
 def _with_known_sets(pairs: PostCriterionPairs) -> NDArray[np.bool_]:
-    """Return the posts, (posts,), that have a pair of each criterion; all of them if there is no such post.
+    """Return the posts, (posts,), that have a pair of each criterion; all of them if there is no such post."""
+    complete = _complete(pairs)
+    return complete if complete.any() else np.ones_like(complete)
+
+
+def _complete(pairs: PostCriterionPairs) -> NDArray[np.bool_]:
+    """Return which posts, (posts,), have a pair of each criterion.
 
     A pair is no example if it is unknown whether, or where, the post meets the criterion (see `Agent.examples`).
     Without it the post would seem to meet fewer criteria than it does.
     """
-    count = np.unique(pairs.post_id, return_counts=True)[1]
-    known: NDArray[np.bool_] = count == len(set(pairs.criterion))
-    return known if known.any() else np.ones_like(known)
+    complete: NDArray[np.bool_] = np.unique(pairs.post_id, return_counts=True)[1] == len(set(pairs.criterion))
+    return complete
 
 
 def post_statistics(

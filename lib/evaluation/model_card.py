@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 
 from lib.metrics.objective import in_population, population_name
-from lib.metrics.score_text import format_count, format_excluded, format_groups, format_interval, format_times
+from lib.metrics.score_text import (
+    format_count,
+    format_excluded,
+    format_groups,
+    format_interval,
+    format_times,
+    format_unknown_sets,
+)
 from lib.metrics.span_totals import span_totals
 from lib.schemas.evaluation import ModelManifest, ModelScores, TestEvaluation
 from lib.tasks.decision import load_rules
@@ -145,6 +152,7 @@ def _by_post(chosen: ModelScores) -> str:
         " natural prevalence, as the set of criteria or none:"
         f" F1-macro {format_interval(sets['f1_macro'])}, F1-micro {format_interval(sets['f1_micro'])}. For"
         f" {posts['every_criterion_predicted']:.0%} of the posts the model predicts every criterion."
+        f"{format_unknown_sets(posts)}"
     )
 
 

@@ -41,3 +41,10 @@ def format_p(p: float) -> str:
 def format_excluded(names: Sequence[str]) -> str:
     """Return a sentence that names the criteria that are left out of the scores; '' if there are none."""
     return f"Left out of all scores (corpus.excluded_criteria): {', '.join(names)}." if names else ""
+
+
+def format_unknown_sets(posts: Mapping[str, float]) -> str:
+    """Return a sentence about posts with an unknown criterion in the scores of sets; '' if there is none."""
+    if posts["left_out"]:
+        return f" Posts left out of the sets, because one of their criteria is unknown: {posts['left_out']}."
+    return " Every post has an unknown criterion, which counts as not met in the sets." * bool(posts["incomplete"])

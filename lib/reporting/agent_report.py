@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
 from lib.metrics.objective import Objective, population_name
-from lib.metrics.score_text import format_excluded, format_groups, format_interval, format_p, format_times
+from lib.metrics.score_text import (
+    format_excluded,
+    format_groups,
+    format_interval,
+    format_p,
+    format_times,
+    format_unknown_sets,
+)
 from lib.metrics.span_totals import span_totals
 from lib.reporting import figures
 from lib.reporting.costs import Cost, read_costs, total_cost
@@ -77,7 +84,6 @@ def _by_post(chosen: ModelScores) -> list[str]:
         ]
     posts = chosen.scores["post_criterion"]["post"]
     pairs, sets = chosen.intervals["post_criterion"], chosen.intervals["post"]
-    left_out = posts.get("left_out", 0)
     return [
         f"At natural prevalence by (post, criterion): F1-macro {format_interval(pairs['f1_macro'])},"
         f" ECE {format_interval(pairs['ece'])}."
@@ -86,7 +92,7 @@ def _by_post(chosen: ModelScores) -> list[str]:
         f" {format_interval(sets['f1_micro'])}. The model predicts"
         f" {posts['criteria_predicted']:.2f} criteria per post; {posts['criteria_true']:.2f} per post are true. For"
         f" {posts['every_criterion_predicted']:.0%} of the posts the model predicts every criterion."
-        + (f" Posts left out of the sets, because one of their criteria is unknown: {left_out}." * bool(left_out))
+        f"{format_unknown_sets(posts)}"
     ]
 
 

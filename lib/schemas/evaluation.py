@@ -249,7 +249,7 @@ class TestEvaluation(Document):
     """
 
     KIND: ClassVar[str] = "test"
-    VERSION: ClassVar[int] = 4
+    VERSION: ClassVar[int] = 5
     FILE: ClassVar[str] = "test.json"
 
     agent: str

@@ -59,6 +59,7 @@ def evaluation(
         scores = agent_scores(agent, yes, population)
         if population == "natural":
             post = {"criteria_predicted": 0.4, "criteria_true": 0.5, "every_criterion_predicted": 0.0}
+            post |= {"left_out": 0, "incomplete": 0}
             scores["post_criterion"] = {**label_scores(yes), "post": post}
         models.append(
             ModelScores(name=name, f1_macro=SCORE, ece=SCORE, intervals=intervals, scores=scores, answers={})
