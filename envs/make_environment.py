@@ -10,8 +10,7 @@ def environment() -> str:
     """Return the environment file: the Dockerfile's Python from conda, everything else pinned from PyPI."""
     (python,) = re.findall(r"^FROM python:([0-9.]+)-slim$", (HERE / "Dockerfile").read_text(encoding="utf-8"), re.M)
     lines = (HERE / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    # Only a benchmark uses accelerate, and transformers would import it in every job.
-    pins = [line for line in lines if "==" in line and not line.startswith("accelerate==")]
+    pins = [line for line in lines if "==" in line]
     head = ["# made by envs/make_environment.py from constraints.txt", "channels: [conda-forge, nodefaults]"]
     body = ["dependencies:", f"  - python ={python}", "  - pip", "  - pip:", *(f"      - {pin}" for pin in pins)]
     return "\n".join([*head, *body]) + "\n"

@@ -1,3 +1,4 @@
+import importlib.util
 import runpy
 import subprocess
 
@@ -19,6 +20,11 @@ def test_the_container_is_made_of_the_same_pins_and_python() -> None:
         "--no-deps -e .",
     ):
         assert install in container
+
+
+def test_no_job_imports_accelerate() -> None:
+    """transformers imports it, and with it boto3, wherever it is installed."""
+    assert importlib.util.find_spec("accelerate") is None, "make install"
 
 
 def test_make_installs_the_pins() -> None:
