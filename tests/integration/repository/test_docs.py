@@ -1,6 +1,5 @@
 """The commands in README.md and docs/ run, and the pages match the code."""
 
-import ast
 import fnmatch
 import itertools
 import os
@@ -214,24 +213,6 @@ def test_github_runs_the_commands_of_ci() -> None:
     steps = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
     ours = (ROOT / ".ci/run").read_text().splitlines()
     assert steps == [line for line in ours if line.startswith("make ")]
-
-
-def texts_of_the_code() -> str:
-    """Return the string constants of lib, one per line. An f-string is one line of its constant parts."""
-    found = []
-    for path in (ROOT / "lib").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            parts = node.values if isinstance(node, ast.JoinedStr) else [node]
-            found.append("…".join(p.value for p in parts if isinstance(p, ast.Constant) and isinstance(p.value, str)))
-    return "\n".join(found)
-
-
-def test_the_troubleshooting_page_quotes_errors_of_the_code() -> None:
-    texts = texts_of_the_code()
-    rows = re.findall(r"^\| (`.+?`(?: / `.+?`)*) \|", (ROOT / "docs/troubleshooting.md").read_text(), re.MULTILINE)
-    assert len(rows) > 20
-    pieces = [piece.strip() for row in rows for error in re.findall(r"`([^`]+)`", row) for piece in error.split("…")]
-    assert [piece for piece in pieces if piece not in texts] == []
 
 
 def test_the_configuration_files_are_mappings() -> None:
