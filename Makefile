@@ -9,7 +9,7 @@ SUPERMAX = $(SNAKEMAKE) --configfile config/supermax.yaml
 PINS = envs/constraints.txt
 # Where bytecode is not kept, each of a run's processes compiles all imports again (9 s).
 export PYTHONDONTWRITEBYTECODE =
-BENCH = . .venv/bin/activate && PYTHONPATH=.:tests:$$TRAINER python benchmarks
+BENCH = . .venv/bin/activate && PYTHONPATH=.:tests:benchmarks:$$TRAINER python benchmarks
 
 .PHONY: run test test-fast compatibility test-transformers5 check dag report bench-corpus bench-natural bench-rules bench-typed bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search test-faults test-slurm all stage-a stage-b stage-c supermax-all mlflow dashboard validate-supermax check-run estimate reproduce archive schema install help
 
@@ -126,7 +126,7 @@ bench-overhead: .venv/installed  ## measure the time of Stage A without its trai
 	$(BENCH)/overhead.py
 
 bench-search: .venv/installed  ## compare Stages A and B with other searches, by F1 against training tokens (CORPUS=folder; two hours)
-	$(BENCH)/search_comparison.py $(if $(CORPUS),--corpus $(CORPUS)) --picture docs/search.svg
+	$(BENCH)/search/comparison.py $(if $(CORPUS),--corpus $(CORPUS)) --picture docs/search.svg
 
 test-faults: .venv/installed  ## run the fault tests and print a table of their results
 	. .venv/bin/activate && pytest tests/integration/platforms/test_faults.py

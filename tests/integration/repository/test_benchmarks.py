@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from support.checkouts import ROOT
 
-IMPORTED = {"common.py", "search_table.py", "search_variants.py"}  # imported by the programs
-PROGRAMS = [path for path in sorted((ROOT / "benchmarks").glob("*.py")) if path.name not in IMPORTED]
+BENCHMARKS = ROOT / "benchmarks"
+IMPORTED = {"common.py", "table.py", "variants.py"}  # imported by the programs
+PROGRAMS = [path for path in sorted(BENCHMARKS.rglob("*.py")) if path.name not in IMPORTED]
 
 
 def run_program(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}:{BENCHMARKS}"}
     command = [sys.executable, str(program), *arguments]
     return subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
@@ -28,7 +29,7 @@ def run_program(program: Path, *arguments: str) -> subprocess.CompletedProcess[s
 def test_a_benchmark_explains_its_options(
     program: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.syspath_prepend(program.parent)
+    monkeypatch.syspath_prepend(BENCHMARKS)
     monkeypatch.setattr(sys, "argv", [str(program), "--help"])
     with pytest.raises(SystemExit, match="0"):
         runpy.run_path(str(program), run_name="__main__")
@@ -61,7 +62,7 @@ def test_searches_run_on_a_table_of_trainings(tmp_path: Path) -> None:
     (tmp_path / "second").mkdir()
     (tmp_path / "second" / "table.json").write_text(json.dumps(table))
     done = run_program(
-        ROOT / "benchmarks" / "search_comparison.py",
+        BENCHMARKS / "search/comparison.py",
         *("--folder", str(tmp_path), "--landscape", "second", "--repetitions", "2", "--trials", "8"),
         *("--variants", "c", "stage A", "rungs: knowing", "nsga2 racing", "--picture", str(tmp_path / "search.svg")),
     )

@@ -9,7 +9,7 @@ from optuna.pruners import NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import Trial, TrialState
 from scipy import stats
-from search_table import AGENT, SEEDS, TabularBenchmark, lookup
+from search.table import AGENT, SEEDS, TabularBenchmark, lookup
 
 from lib.schemas.run import SeedResult
 from lib.search.strategies import SearchStrategy, stage_a_strategy, with_warm_start

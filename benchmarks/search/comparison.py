@@ -3,7 +3,7 @@
 Stage A is compared with (a) TPE without pruning that trains all seeds, as most scripts do, (b) random search and (c)
 TPE with ASHA on epochs only. Then one part of Stage A at a time is changed, and variants of Stage B are compared.
 Each search runs the real code (lib.search.worker), but looks its trainings up in a table of real trainings
-(search_table.py), so that a repetition takes seconds. Tokens are those that the trainings would have read.
+(table.py), so that a repetition takes seconds. Tokens are those that the trainings would have read.
 """
 
 import argparse
@@ -27,8 +27,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 from scipy import stats
-from search_table import AGENT, LANDSCAPES, SEEDS, TabularBenchmark, lookup, read_trainings, train_grid
-from search_variants import STAGE_A_VARIANTS, STAGE_B_VARIANTS, repetition_settings, stage_a_variant
+from search.table import AGENT, LANDSCAPES, SEEDS, TabularBenchmark, lookup, read_trainings, train_grid
+from search.variants import STAGE_A_VARIANTS, STAGE_B_VARIANTS, repetition_settings, stage_a_variant
 
 from lib.agents import get_agent
 from lib.experiment.experiment import Experiment, PrunedError
