@@ -73,8 +73,8 @@ def evaluate_on_test_set(
 ) -> tuple[SavedModel, TestEvaluation]:
     """Refit the chosen candidate, the best few and the default transformer, then open the test set once.
 
-    All transformers are trained and calibrated before the test set is opened. The bag of words is fitted later, but
-    on the development set alone. The opening is recorded in test_openings.jsonl.
+    All models are trained and calibrated before the test set is opened. The opening is recorded in
+    test_openings.jsonl.
 
     Args:
         experiment: Trains the models.
@@ -90,7 +90,7 @@ def evaluate_on_test_set(
         TrainingFailure: A refit gives no result.
     """
     started, clock = now(), time.perf_counter()
-    models = _refit_models(experiment, result, folds, baselines, progress)
+    models = _fit_models(experiment, result, folds, baselines, progress)
     opening = TestOpening(
         when=now(),
         code_version=code_version(),
@@ -102,14 +102,15 @@ def evaluate_on_test_set(
         results / "corpus", results / experiment.agent.name / "test_openings.jsonl", opening
     )
     examples = experiment.agent.examples(part).scored()
-    outputs = _predict_test_set(experiment, result, folds, models, examples)
+    outputs = _predict_test_set(experiment, result, models, examples)
     natural, annotated = int(examples.natural.sum()), int(examples.annotated.sum())
     progress(
         f"{len(outputs)} models scored on {len(examples)} test pairs"
         f" ({natural} at natural prevalence, {annotated} annotated)"
     )
     scored, against = _compare_models(experiment, outputs, examples)
-    return models[result.choice["candidate"]], TestEvaluation(
+    chosen = models.refits[result.choice["candidate"]]
+    return chosen, TestEvaluation(
         provenance=experiment.provenance(started),
         agent=experiment.agent.name,
         chosen={
@@ -130,7 +131,7 @@ def evaluate_on_test_set(
         models=scored,
         against=against,
         targets=check_targets(scored, against),
-        calibration_in_the_large=models[result.choice["candidate"]].manifest.calibration_in_the_large,
+        calibration_in_the_large=chosen.manifest.calibration_in_the_large,
         openings=openings,
         performance={"seconds": round(time.perf_counter() - clock, 1)},
     )
@@ -190,6 +191,53 @@ class _ModelOutput:
     hyper: Hyperparameters
 
 
+@dataclass(frozen=True)
+class _Baseline:
+    """A baseline without a transformer.
+
+    Attributes:
+        logits: Returns the logits of all given examples.
+        rules: The rules that turn them into predictions.
+    """
+
+    logits: Callable[[Examples], Logits]
+    rules: FinalRules
+
+
+@dataclass(frozen=True)
+class _FittedModels:
+    """All models that the test set compares.
+
+    Attributes:
+        refits: The refitted candidates by number, and the default transformer.
+        average_rules: The rules of the candidates' average; None if nothing is averaged.
+        baselines: The baselines without a transformer, by name.
+    """
+
+    refits: dict[int | str, SavedModel]
+    average_rules: FinalRules | None
+    baselines: dict[str, _Baseline]
+
+
+def _fit_models(
+    experiment: Experiment,
+    result: StageCResult,
+    folds: Sequence[FoldResult],
+    baselines: Baselines,
+    progress: Callable[[str], None],
+) -> _FittedModels:
+    """Fit all models and their rules on the development set."""
+    hyper = Hyperparameters.of(default_params(experiment.settings))
+    return _FittedModels(
+        refits=_refit_models(experiment, result, folds, baselines, progress),
+        average_rules=_average_rules(experiment, folds, result.members) if result.members else None,
+        baselines={
+            BAG_OF_WORDS: _fit_bag_of_words(experiment, hyper),
+            MAJORITY: _fit_majority(experiment),
+        },
+    )
+
+
 def _refit_models(
     experiment: Experiment,
     result: StageCResult,
@@ -235,18 +283,18 @@ def _average_rules(experiment: Experiment, folds: Sequence[FoldResult], members:
     return FinalRules.mean([fit(repeat) for repeat in by_repeat(first, experiment.settings.config.stage_c.folds)])
 
 
-def _bag_of_words(experiment: Experiment, examples: Examples, hyper: Hyperparameters) -> _ModelOutput:
+def _fit_bag_of_words(experiment: Experiment, hyper: Hyperparameters) -> _Baseline:
     """Fit the bag of words on the development set, and its rules on the held-out predictions of the first folds."""
     k = experiment.settings.config.stage_c.folds
     folds = [fit_and_predict_fold(experiment, experiment.splits.fold(number, k)) for number in range(k)]
     logits = experiment.agent.concatenate_logits([own for own, *_ in folds])
     rules = fit_final_rules(experiment, logits, np.concatenate([part.index for *_, part in folds]), hyper)
     model = fit_bag_of_words(experiment, np.arange(len(experiment.examples)))
-    return _ModelOutput(model.logits(examples, np.arange(len(examples))), rules, hyper)
+    return _Baseline(lambda examples: model.logits(examples, np.arange(len(examples))), rules)
 
 
-def _majority(experiment: Experiment, examples: Examples, hyper: Hyperparameters) -> _ModelOutput:
-    """Say no everywhere, with the prevalence of the development set as probability."""
+def _fit_majority(experiment: Experiment) -> _Baseline:
+    """Return a baseline that says no everywhere, with the prevalence of the development set as probability."""
     names = list(experiment.development.criteria)
     rules = experiment.agent.neutral_rules(names)
     post_rule = None
@@ -256,37 +304,36 @@ def _majority(experiment: Experiment, examples: Examples, hyper: Hyperparameters
         pairs = labelled_post_criterion_pairs(np.full(len(natural), share), experiment.examples, natural)
         fitted = fit_post_rule(pairs).completed(names)
         post_rule = replace(fitted, threshold=dict.fromkeys(names, 0.0))
-    logits = majority_logits(experiment, examples, np.arange(len(examples)))
-    return _ModelOutput(logits, FinalRules(rules, post_rule), hyper)
+    return _Baseline(
+        lambda examples: majority_logits(experiment, examples, np.arange(len(examples))), FinalRules(rules, post_rule)
+    )
 
 
 def _predict_test_set(
-    experiment: Experiment,
-    result: StageCResult,
-    folds: Sequence[FoldResult],
-    models: dict[int | str, SavedModel],
-    examples: Examples,
+    experiment: Experiment, result: StageCResult, models: _FittedModels, examples: Examples
 ) -> dict[str, _ModelOutput]:
     """Return every model's output for the test set, that of the chosen model first."""
     agent, index = experiment.agent, np.arange(len(examples))
     default = Hyperparameters.of(default_params(experiment.settings))
     given = {
         number: _ModelOutput(model.logits(examples), FinalRules(model.rules, model.post_rule), model.hyper)
-        for number, model in models.items()
+        for number, model in models.refits.items()
     }
     averages = {}
-    if result.members:
+    if models.average_rules is not None:
         average = agent.average_logits(
             [(given[m].logits, agent.rule_values(given[m].rules.by_task, examples, index)) for m in result.members]
         )
-        rules = _average_rules(experiment, folds, result.members)
-        averages[f"average of the best {len(result.members)}"] = _ModelOutput(average, rules, default)
+        name = f"average of the best {len(result.members)}"
+        averages[name] = _ModelOutput(average, models.average_rules, default)
     return {
         CHOSEN: given[result.choice["candidate"]],
         **averages,
         DEFAULT: given[DEFAULT],
-        BAG_OF_WORDS: _bag_of_words(experiment, examples, default),
-        MAJORITY: _majority(experiment, examples, default),
+        **{
+            name: _ModelOutput(baseline.logits(examples), baseline.rules, default)
+            for name, baseline in models.baselines.items()
+        },
     }
 
 

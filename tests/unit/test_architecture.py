@@ -109,18 +109,11 @@ def modules_of(command: str) -> set[str]:
     return found
 
 
-def test_the_documented_data_flow_matches_the_commands_and_rules() -> None:
-    rows = re.findall(r"^\| `([a-z-]+)` \| `(lib/[^`]+)\.py` \| `([^`]+)` \|$", architecture(), re.M)
-    rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk"))
-    outputs = {}
-    for rule in re.split(r"^(?:rule|checkpoint) ", rules, flags=re.M)[1:]:
-        if called := re.search(r"python -m lib ([a-z-]+)", rule):
-            block = re.search(r"^    output:\n((?: {8}.*\n)+)", rule, re.M)
-            outputs[called[1]] = re.findall(r'"([^"]+)"', block[1] if block else "")
+def test_the_commands_of_the_data_flow_import_the_documented_modules() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \| `(lib/[^`]+)\.py` \| `[^`]+` \|$", architecture(), re.M)
     assert len(rows) >= 8
-    for command, file, result in rows:
+    for command, file in rows:
         assert file.replace("/", ".") in modules_of(command), f"{command} does not import {file}.py"
-        assert result in outputs[command], f"{command} does not write {result}"
 
 
 def test_each_decision_is_dated_and_listed() -> None:

@@ -193,8 +193,24 @@ def test_the_readme_draws_the_graph_of_the_rules(checkout: Path) -> None:
     assert closure(drawn) == closure(edges)
 
 
-def test_the_readme_lists_the_files_of_the_rules(checkout: Path) -> None:
-    outputs = {line.split("\t")[0] for line in ask_snakemake(checkout, "--summary").splitlines()[1:]}
+@pytest.fixture(scope="module")
+def rule_of_file(checkout: Path) -> dict[str, str]:
+    """The rule that writes each file of the graph."""
+    head, *lines = (line.split("\t") for line in ask_snakemake(checkout, "--summary").splitlines())
+    return {line[0]: line[head.index("rule")] for line in lines}
+
+
+def test_the_documented_data_flow_matches_the_rules(rule_of_file: dict[str, str]) -> None:
+    text = (ROOT / "docs/architecture.md").read_text()
+    rows = re.findall(r"^\| `([a-z-]+)` \| `lib/[^`]+` \| `([^`]+)` \|$", text, re.MULTILINE)
+    assert len(rows) >= 8
+    for command, result in rows:
+        written = fnmatch.filter(rule_of_file, re.sub(r"\{\w+\}", "*", result))
+        assert {rule_of_file[path] for path in written} == {command.replace("-", "_")}, result
+
+
+def test_the_readme_lists_the_files_of_the_rules(checkout: Path, rule_of_file: dict[str, str]) -> None:
+    outputs = set(rule_of_file)
     table = (ROOT / "README.md").read_text().split("## What each file holds")[1]
     patterns = []
     for cell in re.findall(r"^\| (`results/.*?) \|", table, re.MULTILINE):
