@@ -64,8 +64,8 @@ def _losses(experiment: Experiment, backbone: str, optimizer: str) -> tuple[floa
     model, features = experiment.builder.model(hyper)
     examples, train_part = experiment.examples, experiment.splits.development(0).train
     few = train_part[examples.annotated[train_part]][:PAIRS]
-    validation, objective = Sample.unweighted(few[:2]), Objective(population="annotated")
-    training_data = TrainingData(experiment.agent, examples, features, hyper, few, validation, objective)
+    nothing, objective = Sample.unweighted(few[:0]), Objective(population="annotated")
+    training_data = TrainingData(experiment.agent, examples, features, hyper, few, nothing, objective)
     history = train(model, training_data, CPU, TrainingOptions(epochs=EPOCHS, patience=EPOCHS), seed=0).history
     return history[0]["loss"], history[-1]["loss"]
 
