@@ -57,7 +57,7 @@ def predict_posts(model: SavedModel, posts: Sequence[tuple[str, str]], criteria:
     tasks = [task.name for task in model.agent.tasks]
     given: Any = predictions[tasks[0]]
     probability = given.yes_probability
-    labels, pairs = model.predict_posts(predictions, texts)
+    labels, pairs = model.aggregate_by_post(predictions, texts)
     of_post = dict(
         zip(
             zip(pairs.post_id, pairs.criterion, strict=True),

@@ -157,7 +157,7 @@ class SavedModel:
         decide = self.agent.decide if self.manifest.population == "natural" else self.agent.decide_annotated
         return decide(self.logits(pairs), values, self.hyper)
 
-    def predict_posts(self, predictions: Predictions, pairs: TextPairs) -> tuple[Labels, PostCriterionPairs]:
+    def aggregate_by_post(self, predictions: Predictions, pairs: TextPairs) -> tuple[Labels, PostCriterionPairs]:
         """Return the predictions about whole posts.
 
         Args:

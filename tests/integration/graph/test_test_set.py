@@ -171,7 +171,7 @@ def test_a_model_that_was_evaluated_on_annotated_pairs_decides_as_in_its_evaluat
     predictions = model.predict(experiment.examples)
     expected = model.agent.decide_annotated(logits, values, model.hyper)["label"]
     assert predictions["label"].yes.tolist() == expected.yes.tolist() != natural.yes.tolist()
-    posts, _ = model.predict_posts(predictions, experiment.examples)
+    posts, _ = model.aggregate_by_post(predictions, experiment.examples)
     assert posts.yes.any() == expected.yes.any()
 
 
