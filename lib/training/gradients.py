@@ -18,7 +18,7 @@ from lib.tasks.examples import Targets
 from lib.tasks.task import Index
 from lib.training.data import TrainingData, TrainingFailure
 from lib.training.memory import MicroBatches, out_of_memory
-from lib.training.precision import MixedPrecisionParameters
+from lib.training.mixed_precision import MixedPrecisionParameters
 
 
 class PreparedBatch(NamedTuple):
