@@ -195,7 +195,7 @@ def f1(hits: Floats | float, errors: Floats | float) -> Floats:
     Returns:
         The F1 of each element.
     """
-    return share(np.asarray(2 * hits), np.asarray(2 * hits + errors))
+    return safe_divide(np.asarray(2 * hits), np.asarray(2 * hits + errors))
 
 
 def precision(counts: Mapping[str, float]) -> float | None:
@@ -255,18 +255,22 @@ def binary_scores_from_statistics(sums: Floats) -> Floats:
     negative, false, missed, hit = cells.sum(axis=1).T
     yes, no = f1(hit, false + missed), f1(negative, false + missed)
     ece = ece_from_gaps(sums[:, -BINS:], cells.sum(axis=(1, 2)))
-    return np.stack([macro, ece, yes, share(hit, hit + false), share(hit, hit + missed), (yes + no) / 2], axis=1)
+    return np.stack(
+        [macro, ece, yes, safe_divide(hit, hit + false), safe_divide(hit, hit + missed), (yes + no) / 2], axis=1
+    )
 
 
-def share(part: Floats, whole: Floats) -> Floats:
-    """Return part / whole, elementwise, and 0 where the whole is 0.
+def safe_divide(numerator: Floats, denominator: Floats) -> Floats:
+    """Return numerator / denominator, elementwise, and 0 where the denominator is 0.
 
     Args:
-        part: Counts.
-        whole: The counts that they are part of, of the same shape.
+        numerator: The numbers to divide.
+        denominator: Numbers of at least 0 to divide by, of the same shape.
 
     Returns:
-        The share of each element.
+        The quotient of each element.
     """
-    found: Floats = np.divide(part, whole, out=np.zeros(np.shape(part)), where=np.asarray(whole) > 0)
+    found: Floats = np.divide(
+        numerator, denominator, out=np.zeros(np.shape(numerator)), where=np.asarray(denominator) > 0
+    )
     return found

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from lib.corpus.sentences import Characters
 from lib.metrics.calibration import BINS, calibration_gaps, ece_from_gaps
-from lib.metrics.classification import share
+from lib.metrics.classification import safe_divide
 from lib.metrics.spans import RIGHT, best_over_gold_answers, span_scores
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
@@ -376,11 +376,11 @@ class SpanTask(Task[ScoredSpans, Spans]):
         count, there, given, hit, has_answer = (columns[:, :, i] for i in range(5))
         positive = there > 0
         n = positive.sum(axis=1).clip(1)
-        macro = (share(2 * has_answer, there + given) * positive).sum(axis=1) / n
-        has = (share(has_answer, there) * positive).sum(axis=1) / n
+        macro = (safe_divide(2 * has_answer, there + given) * positive).sum(axis=1) / n
+        has = (safe_divide(has_answer, there) * positive).sum(axis=1) / n
         ece = ece_from_gaps(sums[:, -BINS:], count.sum(axis=1))
         hits, true, said = (each.sum(axis=1) for each in (hit, there, given))
-        rates = (share(2 * hits, true + said), share(hits, said), share(hits, true))
+        rates = (safe_divide(2 * hits, true + said), safe_divide(hits, said), safe_divide(hits, true))
         return np.stack([macro, ece, *rates, has], axis=1)
 
 
