@@ -21,11 +21,11 @@ from support.servers import postgres, postgres_programs
 from lib.settings.load import load_settings, merge, read_yaml
 from lib.settings.space import Space
 from lib.studies.location import StudyLocation
-from lib.studies.study import Study, suggest_params
+from lib.studies.study import SharedStudy, suggest_params
 from lib.studies.worker_registry import WorkerRegistry
 
 
-def open_study(folder: Path, url: str | None) -> Study:
+def open_study(folder: Path, url: str | None) -> SharedStudy:
     """Open the study of the benchmark, or create it.
 
     Args:
@@ -36,7 +36,9 @@ def open_study(folder: Path, url: str | None) -> Study:
         The study.
     """
     pruner = optuna.pruners.NopPruner()
-    return Study(StudyLocation("bench/storage", folder, url), directions=["maximize"], pruner=pruner, identity={})
+    return SharedStudy(
+        StudyLocation("bench/storage", folder, url), directions=["maximize"], pruner=pruner, identity={}
+    )
 
 
 def run_trials(folder: Path, url: str | None, trials: int, objective: float, space: Space, results: Any) -> None:

@@ -18,7 +18,7 @@ from lib.search.study_results import study_location
 from lib.search.watchdog import Watchdog
 from lib.settings.config import StageASettings, StageBSettings
 from lib.studies.location import StudyLocation
-from lib.studies.study import Study, fail_trial, suggest_params
+from lib.studies.study import SharedStudy, fail_trial, suggest_params
 from lib.studies.worker_registry import WorkerRegistry
 from lib.training.data import TrainingFailure
 from lib.training.engine import TrainingResult
@@ -40,7 +40,7 @@ def run_worker(experiment: Experiment, strategy: SearchStrategy) -> WorkerReport
         UserError: The study was begun with other settings, or a setting would fail later.
     """
     started, began = now(), time.monotonic()
-    study = Study(
+    study = SharedStudy(
         study_location(experiment.settings, experiment.results, experiment.agent.name, strategy.stage),
         directions=strategy.directions,
         pruner=strategy.pruner,
@@ -96,7 +96,7 @@ def _identity(experiment: Experiment, limits: StageASettings | StageBSettings) -
     }
 
 
-def _run_trial(study: Study, trial: Trial, experiment: Experiment, strategy: SearchStrategy) -> None:
+def _run_trial(study: SharedStudy, trial: Trial, experiment: Experiment, strategy: SearchStrategy) -> None:
     """Train a trial's seeds in order and record how it ended."""
     params = suggest_params(trial, experiment.settings.space)
     seeds: list[SeedResult] = []

@@ -44,7 +44,7 @@ class Claim:
     number: int = -1
 
 
-class Study:
+class SharedStudy:
     """The study of one stage, opened by one process."""
 
     def __init__(

@@ -13,17 +13,17 @@ from optuna.trial import TrialState
 
 from lib.settings.space import Space
 from lib.studies.location import StudyLocation
-from lib.studies.study import Study, suggest_params
+from lib.studies.study import SharedStudy, suggest_params
 from lib.studies.worker_registry import WorkerRegistry
 from support.tiny import tiny_settings
 
 NAME = "criteria/stage_a"
 
 
-def study_in(folder: Path, url: str | None = None, **more: Any) -> Study:
+def study_in(folder: Path, url: str | None = None, **more: Any) -> SharedStudy:
     """Open a study with its journal in a folder, or in the database behind a URL."""
     options: dict[str, Any] = {"directions": ["maximize"], "identity": {"seed": 1}}
-    return Study(StudyLocation(NAME, folder, url), pruner=optuna.pruners.NopPruner(), **options | more)
+    return SharedStudy(StudyLocation(NAME, folder, url), pruner=optuna.pruners.NopPruner(), **options | more)
 
 
 def sampler(number: int) -> optuna.samplers.BaseSampler:
@@ -37,7 +37,7 @@ def random_sampler(number: int) -> optuna.samplers.BaseSampler:
 
 
 def run_trials(
-    study: Study,
+    study: SharedStudy,
     budget: int,
     space: Space,
     stop_after: int = 10**9,
