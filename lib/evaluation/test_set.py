@@ -36,7 +36,7 @@ from lib.metrics.resampling import (
     bootstrap,
     bootstrap_average_precision,
     holm,
-    paired_comparison,
+    paired_permutation_test,
     sum_by_group,
 )
 from lib.metrics.score_text import format_count, format_interval, format_p, format_times
@@ -405,7 +405,9 @@ def _compare_models(
         differences = {
             place: [
                 asdict(each)
-                for each in paired_comparison(first[place].summed, second[place].summed, first[place].score, seed)
+                for each in paired_permutation_test(
+                    first[place].summed, second[place].summed, first[place].score, seed
+                )
             ]
             for place in first
         }
@@ -460,7 +462,7 @@ def _per_criterion(
             predictions = decide(agent.select(output.logits, own), values, output.hyper)
             statistics, score = agent.sufficient_statistics(predictions, examples, Sample.unweighted(own))
             summed.append(sum_by_group(statistics, examples.group[own]))
-        found[name] = asdict(paired_comparison(summed[0], summed[1], score, seed)[0])
+        found[name] = asdict(paired_permutation_test(summed[0], summed[1], score, seed)[0])
     for difference, p in zip(found.values(), holm([each["p"] for each in found.values()]), strict=True):
         difference["p_holm"] = p
     return found

@@ -118,14 +118,13 @@ def bootstrap_average_precision(
     return Interval(float(value[0]), max(0.0, low), min(1.0, high))
 
 
-def paired_comparison(
+def paired_permutation_test(
     first: NDArray[np.float64], second: NDArray[np.float64], score: ScoreFromStatistics, seed: int
 ) -> list[Difference]:
-    """Compare two models on the same groups of posts.
+    """Test two models on the same groups of posts by approximate randomisation (Noreen, 1989; Yeh, 2000).
 
-    The intervals are those of the paired bootstrap. The p values are those of approximate randomisation (Noreen,
-    1989; Yeh, 2000), which swaps the two results of each group at random and counts how often the difference is
-    at least as large as the observed one.
+    It swaps the two results of each group at random. The p values say how often the difference is at least as large
+    as the observed one. The differences also get the intervals of the paired bootstrap.
 
     Args:
         first: (groups, statistics), the statistics of the first model.

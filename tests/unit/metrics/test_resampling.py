@@ -12,7 +12,7 @@ from support.tiny import params
 
 from lib.agents import AGENTS, get_agent
 from lib.metrics import resampling
-from lib.metrics.resampling import bootstrap, bootstrap_average_precision, holm, paired_comparison, sum_by_group
+from lib.metrics.resampling import bootstrap, bootstrap_average_precision, holm, paired_permutation_test, sum_by_group
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, Sample
 from lib.tasks.label import Labels, LabelTask
@@ -135,10 +135,10 @@ def test_equal_models_differ_only_by_chance_and_a_better_one_is_detected(monkeyp
         second[:, 0], better[:, 0] = np.minimum(second[:, 0], first[:, 1]), np.minimum(better[:, 0], first[:, 1])
         second[:, 0] = first[:, 1] * (second[:, 0] > 0)
         better[:, 0] = first[:, 1] * (better[:, 0] > 0)
-        below += paired_comparison(first, second, share_right, seed)[0].p <= 0.05
-        found += paired_comparison(better, first, share_right, seed)[0].p <= 0.05
+        below += paired_permutation_test(first, second, share_right, seed)[0].p <= 0.05
+        found += paired_permutation_test(better, first, share_right, seed)[0].p <= 0.05
     assert below / 200 <= 0.09 and found / 200 >= 0.8
-    same = paired_comparison(first, first, share_right, 0)[0]
+    same = paired_permutation_test(first, first, share_right, 0)[0]
     assert (same.value, same.low, same.high, same.p) == (0, 0, 0, 1)
 
 
