@@ -32,7 +32,7 @@ from lib.augmentation.edits import (
 )
 from lib.augmentation.libraries import (
     Augment,
-    Resources,
+    LexicalResources,
     environment_variables,
     local_data,
     make_augmenter,
@@ -67,7 +67,7 @@ class MethodConfig:
     strengths: tuple[float, ...]
     variants: int
     terms: tuple[str, ...]
-    resources: Resources
+    resources: LexicalResources
 
 
 @dataclass(frozen=True)

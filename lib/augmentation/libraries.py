@@ -21,7 +21,7 @@ Augment = Callable[[str], str]
 
 
 @dataclass(frozen=True)
-class Resources:
+class LexicalResources:
     """The data that methods read.
 
     Attributes:
@@ -37,7 +37,7 @@ class Resources:
     ner: Path | None = None
 
 
-def make_augmenter(method: str, strength: float, resources: Resources) -> Augment:
+def make_augmenter(method: str, strength: float, resources: LexicalResources) -> Augment:
     """Return a function that augments a text with the class of a library.
 
     Call this and the function within `local_data`. The classes draw from the global generators of `random` and numpy,
@@ -125,7 +125,7 @@ def local_data(lexicon: Path) -> Iterator[None]:
             nltk.data.path[:], nltk.download = folders, download
 
 
-def _nlpaug(method: str, strength: float, resources: Resources) -> Any:
+def _nlpaug(method: str, strength: float, resources: LexicalResources) -> Any:
     import nlpaug.augmenter.char as nac
     import nlpaug.augmenter.word as naw
 
@@ -150,7 +150,7 @@ def _nlpaug(method: str, strength: float, resources: Resources) -> Any:
     return makers[method]()
 
 
-def _textattack(method: str, strength: float, resources: Resources) -> Any:
+def _textattack(method: str, strength: float, resources: LexicalResources) -> Any:
     from textattack.augmentation import recipes as ta
 
     options = {"pct_words_to_swap": strength, "transformations_per_example": 1}

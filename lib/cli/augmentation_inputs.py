@@ -8,7 +8,7 @@ from lib.errors import UserError
 from lib.settings.load import Settings
 
 if TYPE_CHECKING:
-    from lib.augmentation.libraries import Resources
+    from lib.augmentation.libraries import LexicalResources
 
 
 def searched_methods(settings: Settings) -> list[str]:
@@ -32,7 +32,7 @@ def reserved_terms(settings: Settings, criteria: dict[str, str]) -> tuple[str, .
     return tuple(sorted({*settings.words.reserved, *own}))
 
 
-def method_resources(options: Namespace, settings: Settings, tfidf: Path | None) -> "Resources":
+def method_resources(options: Namespace, settings: Settings, tfidf: Path | None) -> "LexicalResources":
     """Return the files and phrases that augmentation methods need.
 
     Args:
@@ -46,11 +46,11 @@ def method_resources(options: Namespace, settings: Settings, tfidf: Path | None)
     Raises:
         UserError: The file of the flair tagger is missing.
     """
-    from lib.augmentation.libraries import Resources
+    from lib.augmentation.libraries import LexicalResources
 
     ner = settings.config.augmentation.ner
     if ner is not None and not Path(ner).exists():
         raise UserError(f"augmentation.ner: {ner} is missing; set it to a flair tagger's file or to null")
-    return Resources(
+    return LexicalResources(
         options.results / "lexicon", tfidf, settings.words.equivalents, Path(ner) if ner is not None else None
     )

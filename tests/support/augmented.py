@@ -9,7 +9,7 @@ from lib.augmentation import build_bank
 from lib.augmentation.augmenter import AugmentableTexts
 from lib.augmentation.bank import counts_path
 from lib.augmentation.build_bank import MethodConfig
-from lib.augmentation.libraries import Resources
+from lib.augmentation.libraries import LexicalResources
 from lib.augmentation.methods import METHODS
 from lib.experiment.experiment import Experiment
 from lib.files.json_files import read_json
@@ -47,11 +47,11 @@ def experiment(agent: str) -> Experiment:
 
 @functools.cache
 def _variants(texts: tuple[str, ...], method: str) -> list[build_bank.Variant]:
-    config = MethodConfig(method, (STRENGTH,), 2, ("sleep",), Resources(Path("nowhere")))
+    config = MethodConfig(method, (STRENGTH,), 2, ("sleep",), LexicalResources(Path("nowhere")))
     return build_bank.make_variants(texts, config)
 
 
-def zebra(method: str, strength: float, resources: Resources):
+def zebra(method: str, strength: float, resources: LexicalResources):
     """Return an augmentation method that replaces about a third of the words by "zebra"."""
 
     def augment(text: str) -> str:

@@ -10,7 +10,7 @@ import torch
 
 from lib.augmentation.build_bank import MethodConfig, make_variants
 from lib.augmentation.edits import apply_edits
-from lib.augmentation.libraries import Resources, local_data
+from lib.augmentation.libraries import LexicalResources, local_data
 
 lexicon, file = map(Path, sys.argv[1:])
 with local_data(lexicon):  # flair reads its folder when it is imported
@@ -35,5 +35,5 @@ with torch.no_grad():
         tagger.linear.weight[number, number] = 20
 tagger.save(file)
 text = "John moved to Boston and stayed"
-for variant in make_variants([text], MethodConfig("checklist", (0.4,), 6, (), Resources(lexicon, ner=file))):
+for variant in make_variants([text], MethodConfig("checklist", (0.4,), 6, (), LexicalResources(lexicon, ner=file))):
     print(variant.error, apply_edits(text, variant.edits), sep="|")

@@ -15,7 +15,7 @@ from lib.augmentation.bank import MethodVariants, counts_path, variants_path
 from lib.augmentation.build_bank import MethodConfig, compute_variants
 from lib.augmentation.edits import apply_edits, count_altered_words, words
 from lib.augmentation.lexicon import prepare_lexicon
-from lib.augmentation.libraries import Resources
+from lib.augmentation.libraries import LexicalResources
 from lib.augmentation.methods import METHODS
 from lib.augmentation.reserved import ReservedTerms
 from lib.corpus.negators import negators
@@ -36,7 +36,7 @@ STRENGTHS = (0.1, 0.4)
 
 
 @pytest.fixture(scope="session")
-def resources(make_once: MakeOnce) -> Resources:
+def resources(make_once: MakeOnce) -> LexicalResources:
     def make(folder: Path) -> None:
         given = [Path(source) for source in os.environ.get("NLTK_DATA", "").split(os.pathsep) if source]
         _, missing, _ = prepare_lexicon(folder / "lexicon", given)
@@ -45,10 +45,10 @@ def resources(make_once: MakeOnce) -> Resources:
 
     folder = make_once("augmentation", make)
     groups = (("really", "very"), ("always", "all the time"), ("every day", "daily"))
-    return Resources(folder / "lexicon", folder / "tfidf", groups)
+    return LexicalResources(folder / "lexicon", folder / "tfidf", groups)
 
 
-def make_all(texts: list[str], resources: Resources, cache: Path, processes: int) -> None:
+def make_all(texts: list[str], resources: LexicalResources, cache: Path, processes: int) -> None:
     configs = {name: MethodConfig(name, STRENGTHS, 2, TERMS, resources) for name in METHODS}
     compute_variants(texts, configs, cache, processes)
 
@@ -58,7 +58,7 @@ def banks(cache: Path) -> dict[str, MethodVariants]:
 
 
 @pytest.fixture(scope="session")
-def made(resources: Resources, make_once: MakeOnce) -> tuple[dict[str, MethodVariants], Path]:
+def made(resources: LexicalResources, make_once: MakeOnce) -> tuple[dict[str, MethodVariants], Path]:
     cache = make_once("bank", lambda folder: make_all(TEXTS, resources, folder, 1))
     return banks(cache), cache
 
@@ -104,7 +104,7 @@ def test_cached_variants_are_not_computed_again(made, resources) -> None:
     _, cache = made
     compute_variants(
         TEXTS,
-        {name: MethodConfig(name, STRENGTHS, 2, TERMS, Resources(Path("nowhere"))) for name in METHODS},
+        {name: MethodConfig(name, STRENGTHS, 2, TERMS, LexicalResources(Path("nowhere"))) for name in METHODS},
         cache,
         1,
     )
@@ -120,7 +120,9 @@ def test_an_error_of_a_library_is_counted_by_kind_without_its_text(monkeypatch, 
 
 
 @pytest.mark.slow
-def test_checklist_changes_names_and_places_where_there_is_a_tagger(resources: Resources, tmp_path: Path) -> None:
+def test_checklist_changes_names_and_places_where_there_is_a_tagger(
+    resources: LexicalResources, tmp_path: Path
+) -> None:
     script = ROOT / "tests/support/checklist_with_tagger.py"
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
     command = [sys.executable, str(script), str(resources.lexicon), str(tmp_path / "tagger.pt")]
