@@ -4,7 +4,7 @@ from argparse import Namespace
 
 from lib.cli.command import Command
 from lib.cli.paths import agent_path
-from lib.cli.worker import add_worker_arguments, run_workers
+from lib.cli.worker_command import add_worker_arguments, run_workers
 from lib.settings.load import read_settings
 
 
