@@ -176,7 +176,7 @@ def _variant(
         ):
             # Edits of whole words, so that merged edits of several methods never split a word.
             variant.edits = join_groups_that_negate(diff_edits(text, result, WHOLE), text)
-            variant.low = weights.low(text, variant.edits)
+            variant.low = weights.is_low(text, variant.edits)
             break
     return variant
 

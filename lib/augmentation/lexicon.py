@@ -85,7 +85,7 @@ def prepare_lexicon(folder: Path, given: Sequence[Path]) -> tuple[dict[str, str]
     return sources, [resource for resource in PLACES if resource not in sources], fingerprint
 
 
-def check_methods(lexicon: Lexicon, methods: Iterable[str]) -> None:
+def check_lexical_data(lexicon: Lexicon, methods: Iterable[str]) -> None:
     """Check that the lexical data of methods are there.
 
     Args:

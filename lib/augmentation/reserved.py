@@ -36,7 +36,7 @@ class TfidfWeights:
         lines = (folder / WORD_TO_IDF).read_text(encoding="utf-8").splitlines()
         return cls({word: float(idf) for word, idf in (line.rsplit(" ", 1) for line in lines)})
 
-    def low(self, text: str, edits: Iterable[Edit]) -> list[bool]:
+    def is_low(self, text: str, edits: Iterable[Edit]) -> list[bool]:
         """Return whether each edit changes only words of low weight.
 
         A weight is low if it is at most the median weight of the text's distinct words that the cache knows. A word

@@ -74,7 +74,7 @@ class WorkerSubprocesses:
             for i, output in enumerate(self._outputs, start=1)
         ]
 
-    def outputs(self) -> list[Path]:
+    def wait_for_reports(self) -> list[Path]:
         """Wait for all processes and return the paths of their reports.
 
         Raises:

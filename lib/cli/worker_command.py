@@ -43,7 +43,7 @@ def run_workers(options: Namespace, strategy: "SearchStrategy") -> None:
             from lib.search.worker import run_worker
 
             report = run_worker(experiment, strategy)
-        for output in subprocesses.outputs() if subprocesses is not None else []:
+        for output in subprocesses.wait_for_reports() if subprocesses is not None else []:
             report = report.merged_with(WorkerReport.read(output))
             output.unlink()
         report.write(options.output)

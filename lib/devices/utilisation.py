@@ -13,7 +13,7 @@ from lib.devices.device import Device
 
 
 @contextmanager
-def utilisation(device: Device) -> Iterator[dict[str, float]]:
+def measure_utilisation(device: Device) -> Iterator[dict[str, float]]:
     """Measure the utilisation of CPU and GPU within the block.
 
     Args:

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from lib.metrics.objective import in_population, population_name
-from lib.metrics.score_text import (
+from lib.metrics.formatting import (
     format_count,
     format_excluded,
     format_groups,
@@ -11,6 +10,7 @@ from lib.metrics.score_text import (
     format_times,
     format_unknown_sets,
 )
+from lib.metrics.objective import in_population, population_name
 from lib.metrics.span_totals import span_totals
 from lib.schemas.evaluation import ModelManifest, ModelScores, TestEvaluation
 from lib.tasks.decision import load_rules

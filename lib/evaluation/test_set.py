@@ -30,6 +30,7 @@ from lib.evaluation.refit import FinalRules, RefitConfig, by_repeat, fit_final_r
 from lib.evaluation.saved_model import SavedModel
 from lib.experiment.experiment import Experiment
 from lib.files.hashing import derive_seed
+from lib.metrics.formatting import format_count, format_interval, format_p, format_times
 from lib.metrics.objective import population_name
 from lib.metrics.resampling import (
     ScoreFromStatistics,
@@ -39,7 +40,6 @@ from lib.metrics.resampling import (
     paired_permutation_test,
     sum_by_group,
 )
-from lib.metrics.score_text import format_count, format_interval, format_p, format_times
 from lib.schemas.document import code_version, now
 from lib.schemas.evaluation import (
     BAG_OF_WORDS,

@@ -95,7 +95,7 @@ class FastDropout(TorchFunctionMode):
         return out
 
 
-def replay_dropout() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
+def checkpoint_contexts() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
     """Return two contexts, for a first computation and for its repetition with the same dropout masks.
 
     Made for `torch.utils.checkpoint`. Both contexts do nothing where no `FastDropout` is active.

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from lib.modeling.dropout import replay_dropout
+from lib.modeling.dropout import checkpoint_contexts
 
 
 def named_encoders(model: nn.Module) -> dict[str, nn.Module]:
@@ -97,4 +97,4 @@ class _Recomputed:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not torch.is_grad_enabled():
             return self.forward(*args, **kwargs)
-        return checkpoint(self.forward, *args, use_reentrant=False, context_fn=replay_dropout, **kwargs)
+        return checkpoint(self.forward, *args, use_reentrant=False, context_fn=checkpoint_contexts, **kwargs)

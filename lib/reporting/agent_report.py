@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
-from lib.metrics.objective import Objective, population_name
-from lib.metrics.score_text import (
+from lib.metrics.formatting import (
     format_excluded,
     format_groups,
     format_interval,
@@ -17,6 +16,7 @@ from lib.metrics.score_text import (
     format_times,
     format_unknown_sets,
 )
+from lib.metrics.objective import Objective, population_name
 from lib.metrics.span_totals import span_totals
 from lib.reporting import figures
 from lib.reporting.costs import Cost, read_costs, total_cost

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from lib.metrics.formatting import format_interval, format_p
 from lib.metrics.objective import population_name
-from lib.metrics.score_text import format_interval, format_p
 from lib.metrics.span_totals import SpanTotals, span_totals
 from lib.reporting.page import Section, Table, render_page
 from lib.schemas.evaluation import StageCResult, TestEvaluation

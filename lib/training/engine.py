@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lib.devices.device import Device, peak_memory_mb
-from lib.devices.utilisation import utilisation
+from lib.devices.utilisation import measure_utilisation
 from lib.files.hashing import derive_seed
 from lib.modeling.layers import checkpoint_gradients, named_encoders
 from lib.tasks.task import Index
@@ -137,7 +137,7 @@ def train(
         TrainingFailure: The loss is not finite, or the model or a single window does not fit into memory.
     """
     try:
-        with utilisation(device) as used:
+        with measure_utilisation(device) as used:
             training = _Training(model, training_data, device, options, seed, memory or MicroBatches(None))
             training.resume()
             while training.result.stopped == "epochs" and len(training.result.history) < options.last_epoch:

@@ -54,7 +54,7 @@ def prepare_corpus(options: Namespace) -> None:
     """
     from lib.corpus.data_report import count_annotations, describe_corpus
     from lib.corpus.store import save_tables
-    from lib.metrics.score_text import format_groups
+    from lib.metrics.formatting import format_groups
     from lib.reporting import figures, svg
     from lib.schemas.corpus import CorpusManifest
 

@@ -17,7 +17,7 @@ def fetch_lexicon(options: Namespace) -> None:
     Raises:
         UserError: The configured folder does not exist, or a method of the space lacks its data.
     """
-    from lib.augmentation.lexicon import check_methods, prepare_lexicon
+    from lib.augmentation.lexicon import check_lexical_data, prepare_lexicon
     from lib.schemas.augmentation import Lexicon
 
     started, settings = now(), read_settings(options.settings)
@@ -36,7 +36,7 @@ def fetch_lexicon(options: Namespace) -> None:
     )
     made.write(folder / Lexicon.FILE)
     echo("lexicon: " + "; ".join(f"{name} from {source}" for name, source in sources.items()))
-    check_methods(made, searched_methods(settings))
+    check_lexical_data(made, searched_methods(settings))
 
 
 COMMAND = Command(

@@ -81,7 +81,7 @@ def watch(options: Namespace) -> None:
     while True:
         state = read_state(settings, options.results)
         print(format_state(state), flush=True)
-        for problem in limit_warnings(state, limits):
+        for problem in exceeded_limits(state, limits):
             _LOG.warning(problem)
             print(f"WARNING: {problem}", file=sys.stderr, flush=True)
         if options.once:
@@ -160,7 +160,7 @@ def format_state(state: PipelineState) -> str:
     )
 
 
-def limit_warnings(state: PipelineState, limits: WatchSettings) -> list[str]:
+def exceeded_limits(state: PipelineState, limits: WatchSettings) -> list[str]:
     """Return a warning for each limit of the configuration that is exceeded.
 
     Args:

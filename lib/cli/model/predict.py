@@ -40,8 +40,8 @@ def predict(options: Namespace) -> None:
     from lib.devices.device import choose_device
     from lib.evaluation.prediction import predict_posts
     from lib.evaluation.saved_model import SavedModel
+    from lib.metrics.formatting import format_count, format_excluded
     from lib.metrics.objective import in_population
-    from lib.metrics.score_text import format_count, format_excluded
 
     check_agent(options.agent)
     if options.csv is not None and options.output is None:

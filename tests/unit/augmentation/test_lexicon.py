@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.tiny import empty_provenance
 
-from lib.augmentation.lexicon import check_methods, prepare_lexicon
+from lib.augmentation.lexicon import check_lexical_data, prepare_lexicon
 from lib.errors import UserError
 from lib.schemas.augmentation import Lexicon
 
@@ -19,9 +19,9 @@ def test_a_missing_resource_is_named_with_the_methods_that_need_it(tmp_path: Pat
     assert missing == ["wordnet", "tagger"] and sources == {"stopwords": "packages of Debian, PyPI and scikit-learn"}
     made = empty_provenance()
     lexicon = Lexicon(provenance=made, sources=sources, missing=missing, fingerprint=fingerprint)
-    check_methods(lexicon, ["ocr", "deletion"])
+    check_lexical_data(lexicon, ["ocr", "deletion"])
     with pytest.raises(UserError) as caught:
-        check_methods(lexicon, ["antonym", "wordnet"])
+        check_lexical_data(lexicon, ["antonym", "wordnet"])
     antonym, wordnet = caught.value.lines
     assert "'antonym' needs data that no source has (wordnet, tagger); set augmentation.lexicon" in antonym
     assert "'wordnet' needs data that no source has (wordnet); set" in wordnet

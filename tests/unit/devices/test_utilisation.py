@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from lib.devices.device import Device
-from lib.devices.utilisation import utilisation
+from lib.devices.utilisation import measure_utilisation
 
 
 def test_only_busy_cores_are_counted() -> None:
     device = Device(torch.device("cpu"), bf16=False)
-    with utilisation(device) as idle:
+    with measure_utilisation(device) as idle:
         time.sleep(0.3)
-    with utilisation(device) as busy:
+    with measure_utilisation(device) as busy:
         start = time.process_time()
         while time.process_time() - start < 0.3:
             pass
@@ -35,13 +35,13 @@ def test_the_use_of_a_gpu_is_measured_by_its_uuid_until_the_end(
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid="a-b"))
     start = time.monotonic()
-    with pytest.raises(ZeroDivisionError), utilisation(Device(torch.device("cuda"), bf16=True)) as used:
+    with pytest.raises(ZeroDivisionError), measure_utilisation(Device(torch.device("cuda"), bf16=True)) as used:
         while not (tmp_path / "said").exists():
             time.sleep(0.01)
         raise ZeroDivisionError
     assert used["gpu_percent"] == 50 and time.monotonic() - start < 30
     assert "-i GPU-a-b" in asked.read_text()
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
-    with utilisation(Device(torch.device("cuda"), bf16=True)) as used:
+    with measure_utilisation(Device(torch.device("cuda"), bf16=True)) as used:
         pass
     assert "gpu_percent" not in used

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from lib.modeling.dropout import FastDropout, replay_dropout
+from lib.modeling.dropout import FastDropout, checkpoint_contexts
 
 
 def quick(seed: int = 0) -> FastDropout:
@@ -78,10 +78,10 @@ def test_the_same_noise_can_be_drawn_again() -> None:
     values = torch.ones(50)
     with quick():
         F.dropout(values, 0.5)
-        first, later = replay_dropout()
+        first, later = checkpoint_contexts()
         with first:
             first_time = F.dropout(values, 0.5)
         F.dropout(values, 0.5)
         with later:
             assert torch.equal(first_time, F.dropout(values, 0.5))
-    assert all(type(context).__name__ == "nullcontext" for context in replay_dropout())
+    assert all(type(context).__name__ == "nullcontext" for context in checkpoint_contexts())

@@ -1,4 +1,4 @@
-"""Write the figures of an evaluation as text."""
+"""Format the numbers of an evaluation as text."""
 
 from collections.abc import Mapping, Sequence
 

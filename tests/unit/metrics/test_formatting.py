@@ -1,6 +1,6 @@
 import pytest
 
-from lib.metrics.score_text import format_interval, format_p
+from lib.metrics.formatting import format_interval, format_p
 
 
 @pytest.mark.parametrize(("p", "text"), [(0.0127, "0.013"), (0.001, "0.001"), (0.00025, "< 0.001"), (1.0, "1.000")])
