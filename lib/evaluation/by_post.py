@@ -109,23 +109,8 @@ def fit_post_rule(pairs: LabelledPostCriterionPairs) -> DecisionRule:
     return DecisionRule(temperature, offset, threshold, 0.0)
 
 
-def decide_posts(pairs: PostCriterionPairs, rule: DecisionRule) -> Labels:
-    """Decide which posts meet which criteria.
-
-    Args:
-        pairs: The pairs to decide.
-        rule: From `fit_post_rule`.
-
-    Returns:
-        The calibrated probability and the decision of each pair.
-    """
-    values = RuleValues.of(rule, pairs.criterion)
-    odds = values.calibrate(pairs.log_odds)
-    return Labels(expit(odds), odds >= values.threshold)
-
-
-def label_posts(predictions: TaskPredictions, pairs: PostCriterionPairs, rule: DecisionRule | None) -> Labels:
-    """Return the predictions about posts from those about all of their texts.
+def decide_posts(predictions: TaskPredictions, pairs: PostCriterionPairs, rule: DecisionRule | None) -> Labels:
+    """Decide which posts meet which criteria, from the predictions about all of their texts.
 
     Args:
         predictions: Of the texts that were combined in `pairs`.
@@ -134,10 +119,12 @@ def label_posts(predictions: TaskPredictions, pairs: PostCriterionPairs, rule: D
             be fitted, because unannotated pairs are unknown; a post then meets what any of its sentences meets.
 
     Returns:
-        The prediction about each (post, criterion).
+        The probability and the decision of each (post, criterion).
     """
     if rule is not None:
-        return decide_posts(pairs, rule)
+        values = RuleValues.of(rule, pairs.criterion)
+        odds = values.calibrate(pairs.log_odds)
+        return Labels(expit(odds), odds >= values.threshold)
     probability, yes = np.zeros(len(pairs.log_odds)), np.zeros(len(pairs.log_odds), dtype=bool)
     np.maximum.at(probability, pairs.pair, predictions.yes_probability)
     np.logical_or.at(yes, pairs.pair, predictions.yes)
@@ -175,14 +162,14 @@ def score_sets(yes: NDArray[np.bool_], pairs: LabelledPostCriterionPairs) -> dic
         if no post is complete, that count although a pair is unknown (`incomplete`).
     """
     known = _with_known_sets(pairs)
-    said, true = _sets(yes, pairs)[known], _sets(pairs.label == 1, pairs)[known]
-    hits, wrong = (said & true).sum(axis=0), (said ^ true).sum(axis=0)
+    predicted, true = _sets(yes, pairs)[known], _sets(pairs.label == 1, pairs)[known]
+    hits, wrong = (predicted & true).sum(axis=0), (predicted ^ true).sum(axis=0)
     each = f1(hits, wrong)
     return {
         "f1_micro": float(f1(hits.sum(), wrong.sum())),
         "f1_macro": float(each[true.any(axis=0)].mean()) if true.any() else 0.0,
-        "every_criterion_predicted": float(said[:, :-1].all(axis=1).mean()),
-        "criteria_predicted": float(said[:, :-1].sum(axis=1).mean()),
+        "every_criterion_predicted": float(predicted[:, :-1].all(axis=1).mean()),
+        "criteria_predicted": float(predicted[:, :-1].sum(axis=1).mean()),
         "criteria_true": float(true[:, :-1].sum(axis=1).mean()),
         "left_out": int((~known).sum()),
         "incomplete": int((~_complete(pairs)[known]).sum()),
@@ -245,9 +232,9 @@ def set_statistics(
         (posts, 3 labels) for `set_scores_from_statistics`, and (posts,), without posts that `score_sets` leaves out.
     """
     known = _with_known_sets(pairs)
-    said, true = _sets(yes, pairs)[known], _sets(pairs.label == 1, pairs)[known]
+    predicted, true = _sets(yes, pairs)[known], _sets(pairs.label == 1, pairs)[known]
     _, first = np.unique(pairs.post_id, return_index=True)
-    return np.hstack([said & true, said ^ true, true]).astype(np.float64), pairs.group[first][known]
+    return np.hstack([predicted & true, predicted ^ true, true]).astype(np.float64), pairs.group[first][known]
 
 
 def set_scores_from_statistics(sums: NDArray[np.float64]) -> NDArray[np.float64]:

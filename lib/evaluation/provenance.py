@@ -48,6 +48,6 @@ def trial_provenance(experiment: Experiment, started: str) -> TrialProvenance:
     )
 
 
-def settings_of(found: TrialProvenance) -> Settings:
+def settings_of(provenance: TrialProvenance) -> Settings:
     """Return the settings of the search that a provenance document describes."""
-    return Settings.model_validate_json(json.dumps(found.settings))
+    return Settings.model_validate_json(json.dumps(provenance.settings))

@@ -13,7 +13,7 @@ from lib.agents import get_agent
 from lib.agents.agent import Agent, Features, Logits, Predictions, Rules
 from lib.devices.device import Device
 from lib.errors import UserError
-from lib.evaluation.by_post import PostCriterionPairs, label_posts, post_criterion_pairs
+from lib.evaluation.by_post import PostCriterionPairs, decide_posts, post_criterion_pairs
 from lib.files.atomic import replacing
 from lib.modeling.backbones import Backbones, without_pooler
 from lib.modeling.layers import named_encoders
@@ -169,7 +169,7 @@ class SavedModel:
         """
         first = predictions[self.agent.tasks[0].name]
         posts = post_criterion_pairs(first.yes_probability, pairs, np.arange(len(pairs)))
-        return label_posts(first, posts, self.post_rule), posts
+        return decide_posts(first, posts, self.post_rule), posts
 
 
 def _random_encoder(folder: Path) -> nn.Module:

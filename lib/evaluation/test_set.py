@@ -16,8 +16,8 @@ from lib.evaluation.baselines import (
     majority_logits,
 )
 from lib.evaluation.by_post import (
+    decide_posts,
     fit_post_rule,
-    label_posts,
     labelled_post_criterion_pairs,
     post_statistics,
     score_posts,
@@ -374,7 +374,7 @@ def _levels(agent: Agent, output: _ModelOutput, examples: Examples) -> tuple[dic
     levels = {"natural": level(predictions, natural), **levels}
     first = predictions[agent.tasks[0].name]
     pairs = labelled_post_criterion_pairs(first.yes_probability, examples, natural)
-    labels = label_posts(first, pairs, output.rules.for_posts)
+    labels = decide_posts(first, pairs, output.rules.for_posts)
     statistics, score = post_statistics(labels, pairs)
     levels["post_criterion"] = _Level(sum_by_group(statistics, pairs.group), score, LabelTask.score_names)
     sets, groups = set_statistics(labels.yes, pairs)

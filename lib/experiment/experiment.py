@@ -235,14 +235,14 @@ class Experiment:
             augmentation = self.builder.augmentation(hyper, features, known, seed) if hyper.augment else None
             model, _ = self.builder.model(hyper)
             training_data = TrainingData(
-                self.agent,
-                self.examples,
-                features,
-                hyper,
-                split.train,
-                split.validation,
-                self.objective,
-                augmentation,
+                agent=self.agent,
+                examples=self.examples,
+                features=features,
+                hyper=hyper,
+                train=split.train,
+                validation=split.validation,
+                objective=self.objective,
+                augmentation=augmentation,
             )
             names = self.agent.backbones(hyper)
             memory = MicroBatches(self._cache / "micro_batches.json", self.device.model, *names, hyper.max_length)

@@ -29,10 +29,10 @@ from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import load_rules
 
 
-def render_report(found: ReportData) -> str:
+def render_report(data: ReportData) -> str:
     """Return the report as one HTML page."""
     return render_page(
-        f"The {found.agent.name} agent: report", headline(found.test, found.stage_c), list(_sections(found))
+        f"The {data.agent.name} agent: report", headline(data.test, data.stage_c), list(_sections(data))
     )
 
 
@@ -99,7 +99,7 @@ def _by_post(chosen: ModelScores) -> list[str]:
 def _sections(f: ReportData) -> Sequence[Section]:
     a, limits = f.trials["stage_a"], f.settings.config.stage_a
     excluded = f.settings.config.corpus.excluded_criteria
-    weights = figures.importances(a, f.settings.config.seed)
+    weights = figures.estimate_importances(a, f.settings.config.seed)
     names = list(weights)[:7] or _varied(a)[:7]
     return [
         Section(

@@ -22,12 +22,12 @@ from lib.reporting.svg import (
     GREEN,
     GREY,
     ORANGE,
-    figure,
+    create_figure,
     integer_ticks,
     label_y_axis,
     legend,
+    render_svg,
     set_labels,
-    svg,
     with_style,
 )
 from lib.schemas.evaluation import StageCResult, TestEvaluation
@@ -47,7 +47,7 @@ _MOST_PARAMETERS = 12
 @with_style
 def plot_corpus(counts: "pd.DataFrame") -> str:
     """Draw bars of positives and negatives by criterion, counted by `count_annotations`."""
-    made, (axes,) = figure(height=0.32 * len(counts) + 1.0)
+    figure, (axes,) = create_figure(height=0.32 * len(counts) + 1.0)
     by_status = counts.T.groupby(level="status").sum().T
     place = np.arange(len(counts))
     axes.barh(place, by_status[1], color=BLUE, label="status 1")
@@ -55,7 +55,7 @@ def plot_corpus(counts: "pd.DataFrame") -> str:
     label_y_axis(axes, list(counts.index))
     set_labels(axes, "annotations")
     legend(axes)
-    return svg(made, "corpus", "Annotations by criterion")
+    return render_svg(figure, "corpus", "Annotations by criterion")
 
 
 @with_style
@@ -69,7 +69,7 @@ def plot_history(trials: Sequence[FrozenTrial], objective: Objective) -> str:
     Returns:
         An <svg> element, or '' if there is nothing to draw.
     """
-    made, (axes,) = figure()
+    figure, (axes,) = create_figure()
     for state, (colour, marker) in _STATES.items():
         own = [(t.number, f1) for t in trials if t.state == state and (f1 := mean_objective(t)) is not None]
         if own:
@@ -83,7 +83,7 @@ def plot_history(trials: Sequence[FrozenTrial], objective: Objective) -> str:
     integer_ticks(axes)
     set_labels(axes, "trial", f"{objective.name}, development")
     legend(axes)
-    return svg(made, "history", f"{objective.name} of every trial of Stage A and the best so far")
+    return render_svg(figure, "history", f"{objective.name} of every trial of Stage A and the best so far")
 
 
 def mean_objective(trial: FrozenTrial) -> float | None:
@@ -126,7 +126,7 @@ def plot_rungs(trials: Sequence[FrozenTrial], limits: StageASettings) -> str:
     counts = rung_counts(trials, limits)
     if not counts:
         return ""
-    made, (axes,) = figure(height=0.45 * len(counts) + 1.0)
+    figure, (axes,) = create_figure(height=0.45 * len(counts) + 1.0)
     place = np.arange(len(counts))
     axes.barh(place, [reached for _, reached, _ in counts], color=GREY, label="reached")
     axes.barh(place, [continued for _, _, continued in counts], color=BLUE, height=0.5, label="continued")
@@ -135,10 +135,10 @@ def plot_rungs(trials: Sequence[FrozenTrial], limits: StageASettings) -> str:
     axes.set_xlim(right=1.25 * counts[0][1] + 1)  # room for the legend
     set_labels(axes, "trials")
     legend(axes)
-    return svg(made, "rungs", "Trials that reached each rung and continued")
+    return render_svg(figure, "rungs", "Trials that reached each rung and continued")
 
 
-def importances(trials: Sequence[FrozenTrial], seed: int) -> dict[str, tuple[float, float]]:
+def estimate_importances(trials: Sequence[FrozenTrial], seed: int) -> dict[str, tuple[float, float]]:
     """Estimate the importance of hyper-parameters from the completed trials.
 
     PED-ANOVA (Watanabe et al., 2023) finds the parameters that separate the best tenth of the trials from all of
@@ -170,18 +170,18 @@ def importances(trials: Sequence[FrozenTrial], seed: int) -> dict[str, tuple[flo
 
 
 @with_style
-def plot_importances(found: Mapping[str, tuple[float, float]]) -> str:
-    """Draw bars of both importances, as `importances` returns them."""
-    if not found:
+def plot_importances(importances: Mapping[str, tuple[float, float]]) -> str:
+    """Draw bars of both importances, as `estimate_importances` returns them."""
+    if not importances:
         return ""
-    made, (axes,) = figure(height=0.32 * len(found) + 1.0)
-    place = np.arange(len(found))
+    figure, (axes,) = create_figure(height=0.32 * len(importances) + 1.0)
+    place = np.arange(len(importances))
     for shift, which, colour, name in ((-0.2, 0, BLUE, "PED-ANOVA"), (0.2, 1, ORANGE, "fANOVA")):
-        axes.barh(place + shift, [v[which] for v in found.values()], height=0.38, color=colour, label=name)
-    label_y_axis(axes, list(found))
+        axes.barh(place + shift, [v[which] for v in importances.values()], height=0.38, color=colour, label=name)
+    label_y_axis(axes, list(importances))
     set_labels(axes, "share of importance")
     legend(axes)
-    return svg(made, "importance", "Importance of hyper-parameters")
+    return render_svg(figure, "importance", "Importance of hyper-parameters")
 
 
 @with_style
@@ -199,7 +199,7 @@ def plot_parallel_coordinates(trials: Sequence[FrozenTrial], names: Sequence[str
     complete = sorted((t for t in trials if t.state == TrialState.COMPLETE), key=lambda t: t.values[0])
     if len(complete) < 2 or len(names) < 2:
         return ""
-    made, (axes,) = figure(width=8.4, height=3.6)
+    figure, (axes,) = create_figure(width=8.4, height=3.6)
     columns = [_scaled([t.params[name] for t in complete]) for name in names]
     columns.append(_scaled([t.values[0] for t in complete]))
     lines = np.array([places for places, _ in columns]).T
@@ -214,7 +214,7 @@ def plot_parallel_coordinates(trials: Sequence[FrozenTrial], names: Sequence[str
     axes.set_yticks([])
     axes.set_ylim(-0.16, 1.12)
     axes.spines["left"].set_visible(False)
-    return svg(made, "parallel", "Parallel coordinates of completed trials, the best tenth in blue")
+    return render_svg(figure, "parallel", "Parallel coordinates of completed trials, the best tenth in blue")
 
 
 def _scaled(values: Sequence[Any]) -> tuple[NDArray[np.float64], tuple[str, str]]:
@@ -250,7 +250,7 @@ def plot_pareto_front(result: StageBResult, objective: Objective) -> str:
     if not trials:
         return ""
     points = [(t.objective or 0.0, t.calibration_error or 0.0) for t in trials]
-    made, (plane, growth) = figure(width=8.4, columns=2)
+    figure, (plane, growth) = create_figure(width=8.4, columns=2)
     plane.scatter([e for _, e in points], [f for f, _ in points], c=GREY, s=12)
     for share, colour in ((1 / 3, ORANGE), (2 / 3, GREEN), (1.0, BLUE)):
         until = points[: max(1, round(share * len(points)))]
@@ -263,7 +263,7 @@ def plot_pareto_front(result: StageBResult, objective: Objective) -> str:
     integer_ticks(growth)
     set_labels(growth, "completed trials", "hypervolume", "Growth")
     title = f"Pareto front of {objective.name} and {objective.full_calibration_name}, and its growth over the trials"
-    return svg(made, "pareto", title)
+    return render_svg(figure, "pareto", title)
 
 
 @with_style
@@ -277,7 +277,7 @@ def plot_folds(result: StageCResult) -> str:
     chosen = next(e for e in result.ranking if e["candidate"] == result.choice["candidate"])
     where = population_name(chosen["scores"]["population"])
     rows = max(len(entries), len(chosen["scores"]["per_criterion"]))
-    made, (axes, by_criterion) = figure(width=9.6, height=0.3 * rows + 1.1, columns=2)
+    figure, (axes, by_criterion) = create_figure(width=9.6, height=0.3 * rows + 1.1, columns=2)
     _draw_criteria(by_criterion, chosen["scores"]["per_criterion"], where)
     for place, (_, values, colour) in enumerate(entries):
         axes.scatter(values["folds"], [place] * len(values["folds"]), color=colour, alpha=0.35, s=12)
@@ -285,7 +285,7 @@ def plot_folds(result: StageCResult) -> str:
     label_y_axis(axes, [name for name, _, _ in entries])
     set_labels(axes, f"{result.objective} ± corrected standard error (orange is chosen)")
     title = f"{result.objective} by fold of candidates, their average and the baseline, and F1 by criterion ({where})"
-    return svg(made, "folds", title)
+    return render_svg(figure, "folds", title)
 
 
 def _draw_criteria(axes: Axes, scores: Mapping[str, Mapping[str, Any]], where: str) -> None:
@@ -304,7 +304,7 @@ def plot_reliability(panels: Mapping[str, tuple[NDArray[np.float64], NDArray[np.
     """Draw a reliability diagram for each panel, given by its title and (confidence, right), both (n,)."""
     if not panels:
         return ""
-    made, axes = figure(width=3.0 * len(panels), height=3.2, columns=len(panels))
+    figure, axes = create_figure(width=3.0 * len(panels), height=3.2, columns=len(panels))
     for each, (title, (confidence, right)) in zip(axes, panels.items(), strict=True):
         bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
         n = np.bincount(bins, minlength=BINS)
@@ -316,13 +316,13 @@ def plot_reliability(panels: Mapping[str, tuple[NDArray[np.float64], NDArray[np.
         each.set_xlim(0, 1)
         each.set_ylim(-0.12, 1)
         set_labels(each, "confidence", "share correct" if each is axes[0] else "", title)
-    return svg(made, "reliability", "Reliability diagrams")
+    return render_svg(figure, "reliability", "Reliability diagrams")
 
 
 @with_style
 def plot_model_comparison(test: TestEvaluation) -> str:
     """Draw F1-macro and ECE of every model on the test set, with 95 % intervals."""
-    made, both = figure(width=8.4, height=0.4 * len(test.models) + 1.0, columns=2)
+    figure, both = create_figure(width=8.4, height=0.4 * len(test.models) + 1.0, columns=2)
     where = population_name(test.population)
     for axes, name in zip(both, ("f1_macro", "ece"), strict=True):
         for place, model in enumerate(test.models):
@@ -332,7 +332,7 @@ def plot_model_comparison(test: TestEvaluation) -> str:
         label_y_axis(axes, [model.name for model in test.models] if name == "f1_macro" else [""] * len(test.models))
         shown = "F1-macro ({})" if name == "f1_macro" else "ECE ({}), lower is better"
         set_labels(axes, shown.format(where))
-    return svg(made, "test", f"All models on the test set with intervals ({where})")
+    return render_svg(figure, "test", f"All models on the test set with intervals ({where})")
 
 
 def _model_colour(name: str) -> str:
@@ -353,7 +353,7 @@ def plot_learning_curves(curves: Mapping[str, Sequence[Mapping[str, float]]], ob
     """
     if not curves:
         return ""
-    made, (loss, score) = figure(width=8.4, columns=2)
+    figure, (loss, score) = create_figure(width=8.4, columns=2)
     for number, (name, epochs) in enumerate(curves.items()):
         colour = COLOURS[number % len(COLOURS)]
         loss.plot([e["epoch"] for e in epochs], [e["loss"] for e in epochs], color=colour, label=name)
@@ -364,24 +364,24 @@ def plot_learning_curves(curves: Mapping[str, Sequence[Mapping[str, float]]], ob
     set_labels(score, "epoch", f"{objective.name}, early-stopping split")
     if len(curves) <= len(COLOURS):
         legend(loss)
-    return svg(made, "learning", f"Loss and {objective.name} of the chosen configuration by epoch")
+    return render_svg(figure, "learning", f"Loss and {objective.name} of the chosen configuration by epoch")
 
 
 @with_style
-def plot_method_effects(found: Sequence[MethodEffect], objective: Objective) -> str:
+def plot_method_effects(effects: Sequence[MethodEffect], objective: Objective) -> str:
     """Draw the correlation of each augmentation method's use with the objective.
 
     Args:
-        found: The effect of each method.
+        effects: The effect of each method.
         objective: Names the score that is correlated with the use.
 
     Returns:
         An <svg> element, or '' if there is nothing to draw.
     """
-    known = [e for e in found if e.rho is not None and e.low is not None and e.high is not None]
+    known = [e for e in effects if e.rho is not None and e.low is not None and e.high is not None]
     if not known:
         return ""
-    made, (axes,) = figure(height=0.28 * len(known) + 1.0)
+    figure, (axes,) = create_figure(height=0.28 * len(known) + 1.0)
     axes.axvline(0, color=GREY, linewidth=1)
     for place, e in enumerate(known):
         colour = BLUE if (e.low or 0) > 0 or (e.high or 0) < 0 else GREY
@@ -390,4 +390,4 @@ def plot_method_effects(found: Sequence[MethodEffect], objective: Objective) -> 
     label_y_axis(axes, [e.method for e in known])
     axes.set_xlim(-1, 1)
     set_labels(axes, f"Spearman's rho of use and {objective.name}, 95 % interval (blue excludes 0)")
-    return svg(made, "augmentation", f"Effect of each augmentation method on {objective.name}")
+    return render_svg(figure, "augmentation", f"Effect of each augmentation method on {objective.name}")

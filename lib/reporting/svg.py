@@ -49,7 +49,7 @@ def with_style(draw: Drawing) -> Drawing:
     return cast(Drawing, styled)
 
 
-def figure(width: float = 6.4, height: float = 3.2, columns: int = 1) -> tuple[Figure, list[Axes]]:
+def create_figure(width: float = 6.4, height: float = 3.2, columns: int = 1) -> tuple[Figure, list[Axes]]:
     """Create a figure.
 
     Args:
@@ -60,16 +60,16 @@ def figure(width: float = 6.4, height: float = 3.2, columns: int = 1) -> tuple[F
     Returns:
         The figure and its axes.
     """
-    made = Figure(figsize=(width, height), layout="constrained")
-    found = made.subplots(1, columns, squeeze=False)[0]
-    return made, list(found)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    found = figure.subplots(1, columns, squeeze=False)[0]
+    return figure, list(found)
 
 
-def svg(made: Figure, name: str, title: str) -> str:
+def render_svg(figure: Figure, name: str, title: str) -> str:
     """Render a figure as an <svg> element.
 
     Args:
-        made: The figure.
+        figure: The figure.
         name: Prefix of its ids, which makes them unique on a page.
         title: Description for screen readers.
 
@@ -77,7 +77,7 @@ def svg(made: Figure, name: str, title: str) -> str:
         The element, which is as wide as its parent allows.
     """
     buffer = io.StringIO()
-    made.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace(_TEXT_COLOUR, "currentColor")
     text = re.sub(r'\bid="', f'id="{name}-', text)
@@ -86,7 +86,7 @@ def svg(made: Figure, name: str, title: str) -> str:
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
     # At 96 pixels an inch, a figure is at most 1.2 times as wide as it was drawn, even on a wide page.
-    width = f"max-width:{made.get_figwidth() * 96 * 1.2:.0f}px"
+    width = f"max-width:{figure.get_figwidth() * 96 * 1.2:.0f}px"
     return text.replace("<svg", f'<svg role="img" aria-label="{title}" style="{width}"', 1)
 
 

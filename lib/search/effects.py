@@ -28,13 +28,13 @@ def method_effects(trials: Sequence[TrialResult], seed: int) -> list[MethodEffec
         An entry for each known method; rho and its interval are None if there is nothing to correlate.
     """
     done = [t for t in trials if t.state in ("COMPLETE", "PRUNED") and t.seeds[0].stopped != "pruned"]
-    f1 = np.array([trial.seeds[0].objective for trial in done])
+    objective = np.array([trial.seeds[0].objective for trial in done])
     exposed = [expected_method_shares(trial.params) for trial in done]
     rng = np.random.default_rng(seed)
     effects = []
     for name in METHODS:
         often = np.array([each[name] for each in exposed])
-        rho, low, high = _spearman(often, f1, rng)
+        rho, low, high = _spearman(often, objective, rng)
         effects.append(
             MethodEffect(method=name, trials=len(done), exposed=int((often > 0).sum()), rho=rho, low=low, high=high)
         )
@@ -42,16 +42,16 @@ def method_effects(trials: Sequence[TrialResult], seed: int) -> list[MethodEffec
 
 
 def _spearman(
-    often: NDArray[np.float64], f1: NDArray[np.float64], rng: np.random.Generator
+    often: NDArray[np.float64], objective: NDArray[np.float64], rng: np.random.Generator
 ) -> tuple[float | None, float | None, float | None]:
     """Return rho and the ends of its interval, or None for each if there is nothing to correlate."""
-    if len(f1) < _LEAST or np.ptp(often) == 0 or np.ptp(f1) == 0:
+    if len(objective) < _LEAST or np.ptp(often) == 0 or np.ptp(objective) == 0:
         return None, None, None
-    drawn = rng.integers(len(f1), size=(_RESAMPLES, len(f1)))
-    x, y = often[drawn], f1[drawn]
+    drawn = rng.integers(len(objective), size=(_RESAMPLES, len(objective)))
+    x, y = often[drawn], objective[drawn]
     varied = (np.ptp(x, axis=1) > 0) & (np.ptp(y, axis=1) > 0)
     ranks = [stats.rankdata(values[varied], axis=1) for values in (x, y)]
     first, second = (each - each.mean(axis=1, keepdims=True) for each in ranks)
     samples = (first * second).sum(axis=1) / np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
     low, high = np.percentile(samples, [2.5, 97.5])
-    return float(stats.spearmanr(often, f1).statistic), float(low), float(high)
+    return float(stats.spearmanr(often, objective).statistic), float(low), float(high)

@@ -379,8 +379,8 @@ class SpanTask(Task[ScoredSpans, Spans]):
         macro = (safe_divide(2 * has_answer, there + given) * positive).sum(axis=1) / n
         has = (safe_divide(has_answer, there) * positive).sum(axis=1) / n
         ece = ece_from_gaps(sums[:, -BINS:], count.sum(axis=1))
-        hits, true, said = (each.sum(axis=1) for each in (hit, there, given))
-        rates = (safe_divide(2 * hits, true + said), safe_divide(hits, said), safe_divide(hits, true))
+        hits, true, predicted = (each.sum(axis=1) for each in (hit, there, given))
+        rates = (safe_divide(2 * hits, true + predicted), safe_divide(hits, predicted), safe_divide(hits, true))
         return np.stack([macro, ece, *rates, has], axis=1)
 
 

@@ -6,8 +6,8 @@ from support.examples import make_examples
 from lib.evaluation.by_post import (
     LabelledPostCriterionPairs,
     PostCriterionPairs,
+    decide_posts,
     fit_post_rule,
-    label_posts,
     labelled_post_criterion_pairs,
     post_criterion_pairs,
     score_sets,
@@ -47,7 +47,7 @@ def test_the_answers_of_an_agent_that_reads_posts_are_kept() -> None:
     examples = make_examples("x", [[], [(0, 1)]], ["B", "A"], ["p", "p"])
     given = Labels(np.array([0.2, 0.9]), np.array([False, True]))
     pairs = post_criterion_pairs(given.probability, examples, np.arange(2))
-    labels = label_posts(given, pairs, None)
+    labels = decide_posts(given, pairs, None)
     assert names(pairs) == [("p", "A"), ("p", "B")] and labels.probability.tolist() == [0.9, 0.2]
     assert labels.yes.tolist() == [True, False]
 
@@ -56,7 +56,7 @@ def test_without_a_rule_a_post_meets_what_any_of_its_sentences_meets() -> None:
     examples = make_examples("x", [[], [], []], ["A", "A", "B"], ["p", "p", "p"])
     given = Labels(np.array([0.2, 0.6, 0.4]), np.array([True, False, False]))
     pairs = post_criterion_pairs(given.probability, examples, np.arange(3))
-    labels = label_posts(given, pairs, None)
+    labels = decide_posts(given, pairs, None)
     assert names(pairs) == [("p", "A"), ("p", "B")] and labels.probability.tolist() == [0.6, 0.4]
     assert labels.yes.tolist() == [True, False]
 
@@ -72,7 +72,7 @@ def test_the_rule_of_posts_corrects_for_the_number_of_sentences() -> None:
     index, given = np.arange(40_000), Labels(chance.ravel(), np.zeros(40_000, bool))
     pairs, share = labelled_post_criterion_pairs(chance.ravel(), examples, index), true.any(axis=1).mean()
     assert expit(pairs.log_odds).mean() < 0.6 * share
-    labels = label_posts(given, pairs, fit_post_rule(pairs))
+    labels = decide_posts(given, pairs, fit_post_rule(pairs))
     assert labels.probability.mean() == pytest.approx(share, abs=0.01)
     likely = labels.probability > np.quantile(labels.probability, 0.9)
     assert labels.probability[likely].mean() == pytest.approx(pairs.label[likely].mean(), abs=0.06)

@@ -36,9 +36,9 @@ def test_importance_finds_the_parameter_that_matters() -> None:
         trial(n, lr := float(10 ** rng.uniform(-5, -2)), str(rng.choice(["a", "b"])), -abs(np.log10(lr) + 3))
         for n in range(60)
     ]
-    found = figures.importances(trials, 0)
+    found = figures.estimate_importances(trials, 0)
     assert next(iter(found)) == "lr" and all(found["lr"][i] > 0.8 for i in (0, 1))
-    assert figures.importances(trials[:5], 0) == {} and "<svg" in figures.plot_importances(found)
+    assert figures.estimate_importances(trials[:5], 0) == {} and "<svg" in figures.plot_importances(found)
 
 
 def test_rungs_count_trials_that_arrived_and_trials_that_continued() -> None:
