@@ -29,7 +29,7 @@ _POLL = 1.0
 
 
 @dataclass(frozen=True)
-class Claim:
+class NextAction:
     """What a process does next.
 
     Attributes:
@@ -110,15 +110,15 @@ class SharedStudy:
         Yields:
             A running trial that this process owns; end it with `end_trial`.
         """
-        while (claim := self._next(budget, registry, enqueued)).action != "stop":
-            if claim.action == "wait":
+        while (upcoming := self._next(budget, registry, enqueued)).action != "stop":
+            if upcoming.action == "wait":
                 time.sleep(_POLL)
                 continue
             # A new study object for each trial, because it caches what it has read of the other trials.
             study = optuna.Study(
-                self.location.name, self._storage, sampler=sampler(claim.number), pruner=self._pruner
+                self.location.name, self._storage, sampler=sampler(upcoming.number), pruner=self._pruner
             )
-            yield Trial(study, claim.trial_id)
+            yield Trial(study, upcoming.trial_id)
 
     def end_trial(
         self, trial: Trial, attributes: Mapping[str, Any], state: TrialState, values: Sequence[float] | None = None
@@ -136,11 +136,11 @@ class SharedStudy:
                 trial.set_user_attr(name, value)
             trial.study.tell(trial, list(values) if values is not None else None, state)
 
-    def _next(self, budget: int, registry: WorkerRegistry, enqueued: Sequence[dict[str, Any]]) -> Claim:
+    def _next(self, budget: int, registry: WorkerRegistry, enqueued: Sequence[dict[str, Any]]) -> NextAction:
         with self._exclusive():
             return self._claim(budget, registry, enqueued)
 
-    def _claim(self, budget: int, registry: WorkerRegistry, enqueued: Sequence[dict[str, Any]]) -> Claim:
+    def _claim(self, budget: int, registry: WorkerRegistry, enqueued: Sequence[dict[str, Any]]) -> NextAction:
         """Claim a trial while no other process claims one; a running trial without an owner is then an orphan."""
         trials = self._trials()
         running = [trial for trial in trials if trial.state == TrialState.RUNNING]
@@ -156,14 +156,14 @@ class SharedStudy:
             with batched_writes(self._storage):
                 self._storage.set_trial_system_attr(trial_id, _DEATHS, deaths)
                 self._storage.set_trial_system_attr(trial_id, _OWNER, registry.name)
-            return Claim("run", trial_id, trial.number)
+            return NextAction("run", trial_id, trial.number)
         if len(trials) >= budget:
-            return Claim("wait" if running else "stop")
+            return NextAction("wait" if running else "stop")
         attributes: dict[str, Any] = {_OWNER: registry.name}
         if len(trials) < len(enqueued):
             attributes[ENQUEUED_PARAMS] = enqueued[len(trials)]
         template = create_trial(state=TrialState.RUNNING, system_attrs=attributes)
-        return Claim("run", self._storage.create_new_trial(self._id, template), len(trials))
+        return NextAction("run", self._storage.create_new_trial(self._id, template), len(trials))
 
     def _exclusive(self) -> AbstractContextManager[None]:
         return wait_for_lock(self.location.folder / f"{self.location.name.replace('/', '-')}.claims.lock")
