@@ -12,7 +12,7 @@ from lib.cli.main import main
 from lib.devices.process import keep_freed_memory, training_process
 from lib.experiment.experiment import Experiment
 from lib.settings.load import Settings, load_settings, merge, read_settings, read_yaml, save_settings
-from lib.tasks.examples import Sample
+from lib.tasks.examples import WeightedSample
 
 ROOT = Path(__file__).resolve().parents[1]
 # Contexts that stay open until the process ends.
@@ -69,7 +69,7 @@ DEFAULTS: dict[str, Any] = {
     "constraints": {"model.backbone": {"choices": ["minilm"]}, "joint.backbone": {"choices": ["minilm"]}},
 }
 # For trainings whose speed is measured, so that nothing is scored between their epochs.
-NO_VALIDATION = Sample.unweighted(np.array([], dtype=np.int64))
+NO_VALIDATION = WeightedSample.uniform(np.array([], dtype=np.int64))
 
 
 def write_benchmark_settings(corpus: str | None, /, **more: Any) -> None:

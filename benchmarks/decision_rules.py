@@ -23,7 +23,7 @@ from lib.metrics.classification import binary_scores
 from lib.schemas.evaluation import FoldResult
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule, RuleValues, fit_calibration, fit_f1_thresholds, fit_hit_thresholds
-from lib.tasks.examples import Sample
+from lib.tasks.examples import WeightedSample
 
 DRAWS = 30
 SCORES = ("f1_macro", "f1_micro", "average_precision", "log_loss")
@@ -47,7 +47,7 @@ def held_out_pairs(experiment: Experiment, candidate: int) -> dict[str, Pairs]:
     hyper = Hyperparameters.of(folds[0].params)
     index = examples.indices_of([name for fold in folds for name in fold.examples])
     logits = agent.concatenate_logits([agent.load_logits(fold.logits) for fold in folds])
-    rules = agent.fit_rules(logits, examples, Sample.unweighted(index), hyper)
+    rules = agent.fit_rules(logits, examples, WeightedSample.uniform(index), hyper)
     natural = np.flatnonzero(examples.natural[index])
     index, logits = index[natural], agent.select(logits, natural)
     values = agent.rule_values(rules, examples, index)

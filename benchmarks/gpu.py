@@ -19,7 +19,7 @@ from lib.metrics.objective import Objective
 from lib.modeling.random_init import random_encoder
 from lib.modeling.tokens import SpecialTokens, Tokens
 from lib.settings.hyperparameters import NAMES, Hyperparameters
-from lib.tasks.examples import Examples, Sample, make_targets
+from lib.tasks.examples import Examples, WeightedSample, make_targets
 from lib.training.data import TrainingData
 from lib.training.engine import TrainingOptions, train
 
@@ -102,7 +102,13 @@ def training_data(lengths: np.ndarray, hyper: Hyperparameters, device: Device) -
     features = Features((tokens,), make_targets(tokens, label, examples.gold_spans)).to(device.torch)
     objective = Objective(metric="f1_yes_no", population="annotated")
     return TrainingData(
-        AGENT, examples, features, hyper, np.arange(n), Sample.unweighted(np.arange(min(n, 8))), objective
+        AGENT,
+        examples,
+        features,
+        hyper,
+        np.arange(n),
+        WeightedSample.uniform(np.arange(min(n, 8))),
+        objective,
     )
 
 

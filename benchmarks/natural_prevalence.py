@@ -25,7 +25,7 @@ from lib.experiment.validation_sample import weighted_validation_sample
 from lib.schemas.run import Run
 from lib.settings.hyperparameters import Hyperparameters
 from lib.studies.sobol import sobol_design
-from lib.tasks.examples import Sample
+from lib.tasks.examples import WeightedSample
 from lib.training.data import TrainingData
 from lib.training.engine import TrainingOptions, train
 from lib.training.epoch_sampler import EpochSampler
@@ -101,11 +101,11 @@ def measure_sample(experiment: Experiment, epochs: int) -> None:
     agent, examples, hyper = experiment.agent, experiment.examples, Hyperparameters.of(POINT)
     index = examples.indices_of(run.examples)
     logits = agent.load_logits(run.logits)
-    whole = Sample.unweighted(index)
+    whole = WeightedSample.uniform(index)
     rule_values = agent.rule_values(agent.fit_rules(logits, examples, whole, hyper), examples, index)
     place = {int(example): i for i, example in enumerate(index)}
 
-    def f1(sample: Sample) -> NDArray[np.float64]:
+    def f1(sample: WeightedSample) -> NDArray[np.float64]:
         chosen = np.array([place[int(i)] for i in sample.index])
         own = {name: value.select(chosen) for name, value in rule_values.items()}
         scores = agent.scores(agent.select(logits, chosen), own, examples, sample, hyper)
@@ -120,7 +120,7 @@ def measure_sample(experiment: Experiment, epochs: int) -> None:
         size = len(directed) - int(certain.sum())
         others = rng.permutation(index[~certain])[:size]
         weight = np.append(np.ones(int(certain.sum())), np.full(size, (~certain).sum() / max(1, size)))
-        drawn["uniform"].append(f1(Sample(np.append(index[certain], others), weight)))
+        drawn["uniform"].append(f1(WeightedSample(np.append(index[certain], others), weight)))
     print(f"{len(directed)} of {len(index)} pairs; F1-macro {truth[0]:.3f}, F1-micro {truth[1]:.3f}")
     for name, values_of in drawn.items():
         errors = np.array(values_of) - truth

@@ -35,7 +35,7 @@ if "stage-a-worker" in sys.orig_argv:
             scores = {"objective": highest * (1 - 0.5**epoch), "calibration_error": 0.1}
             history.append({"epoch": epoch, "loss": 1.0, **scores})
             if on_epoch is not None and on_epoch(epoch, scores["objective"]):
-                raise experiment.PrunedError(
+                raise experiment.TrialPruned(
                     TrainingResult(scores, best_epoch=epoch, history=history, stopped="pruned")
                 )
         return SimpleNamespace(key="", scores=scores, best_epoch=epochs, history=history, stopped="epochs")

@@ -30,7 +30,7 @@ from lib.devices.process import keep_freed_memory, training_process
 from lib.experiment.experiment import Experiment
 from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.load import read_settings
-from lib.tasks.examples import Sample
+from lib.tasks.examples import WeightedSample
 from lib.training.data import TrainingData
 from lib.training.engine import TrainingOptions, train
 from lib.training.inference import predict_logits
@@ -308,7 +308,7 @@ def f1(task: BenchmarkData, way: str, trained: Any) -> float:
     device = task.experiment.device if way == "d" else Device(torch.device("cpu"), bf16=False)
     logits = predict_logits(model, agent, training_data.features, task.test, task.hyper, device)
     values = agent.rule_values(agent.neutral_rules(sorted(set(examples.criterion))), examples, task.test)
-    scores = agent.scores(logits, values, examples, Sample.unweighted(task.test), task.hyper)["annotated"]
+    scores = agent.scores(logits, values, examples, WeightedSample.uniform(task.test), task.hyper)["annotated"]
     return float(scores["f1_macro" if task.spans else "f1_yes_no"])
 
 

@@ -19,7 +19,7 @@ from common import FIXED, ROOT, benchmark_experiment, prepare_project
 from lib.experiment.experiment import Experiment
 from lib.metrics.objective import Objective
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.examples import Sample
+from lib.tasks.examples import WeightedSample
 from lib.training.batches import training_batches
 from lib.training.data import TrainingData
 from lib.training.engine import TrainingOptions, train
@@ -62,7 +62,8 @@ def trials(experiment: Experiment, number: int) -> list[tuple[float, float]]:
     """
     rng, results = np.random.default_rng(0), []
     chosen = rng.permutation(np.flatnonzero(experiment.examples.annotated))[:64]
-    validation, objective = Sample.unweighted(chosen[:8]), Objective(metric="f1_yes_no", population="annotated")
+    validation = WeightedSample.uniform(chosen[:8])
+    objective = Objective(metric="f1_yes_no", population="annotated")
     for trial in range(number):
         hyper = Hyperparameters.of(FIXED | {"optim.lr": 1e-5 * (trial + 1), "head.layers": 1 + trial % 3})
         first: list[float] = []

@@ -31,7 +31,7 @@ from search.table import AGENT, LANDSCAPES, SEEDS, TabularBenchmark, lookup, rea
 from search.variants import STAGE_A_VARIANTS, STAGE_B_VARIANTS, repetition_settings, stage_a_variant
 
 from lib.agents import get_agent
-from lib.experiment.experiment import Experiment, PrunedError
+from lib.experiment.experiment import Experiment, TrialPruned
 from lib.metrics.objective import Objective
 from lib.metrics.pareto import hypervolume
 from lib.schemas.document import NO_TRAINING, Provenance, make_provenance
@@ -111,7 +111,7 @@ class TabularExperiment:
 
         Raises:
             BudgetSpentError: The budget does not suffice for the training.
-            PrunedError: on_epoch stopped it.
+            TrialPruned: on_epoch stopped it.
         """
         found = lookup(self._table, params, split)
         pruned = replay_history(found["history"], on_epoch) if on_epoch is not None else None
@@ -119,7 +119,7 @@ class TabularExperiment:
         if self.tokens_left < 0:
             raise BudgetSpentError
         if pruned is not None:
-            raise PrunedError(pruned)
+            raise TrialPruned(pruned)
         return SimpleNamespace(
             key="", **{name: found[name] for name in ("history", "best_epoch", "stopped", "scores")}
         )

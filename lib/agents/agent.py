@@ -17,7 +17,7 @@ from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, SpecialTokens, Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule, RuleValues
-from lib.tasks.examples import Examples, Sample, Targets, TextPairs
+from lib.tasks.examples import Examples, Targets, TextPairs, WeightedSample
 from lib.tasks.task import Index, Task
 
 if TYPE_CHECKING:  # importing pandas takes a second, and the engine does not need it
@@ -198,7 +198,7 @@ class Agent(ABC):
         self,
         logits: Logits,
         examples: Examples,
-        sample: Sample,
+        sample: WeightedSample,
         hyper: Hyperparameters,
         criteria: Sequence[str] | None = None,
     ) -> Rules:
@@ -235,7 +235,9 @@ class Agent(ABC):
         criterion = [pairs.criterion[i] for i in index]
         return {name: RuleValues.of(rule, criterion) for name, rule in rules.items()}
 
-    def cross_fit(self, logits: Logits, examples: Examples, sample: Sample, hyper: Hyperparameters) -> AllValues:
+    def cross_fit(
+        self, logits: Logits, examples: Examples, sample: WeightedSample, hyper: Hyperparameters
+    ) -> AllValues:
         """Fit rules on each half of the groups of posts and apply them to the other half.
 
         No example is thus scored by rules that were fitted on it.
@@ -340,7 +342,7 @@ class Agent(ABC):
         return all(float(np.std(task.log_odds_at(logits[task.name])(1.0))) < _COLLAPSED for task in self.tasks)
 
     def scores(
-        self, logits: Logits, values: AllValues, examples: Examples, sample: Sample, hyper: Hyperparameters
+        self, logits: Logits, values: AllValues, examples: Examples, sample: WeightedSample, hyper: Hyperparameters
     ) -> dict[str, Any]:
         """Score logits for a sample of natural prevalence, and for the annotated pairs in it.
 
@@ -366,7 +368,7 @@ class Agent(ABC):
         annotated = self.combined_scores(
             self.decide_annotated(self.select(logits, known), own, hyper),
             examples,
-            Sample.unweighted(sample.index[known]),
+            WeightedSample.uniform(sample.index[known]),
         )
         if not len(natural):
             return {"population": "annotated", **annotated, "annotated": annotated}
@@ -376,7 +378,7 @@ class Agent(ABC):
         )
         return {"population": "natural", **found, "annotated": annotated}
 
-    def combined_scores(self, predictions: Predictions, examples: Examples, sample: Sample) -> dict[str, Any]:
+    def combined_scores(self, predictions: Predictions, examples: Examples, sample: WeightedSample) -> dict[str, Any]:
         """Score predictions.
 
         Args:
@@ -402,7 +404,7 @@ class Agent(ABC):
         }
 
     def sufficient_statistics(
-        self, predictions: Predictions, examples: Examples, sample: Sample
+        self, predictions: Predictions, examples: Examples, sample: WeightedSample
     ) -> tuple[NDArray[np.float64], ScoreFromStatistics]:
         """Return statistics of each example, and the function that maps sums of them to scores.
 

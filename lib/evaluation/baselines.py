@@ -24,7 +24,7 @@ from lib.schemas.evaluation import (
 )
 from lib.schemas.run import Run
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.examples import Examples, Sample
+from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.task import Index
 from lib.training.epoch_sampler import EpochSampler
 
@@ -62,7 +62,7 @@ def fit_bag_of_words(experiment: Experiment, train: Index) -> BagOfWords:
     return BagOfWords(experiment.agent, config.tfidf).fit(experiment.examples, drawn)
 
 
-def fit_baseline_rules(experiment: Experiment, logits: Logits, sample: Sample) -> Rules:
+def fit_baseline_rules(experiment: Experiment, logits: Logits, sample: WeightedSample) -> Rules:
     """Fit the decision rules of a baseline, with the null policy of the default transformer.
 
     Args:
@@ -151,7 +151,7 @@ def cross_validate_baseline(experiment: Experiment) -> CrossValidatedBaseline:
     )
 
 
-def fit_and_predict_fold(experiment: Experiment, split: Split) -> tuple[Logits, Rules, Sample]:
+def fit_and_predict_fold(experiment: Experiment, split: Split) -> tuple[Logits, Rules, WeightedSample]:
     """Fit the bag of words on a fold's training part and its rules on the stopping part.
 
     Args:
@@ -168,6 +168,6 @@ def fit_and_predict_fold(experiment: Experiment, split: Split) -> tuple[Logits, 
 
 
 def _scores(
-    experiment: Experiment, logits: Logits, values: Any, sample: Sample, hyper: Hyperparameters
+    experiment: Experiment, logits: Logits, values: Any, sample: WeightedSample, hyper: Hyperparameters
 ) -> dict[str, Any]:
     return experiment.objective.added_to(experiment.agent.scores(logits, values, experiment.examples, sample, hyper))

@@ -15,7 +15,7 @@ from lib.schemas.evaluation import CrossValidatedBaseline, FoldResult, StageCRes
 from lib.schemas.search import Candidates
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import load_rules
-from lib.tasks.examples import Sample
+from lib.tasks.examples import WeightedSample
 
 _SIGNIFICANT = 0.05
 # The scores that are counts.
@@ -215,11 +215,11 @@ def _ensemble(
     error: list[float] = []
     for number, (logits, index) in averages.items():
         others = [averages[n] for n in averages if n // k == number // k and n != number]
-        reference = Sample.unweighted(np.concatenate([index for _, index in others]))
+        reference = WeightedSample.uniform(np.concatenate([index for _, index in others]))
         known, names = agent.concatenate_logits([own for own, _ in others]), list(experiment.development.criteria)
         rules = agent.fit_rules(known, examples, reference, hyper, criteria=names)
         values = agent.rule_values(rules, examples, index)
-        scores = agent.scores(logits, values, examples, Sample.unweighted(index), hyper)
+        scores = agent.scores(logits, values, examples, WeightedSample.uniform(index), hyper)
         for target, value in zip((objective, error), experiment.objective.values(scores), strict=True):
             target.append(value)
     return {

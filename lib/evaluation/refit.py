@@ -19,7 +19,7 @@ from lib.schemas.document import now
 from lib.schemas.evaluation import CalibrationInTheLarge, FoldResult, ModelManifest
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule, load_rules
-from lib.tasks.examples import Sample
+from lib.tasks.examples import WeightedSample
 from lib.tasks.task import Index
 
 # Quantile of the folds' best epochs after which a refit ends.
@@ -146,7 +146,7 @@ def fit_final_rules(experiment: Experiment, logits: Logits, index: Index, hyper:
         pairs have no label.
     """
     agent, examples, names = experiment.agent, experiment.examples, list(experiment.development.criteria)
-    rules = agent.fit_rules(logits, examples, Sample.unweighted(index), hyper, criteria=names)
+    rules = agent.fit_rules(logits, examples, WeightedSample.uniform(index), hyper, criteria=names)
     if agent.reads_posts or not experiment.development.unannotated_are_negative:
         return FinalRules(rules, None)
     task = agent.tasks[0].name

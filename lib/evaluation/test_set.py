@@ -55,7 +55,7 @@ from lib.schemas.evaluation import (
     TestOpening,
 )
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.examples import Examples, Sample
+from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.label import LabelTask
 from lib.tasks.task import Index
 
@@ -356,13 +356,13 @@ def _levels(agent: Agent, output: _ModelOutput, examples: Examples) -> tuple[dic
     """Return a model's levels by name, and its scores and predictions."""
     index = np.arange(len(examples))
     values = agent.rule_values(output.rules.by_task, examples, index)
-    scores = agent.scores(output.logits, values, examples, Sample.unweighted(index), output.hyper)
+    scores = agent.scores(output.logits, values, examples, WeightedSample.uniform(index), output.hyper)
     known = np.flatnonzero(examples.annotated)
     own = {name: value.select(known) for name, value in values.items()}
     decided = agent.decide_annotated(agent.select(output.logits, known), own, output.hyper)
 
     def level(predictions: Predictions, which: Index) -> _Level:
-        statistics, score = agent.sufficient_statistics(predictions, examples, Sample.unweighted(which))
+        statistics, score = agent.sufficient_statistics(predictions, examples, WeightedSample.uniform(which))
         return _Level(sum_by_group(statistics, examples.group[which]), score, agent.score_names)
 
     levels = {"annotated": level(decided, known)}
@@ -460,7 +460,7 @@ def _per_criterion(
         for output in (chosen, other):
             values = agent.rule_values(output.rules.by_task, examples, own)
             predictions = decide(agent.select(output.logits, own), values, output.hyper)
-            statistics, score = agent.sufficient_statistics(predictions, examples, Sample.unweighted(own))
+            statistics, score = agent.sufficient_statistics(predictions, examples, WeightedSample.uniform(own))
             summed.append(sum_by_group(statistics, examples.group[own]))
         found[name] = asdict(paired_permutation_test(summed[0], summed[1], score, seed)[0])
     for difference, p in zip(found.values(), holm([each["p"] for each in found.values()]), strict=True):

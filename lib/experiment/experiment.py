@@ -23,7 +23,7 @@ from lib.schemas.run import Run
 from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.load import Settings
 from lib.tasks.decision import load_rules
-from lib.tasks.examples import Examples, Sample
+from lib.tasks.examples import Examples, WeightedSample
 from lib.training.data import TrainingData, TrainingFailure
 from lib.training.engine import OnEpoch, TrainingOptions, TrainingResult, replay_history, train
 from lib.training.inference import predict_logits
@@ -35,7 +35,7 @@ from lib.training.optimizers import check_optimizers
 ENGINE_VERSION = 15
 
 
-class PrunedError(Exception):
+class TrialPruned(Exception):
     """A training was stopped early because the trial is not promising enough.
 
     Attributes:
@@ -163,7 +163,7 @@ class Experiment:
             The finished run, with scores on the validation part and on the held-out part, if there is one.
 
         Raises:
-            PrunedError: on_epoch stopped the training.
+            TrialPruned: on_epoch stopped the training.
             TrainingFailure: The loss is not finite, or the model does not fit into memory.
         """
         key = self._key(params, split, epochs)
@@ -172,7 +172,7 @@ class Experiment:
             return _replay(stored, on_epoch)
         try:
             run = self._train(Hyperparameters.of(params), split, key, epochs, on_epoch)
-        except (PrunedError, TrainingFailure):
+        except (TrialPruned, TrainingFailure):
             self._store.discard_checkpoint(key)
             raise
         self._store.put(run)
@@ -261,7 +261,7 @@ class Experiment:
         trained, training_data = self._learn(hyper, split, options)
         result = trained.result
         if result.stopped == "pruned":
-            raise PrunedError(result)
+            raise TrialPruned(result)
         held_out = {} if split.held_out is None else self._hold_out(trained, training_data, split.held_out)
         return Run(
             provenance=self.provenance(started),
@@ -280,7 +280,7 @@ class Experiment:
             **held_out,
         )
 
-    def _hold_out(self, trained: TrainedModel, data: TrainingData, held_out: Sample) -> dict[str, Any]:
+    def _hold_out(self, trained: TrainedModel, data: TrainingData, held_out: WeightedSample) -> dict[str, Any]:
         """Score the held-out part by the rules of the validation part, which chose the best epoch."""
         agent, examples, hyper = data.agent, data.examples, data.hyper
         rules = load_rules(trained.result.rules)
@@ -298,5 +298,5 @@ def _replay(run: Run, on_epoch: OnEpoch | None) -> Run:
     """Report the epochs of a stored run again; if it is pruned now, only the reported epochs count."""
     if on_epoch is not None and (pruned := replay_history(run.history, on_epoch)) is not None:
         pruned.performance = run.performance
-        raise PrunedError(pruned)
+        raise TrialPruned(pruned)
     return run

@@ -11,7 +11,7 @@ from lib.corpus.store import DevelopmentSet
 from lib.experiment.post_splits import PostSplits
 from lib.experiment.validation_sample import weighted_validation_sample
 from lib.settings.config import Config
-from lib.tasks.examples import Examples, Sample
+from lib.tasks.examples import Examples, WeightedSample
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Split:
 
     name: str
     train: NDArray[np.int64]
-    validation: Sample
-    held_out: Sample | None = None
+    validation: WeightedSample
+    held_out: WeightedSample | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Splits:
     def development_with_posts(self, number: int) -> Split:
         """Return development split `number`, with all examples of its validation part held out."""
         _, validation = self._parts(self._posts.development(number), 2)
-        return replace(self.development(number), held_out=Sample.unweighted(validation))
+        return replace(self.development(number), held_out=WeightedSample.uniform(validation))
 
     def fold(self, number: int, k: int) -> Split:
         """Return a fold of repeated k-fold cross-validation.
@@ -84,11 +84,11 @@ class Splits:
         assigned, seed = self._posts.fold(number, k), self._posts.early_stopping_seed(number, k)
         name = f"fold-{fold + 1}-of-{k}-repeat-{repeat + 1}"
         train, stopping, held_out = self._parts(assigned, 3)
-        return Split(name, train, self._sample(stopping, train, seed), Sample.unweighted(held_out))
+        return Split(name, train, self._sample(stopping, train, seed), WeightedSample.uniform(held_out))
 
     def without_validation(self) -> Split:
         """Return a split with all examples in the training part and an empty validation part."""
-        none = Sample.unweighted(np.array([], dtype=np.int64))
+        none = WeightedSample.uniform(np.array([], dtype=np.int64))
         return Split("all of development", np.arange(len(self.examples)), none)
 
     def _parts(self, assigned: Mapping[str, int], count: int) -> list[NDArray[np.int64]]:
@@ -96,5 +96,5 @@ class Splits:
         part = np.array([assigned[post_id] for post_id in self.examples.post_id])
         return [np.flatnonzero(part == number) for number in range(count)]
 
-    def _sample(self, index: NDArray[np.int64], train: NDArray[np.int64], seed: int) -> Sample:
+    def _sample(self, index: NDArray[np.int64], train: NDArray[np.int64], seed: int) -> WeightedSample:
         return weighted_validation_sample(self.agent, self.examples, self.config, index, train, seed)

@@ -9,7 +9,7 @@ from lib.experiment.bag_of_words import BagOfWords
 from lib.experiment.unequal_sampling import inclusion_probabilities, systematic_sample
 from lib.files.hashing import derive_seed
 from lib.settings.config import Config
-from lib.tasks.examples import Examples, Sample
+from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.task import Index
 from lib.training.epoch_sampler import EpochSampler
 
@@ -19,7 +19,7 @@ _LEARNED, _STRENGTH = 5.0, 10.0
 
 def weighted_validation_sample(
     agent: Agent, examples: Examples, config: Config, index: Index, train: Index, seed: int
-) -> Sample:
+) -> WeightedSample:
     """Return all annotated and all positive examples of a part, and a weighted sample of the others.
 
     Examples that a bag of words takes for positives are drawn more often, because most of a model's false positives
@@ -41,13 +41,13 @@ def weighted_validation_sample(
     others = index[~certain]
     wanted = round(config.training.evaluated_unannotated * int(examples.annotated[train].sum()))
     if wanted >= len(others):
-        return Sample.unweighted(index)
+        return WeightedSample.uniform(index)
     learned = EpochSampler.of(examples, train, _LEARNED, seed).epoch(1)
     rng = np.random.default_rng(derive_seed(seed, "sample of the unannotated"))
     chance = inclusion_probabilities(_yes_probability(agent, examples, config, learned, others), wanted)
     drawn = systematic_sample(chance, rng)
     weight = np.append(np.ones(int(certain.sum())), 1 / chance[drawn])
-    return Sample(np.append(index[certain], others[drawn]), weight)
+    return WeightedSample(np.append(index[certain], others[drawn]), weight)
 
 
 def _yes_probability(

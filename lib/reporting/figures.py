@@ -71,7 +71,7 @@ def plot_history(trials: Sequence[FrozenTrial], objective: Objective) -> str:
     """
     figure, (axes,) = create_figure()
     for state, (colour, marker) in _STATES.items():
-        own = [(t.number, f1) for t in trials if t.state == state and (f1 := mean_objective(t)) is not None]
+        own = [(t.number, score) for t in trials if t.state == state and (score := mean_objective(t)) is not None]
         if own:
             x, y = zip(*own, strict=True)
             axes.scatter(x, y, c=colour, marker=marker, s=16, label=state.name.lower())

@@ -14,7 +14,7 @@ from lib.settings.config import Config, StageASettings
 from lib.settings.hyperparameters import Hyperparameters
 from lib.studies.pruners import min_trials_at_rung, rung_steps
 from lib.studies.sobol import sobol_design
-from lib.tasks.examples import Sample
+from lib.tasks.examples import WeightedSample
 from lib.training.data import TrainingData, TrainingFailure
 from lib.training.engine import TrainingOptions, train
 from lib.training.epoch_sampler import EpochSampler
@@ -108,7 +108,7 @@ def _measure_configuration(
     # Only these examples, so that the training draws no others.
     hyper_of_few = replace(hyper, unannotated=float("inf"))
     training_data = TrainingData(
-        experiment.agent, experiment.examples, features, hyper_of_few, few, Sample.unweighted(few[:0])
+        experiment.agent, experiment.examples, features, hyper_of_few, few, WeightedSample.uniform(few[:0])
     )
     # The first epoch also finds the batch sizes and warms the device up, so the second one is measured.
     options = TrainingOptions(epochs=2, patience=9, stop_after=1)

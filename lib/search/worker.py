@@ -8,7 +8,7 @@ from typing import Any
 
 from optuna.trial import Trial, TrialState
 
-from lib.experiment.experiment import Experiment, PrunedError
+from lib.experiment.experiment import Experiment, TrialPruned
 from lib.schemas.document import now
 from lib.schemas.run import Run, SeedResult
 from lib.schemas.search import WorkerReport
@@ -109,7 +109,7 @@ def _run_trial(study: SharedStudy, trial: Trial, experiment: Experiment, strateg
             if len(seeds) < strategy.limits.seeds and strategy.after_seed(trial, seeds):
                 study.end_trial(trial, _as_attributes(seeds), TrialState.PRUNED)
                 return
-    except PrunedError as pruned:
+    except TrialPruned as pruned:
         seeds.append(_seed_result(0, "", pruned.result))
         study.end_trial(trial, _as_attributes(seeds), TrialState.PRUNED)
     except TrainingFailure as failure:

@@ -16,7 +16,14 @@ from lib.files.json_files import read_json
 from lib.files.yaml_files import load_yaml
 from lib.pydantic_base import FrozenSchema
 from lib.settings.config import AugmentationWords, BackboneSource, Config
-from lib.settings.space import Space, apply_constraints, check_space, fix_inactive, flatten, format_validation_error
+from lib.settings.space import (
+    Space,
+    apply_constraints,
+    check_space,
+    fix_inactive_parameters,
+    flatten,
+    format_validation_error,
+)
 
 VERSION = 1
 _SCALAR = re.compile(r"^([+-]?\d+(\.\d*)?([eE][+-]?\d+)?|true|false|null)$")
@@ -72,7 +79,7 @@ def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> S
             f" space's backbones: {', '.join(space.backbones)}"
         )
     used = {name: backbones[name] for name in space.backbones}
-    return Settings(config=config, backbones=used, words=words, space=fix_inactive(space))
+    return Settings(config=config, backbones=used, words=words, space=fix_inactive_parameters(space))
 
 
 def resolve_settings(files: Sequence[Path], overlay: str | None) -> Settings:

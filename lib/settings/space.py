@@ -289,7 +289,7 @@ def apply_constraints(space: Space, constraints: Mapping[str, Constraint]) -> tu
     return Space(parameters=parameters), problems
 
 
-def fix_inactive(space: Space) -> Space:
+def fix_inactive_parameters(space: Space) -> Space:
     """Return the space with the parameters of augmentation fixed if no trial can augment.
 
     Samplers then do not vary parameters that have no effect.

@@ -90,7 +90,7 @@ class Examples(TextPairs):
 
 
 @dataclass(frozen=True)
-class Sample:
+class WeightedSample:
     """Examples that stand for a population, as after sampling with unequal probabilities (Horvitz & Thompson, 1952).
 
     Attributes:
@@ -104,13 +104,13 @@ class Sample:
     def __len__(self) -> int:
         return len(self.index)
 
-    def select(self, chosen: NDArray[np.int64]) -> "Sample":
+    def select(self, chosen: NDArray[np.int64]) -> "WeightedSample":
         """Return some of the examples, given by their places."""
-        return Sample(self.index[chosen], self.weight[chosen])
+        return WeightedSample(self.index[chosen], self.weight[chosen])
 
     @classmethod
-    def unweighted(cls, index: NDArray[np.int64]) -> "Sample":
-        """Return examples that stand for themselves only."""
+    def uniform(cls, index: NDArray[np.int64]) -> "WeightedSample":
+        """Return examples of weight 1, which stand for themselves only."""
         return cls(index, np.ones(len(index)))
 
 

@@ -16,7 +16,7 @@ from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import LogOddsAt, RuleValues, fit_f1_thresholds
-from lib.tasks.examples import Examples, Sample, Targets
+from lib.tasks.examples import Examples, Targets, WeightedSample
 from lib.tasks.task import Index, Task, TaskPredictions
 
 LogOdds = NDArray[np.float64]
@@ -48,7 +48,7 @@ class Labels(TaskPredictions):
         """Return the predictions of a dump."""
         return cls(np.array(dumped["probability"], dtype=np.float64), np.array(dumped["yes"], dtype=bool))
 
-    def score(self, examples: Examples, sample: Sample) -> dict[str, Any]:
+    def score(self, examples: Examples, sample: WeightedSample) -> dict[str, Any]:
         """Score the labels as a binary classification.
 
         Args:
@@ -73,7 +73,7 @@ class Labels(TaskPredictions):
         confidence = np.where(self.yes, self.probability, 1 - self.probability)
         return confidence, self.yes == (examples.label[index] == 1)
 
-    def sufficient_statistics(self, examples: Examples, sample: Sample) -> NDArray[np.float64]:
+    def sufficient_statistics(self, examples: Examples, sample: WeightedSample) -> NDArray[np.float64]:
         """Return the statistics of `lib.metrics.classification.binary_statistics`.
 
         Args:
@@ -86,7 +86,7 @@ class Labels(TaskPredictions):
         return binary_statistics(self.probability, self.yes, *_truths(examples, sample))
 
 
-def _truths(examples: Examples, sample: Sample) -> tuple[NDArray[np.int64], list[str], NDArray[np.float64]]:
+def _truths(examples: Examples, sample: WeightedSample) -> tuple[NDArray[np.int64], list[str], NDArray[np.float64]]:
     """Return the labels, criteria and weights of a sample."""
     return examples.label[sample.index], [examples.criterion[i] for i in sample.index], sample.weight
 
@@ -207,7 +207,7 @@ class LabelTask(Task[LogOdds, Labels]):
         return values.calibrate(logits)
 
     def fit_thresholds(
-        self, statistic: NDArray[np.float64], logits: LogOdds, examples: Examples, sample: Sample
+        self, statistic: NDArray[np.float64], logits: LogOdds, examples: Examples, sample: WeightedSample
     ) -> dict[str, float]:
         """Return the thresholds by criterion that maximise the F1 of yes.
 

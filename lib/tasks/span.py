@@ -24,7 +24,7 @@ from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import LogOddsAt, RuleValues, fit_hit_thresholds
-from lib.tasks.examples import Examples, Sample, Targets
+from lib.tasks.examples import Examples, Targets, WeightedSample
 from lib.tasks.task import Index, Task, TaskPredictions
 
 # The number of starts and of ends that are combined in a window, and of spans kept per window and per example.
@@ -78,7 +78,7 @@ class Spans(TaskPredictions):
         candidates = [[(int(s), int(e), float(p)) for s, e, p in spans] for spans in dumped["candidates"]]
         return cls(np.array(dumped["none"], dtype=np.float64), candidates, np.array(dumped["yes"], dtype=bool))
 
-    def score(self, examples: Examples, sample: Sample) -> dict[str, Any]:
+    def score(self, examples: Examples, sample: WeightedSample) -> dict[str, Any]:
         """Score the texts of the answers as SQuAD 2.0 does.
 
         Args:
@@ -104,7 +104,7 @@ class Spans(TaskPredictions):
         """
         return self.confidence, self._token_f1(examples, index) >= RIGHT
 
-    def sufficient_statistics(self, examples: Examples, sample: Sample) -> NDArray[np.float64]:
+    def sufficient_statistics(self, examples: Examples, sample: WeightedSample) -> NDArray[np.float64]:
         """Return each example's token F1 by criterion and its calibration gap.
 
         Args:
@@ -292,7 +292,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
         return statistic
 
     def fit_thresholds(
-        self, statistic: NDArray[np.float64], logits: ScoredSpans, examples: Examples, sample: Sample
+        self, statistic: NDArray[np.float64], logits: ScoredSpans, examples: Examples, sample: WeightedSample
     ) -> dict[str, float]:
         """Return the thresholds by criterion that maximise the F1 of yes with token F1 as hits.
 

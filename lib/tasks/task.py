@@ -14,7 +14,7 @@ from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule, LogOddsAt, RuleValues, fit_calibration, fit_yes_no_threshold
-from lib.tasks.examples import Examples, Sample, Targets
+from lib.tasks.examples import Examples, Targets, WeightedSample
 
 Index = NDArray[np.int64]
 LogitsT = TypeVar("LogitsT")
@@ -44,7 +44,7 @@ class TaskPredictions(ABC):
         """Return the predictions that `dump` was called on."""
 
     @abstractmethod
-    def score(self, examples: Examples, sample: Sample) -> dict[str, Any]:
+    def score(self, examples: Examples, sample: WeightedSample) -> dict[str, Any]:
         """Score the predictions.
 
         Args:
@@ -68,7 +68,7 @@ class TaskPredictions(ABC):
         """
 
     @abstractmethod
-    def sufficient_statistics(self, examples: Examples, sample: Sample) -> NDArray[np.float64]:
+    def sufficient_statistics(self, examples: Examples, sample: WeightedSample) -> NDArray[np.float64]:
         """Return each example's weighted statistics, whose sums determine the scores of `Task.score_from_statistics`.
 
         Args:
@@ -198,7 +198,9 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
             (n,) values, of which those at or above the threshold are yes.
         """
 
-    def fit_rule(self, logits: LogitsT, examples: Examples, sample: Sample, hyper: Hyperparameters) -> DecisionRule:
+    def fit_rule(
+        self, logits: LogitsT, examples: Examples, sample: WeightedSample, hyper: Hyperparameters
+    ) -> DecisionRule:
         """Fit temperature, offsets and thresholds on examples with known answers.
 
         Args:
@@ -232,7 +234,7 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
 
     @abstractmethod
     def fit_thresholds(
-        self, statistic: NDArray[np.float64], logits: LogitsT, examples: Examples, sample: Sample
+        self, statistic: NDArray[np.float64], logits: LogitsT, examples: Examples, sample: WeightedSample
     ) -> dict[str, float]:
         """Return the thresholds by criterion that maximise F1-macro, as `TaskPredictions.score` computes it.
 

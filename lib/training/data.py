@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from lib.agents.agent import Agent, Features
 from lib.metrics.objective import Objective
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.examples import Examples, Sample
+from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.task import Index
 
 if TYPE_CHECKING:  # augmentation needs packages that the engine does not
@@ -38,6 +38,6 @@ class TrainingData:
     features: Features
     hyper: Hyperparameters
     train: Index
-    validation: Sample
+    validation: WeightedSample
     objective: Objective = field(default_factory=Objective)
     augmentation: "EpochAugmentation | None" = None

@@ -17,7 +17,7 @@ from lib.schemas.backbone import BackboneManifest
 from lib.schemas.evaluation import ModelManifest
 from lib.settings.config import Architecture, TinyBackbone
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.examples import Sample
+from lib.tasks.examples import WeightedSample
 from lib.training.data import TrainingData
 from lib.training.engine import TrainingOptions, train
 from lib.training.features import make_features
@@ -103,7 +103,7 @@ def prepare_training(
     model = agent.model(encoders, [tokens.special for tokens in features.tokens], hyper)
     known = np.array(examples.post_id) < f"p{int(0.75 * len(development.posts)):04d}"
     objective = Objective() if natural else Objective(population="annotated")
-    validation = Sample.unweighted(np.flatnonzero(~known))
+    validation = WeightedSample.uniform(np.flatnonzero(~known))
     return model, TrainingData(agent, examples, features, hyper, np.flatnonzero(known), validation, objective)
 
 

@@ -17,7 +17,7 @@ from lib.agents.posts import PostAgent
 from lib.metrics.objective import Objective
 from lib.modeling.backbones import Backbones
 from lib.modeling.models import PairModel
-from lib.tasks.examples import Sample
+from lib.tasks.examples import WeightedSample
 from lib.tasks.label import LabelTask
 from lib.tasks.task import Index
 from lib.training.data import TrainingData
@@ -116,7 +116,7 @@ def test_an_agent_overfits_32_examples(name: str, folder: Path) -> None:
     model, training_data = prepare_training(folder, name, corpus(60), **{"optim.batch_size": 8, "optim.lr": 3e-3})
     few = training_data.train[:32]
     assert 0.2 < training_data.examples.label[few].mean() < 0.8
-    few_only = replace(training_data, train=few, validation=Sample.unweighted(few))
+    few_only = replace(training_data, train=few, validation=WeightedSample.uniform(few))
     outcome = train(
         model, few_only, CPU, TrainingOptions(epochs=120, patience=120, on_epoch=lambda _, best: best >= 0.95), seed=0
     )

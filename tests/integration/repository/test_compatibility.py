@@ -14,7 +14,7 @@ from lib.files.atomic import write_text
 from lib.metrics.objective import Objective
 from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.load import read_settings, save_settings
-from lib.tasks.examples import Sample
+from lib.tasks.examples import WeightedSample
 from lib.training.data import TrainingData
 from lib.training.engine import TrainingOptions, train
 
@@ -64,7 +64,7 @@ def _losses(experiment: Experiment, backbone: str, optimizer: str) -> tuple[floa
     model, features = experiment.builder.model(hyper)
     examples, train_part = experiment.examples, experiment.splits.development(0).train
     few = train_part[examples.annotated[train_part]][:PAIRS]
-    nothing, objective = Sample.unweighted(few[:0]), Objective(population="annotated")
+    nothing, objective = WeightedSample.uniform(few[:0]), Objective(population="annotated")
     training_data = TrainingData(experiment.agent, examples, features, hyper, few, nothing, objective)
     history = train(model, training_data, CPU, TrainingOptions(epochs=EPOCHS, patience=EPOCHS), seed=0).history
     return history[0]["loss"], history[-1]["loss"]

@@ -15,7 +15,7 @@ from lib.agents import AGENTS, POST_AGENTS, get_agent
 from lib.metrics.objective import Objective
 from lib.settings.config import Architecture
 from lib.settings.hyperparameters import Hyperparameters, Pooling
-from lib.tasks.examples import Sample
+from lib.tasks.examples import WeightedSample
 from lib.training.engine import TrainingOptions, train
 from lib.training.inference import predict_logits
 
@@ -61,7 +61,7 @@ def test_rules_are_fitted_on_other_posts() -> None:
     """One half of the posts has overconfident log odds. Each half uses the rule fitted on the other half."""
     agent = get_agent("criteria")
     examples = agent.examples(corpus(40))
-    sample = Sample.unweighted(np.arange(len(examples)))
+    sample = WeightedSample.uniform(np.arange(len(examples)))
     half = examples.group % 2
     noise = np.random.default_rng(0).normal(0, 1, len(examples))
     odds = (2.0 * examples.label - 1 + noise) * np.where(half == 0, 10, 1)
@@ -69,7 +69,10 @@ def test_rules_are_fitted_on_other_posts() -> None:
     crossed = agent.cross_fit({"label": odds}, examples, sample, hyper)["label"]
     hot, cool = (
         agent.fit_rules(
-            {"label": odds[half == own]}, examples, Sample.unweighted(np.flatnonzero(half == own)), hyper
+            {"label": odds[half == own]},
+            examples,
+            WeightedSample.uniform(np.flatnonzero(half == own)),
+            hyper,
         )["label"]
         for own in (0, 1)
     )
@@ -86,7 +89,7 @@ def test_two_populations_are_scored_apart() -> None:
     """A model that predicts yes for half of the unannotated pairs is good on annotated pairs and bad in use."""
     agent = get_agent("criteria")
     examples = agent.examples(replace(corpus(40), unannotated_are_negative=True))
-    sample = Sample.unweighted(np.arange(len(examples)))
+    sample = WeightedSample.uniform(np.arange(len(examples)))
     careless = np.random.default_rng(0).random(len(examples)) < 0.5
     known = examples.annotated | (examples.label == 1)
     odds = np.where(known, 8.0 * examples.label - 4, np.where(careless, 4.0, -4.0))
@@ -103,7 +106,7 @@ def test_without_a_positive_two_tasks_have_no_skill() -> None:
     """The scores stay defined as none, so that a search can go on."""
     agent = get_agent("share")
     examples = agent.examples(replace(corpus(20), unannotated_are_negative=True))
-    sample = Sample.unweighted(np.flatnonzero(examples.label == 0))
+    sample = WeightedSample.uniform(np.flatnonzero(examples.label == 0))
     logits = agent.logits_from_log_odds([[((0, 3), -1.0)] for _ in sample.index])
     values = agent.rule_values(agent.neutral_rules(list(CRITERIA)), examples, sample.index)
     scores = agent.scores(logits, values, examples, sample, Hyperparameters.of(params(**PLANTED_PARAMS)))
@@ -113,7 +116,7 @@ def test_without_a_positive_two_tasks_have_no_skill() -> None:
 def test_a_criterion_that_does_not_count_is_left_out_of_the_scores() -> None:
     agent = get_agent("criteria")
     examples = agent.examples(replace(corpus(20), excluded=("FRUIT",)))
-    sample = Sample.unweighted(np.arange(len(examples)))
+    sample = WeightedSample.uniform(np.arange(len(examples)))
     values = agent.rule_values(agent.neutral_rules(list(CRITERIA)), examples, sample.index)
     hyper = Hyperparameters.of(params(**PLANTED_PARAMS))
     scores = agent.scores({"label": np.zeros(len(examples))}, values, examples, sample, hyper)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from support.training import params
 
-from lib.experiment.experiment import PrunedError
+from lib.experiment.experiment import TrialPruned
 from lib.training import engine
 
 
@@ -14,7 +14,7 @@ def test_a_run_is_trained_once_and_replayed_to_the_pruner(experiment, monkeypatc
     seen: list[tuple[int, float]] = []
     again = experiment.run(params(), split, epochs=2, on_epoch=lambda *report: bool(seen.append(report)))
     assert again == first and [epoch for epoch, _ in seen] == [entry["epoch"] for entry in first.history]
-    with pytest.raises(PrunedError) as pruned:
+    with pytest.raises(TrialPruned) as pruned:
         experiment.run(params(), split, epochs=2, on_epoch=lambda *_: True)
     assert pruned.value.result.history == first.history[:1]
     assert pruned.value.result.scores["objective"] == first.history[0]["objective"]

@@ -14,7 +14,7 @@ from lib.agents import AGENTS, get_agent
 from lib.metrics import resampling
 from lib.metrics.resampling import bootstrap, bootstrap_average_precision, holm, paired_permutation_test, sum_by_group
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.examples import Examples, Sample
+from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.label import Labels, LabelTask
 
 TEXT = "I sleep badly and I am always tired of it"
@@ -45,10 +45,10 @@ def test_scores_follow_from_sums_of_statistics(name: str, n: int, seed: int) -> 
     # An example that is drawn twice counts twice, and one that is not drawn does not count.
     drawn = rng.integers(0, n, 2 * n)
     predictions = agent.decide(logits, agent.rule_values(rules, data, np.arange(n)), hyper)
-    statistics, score = agent.sufficient_statistics(predictions, data, Sample(np.arange(n), weight))
+    statistics, score = agent.sufficient_statistics(predictions, data, WeightedSample(np.arange(n), weight))
     for places in (np.arange(n), drawn):
         own = agent.decide(agent.select(logits, places), agent.rule_values(rules, data, places), hyper)
-        expected = agent.combined_scores(own, data, Sample(places, weight[places]))
+        expected = agent.combined_scores(own, data, WeightedSample(places, weight[places]))
         found = score(statistics[places].sum(0)[None])[0]
         parts = [expected] if len(agent.tasks) == 1 else [expected[task.name] for task in agent.tasks]
         # A rate that is undefined in the sample counts as 0.
@@ -119,7 +119,7 @@ def test_the_interval_of_the_ece_contains_the_ece() -> None:
         odds = rng.normal(0, 1, 60) + np.where(data.label == 1, 1, -1)
         predictions = Labels(expit(odds), odds > 0)
         statistics = sum_by_group(
-            predictions.sufficient_statistics(data, Sample.unweighted(np.arange(60))), data.group
+            predictions.sufficient_statistics(data, WeightedSample.uniform(np.arange(60))), data.group
         )
         ece = bootstrap(statistics, task.score_from_statistics, seed)[1]
         assert 0 <= ece.low <= ece.value <= ece.high <= 1

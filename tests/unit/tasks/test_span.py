@@ -5,7 +5,7 @@ from support.examples import make_examples
 from support.windows import batch_of, hyper, tokens
 
 from lib.tasks.decision import DecisionRule, RuleValues
-from lib.tasks.examples import Sample, make_targets
+from lib.tasks.examples import WeightedSample, make_targets
 from lib.tasks.span import Spans, SpanTask
 
 TEXT = "Hello. I am tired. Bye."
@@ -48,7 +48,7 @@ def test_the_best_legal_span_is_found_across_windows_in_characters() -> None:
     spans = task.combine_windows({n: v.numpy() for n, v in short.items()}, known, np.arange(2), np.array([0]))[0]
     assert (7, 18) not in {(s, e) for s, e, _ in spans} and (9, 18, 5.0) in spans
     predictions = task.decide(logits, neutral(1), hyper(**{"null_policy.name": "none"}), np.zeros(1))
-    scores = predictions.score(make_examples(TEXT, [[(9, 18)]], ["A"]), Sample.unweighted(np.array([0])))
+    scores = predictions.score(make_examples(TEXT, [[(9, 18)]], ["A"]), WeightedSample.uniform(np.array([0])))
     assert scores["exact_match"] == scores["has_answer"] == 1 and scores["no_answer"] is None
     total = predictions.none[0] + sum(p for _, _, p in predictions.candidates[0])
     assert total == pytest.approx(1) and predictions.none[0] < 0.01
@@ -74,7 +74,9 @@ def test_thresholds_of_spans_weigh_wrong_answers_against_missed_ones() -> None:
     """Half of the answers with a score of 1 are right, and most of those with a score of 3."""
     task, data = SpanTask(), make_examples(TEXT, [[(7, 18)], [], [], [(7, 18)], [(7, 18)], []] * 20, ["A"] * 120)
     logits = [[(7, 18, score)] for score in (1.0, 1.0, 1.0, 3.0, 3.0, -1.0)] * 20
-    rule = task.fit_rule(logits, data, Sample.unweighted(np.arange(120)), hyper(**{"null_policy.name": "threshold"}))
+    rule = task.fit_rule(
+        logits, data, WeightedSample.uniform(np.arange(120)), hyper(**{"null_policy.name": "threshold"})
+    )
     values = RuleValues.of(rule, data.criterion)
     decided = task.decide(logits, values, hyper(**{"null_policy.name": "threshold"}), values.threshold)
     assert decided.yes[:6].tolist() == [False, False, False, True, True, False]

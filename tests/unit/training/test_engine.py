@@ -9,7 +9,7 @@ from lib.devices import device as devices
 from lib.metrics.objective import Objective
 from lib.settings.config import TrainingSettings
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.examples import Sample
+from lib.tasks.examples import WeightedSample
 from lib.training.data import TrainingData, TrainingFailure
 from lib.training.engine import TrainingOptions, train
 from lib.training.inference import predict_logits
@@ -29,7 +29,7 @@ def test_a_model_overfits_a_few_examples(experiment) -> None:
     hyper = Hyperparameters.of(params(**{"optim.lr": 3e-3}))
     model, training_data = model_and_data(experiment, hyper)
     few = np.sort(balanced(training_data, 32))
-    data = replace(training_data, train=few, validation=Sample.unweighted(few), objective=ANNOTATED)
+    data = replace(training_data, train=few, validation=WeightedSample.uniform(few), objective=ANNOTATED)
     outcome = train(model, data, CPU, TrainingOptions(epochs=60, patience=60), seed=0)
     assert outcome.scores["annotated"]["f1_yes_no"] >= 0.95
 
