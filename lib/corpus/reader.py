@@ -210,7 +210,7 @@ def _first(lines: list[str], limit: int) -> list[str]:
 
 
 def _read_posts(path: Path, settings: CorpusSettings, issues: _Issues) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the text of each post, and its author if the settings say where an author stands."""
+    """Return the text of each post, and its author if the settings say where to find it."""
     names = settings.columns
     author_column = settings.group.column if settings.group is not None else None
     posts: dict[str, str] = {}

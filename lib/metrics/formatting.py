@@ -30,7 +30,10 @@ def format_groups(*, with_authors: bool) -> str:
     """Return a sentence that says which posts form a group; splits, intervals and tests keep groups whole."""
     if with_authors:
         return "The posts of one author, and near-duplicates, form a group."
-    return "Authors are not known (corpus.group), so each post counts as one author's. Near-duplicates form a group."
+    return (
+        "Authors are not known (corpus.group), so each post counts as a different author's. Near-duplicates form a"
+        " group."
+    )
 
 
 def format_p(p: float) -> str:

@@ -34,7 +34,7 @@ class CorpusFiles(StrictSchema):
 
 
 class GroupSettings(StrictSchema):
-    """Where the author of a post stands: in a column of the posts, or in the post id."""
+    """Where to find the author of a post: in a column of the posts, or in the post id."""
 
     column: str | None = Field(default=None, description="column with the author")
     pattern: str | None = Field(
@@ -73,8 +73,8 @@ class CorpusSettings(StrictSchema):
     columns: Columns = Columns()
     group: GroupSettings | None = Field(
         default=None,
-        description="where the author of a post stands; splits keep an author's posts together. null counts each post"
-        " as one author's",
+        description="where to find the author of a post; splits keep an author's posts together. null counts each"
+        " post as a different author's",
     )
     near_duplicates: float = Field(
         default=0.8,
