@@ -54,8 +54,8 @@ def fetch_backbone(options: Namespace) -> None:
     if isinstance(source, HubBackbone) and not facts["resolved"].endswith(f"@{source.revision}"):
         commit = facts["resolved"].rpartition("@")[2]
         echo(
-            f"backbone {options.name}: '{source.revision}' may move; to get the same weights again, pin it:"
-            f" revision: {commit}"
+            f"backbone {options.name}: '{source.revision}' may move; set 'revision: {commit}' to get the same weights"
+            " again"
         )
 
 

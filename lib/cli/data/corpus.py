@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # importing pandas takes a second, and --help does not need i
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--input", type=Path, required=True, help="folder with posts.csv and annotations.csv")
+    parser.add_argument("--input", type=Path, required=True, help="folder of the corpus")
 
 
 def read_split_corpus(config: "Config", folder: Path) -> "tuple[Corpus, pd.DataFrame]":

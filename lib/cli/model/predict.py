@@ -177,9 +177,8 @@ def format_predictions(found: "pd.DataFrame", text: str, *, colour: bool) -> Ite
                 (start, end) for start, end in zip(evidence["start"], evidence["end"], strict=True) if end > start
             ]
             yield "    " + mark_spans(text, spans, colour=colour)
-    yield (
-        f"The decision rules were fitted {in_population(found['population'].iloc[0])}. Research only: no diagnosis."
-    )
+    where = in_population(found["population"].iloc[0])
+    yield f"The decision rules were fitted {where}. The predictions are for research and are not a diagnosis."
 
 
 def mark_spans(text: str, spans: list[tuple[int, int]], *, colour: bool) -> str:

@@ -64,8 +64,8 @@ def reproduce(options: Namespace) -> None:
     worst = max(abs(then - again) for _, *pairs in rows for then, again in pairs)
     exact = here == there and here.startswith("cpu")
     if worst > (_SAME if exact else _NEAR):
-        raise UserError(f"not the same: differs by up to {worst:.2g}; {_versions(found.provenance.packages)}")
-    print(f"the same{'' if worst <= _SAME else f' to within {worst:.2g}'}")
+        raise UserError(f"the scores differ by up to {worst:.2g}; {_versions(found.provenance.packages)}")
+    print(f"The scores are equal{'' if worst <= _SAME else f' to within {worst:.2g}'}.")
 
 
 def _steps(found: "TrialProvenance", corpus: str | None, results: Path) -> Iterator[tuple[Command, list[str]]]:

@@ -48,13 +48,13 @@ def test_the_chosen_trial_is_reproduced_from_its_json_alone(copy_of_finished: Pa
     torch.set_num_threads(2)
     assert main(["reproduce", str(kept)]) == 0
     torch.set_num_threads(1)
-    assert capsys.readouterr().out.strip().endswith("the same")
+    assert capsys.readouterr().out.strip().endswith("The scores are equal.")
     assert not Path("results").exists(), "an empty folder of its own"
     body = json.loads(Path(kept).read_text())
     body["seeds"][0]["objective"] += 0.01
     Path(kept).write_text(json.dumps(body))
     assert main(["reproduce", str(kept)]) == 1
-    assert "not the same: differs by up to 0.01; the packages' versions are the same" in capsys.readouterr().err
+    assert "the scores differ by up to 0.01; the packages' versions are the same" in capsys.readouterr().err
     body["settings"]["config"]["generator"]["seed"] = 6
     Path(kept).write_text(json.dumps(body))
     assert main(["reproduce", str(kept)]) == 1

@@ -120,7 +120,7 @@ def test_hub_backbones_become_files_with_their_commit_and_need_the_hub_once(proj
         assert own & {"tf_model.h5", "model.safetensors", "pytorch_model.bin"} == {kept}
         manifest = json.loads(Path(f"results/backbones/{name}/backbone.json").read_text())
         assert manifest["resolved"] == f"org/{name}@{COMMIT}"
-    [note] = [line for line in done.stderr.splitlines() if f"pin it: revision: {COMMIT}" in line]
+    [note] = [line for line in done.stderr.splitlines() if f"set 'revision: {COMMIT}' to get" in line]
     assert note.startswith("backbone moving: ")
     # The files are now in the hub's cache, so that a second call needs no network.
     again = fetch(address, served, offline=True)

@@ -117,7 +117,7 @@ def fetch_without_network() -> None:
     fetch("x", HUB, Path("x"), texts=[], seed=0)
 
 
-@provokes("may move; to get the same weights again, pin it")
+@provokes("may move; set … to get the same weights again")
 def fetch_a_branch() -> None:
     save_settings(tiny_settings().model_copy(update={"backbones": {"x": HUB}}), SETTINGS)
     with pytest.MonkeyPatch.context() as patch:
@@ -271,7 +271,7 @@ def remove_the_augmented_texts() -> None:
     Experiment(read_settings(SETTINGS), "criteria", RESULTS).builder.check_bank(space)
 
 
-@provokes("not the same: differs by")
+@provokes("the scores differ by up to")
 def reproduce_with_other_scores() -> None:
     corpus_hash = CorpusManifest.read(RESULTS / "corpus" / CorpusManifest.FILE).corpus_hash
     scores = {"objective": 0.8, "calibration_error": 0.1}
