@@ -43,7 +43,7 @@ def words(text: str) -> list[str]:
 def diff_edits(old: str, new: str, token: re.Pattern[str]) -> list[Edit]:
     """Return the edits that turn one text into another, token by token.
 
-    Changes of white space alone are no edits. If tokens only moved, consecutive edits form a group until as many
+    Changes of white space alone are not edits. If tokens only moved, consecutive edits form a group until as many
     tokens were added as removed. Otherwise each edit is a group of its own.
 
     Args:

@@ -43,8 +43,8 @@ _ABBREVIATIONS = frozenset(
         "b.i.d",
     ]
 )
-# Abbreviations that end a sentence or not. They do not before a number, or before a lower-case word that is no usual
-# start of a sentence in posts.
+# Abbreviations that end a sentence or not. They do not before a number, or before a lower-case word that is not a
+# usual start of a sentence in posts.
 _MAY_GO_ON = re.compile(
     r"(?<![A-Za-z.])(?:(?:No|Nos|(?i:jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec))\.(?=\s+\d)"
     r"|(?i:etc|mc?g|ml|kg|lbs?|oz|hrs?|mins?|secs?|yrs?|wks?|mos?)\."
@@ -59,7 +59,8 @@ _WORD = re.compile(r"\w")
 _BULLET = re.compile(r"(?:(?<=\s)|^)(?:[•‣◦▪]|(?<!\d\s)\*|\*(?!\s+\d))(?=\s)")
 # The number of an item in a line.
 _ITEM = re.compile(r"(?:(?<=\s)|^)\(?(\d{1,2})[.)](?=\s)")
-# The end of a sentence without white space behind it. The word before it is no initial, and may be an abbreviation.
+# The end of a sentence without white space behind it. The word before it is not an initial, but may be an
+# abbreviation.
 _NO_SPACE = re.compile(r"([A-Za-z]*(?:[a-z]{2}|['’][a-z]|[A-Z]{3})|\w[)\]”\"])[.!?]+(?=I\b|[A-Z][a-z'’])")
 _ADDRESS = re.compile(r"\S*(?:://|www\.|@)\S*")
 

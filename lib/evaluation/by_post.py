@@ -195,7 +195,7 @@ def _with_known_sets(pairs: PostCriterionPairs) -> NDArray[np.bool_]:
 def _complete(pairs: PostCriterionPairs) -> NDArray[np.bool_]:
     """Return which posts, (posts,), have a pair of each criterion.
 
-    A pair is no example if it is unknown whether, or where, the post meets the criterion (see `Agent.examples`).
+    A pair is not an example if it is unknown whether, or where, the post meets the criterion (see `Agent.examples`).
     Without it the post would seem to meet fewer criteria than it does.
     """
     complete: NDArray[np.bool_] = np.unique(pairs.post_id, return_counts=True)[1] == len(set(pairs.criterion))

@@ -132,6 +132,9 @@ class SavedModel:
         Args:
             criteria: Names of the criteria against which they are scored.
             texts: The sentences, or posts of an agent that reads posts.
+
+        Returns:
+            The number of sentences that are cut off; 0 for an agent that reads posts.
         """
         if self.agent.reads_posts or not texts:
             return 0

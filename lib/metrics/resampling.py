@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 SAMPLES = 4000
-# Average precision is no function of sums, so that its samples cost more.
+# Average precision is not a function of sums, so that its samples cost more.
 _FEWER_SAMPLES = 1000
 # Sums, (samples, statistics), to scores, (samples, scores).
 ScoreFromStatistics = Callable[[NDArray[np.float64]], NDArray[np.float64]]

@@ -15,10 +15,9 @@ _LEAST, _RESAMPLES = 4, 1000
 def method_effects(trials: Sequence[TrialResult], seed: int) -> list[MethodEffect]:
     """Correlate how often an epoch applies each method with the first seed's objective (Spearman's rho).
 
-    A trial counts if its first seed was trained to the end, so completed trials and those pruned after a seed
-    count. The 95 % intervals are percentile bootstrap
-    intervals over trials. A search is not an experiment, because its sampler chose the trials and one trial can use
-    several methods.
+    Completed trials count, and also trials that were pruned after a seed, because their first seed was trained to the
+    end. The 95 % intervals are percentile bootstrap intervals over trials. A search is not an experiment, because its
+    sampler chose the trials and one trial can use several methods.
 
     Args:
         trials: Ended trials of Stage A, in any state.

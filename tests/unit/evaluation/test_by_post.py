@@ -94,7 +94,7 @@ def test_the_sets_of_criteria_are_scored_with_none_as_a_label() -> None:
 
 
 def test_a_post_with_an_unknown_pair_has_no_set_of_criteria() -> None:
-    """The evidence of B in post p was not found, so the pair is no example, but the post is not 'none'."""
+    """The evidence of B in post p was not found, so the pair is not an example, but the post is not 'none'."""
     examples = make_examples("x", [[], [(0, 1)], []], ["A", "A", "B"], ["p", "q", "q"])
     scores = score_sets(np.array([False, True, False]), unscored(examples))
     assert (scores["left_out"], scores["incomplete"]) == (1, 0) and scores["f1_micro"] == scores["criteria_true"] == 1

@@ -45,7 +45,7 @@ def test_one_trial_in_so_many_continues_at_a_rung_and_all_continue_between_rungs
     five = study_of([{1: value / 10} for value in range(1, 6)])
     assert continues(five, {1: 0.45}, pruner), "second of six"
     assert not continues(five, {1: 0.2}, pruner)
-    assert continues(five, {1: 0.9, 2: 0.0}, pruner), "step 2 is no rung"
+    assert continues(five, {1: 0.9, 2: 0.0}, pruner), "step 2 is not a rung"
 
 
 def test_too_few_trials_at_a_rung_stop_nothing() -> None:
