@@ -2,6 +2,7 @@
 
 import resource
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,10 @@ class Device:
         """The GPU's model or 'cpu', and the precision, on which memory and speed depend."""
         name = torch.cuda.get_device_name(self.torch) if self.torch.type == "cuda" else "cpu"
         return f"{name} {'bf16' if self.bf16 else 'fp32'}"
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Return a context in which matrix products run in the device's precision."""
+        return torch.autocast(self.torch.type, dtype=torch.bfloat16, enabled=self.bf16)
 
     def __str__(self) -> str:
         return f"{self.torch.type} {'bf16' if self.bf16 else 'fp32'}"

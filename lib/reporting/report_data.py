@@ -22,6 +22,7 @@ class ReportData:
     """The data of an agent's report.
 
     Attributes:
+        objective: What the search maximised and minimised.
         trials: All trials of the studies 'stage_a' and 'stage_b'.
         folds: The fold results of all candidates.
         runs: The runs of the chosen configuration, one for each fold.
@@ -29,6 +30,7 @@ class ReportData:
     """
 
     settings: Settings
+    objective: Objective
     agent: Agent
     examples: Examples
     trials: dict[str, list[FrozenTrial]]
@@ -40,11 +42,6 @@ class ReportData:
     baselines: Baselines
     test: TestEvaluation
     benchmarks: Path
-
-    @property
-    def objective(self) -> Objective:
-        """What the search maximised and minimised."""
-        return Objective.of(self.settings.config.objective)
 
 
 def read_report_data(experiment: Experiment, folds: list[FoldResult]) -> ReportData:
@@ -67,6 +64,7 @@ def read_report_data(experiment: Experiment, folds: list[FoldResult]) -> ReportD
     own = [run for run in runs if run.held_out is not None and run.params == result.choice["params"]]
     return ReportData(
         settings=settings,
+        objective=experiment.objective,
         agent=experiment.agent,
         examples=experiment.examples,
         trials={s: load_trials(study_location(settings, results, name, s)) or [] for s in ("stage_a", "stage_b")},

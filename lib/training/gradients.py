@@ -16,8 +16,8 @@ from lib.modeling.dropout import FastDropout
 from lib.modeling.models import Inputs
 from lib.tasks.examples import Targets
 from lib.tasks.task import Index
-from lib.training.data import TrainingData, TrainingFailure
-from lib.training.memory import MicroBatches, out_of_memory
+from lib.training.data import TrainingData
+from lib.training.memory import MicroBatches, out_of_memory, window_does_not_fit
 from lib.training.mixed_precision import MixedPrecisionParameters
 
 
@@ -138,7 +138,7 @@ class Gradients:
             torch.cuda.empty_cache()
         for rows, tokens in failed:
             if rows == 1:
-                raise TrainingFailure(f"out of memory: a window of {tokens} tokens does not fit")
+                raise window_does_not_fit(tokens)
             self.memory.halve(rows * tokens)
 
 
@@ -165,7 +165,7 @@ class _Shard:
         device = self.gradients.device
         total = torch.zeros((), device=device.torch)
         found: list[Tensor | None] = [None] * len(self.used)
-        with self._dropout_context(), torch.autocast(device.torch.type, dtype=torch.bfloat16, enabled=device.bf16):
+        with self._dropout_context(), device.autocast():
             for position, windows in enumerate(self.gradients.micro_batches(self.batches)):
                 try:
                     loss, more = self._micro_batch_loss(position, windows)

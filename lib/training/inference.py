@@ -10,8 +10,7 @@ from lib.devices.process import run_parallel
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.task import Index
 from lib.training.batches import evaluation_batches
-from lib.training.data import TrainingFailure
-from lib.training.memory import out_of_memory
+from lib.training.memory import out_of_memory, window_does_not_fit
 
 # The tokens of a batch, until one does not fit.
 _TOKENS = 8_192
@@ -47,7 +46,7 @@ def predict_logits(
     @torch.inference_mode()
     def forward(positions: Index) -> dict[str, Tensor]:
         inputs, targets, batch = features.batch(windows[positions])
-        with torch.autocast(device.torch.type, dtype=torch.bfloat16, enabled=device.bf16):
+        with device.autocast():
             outputs = model(*inputs)
         return agent.window_logits(outputs, targets, batch, hyper)
 
@@ -61,7 +60,7 @@ def predict_logits(
                 raise
             longest = int(shapes.sum(axis=1).max())
             if budget < longest:
-                raise TrainingFailure(f"out of memory: a window of {longest} tokens does not fit") from error
+                raise window_does_not_fit(longest) from error
         budget //= 2
     back = np.argsort(np.concatenate(order), kind="stable")
     rows = {name: torch.cat([part[name] for part in parts]).cpu().numpy()[back] for name in parts[0]}

@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 
 from lib.files.atomic import write_json
 from lib.files.json_files import read_json
+from lib.training.data import TrainingFailure
 
 
 def out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that memory ran out; on a CPU only the message of torch's RuntimeError says so."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def window_does_not_fit(tokens: int) -> TrainingFailure:
+    """Return the failure of a training in which a single window, of so many tokens, does not fit into memory."""
+    return TrainingFailure(f"out of memory: a window of {tokens} tokens does not fit")
 
 
 class MicroBatches:
