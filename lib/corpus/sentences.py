@@ -61,8 +61,16 @@ _BULLET = re.compile(r"(?:(?<=\s)|^)(?:[•‣◦▪]|(?<!\d\s)\*|\*(?!\s+\d))(?
 _ITEM = re.compile(r"(?:(?<=\s)|^)\(?(\d{1,2})[.)](?=\s)")
 # The end of a sentence without white space behind it. The word before it is not an initial, but may be an
 # abbreviation.
-_NO_SPACE = re.compile(r"([A-Za-z]*(?:[a-z]{2}|['’][a-z]|[A-Z]{3})|\w[)\]”\"])[.!?]+(?=I\b|[A-Z][a-z'’])")
-_ADDRESS = re.compile(r"\S*(?:://|www\.|@)\S*")
+_NO_SPACE = re.compile(
+    r"((?<![A-Za-z])[A-Za-z]*(?:[a-z]{2}|['’][a-z]|[A-Z]{3})|\w[)\]”\"])[.!?]+(?=I\b|[A-Z][a-z'’])"
+)
+_UNBROKEN = re.compile(r"\S+")
+_ADDRESS = re.compile(r"://|www\.|@")
+# Ends that Punkt takes for the middle of a sentence: an ellipsis, unless someone only stutters, and a time of day.
+_NOT_FOR_PUNKT = re.compile(
+    r"(?:(?<!\bI)(?<!\.)(?:\.{2,}|…)[)\]”\"]*(?=\s+[(\[“\"]?[A-Z])"
+    r"|\b[ap]\.m\.(?=\s+(?:I|He|She|We|They|It|My|The|Then|But|And|So|Now)\b))"
+)
 
 
 def sentences(text: str, cuts: Iterable[int] = ()) -> list[Characters]:
@@ -126,7 +134,7 @@ def _ends(line: str) -> Iterator[int]:
     """Yield the places in a line at which a sentence ends and another one begins."""
     # Punkt cuts '!!!I' before its last stop.
     found = {_STOPS.match(line, end).end() for _, end in _punkt().span_tokenize(line)}  # type: ignore[union-attr]
-    found |= set(_ends_without_space(line))
+    found |= {match.end() for match in _NOT_FOR_PUNKT.finditer(line)} | set(_ends_without_space(line))
     ends = sorted(found)
     go_on = {match.end() for match in _MAY_GO_ON.finditer(line)}
     begin = 0
@@ -139,7 +147,7 @@ def _ends(line: str) -> Iterator[int]:
 
 def _ends_without_space(line: str) -> Iterator[int]:
     """Yield the places in a line at which a sentence ends without white space behind it."""
-    addresses = [match.span() for match in _ADDRESS.finditer(line)]
+    addresses = [match.span() for match in _UNBROKEN.finditer(line) if _ADDRESS.search(match[0])]
     for match in _NO_SPACE.finditer(line):
         within_address = any(start < match.end() < end for start, end in addresses)
         if not within_address and match[1].lower() not in _ABBREVIATIONS:

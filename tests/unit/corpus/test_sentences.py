@@ -45,6 +45,14 @@ def pieces(text: str, spans: list[tuple[int, int]]) -> list[str]:
         ("I can't.I left PTSD.It (hurt).I go", ["I can't.", "I left PTSD.", "It (hurt).", "I go"]),
         ("See www.Facebook.Com and jane.Doe@mail.com", ["See www.Facebook.Com and jane.Doe@mail.com"]),
         ("I have 2. It hurts. I was 12. So it goes.", ["I have 2.", "It hurts.", "I was 12.", "So it goes."]),
+        (
+            "I can't sleep... I can't eat… (Alone...) My God. so... it ends",
+            ["I can't sleep...", "I can't eat…", "(Alone...)", "My God.", "so... it ends"],
+        ),
+        (
+            "I... I woke at 5 a.m. I cried. At 5 p.m. Monday came.",
+            ["I... I woke at 5 a.m.", "I cried.", "At 5 p.m. Monday came."],
+        ),
         ("", []),
         (" \n ", []),
     ],
