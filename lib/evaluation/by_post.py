@@ -161,7 +161,8 @@ def score_sets(yes: NDArray[np.bool_], pairs: LabelledPostCriterionPairs) -> dic
         (`criteria_predicted`, `criteria_true`), and the number of posts that are left out (`left_out`), or
         if no post is complete, that count although a pair is unknown (`incomplete`).
     """
-    known = _with_known_sets(pairs)
+    complete = _complete(pairs)
+    known = _with_known_sets(complete)
     predicted, true = _sets(yes, pairs)[known], _sets(pairs.label == 1, pairs)[known]
     hits, wrong = (predicted & true).sum(axis=0), (predicted ^ true).sum(axis=0)
     each = f1(hits, wrong)
@@ -172,7 +173,7 @@ def score_sets(yes: NDArray[np.bool_], pairs: LabelledPostCriterionPairs) -> dic
         "criteria_predicted": float(predicted[:, :-1].sum(axis=1).mean()),
         "criteria_true": float(true[:, :-1].sum(axis=1).mean()),
         "left_out": int((~known).sum()),
-        "incomplete": int((~_complete(pairs)[known]).sum()),
+        "incomplete": int((known & ~complete).sum()),
     }
 
 
@@ -186,9 +187,8 @@ def _sets(yes: NDArray[np.bool_], pairs: PostCriterionPairs) -> NDArray[np.bool_
     return table
 
 
-def _with_known_sets(pairs: PostCriterionPairs) -> NDArray[np.bool_]:
-    """Return the posts, (posts,), that have a pair of each criterion; all of them if there is no such post."""
-    complete = _complete(pairs)
+def _with_known_sets(complete: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the posts whose sets count, (posts,): the complete ones, or all of them if none is complete."""
     return complete if complete.any() else np.ones_like(complete)
 
 
@@ -231,7 +231,7 @@ def set_statistics(
     Returns:
         (posts, 3 labels) for `set_scores_from_statistics`, and (posts,), without posts that `score_sets` leaves out.
     """
-    known = _with_known_sets(pairs)
+    known = _with_known_sets(_complete(pairs))
     predicted, true = _sets(yes, pairs)[known], _sets(pairs.label == 1, pairs)[known]
     _, first = np.unique(pairs.post_id, return_index=True)
     return np.hstack([predicted & true, predicted ^ true, true]).astype(np.float64), pairs.group[first][known]
