@@ -87,10 +87,8 @@ class Agent(ABC):
 
     @property
     def score_names(self) -> tuple[str, ...]:
-        """Names of the scores that all tasks share, in the order of `sufficient_statistics`' scores."""
-        return tuple(
-            name for name in self.tasks[0].score_names if all(name in task.score_names for task in self.tasks)
-        )
+        """Names of the scores that the sums of `sufficient_statistics` give, F1-macro and ECE first."""
+        return tuple(dict.fromkeys(name for task in self.tasks for name in task.score_names))
 
     @abstractmethod
     def examples(self, part: "CorpusPart") -> Examples:
@@ -415,14 +413,17 @@ class Agent(ABC):
 
         Returns:
             (n, statistics), and a function that maps (samples, statistics), the sums over each sample's examples, to
-            (samples, scores), the means over tasks of the scores of `Task.score_from_statistics`.
+            (samples, scores), the scores `score_names`, each the mean over the tasks that have it.
         """
         parts = [predictions[task.name].sufficient_statistics(examples, sample) for task in self.tasks]
         ends = np.cumsum([part.shape[1] for part in parts])[:-1]
 
         def score(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-            of_tasks = zip(self.tasks, np.split(sums, ends, axis=1), strict=True)
-            return np.asarray(np.mean([task.score_from_statistics(own) for task, own in of_tasks], axis=0))
+            found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in self.score_names}
+            for task, own in zip(self.tasks, np.split(sums, ends, axis=1), strict=True):
+                for name, values in zip(task.score_names, task.score_from_statistics(own).T, strict=True):
+                    found[name].append(values)
+            return np.stack([np.mean(values, axis=0) for values in found.values()], axis=1)
 
         return np.hstack(parts), score
 

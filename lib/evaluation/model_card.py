@@ -7,11 +7,14 @@ from lib.metrics.formatting import (
     format_excluded,
     format_groups,
     format_interval,
+    format_score,
     format_times,
     format_unknown_sets,
+    format_without_positive,
+    markdown_table,
 )
 from lib.metrics.objective import in_population, population_name
-from lib.metrics.span_totals import span_totals
+from lib.metrics.span_totals import SPAN_COLUMNS, span_totals
 from lib.schemas.evaluation import ModelManifest, ModelScores, TestEvaluation
 from lib.tasks.decision import load_rules
 
@@ -25,6 +28,16 @@ their posts for research, so treat texts and predictions as personal data.
 """
 
 
+_SCORES = {
+    "f1_macro": "F1-macro",
+    "f1_micro": "F1-micro",
+    "precision": "precision",
+    "sensitivity": "sensitivity",
+    "average_precision": "average precision",
+    "ece": "ECE",
+    "yes_rate": "predicted positive",
+    "mean_probability": "mean probability",
+}
 _FITTED = {"label": "whether a pair's criterion is met", "span": "whether there is evidence, but not where it is"}
 _UNKNOWN = " Unannotated pairs have no label in this corpus, so on all sentences the model predicts yes too often."
 
@@ -46,16 +59,17 @@ def model_card(
     """
     chosen, trained, made = test.models[0], manifest.trained, manifest.provenance
     source = "a generated corpus (no person wrote it)" if generated else f"corpus {made.corpus_hash}"
-    criteria = "\n".join(
-        f"| {name} | {'–' if scores['f1'] is None else format(scores['f1'], '.3f')} |"
-        for name, scores in chosen.scores["per_criterion"].items()
-    )
     where = population_name(test.population)
+    criteria = markdown_table(
+        ["criterion", f"F1, {where}"],
+        [[name, format_score(chosen.per_criterion.get(name))] for name in chosen.scores["per_criterion"]],
+    )
     asked = "\n".join(
         f"* **{name}**{' (left out of all scores)' if name in excluded else ''}: {text}"
         for name, text in manifest.criteria.items()
     )
-    left_out = f"\n{format_excluded(excluded)}\n" if excluded else ""
+    notes = [format_without_positive(chosen.scores["without_positive"]), format_excluded(excluded)]
+    left_out = "".join(f"\n{note}\n" for note in notes if note)
     met = "\n".join(f"* {name}: {'met' if is_met else 'not met'}" for name, is_met in test.targets.items())
     rules = load_rules(manifest.rules)
     temperatures = ", ".join(f"{name} {rule.temperature:.3f}" for name, rule in rules.items())
@@ -82,14 +96,12 @@ The test set has been opened {format_times(len(test.openings))}.
 
 {_models(test)}
 
-{_by_post(chosen)}
+{_levels(chosen)}
 {_spans(test)}
 Targets ({where}):
 
 {met}
 
-| criterion | F1, {where} |
-|---|---|
 {criteria}
 {left_out}
 ## How it decides
@@ -118,10 +130,11 @@ def _calibration_claim(manifest: ModelManifest) -> str:
     if manifest.post_rule is not None:
         claims.append("whether a post meets a criterion")
     return (
-        f"Its probabilities are calibrated {in_population(manifest.population)} for {', and for '.join(claims)}."
+        f"Calibration was fitted {in_population(manifest.population)} for {', and for '.join(claims)}."
         " Temperature and offsets were fitted on predictions of the models of cross-validation for posts that these"
-        " had not learned from; this model learned from more posts, and the comparison above shows how far its own"
-        f" probabilities are from the prevalence.{_UNKNOWN if manifest.population == 'annotated' else ''}"
+        " had not learned from. This model learned from more posts, so its own probabilities may be too high or too"
+        " low; compare mean probability and prevalence in the table above."
+        f"{_UNKNOWN if manifest.population == 'annotated' else ''}"
     )
 
 
@@ -134,41 +147,47 @@ def _models(test: TestEvaluation) -> str:
         columns.append(f"F1-macro, {population_name('annotated')}")
         for row, model in zip(rows, test.models, strict=True):
             row.append(format_interval(model.intervals["annotated"]["f1_macro"]))
-    head, *body = (f"| {' | '.join(line)} |" for line in [columns, *rows])
-    return "\n".join([head, "|" + "---|" * len(columns), *body])
+    return markdown_table(columns, rows)
 
 
-def _by_post(chosen: ModelScores) -> str:
-    if "post" not in chosen.intervals:
-        return "Figures at natural prevalence are withheld, since the truth of unannotated pairs is unknown."
-    natural, pairs, sets = (chosen.intervals[level] for level in ("natural", "post_criterion", "post"))
-    posts = chosen.scores["post_criterion"]["post"]
+def _levels(chosen: ModelScores) -> str:
+    """Return a table of the model's scores in each population, and notes about it."""
+    by_post = chosen.scores.get("post_criterion", {})
+    prevalence = {
+        chosen.scores["population"]: chosen.scores["prevalence"],
+        "annotated": chosen.scores["annotated"]["prevalence"],
+        "post_criterion": by_post.get("prevalence"),
+    }
+    rows = [
+        [
+            population_name(level),
+            *(format_score(intervals.get(name)) for name in _SCORES),
+            "–" if prevalence.get(level) is None else f"{prevalence[level]:.3f}",
+        ]
+        for level, intervals in chosen.intervals.items()
+    ]
+    table = markdown_table(["chosen model", *_SCORES.values(), "prevalence"], rows)
+    if not by_post:
+        return (
+            f"{table}\n\nFigures at natural prevalence are withheld, since the truth of unannotated pairs is unknown."
+        )
+    posts = by_post["post"]
     return (
-        f"At natural prevalence: precision {format_interval(natural['precision'])}, sensitivity"
-        f" {format_interval(natural['sensitivity'])}; the model predicts yes for"
-        f" {chosen.scores['yes_rate']:.1%} of the pairs, and {chosen.scores['prevalence']:.1%} are positive. "
-        f"By (post, criterion) at natural prevalence: F1-macro {format_interval(pairs['f1_macro'])}, F1-micro"
-        f" {format_interval(pairs['f1_micro'])}, ECE {format_interval(pairs['ece'])}. By post at"
-        " natural prevalence, as the set of criteria or none:"
-        f" F1-macro {format_interval(sets['f1_macro'])}, F1-micro {format_interval(sets['f1_micro'])}. For"
-        f" {posts['every_criterion_predicted']:.0%} of the posts the model predicts every criterion."
+        f"{table}\n\nFor {posts['every_criterion_predicted']:.0%} of the posts the model predicts every criterion."
         f"{format_unknown_sets(posts)}"
     )
 
 
 def _spans(test: TestEvaluation) -> str:
     """Return total, HasAns and NoAns of each model; '' if the agent predicts no spans."""
-    rows = "".join(
-        f"| {' | '.join([model.name, each.population, *each.cells()])} |\n"
-        for model in test.models
-        for each in span_totals(model.scores)
-    )
+    rows = [
+        [model.name, each.population, *each.cells()] for model in test.models for each in span_totals(model.intervals)
+    ]
     if not rows:
         return ""
     return f"""
 Spans by token F1, over all pairs, over those with evidence (HasAns) and over those without (NoAns). A model that
 always abstains has HasAns 0 and NoAns 1.
 
-| spans | population | token F1 | HasAns | NoAns |
-|---|---|---|---|---|
-{rows}"""
+{markdown_table(SPAN_COLUMNS, rows)}
+"""

@@ -16,6 +16,7 @@ from lib.evaluation.baselines import (
     majority_logits,
 )
 from lib.evaluation.by_post import (
+    SET_SCORES,
     decide_posts,
     fit_post_rule,
     labelled_post_criterion_pairs,
@@ -57,7 +58,7 @@ from lib.schemas.evaluation import (
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.label import LabelTask
-from lib.tasks.task import Index
+from lib.tasks.task import Index, TaskPredictions
 
 CHOSEN = "chosen"
 # Targets: least relative gain in F1-macro over the strongest baseline, in %, and greatest ECE on annotated pairs.
@@ -120,8 +121,8 @@ def evaluate_on_test_set(
         },
         population=scored[0].scores["population"],
         sizes={
-            "posts": len(part.posts),
-            "groups": int(part.posts["group"].nunique()),
+            "posts": len(set(examples.post_id)),
+            "groups": len(np.unique(examples.group)),
             "examples": len(examples),
             "annotated": annotated,
             "natural": natural,
@@ -344,43 +345,75 @@ class _Level:
     Attributes:
         summed: (groups, statistics) the statistics of each group of posts.
         score: Maps sums of statistics to scores.
-        names: The names of the scores; those that an agent's tasks don't share have none.
+        names: The names of the scores.
+        scores: The scores themselves by name; one that is undefined is None and has no interval.
+        rankings: The probability of yes, (n,), and the truth, (n,), of each task; none by post.
+        groups: (n,) the group of each pair of the rankings.
     """
 
     summed: NDArray[np.float64]
     score: ScoreFromStatistics
     names: tuple[str, ...]
+    scores: dict[str, Any]
+    rankings: list[tuple[NDArray[np.float64], NDArray[np.int64]]]
+    groups: NDArray[np.int64]
 
 
-def _levels(agent: Agent, output: _ModelOutput, examples: Examples) -> tuple[dict[str, Any], dict[str, Any]]:
+def _levels(agent: Agent, output: _ModelOutput, examples: Examples) -> tuple[dict[str, _Level], dict[str, Any]]:
     """Return a model's levels by name, and its scores and predictions."""
     index = np.arange(len(examples))
     values = agent.rule_values(output.rules.by_task, examples, index)
     scores = agent.scores(output.logits, values, examples, WeightedSample.uniform(index), output.hyper)
-    known = np.flatnonzero(examples.annotated)
-    own = {name: value.select(known) for name, value in values.items()}
-    decided = agent.decide_annotated(agent.select(output.logits, known), own, output.hyper)
 
-    def level(predictions: Predictions, which: Index) -> _Level:
-        statistics, score = agent.sufficient_statistics(predictions, examples, WeightedSample.uniform(which))
-        return _Level(sum_by_group(statistics, examples.group[which]), score, agent.score_names)
+    def predict(which: Index, *, annotated: bool) -> Predictions:
+        decide = agent.decide_annotated if annotated else agent.decide
+        chosen = {name: value.select(which) for name, value in values.items()}
+        return decide(agent.select(output.logits, which), chosen, output.hyper)
 
-    levels = {"annotated": level(decided, known)}
+    known, natural = np.flatnonzero(examples.annotated), np.flatnonzero(examples.natural)
+    predictions = predict(known, annotated=True)
+    levels = {"annotated": _pair_level(agent, predictions, examples, known, scores["annotated"])}
     if scores["population"] == "annotated":
-        return levels, {"scores": scores, "answers": agent.dump(decided)}
-    natural = np.flatnonzero(examples.natural)
-    chosen = {name: value.select(natural) for name, value in values.items()}
-    predictions = agent.decide(agent.select(output.logits, natural), chosen, output.hyper)
-    levels = {"natural": level(predictions, natural), **levels}
-    first = predictions[agent.tasks[0].name]
-    pairs = labelled_post_criterion_pairs(first.yes_probability, examples, natural)
-    labels = decide_posts(first, pairs, output.rules.for_posts)
-    statistics, score = post_statistics(labels, pairs)
-    levels["post_criterion"] = _Level(sum_by_group(statistics, pairs.group), score, LabelTask.score_names)
-    sets, groups = set_statistics(labels.yes, pairs)
-    levels["post"] = _Level(sum_by_group(sets, groups), set_scores_from_statistics, ("f1_macro", "f1_micro"))
-    scores = {**scores, "post_criterion": score_posts(labels, pairs)}
+        return levels, {"scores": scores, "answers": agent.dump(predictions)}
+    predictions = predict(natural, annotated=False)
+    by_post = _post_levels(predictions[agent.tasks[0].name], output.rules, examples, natural)
+    levels = {"natural": _pair_level(agent, predictions, examples, natural, scores), **levels, **by_post}
+    scores = {**scores, "post_criterion": by_post["post_criterion"].scores}
     return levels, {"scores": scores, "answers": agent.dump(predictions)}
+
+
+def _pair_level(
+    agent: Agent, predictions: Predictions, examples: Examples, which: Index, scores: dict[str, Any]
+) -> _Level:
+    """Return the level of all pairs of a population."""
+    statistics, score = agent.sufficient_statistics(predictions, examples, WeightedSample.uniform(which))
+    groups = examples.group[which]
+    rankings = [(predictions[task.name].yes_probability, task.truth(examples, which)) for task in agent.tasks]
+    # The mean of two tasks goes before a score of one of them.
+    named = {**scores.get("label", {}), **scores.get("span", {}), **scores}
+    return _Level(sum_by_group(statistics, groups), score, agent.score_names, named, rankings, groups)
+
+
+def _post_levels(first: TaskPredictions, rules: FinalRules, examples: Examples, natural: Index) -> dict[str, _Level]:
+    """Return the levels by (post, criterion) and by post, from the predictions of an agent's first task."""
+    pairs = labelled_post_criterion_pairs(first.yes_probability, examples, natural)
+    labels = decide_posts(first, pairs, rules.for_posts)
+    scores = score_posts(labels, pairs)
+    statistics, score = post_statistics(labels, pairs)
+    sets, groups = set_statistics(labels.yes, pairs)
+    return {
+        "post_criterion": _Level(
+            sum_by_group(statistics, pairs.group),
+            score,
+            LabelTask.score_names,
+            scores,
+            [(labels.probability, pairs.label)],
+            pairs.group,
+        ),
+        "post": _Level(
+            sum_by_group(sets, groups), set_scores_from_statistics, SET_SCORES, scores["post"], [], groups
+        ),
+    }
 
 
 def _compare_models(
@@ -393,10 +426,15 @@ def _compare_models(
     for name, (levels, scored) in found.items():
         intervals = {place: _intervals(level, seed) for place, level in levels.items()}
         main = intervals[scored["scores"]["population"]]
-        if examples.label.any() and len(agent.tasks) == 1:
-            main["average_precision"] = _average_precision(agent, outputs[name], examples, seed)
         models.append(
-            ModelScores(name=name, f1_macro=main["f1_macro"], ece=main["ece"], intervals=intervals, **scored)
+            ModelScores(
+                name=name,
+                f1_macro=main["f1_macro"],
+                ece=main["ece"],
+                intervals=intervals,
+                per_criterion=_f1_by_criterion(agent, outputs[name], examples, seed),
+                **scored,
+            )
         )
     population = models[0].scores["population"]
     against = []
@@ -426,19 +464,12 @@ def _compare_models(
 
 
 def _intervals(level: _Level, seed: int) -> dict[str, dict[str, float]]:
-    """Return the scores of a level that have a name, with their intervals."""
-    found = bootstrap(level.summed, level.score, seed)[: len(level.names)]
-    return {name: asdict(interval) for name, interval in zip(level.names, found, strict=True)}
-
-
-def _average_precision(agent: Agent, output: _ModelOutput, examples: Examples, seed: int) -> dict[str, float]:
-    """Return the average precision of the agent's first task in the main population, with its interval."""
-    index = examples.main_population_index()
-    values = agent.rule_values(output.rules.by_task, examples, index)
-    task = agent.tasks[0]
-    probability = agent.decide(agent.select(output.logits, index), values, output.hyper)[task.name].yes_probability
-    truth = task.truth(examples, index)
-    return asdict(bootstrap_average_precision(probability, truth, examples.group[index], seed))
+    """Return the scores of a level, and its average precision, with their intervals."""
+    found = zip(level.names, bootstrap(level.summed, level.score, seed), strict=True)
+    intervals = {name: asdict(interval) for name, interval in found if level.scores[name] is not None}
+    if level.rankings and level.scores["average_precision"] is not None:
+        intervals["average_precision"] = asdict(bootstrap_average_precision(level.rankings, level.groups, seed))
+    return intervals
 
 
 def _percent(difference: float, of: float) -> float | None:
@@ -449,6 +480,30 @@ def _per_criterion(
     agent: Agent, chosen: _ModelOutput, other: _ModelOutput, examples: Examples, seed: int
 ) -> dict[str, dict[str, float]]:
     """Compare the F1 of two models separately on the examples of each criterion that has a positive."""
+    first, second = (_statistics_by_criterion(agent, output, examples) for output in (chosen, other))
+    found = {
+        name: asdict(paired_permutation_test(summed, second[name][0], score, seed)[0])
+        for name, (summed, score) in first.items()
+    }
+    for difference, p in zip(found.values(), holm([each["p"] for each in found.values()]), strict=True):
+        difference["p_holm"] = p
+    return found
+
+
+def _f1_by_criterion(
+    agent: Agent, output: _ModelOutput, examples: Examples, seed: int
+) -> dict[str, dict[str, float]]:
+    """Return a model's F1 of each criterion that has a positive, with its interval."""
+    return {
+        name: asdict(bootstrap(summed, score, seed)[0])
+        for name, (summed, score) in _statistics_by_criterion(agent, output, examples).items()
+    }
+
+
+def _statistics_by_criterion(
+    agent: Agent, output: _ModelOutput, examples: Examples
+) -> dict[str, tuple[NDArray[np.float64], ScoreFromStatistics]]:
+    """Return the statistics of each group, (groups, statistics), and their score, by criterion with a positive."""
     criterion, main = np.array(examples.criterion), examples.main_population_index()
     decide = agent.decide if examples.natural.any() else agent.decide_annotated
     found = {}
@@ -456,15 +511,10 @@ def _per_criterion(
         own = main[criterion[main] == name]
         if not examples.label[own].any():
             continue
-        summed = []
-        for output in (chosen, other):
-            values = agent.rule_values(output.rules.by_task, examples, own)
-            predictions = decide(agent.select(output.logits, own), values, output.hyper)
-            statistics, score = agent.sufficient_statistics(predictions, examples, WeightedSample.uniform(own))
-            summed.append(sum_by_group(statistics, examples.group[own]))
-        found[name] = asdict(paired_permutation_test(summed[0], summed[1], score, seed)[0])
-    for difference, p in zip(found.values(), holm([each["p"] for each in found.values()]), strict=True):
-        difference["p_holm"] = p
+        values = agent.rule_values(output.rules.by_task, examples, own)
+        predictions = decide(agent.select(output.logits, own), values, output.hyper)
+        statistics, score = agent.sufficient_statistics(predictions, examples, WeightedSample.uniform(own))
+        found[name] = sum_by_group(statistics, examples.group[own]), score
     return found
 
 

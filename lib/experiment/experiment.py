@@ -269,6 +269,8 @@ class Experiment:
             key=key,
             split=split.name,
             params=hyper.params(),
+            objective=self.objective.name,
+            calibration=self.objective.full_calibration_name,
             epochs=epochs,
             best_epoch=result.best_epoch,
             stopped=result.stopped,

@@ -20,6 +20,17 @@ from lib.metrics.calibration import (
 
 Floats = NDArray[np.float64]
 CELLS = ("true_negative", "false_positive", "false_negative", "true_positive")
+# The scores of `binary_scores_from_statistics`, in their order.
+SCORES_FROM_STATISTICS = (
+    "f1_macro",
+    "ece",
+    "f1_micro",
+    "precision",
+    "sensitivity",
+    "f1_yes_no",
+    "yes_rate",
+    "mean_probability",
+)
 
 
 def binary_scores(
@@ -40,10 +51,10 @@ def binary_scores(
 
     Returns:
         `f1_macro` (mean over the criteria of the F1 of yes), `f1_micro` (F1 of yes over all pairs), `f1_yes_no` (mean
-        of the F1 of yes and of no over all pairs), `precision`, `sensitivity`, `yes_rate`, `prevalence`, `accuracy`,
-        the scores of `probability_scores`, `ece` (top-label), `classwise_ece`, `ece_of_yes`, `confusion` (weighted
-        counts), `without_positive` (criteria that are left out of `f1_macro`, because no pair of the part is
-        positive) and `per_criterion`.
+        of the F1 of yes and of no over all pairs), `precision`, `sensitivity`, `yes_rate`, `prevalence`,
+        `mean_probability` (of yes), `accuracy`, the scores of `probability_scores`, `ece` (top-label),
+        `classwise_ece`, `ece_of_yes`, `confusion` (weighted counts), `without_positive` (criteria that are left out
+        of `f1_macro`, because no pair of the part is positive) and `per_criterion`.
 
     Raises:
         ValueError: There is nothing to score, or a probability is not finite.
@@ -66,6 +77,7 @@ def binary_scores(
         "sensitivity": sensitivity(counts),
         "yes_rate": float(weight[predicted].sum() / total),
         "prevalence": float(weight[label == 1].sum() / total),
+        "mean_probability": float((weight * probability).sum() / total),
         "accuracy": (counts["true_negative"] + counts["true_positive"]) / total,
         **probabilistic,
         "ece": expected_calibration_error(confidence, predicted == (label == 1), weight),
@@ -217,7 +229,7 @@ def binary_statistics(
     criterion: Sequence[str],
     weight: Floats,
 ) -> Floats:
-    """Return each pair's cell of the confusion matrix, by criterion, and its calibration gap.
+    """Return each pair's cell of the confusion matrix, by criterion, its probability and its calibration gap.
 
     Args:
         probability: (n,), the probability that the criterion is met.
@@ -227,37 +239,40 @@ def binary_statistics(
         weight: (n,), the number of pairs that each one stands for.
 
     Returns:
-        (n, 4 criteria + bins), all times the weight: a one-hot cell (true negative, false positive, false negative,
-        true positive) of each criterion, in alphabetical order, and the gaps of `calibration_gaps`.
+        (n, 4 criteria + 1 + bins), all times the weight: a one-hot cell (true negative, false positive, false
+        negative, true positive) of each criterion, in alphabetical order, the probability of yes, and the gaps of
+        `calibration_gaps`.
     """
     names, which = np.unique(criterion, return_inverse=True)
     confidence = np.where(predicted, probability, 1 - probability)
     gaps = calibration_gaps(confidence, predicted == (label == 1))
-    return np.hstack([np.eye(4 * len(names))[4 * which + 2 * label + predicted], gaps]) * weight[:, None]
+    cells = np.eye(4 * len(names))[4 * which + 2 * label + predicted]
+    return np.hstack([cells, probability[:, None], gaps]) * weight[:, None]
 
 
 def binary_scores_from_statistics(sums: Floats) -> Floats:
-    """Return F1-macro, ECE, F1-micro, precision, sensitivity and the mean F1 of yes and no, (samples, 6).
+    """Return the scores named in `SCORES_FROM_STATISTICS`, (samples, 8).
 
     They are those of `binary_scores`. A criterion without a positive in a sample is left out of that sample's
     F1-macro. Precision is 0 in a sample without a yes, and sensitivity in one without a positive.
 
     Args:
-        sums: (samples, 4 criteria + bins) the summed statistics of `binary_statistics`.
+        sums: (samples, 4 criteria + 1 + bins) the summed statistics of `binary_statistics`.
 
     Returns:
         The scores of each sample.
     """
-    cells = sums[:, :-BINS].reshape(len(sums), -1, 4)
+    cells = sums[:, : -BINS - 1].reshape(len(sums), -1, 4)
     per_criterion = f1(cells[:, :, 3], cells[:, :, 1] + cells[:, :, 2])
     positive = cells[:, :, 2] + cells[:, :, 3] > 0
     macro = np.divide((per_criterion * positive).sum(axis=1), positive.sum(axis=1).clip(1))
     negative, false, missed, hit = cells.sum(axis=1).T
     yes, no = f1(hit, false + missed), f1(negative, false + missed)
-    ece = ece_from_gaps(sums[:, -BINS:], cells.sum(axis=(1, 2)))
-    return np.stack(
-        [macro, ece, yes, safe_divide(hit, hit + false), safe_divide(hit, hit + missed), (yes + no) / 2], axis=1
-    )
+    total = cells.sum(axis=(1, 2))
+    ece = ece_from_gaps(sums[:, -BINS:], total)
+    rates = [safe_divide(hit, hit + false), safe_divide(hit, hit + missed), (yes + no) / 2]
+    means = [safe_divide(hit + false, total), safe_divide(sums[:, -BINS - 1], total)]
+    return np.stack([macro, ece, yes, *rates, *means], axis=1)
 
 
 def safe_divide(numerator: Floats, denominator: Floats) -> Floats:

@@ -1,11 +1,31 @@
 """Format the numbers of an evaluation as text."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def format_interval(score: Mapping[str, float]) -> str:
     """Return a score on the test set with its 95 % interval as text, e.g. '0.712 [0.690, 0.733]'."""
     return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
+
+
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return a table as Markdown.
+
+    Args:
+        columns: The names of the columns.
+        rows: The rows, each with a cell for every column.
+
+    Returns:
+        The lines of the table.
+    """
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def format_score(score: Mapping[str, float] | None) -> str:
+    """Return a score with its interval as `format_interval` does, or '–' if the score is undefined (None)."""
+    return "–" if score is None else format_interval(score)
 
 
 def format_times(count: int) -> str:
@@ -39,6 +59,20 @@ def format_groups(*, with_authors: bool) -> str:
 def format_p(p: float) -> str:
     """Return a p value as text, e.g. '0.012', or '< 0.001'."""
     return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+def format_without_positive(names: Sequence[str]) -> str:
+    """Return a sentence that counts and names the criteria without a positive; '' if there are none."""
+    if not names:
+        return ""
+    return (
+        f"Left out of averages, without a positive in this part: {format_criteria(len(names))} ({', '.join(names)})."
+    )
+
+
+def format_criteria(count: int) -> str:
+    """Return a number of criteria as text, e.g. '1 criterion' or '3 criteria'."""
+    return "1 criterion" if count == 1 else f"{count} criteria"
 
 
 def format_excluded(names: Sequence[str]) -> str:

@@ -93,8 +93,13 @@ class Objective:
 
 
 def population_name(population: str) -> str:
-    """Return a population in words."""
-    return {"natural": "natural prevalence", "annotated": "annotated pairs"}[population]
+    """Return a population, or a level of the test evaluation (`ModelScores.intervals`), in words."""
+    return {
+        "natural": "natural prevalence",
+        "annotated": "annotated pairs",
+        "post_criterion": "natural prevalence, by (post, criterion)",
+        "post": "natural prevalence, by post (set of criteria or none)",
+    }[population]
 
 
 def in_population(population: str) -> str:

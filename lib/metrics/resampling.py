@@ -73,34 +73,56 @@ def bootstrap(statistics: NDArray[np.float64], score: ScoreFromStatistics, seed:
 
 
 def bootstrap_average_precision(
-    probability: NDArray[np.float64], label: NDArray[np.int64], groups: NDArray[np.int64], seed: int
+    rankings: Sequence[tuple[NDArray[np.float64], NDArray[np.int64]]], groups: NDArray[np.int64], seed: int
 ) -> Interval:
-    """Compute the average precision with its cluster bootstrap interval.
+    """Compute the average precision, averaged over one or more rankings, with its cluster bootstrap interval.
 
     Args:
-        probability: (n,), the probability of class 1.
-        label: (n,), the true class, 0 or 1; at least one is 1.
+        rankings: The probability of class 1, (n,), and the true class, 0 or 1, (n,), of each ranking of the same n
+            examples; at least one class is 1 in each.
         groups: (n,), the group of posts of each example.
         seed: Seed that draws the groups.
 
     Returns:
-        The average precision and its interval, as in `bootstrap`. Samples without a positive are left out.
+        The mean average precision and its interval, as in `bootstrap`. Samples without a positive are left out.
 
     Raises:
         ValueError: The lengths differ.
     """
-    if not len(probability) == len(label) == len(groups):
-        raise ValueError(f"{len(probability)} probabilities, {len(label)} labels and {len(groups)} groups")
+    which = np.unique(groups, return_inverse=True)[1]
+    n = int(which.max()) + 1
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), _FEWER_SAMPLES)
+    # The samples of all rankings are the same, so they are averaged one by one.
+    found = np.mean([_average_precisions(*ranking, which, drawn) for ranking in rankings], axis=0)
+    everything = np.ones((1, n), dtype=np.int64)
+    value = np.mean([_average_precisions(*ranking, which, everything) for ranking in rankings], axis=0)
+    low, high = _percentile_intervals(found[~np.isnan(found), None], value)[0]
+    return Interval(float(value[0]), max(0.0, low), min(1.0, high))
+
+
+def _average_precisions(
+    probability: NDArray[np.float64], label: NDArray[np.int64], group: NDArray[np.int64], drawn: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the average precision of each sample of groups, (samples,), NaN for one without a positive.
+
+    Args:
+        probability: (n,), the probability of class 1.
+        label: (n,), the true class, 0 or 1.
+        group: (n,), the number of each example's group.
+        drawn: (samples, groups), how often each sample holds each group.
+    """
+    if not len(probability) == len(label) == len(group):
+        raise ValueError(f"{len(probability)} probabilities, {len(label)} labels and {len(group)} groups")
     order = np.argsort(-probability, kind="stable")
-    positive, which = label[order] == 1, np.unique(groups[order], return_inverse=True)[1]
+    positive, which = label[order] == 1, group[order]
     ends = np.append(np.flatnonzero(np.diff(probability[order])), len(order) - 1)
     # Recall grows only where equal probabilities include a positive, so all examples are counted up to these places.
     ends = ends[np.diff(np.cumsum(positive)[ends], prepend=0) > 0]
-    segment, n = np.searchsorted(ends, np.arange(len(order))), int(which.max()) + 1
+    segment = np.searchsorted(ends, np.arange(len(order)))
 
     def count(chosen: NDArray[np.bool_]) -> csr_array:
         places = (segment[chosen], which[chosen])
-        return csr_array((np.ones(len(places[0])), places), shape=(len(ends), n))
+        return csr_array((np.ones(len(places[0])), places), shape=(len(ends), drawn.shape[1]))
 
     true_by_group, total_by_group = count(positive), count(segment < len(ends))
 
@@ -110,12 +132,8 @@ def bootstrap_average_precision(
         precision = np.divide(true, total, out=np.zeros(true.shape), where=total > 0)
         return np.asarray((gained * precision).sum(axis=0) / np.where(true[-1] > 0, true[-1], np.nan))
 
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), _FEWER_SAMPLES)
     # A few samples at a time, because each needs an array of all positives.
-    found = np.concatenate([average_precision(drawn[start : start + 25]) for start in range(0, len(drawn), 25)])
-    value = average_precision(np.ones((1, n), dtype=np.int64))
-    low, high = _percentile_intervals(found[~np.isnan(found), None], value)[0]
-    return Interval(float(value[0]), max(0.0, low), min(1.0, high))
+    return np.concatenate([average_precision(drawn[start : start + 25]) for start in range(0, len(drawn), 25)])
 
 
 def paired_permutation_test(

@@ -1,10 +1,13 @@
-"""Read the total, HasAns and NoAns of answers that are spans from the scores of an agent."""
+"""Read the total, HasAns and NoAns of answers that are spans from the intervals of a model's scores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from lib.metrics.formatting import format_score
 from lib.metrics.objective import population_name
+
+SPAN_COLUMNS = ("spans", "population", "token F1", "HasAns", "NoAns")
+Scored = Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -13,19 +16,19 @@ class SpanTotals:
 
     Attributes:
         population: The population, in words.
-        total: Mean token F1 of all pairs, within each criterion and then over the criteria.
+        total: Mean token F1 of all pairs, within each criterion and then over the criteria, with its interval.
         has_answer: The same over the pairs with evidence (HasAns); None without any.
         no_answer: The same over the pairs without evidence (NoAns); None without any.
     """
 
     population: str
-    total: float
-    has_answer: float | None
-    no_answer: float | None
+    total: Scored
+    has_answer: Scored | None
+    no_answer: Scored | None
 
     def cells(self) -> list[str]:
         """Return total, HasAns and NoAns as text."""
-        return ["–" if value is None else f"{value:.3f}" for value in (self.total, self.has_answer, self.no_answer)]
+        return [format_score(value) for value in (self.total, self.has_answer, self.no_answer)]
 
     def sentence(self) -> str:
         """Return a line with population, total, HasAns and NoAns."""
@@ -33,19 +36,17 @@ class SpanTotals:
         return f"spans ({self.population}): token F1 {total}, HasAns {has}, NoAns {no}"
 
 
-def span_totals(scores: Mapping[str, Any]) -> list[SpanTotals]:
+def span_totals(intervals: Mapping[str, Mapping[str, Scored]]) -> list[SpanTotals]:
     """Return the totals of each population, the main one first.
 
     Args:
-        scores: As `Agent.scores` returns them. With two tasks those of spans are under 'span'.
+        intervals: Scores with intervals by level and name, see `ModelScores.intervals`.
 
     Returns:
         One for each population; none if the agent predicts no spans.
     """
-    populations = {scores["population"]: scores, "annotated": scores["annotated"]}
-    parts = {population_name(name): own.get("span", own) for name, own in populations.items()}
     return [
-        SpanTotals(name, own["token_f1"], own["has_answer"], own["no_answer"])
-        for name, own in parts.items()
-        if "no_answer" in own
+        SpanTotals(population_name(level), own["token_f1"], own.get("has_answer"), own.get("no_answer"))
+        for level, own in intervals.items()
+        if level in ("natural", "annotated") and "token_f1" in own
     ]

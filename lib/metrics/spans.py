@@ -23,6 +23,11 @@ def normalise_answer(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
+def has_words(text: str) -> bool:
+    """Return whether anything is left of an answer after normalisation; an answer without words is none."""
+    return bool(normalise_answer(text))
+
+
 def token_f1(gold: str, answer: str) -> float:
     """Return the F1 of the words that two answers share.
 
@@ -50,7 +55,7 @@ def best_over_gold_answers(golds: Sequence[str], answer: str) -> tuple[float, fl
     Returns:
         Token F1 in [0, 1] and exact match (0 or 1), each the best over the gold answers.
     """
-    known = [gold for gold in golds if normalise_answer(gold)] or [""]
+    known = [gold for gold in golds if has_words(gold)] or [""]
     exact = max(float(normalise_answer(gold) == normalise_answer(answer)) for gold in known)
     return max(token_f1(gold, answer) for gold in known), exact
 
@@ -87,7 +92,7 @@ def span_scores(
     """
     pairs = np.array([best_over_gold_answers(gold, answer) for gold, answer in zip(golds, answers, strict=True)])
     f1, exact = pairs.reshape(-1, 2).T
-    there = np.array([any(map(normalise_answer, gold)) for gold in golds], dtype=np.int64)
+    there = np.array([any(map(has_words, gold)) for gold in golds], dtype=np.int64)
     given = np.array([bool(answer) for answer in answers], dtype=bool)
     evidence = binary_scores(probability, given, there, criterion, weight)
     names = np.asarray(criterion)

@@ -13,11 +13,13 @@ from lib.metrics.formatting import (
     format_groups,
     format_interval,
     format_p,
+    format_score,
     format_times,
     format_unknown_sets,
+    format_without_positive,
 )
 from lib.metrics.objective import Objective, population_name
-from lib.metrics.span_totals import span_totals
+from lib.metrics.span_totals import SPAN_COLUMNS, span_totals
 from lib.reporting import figures
 from lib.reporting.costs import Cost, read_costs, total_cost
 from lib.reporting.page import Section, Table, render_page
@@ -117,7 +119,7 @@ def _sections(f: ReportData) -> Sequence[Section]:
             "Criteria",
             f"F1 on the test set ({population_name(f.test.population)}), compared with the strongest baseline, and"
             " confusion counts. A criterion without a positive has no F1 and is left out of averages. Positive means"
-            f" that the criterion is met, or that there is evidence. {format_excluded(excluded)}".rstrip(),
+            f" that the criterion is met, or that there is evidence.{_left_out(f.test, excluded)}",
             tables=_criteria(f.test),
         ),
         Section(
@@ -179,31 +181,22 @@ def _varied(trials: Sequence[FrozenTrial]) -> list[str]:
     return [name for name in names if len({str(t.params.get(name)) for t in trials}) > 1]
 
 
-_LEVELS = {
-    "natural": "natural prevalence",
-    "annotated": "annotated pairs",
-    "post_criterion": "natural prevalence, by (post, criterion)",
-    "post": "natural prevalence, by post (set of criteria or none)",
-}
-_SCORES = {
-    "f1_macro": "F1-macro",
-    "f1_micro": "F1-micro",
-    "f1_yes_no": "F1 of yes and no",
-    "has_answer": "HasAns",
-    "precision": "precision",
-    "sensitivity": "sensitivity",
-    "average_precision": "average precision",
-    "ece": "ECE",
-}
-
+_SCORES = {"f1_macro": "F1-macro", "f1_micro": "F1-micro", "f1_yes_no": "F1 of yes and no", "ece": "ECE"}
 _RATES = {
     "precision": "precision",
     "sensitivity": "sensitivity",
     "average_precision": "average precision",
     "auroc": "AUROC",
-    "yes_rate": "predicted positive",
     "prevalence": "prevalence",
+    "yes_rate": "predicted positive",
+    "mean_probability": "mean probability",
 }
+
+
+def _left_out(test: TestEvaluation, excluded: Sequence[str]) -> str:
+    """Return sentences, each after a space, about criteria that are left out of scores."""
+    found = [format_excluded(excluded), format_without_positive(test.models[0].scores["without_positive"])]
+    return "".join(f" {sentence}" for sentence in found if sentence)
 
 
 def _models(test: TestEvaluation) -> list[Table]:
@@ -217,16 +210,16 @@ def _models(test: TestEvaluation) -> list[Table]:
             lead = None if comparison is None else comparison.levels[level]
             rows.append([model.name, *scores, *(["", ""] if lead is None else _lead(lead))])
         columns = [_SCORES[name] for name in names]
-        tables.append(Table([_LEVELS[level], *columns, "F1-macro difference, chosen − model", "p"], rows))
+        tables.append(Table([population_name(level), *columns, "F1-macro difference, chosen − model", "p"], rows))
     return [*tables, *_spans(test), _rates(test), *_predicted_sets(test)]
 
 
 def _spans(test: TestEvaluation) -> list[Table]:
     """Return total, HasAns and NoAns of each model in each population; no table if the agent predicts no spans."""
     rows = [
-        [model.name, each.population, *each.cells()] for model in test.models for each in span_totals(model.scores)
+        [model.name, each.population, *each.cells()] for model in test.models for each in span_totals(model.intervals)
     ]
-    return [Table(["spans", "population", "token F1", "HasAns", "NoAns"], rows)] if rows else []
+    return [Table(list(SPAN_COLUMNS), rows)] if rows else []
 
 
 def _lead(lead: Mapping[str, float]) -> list[str]:
@@ -234,17 +227,23 @@ def _lead(lead: Mapping[str, float]) -> list[str]:
 
 
 def _rates(test: TestEvaluation) -> Table:
-    """Return the scores `_RATES` of each model and task in each population."""
+    """Return the scores `_RATES` of each model in each population. Those of each of two tasks have no interval."""
     rows = []
     for model in test.models:
-        populations = {test.population: model.scores, "annotated": model.scores["annotated"]}
-        named = {_LEVELS[name]: scores for name, scores in populations.items()}
+        levels = {test.population: model.scores, "annotated": model.scores["annotated"]}
         if "post_criterion" in model.scores:
-            named[_LEVELS["post_criterion"]] = model.scores["post_criterion"]
-        for place, scores in named.items():
+            levels["post_criterion"] = model.scores["post_criterion"]
+        for level, scores in levels.items():
+            intervals = model.intervals[level]
+            cells = [
+                format_score(intervals[name]) if name in intervals else _score(scores.get(name)) for name in _RATES
+            ]
+            rows.append([model.name, population_name(level), *cells])
             for task, own in _tasks(scores).items():
-                name = model.name if not task else f"{model.name} ({task})"
-                rows.append([name, place, *(_score(own[score]) for score in _RATES)])
+                if task:
+                    rows.append(
+                        [f"{model.name} ({task})", population_name(level), *(_score(own[name]) for name in _RATES)]
+                    )
     return Table(["model", "population", *_RATES.values()], rows)
 
 
@@ -255,9 +254,13 @@ def _predicted_sets(test: TestEvaluation) -> list[Table]:
         if "post_criterion" in model.scores:
             posts = model.scores["post_criterion"]["post"]
             counts = [f"{posts[name]:.2f}" for name in ("criteria_predicted", "criteria_true")]
-            rows.append([model.name, *counts, f"{posts['every_criterion_predicted']:.0%}"])
-    columns = ["criteria predicted per post", "criteria met per post", "posts with every criterion predicted"]
-    return [Table([f"{_LEVELS['natural']}, by post", *columns], rows)] if rows else []
+            rows.append([model.name, *counts, format_interval(model.intervals["post"]["every_criterion_predicted"])])
+    columns = [
+        "criteria predicted per post",
+        "criteria met per post",
+        "share of posts with every criterion predicted",
+    ]
+    return [Table([f"{population_name('natural')}, by post", *columns], rows)] if rows else []
 
 
 def _baselines(f: ReportData) -> Table:
@@ -304,12 +307,10 @@ def _criteria_against_baseline(test: TestEvaluation) -> Table:
     """Compare the chosen model with the strongest baseline, by criterion."""
     strongest, comparison = test.strongest()
     rows = []
-    for criterion, own in test.models[0].scores["per_criterion"].items():
-        if criterion not in comparison.per_criterion:
-            continue
-        lead, other = comparison.per_criterion[criterion], strongest.scores["per_criterion"][criterion]
+    for criterion, own in test.models[0].per_criterion.items():
+        lead, other = comparison.per_criterion[criterion], strongest.per_criterion[criterion]
         difference = f"{lead['value']:+.3f} [{lead['low']:+.3f}, {lead['high']:+.3f}]"
-        scores = [_score(each["f1"]) for each in (own, other)]
+        scores = [format_interval(each) for each in (own, other)]
         rows.append([criterion, *scores, difference, format_p(lead["p"]), format_p(lead["p_holm"])])
     score = f"F1 ({population_name(test.population)})"
     return Table(["criterion", score, strongest.name, "difference", "p", "p (Holm)"], rows)

@@ -8,6 +8,8 @@ from typing import Any
 
 from jinja2 import Environment
 
+from lib.metrics.formatting import markdown_table
+
 
 @dataclass(frozen=True)
 class Table:
@@ -18,8 +20,7 @@ class Table:
 
     def markdown(self) -> str:
         """Return the table as Markdown."""
-        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
-        return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+        return markdown_table(self.columns, self.rows)
 
 
 @dataclass(frozen=True)

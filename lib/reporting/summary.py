@@ -1,7 +1,6 @@
 """The comparison of all agents in summary.html, summary.md and summary.json."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from lib.metrics.formatting import format_interval, format_p
@@ -36,7 +35,7 @@ def summary_entry(result: StageCResult, test: TestEvaluation) -> dict[str, Any]:
         "by_post": chosen.intervals.get("post"),
         "f1_macro": chosen.f1_macro,
         "ece": chosen.ece,
-        "spans": [asdict(each) for each in span_totals(chosen.scores)],
+        "spans": [vars(each) for each in span_totals(chosen.intervals)],
         "strongest_baseline": {"name": strongest.name, "f1_macro": strongest.f1_macro, "ece": strongest.ece},
         "against_baseline": comparison.f1_macro,
         "gain_percent": comparison.gain_percent,

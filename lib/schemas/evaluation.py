@@ -154,8 +154,10 @@ class ModelScores(FrozenSchema):
         f1_macro: {value, low, high} in the population of the evaluation, with a 95 % bootstrap interval over groups
             of posts.
         ece: Likewise.
-        intervals: Scores with intervals by level and name. The levels are 'annotated' pairs, 'natural' pairs,
-            'post_criterion' (all pairs of a post and a criterion) and 'post' (each post's set of criteria).
+        intervals: Scores with intervals by level and name; a score that is undefined is missing. The levels are
+            'annotated' pairs, 'natural' pairs, 'post_criterion' (all pairs of a post and a criterion) and 'post'
+            (each post's set of criteria).
+        per_criterion: F1 with its interval, in the main population, of each criterion that has a positive.
         scores: All scores, as `Agent.scores` returns them, and under `post_criterion` those of `score_posts`.
         answers: The predictions, as `Agent.dump` returns them.
     """
@@ -164,6 +166,7 @@ class ModelScores(FrozenSchema):
     f1_macro: dict[str, float]
     ece: dict[str, float]
     intervals: dict[str, dict[str, dict[str, float]]]
+    per_criterion: dict[str, dict[str, float]]
     scores: dict[str, Any]
     answers: dict[str, Any]
 
@@ -249,7 +252,7 @@ class TestEvaluation(Document):
     """
 
     KIND: ClassVar[str] = "test"
-    VERSION: ClassVar[int] = 5
+    VERSION: ClassVar[int] = 6
     FILE: ClassVar[str] = "test.json"
 
     agent: str
@@ -332,7 +335,7 @@ class Summary(Document):
     """summary.json, the main results of every agent, as `lib.reporting.summary.summary_entry` returns them."""
 
     KIND: ClassVar[str] = "summary"
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
     FILE: ClassVar[str] = "summary.json"
 
     agents: list[dict[str, Any]]

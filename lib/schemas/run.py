@@ -14,6 +14,8 @@ class Run(Document):
         key: Hash of all that the run depends on, see `run_key`.
         split: Name of the split.
         params: Hyper-parameters, named as in the search space.
+        objective: The score that chooses the best epoch and its population, in words; '' in older files.
+        calibration: The calibration error in `history` and its population, in words; '' in older files.
         epochs: The most epochs that it could have.
         best_epoch: The epoch that scored best on the validation or early-stopping split.
         stopped: Why it ended.
@@ -34,6 +36,8 @@ class Run(Document):
     key: str
     split: str
     params: dict[str, Any]
+    objective: str = ""
+    calibration: str = ""
     epochs: int
     best_epoch: int
     stopped: str

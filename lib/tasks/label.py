@@ -11,7 +11,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lib.corpus.sentences import Characters
-from lib.metrics.classification import binary_scores, binary_scores_from_statistics, binary_statistics
+from lib.metrics.classification import (
+    SCORES_FROM_STATISTICS,
+    binary_scores,
+    binary_scores_from_statistics,
+    binary_statistics,
+)
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
@@ -81,7 +86,7 @@ class Labels(TaskPredictions):
             sample: The n examples that are predicted, with their weights.
 
         Returns:
-            (n, 4 criteria + bins), all times the weight.
+            (n, 4 criteria + 1 + bins), all times the weight.
         """
         return binary_statistics(self.probability, self.yes, *_truths(examples, sample))
 
@@ -95,7 +100,7 @@ class LabelTask(Task[LogOdds, Labels]):
     """Predicts labels. The logits are the log odds of label 1, (n,)."""
 
     name = "label"
-    score_names = ("f1_macro", "ece", "f1_micro", "precision", "sensitivity", "f1_yes_no")
+    score_names = SCORES_FROM_STATISTICS
     predictions = Labels
 
     def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:
@@ -261,10 +266,10 @@ class LabelTask(Task[LogOdds, Labels]):
         return np.array(dumped, dtype=np.float64)
 
     def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the scores of `binary_scores_from_statistics`, (samples, 6).
+        """Return the scores of `binary_scores_from_statistics`, (samples, 8).
 
         Args:
-            sums: (samples, 4 criteria + bins) the summed statistics of `Labels.sufficient_statistics`.
+            sums: (samples, 4 criteria + 1 + bins) the summed statistics of `Labels.sufficient_statistics`.
 
         Returns:
             The scores of each sample.

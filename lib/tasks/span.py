@@ -18,8 +18,8 @@ from torch.nn import functional as F
 
 from lib.corpus.sentences import Characters
 from lib.metrics.calibration import BINS, calibration_gaps, ece_from_gaps
-from lib.metrics.classification import safe_divide
-from lib.metrics.spans import RIGHT, best_over_gold_answers, span_scores
+from lib.metrics.classification import SCORES_FROM_STATISTICS, f1, safe_divide
+from lib.metrics.spans import RIGHT, best_over_gold_answers, has_words, span_scores
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
@@ -105,24 +105,25 @@ class Spans(TaskPredictions):
         return self.confidence, self._token_f1(examples, index) >= RIGHT
 
     def sufficient_statistics(self, examples: Examples, sample: WeightedSample) -> NDArray[np.float64]:
-        """Return each example's token F1 by criterion and its calibration gap.
+        """Return each example's token F1 by criterion, its probability of evidence and its calibration gap.
 
         Args:
             examples: All examples.
             sample: The n examples that are predicted, with their weights.
 
         Returns:
-            (n, 5 criteria + bins), all times the weight. For each criterion, in alphabetical order: the pair itself,
-            whether it has evidence, an answer, or both, and its token F1 if it has evidence; then the gaps of
-            `calibration_gaps`.
+            (n, 6 criteria + 1 + bins), all times the weight. For each criterion, in alphabetical order: the pair
+            itself, whether it has evidence, an answer, or both, its token F1 if it has evidence, and its token F1 if
+            it has none; then the probability of evidence and the gaps of `calibration_gaps`.
         """
-        f1 = self._token_f1(examples, sample.index)
+        score = self._token_f1(examples, sample.index)
         names, which = np.unique([examples.criterion[i] for i in sample.index], return_inverse=True)
         there, given = _has_evidence(examples, sample.index) == 1, self.yes
-        columns = np.stack([np.ones(len(f1)), there, given, there & given, f1 * there], axis=1)
-        by_criterion = (np.eye(len(names))[which][:, :, None] * columns[:, None, :]).reshape(len(f1), -1)
-        gaps = calibration_gaps(self.confidence, f1 >= RIGHT)
-        return np.hstack([by_criterion, gaps]) * sample.weight[:, None]
+        columns = [np.ones(len(score)), there, given, there & given, score * there, score * ~there]
+        one_hot = np.eye(len(names))[which][:, :, None]
+        by_criterion = (one_hot * np.stack(columns, axis=1)[:, None, :]).reshape(len(score), -1)
+        gaps = calibration_gaps(self.confidence, score >= RIGHT)
+        return np.hstack([by_criterion, self.yes_probability[:, None], gaps]) * sample.weight[:, None]
 
     def _token_f1(self, examples: Examples, index: Index) -> NDArray[np.float64]:
         pairs = zip(self._texts(examples, index), _golds(examples, index), strict=True)
@@ -140,7 +141,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
     """Predicts spans. The logits are each example's best spans (start, end, score), in characters."""
 
     name = "span"
-    score_names = ("f1_macro", "ece", "f1_micro", "precision", "sensitivity", "has_answer")
+    score_names = (*SCORES_FROM_STATISTICS, "token_f1", "has_answer", "no_answer")
     predictions = Spans
 
     def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:
@@ -361,31 +362,42 @@ class SpanTask(Task[ScoredSpans, Spans]):
         return [[(int(start), int(end), float(score)) for start, end, score in spans] for spans in dumped]
 
     def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return F1-macro, ECE, F1-micro, precision, sensitivity and HasAns, (samples, 6).
+        """Return the scores named in `score_names`, (samples, 11), as `lib.metrics.spans.span_scores` defines them.
 
-        F1-macro is the mean F1 of yes, with token F1 as hits, over the criteria that have evidence in the sample.
-        F1-micro, precision and sensitivity are about whether there is evidence.
+        A score is 0 in a sample that leaves it undefined.
 
         Args:
-            sums: (samples, 5 criteria + bins) the summed statistics of `Spans.sufficient_statistics`.
+            sums: (samples, 6 criteria + 1 + bins) the summed statistics of `Spans.sufficient_statistics`.
 
         Returns:
             The scores of each sample.
         """
-        columns = sums[:, :-BINS].reshape(len(sums), -1, 5)
-        count, there, given, hit, has_answer = (columns[:, :, i] for i in range(5))
-        positive = there > 0
-        n = positive.sum(axis=1).clip(1)
-        macro = (safe_divide(2 * has_answer, there + given) * positive).sum(axis=1) / n
-        has = (safe_divide(has_answer, there) * positive).sum(axis=1) / n
-        ece = ece_from_gaps(sums[:, -BINS:], count.sum(axis=1))
-        hits, true, predicted = (each.sum(axis=1) for each in (hit, there, given))
-        rates = (safe_divide(2 * hits, true + predicted), safe_divide(hits, predicted), safe_divide(hits, true))
-        return np.stack([macro, ece, *rates, has], axis=1)
+        columns = sums[:, : -BINS - 1].reshape(len(sums), -1, 6)
+        count, there, given, hit, on_evidence, on_none = (columns[:, :, i] for i in range(6))
+        none = count - there
+
+        def mean(values: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+            """Return the mean over the criteria that are chosen and have evidence in the sample."""
+            chosen = chosen & (there > 0)
+            found: NDArray[np.float64] = (values * chosen).sum(axis=1) / chosen.sum(axis=1).clip(1)
+            return found
+
+        everywhere = count > 0
+        macro = mean(safe_divide(2 * on_evidence, there + given), everywhere)
+        token_f1 = mean(safe_divide(on_evidence + on_none, count), everywhere)
+        has, no = mean(safe_divide(on_evidence, there), everywhere), mean(safe_divide(on_none, none), none > 0)
+        total, hits, true, predicted = (each.sum(axis=1) for each in (count, hit, there, given))
+        errors, right = true + predicted - 2 * hits, total - true - predicted + hits
+        yes = f1(hits, errors)
+        rates = [yes, safe_divide(hits, predicted), safe_divide(hits, true), (yes + f1(right, errors)) / 2]
+        means = [safe_divide(predicted, total), safe_divide(sums[:, -BINS - 1], total)]
+        ece = ece_from_gaps(sums[:, -BINS:], total)
+        return np.stack([macro, ece, *rates, *means, token_f1, has, no], axis=1)
 
 
 def _has_evidence(examples: Examples, index: Index) -> NDArray[np.int64]:
-    return np.array([bool(examples.gold_spans[i]) for i in index], dtype=np.int64)
+    """Return 1 where there is evidence that the scores of spans count, else 0."""
+    return np.array([any(map(has_words, gold)) for gold in _golds(examples, index)], dtype=np.int64)
 
 
 def _golds(examples: Examples, index: Index) -> list[list[str]]:

@@ -45,24 +45,47 @@ def agent_scores(agent: str, yes: list[bool], population: str = "natural") -> di
     return {"population": population, **own, "annotated": own}
 
 
+def interval(value: float) -> dict[str, float]:
+    return {"value": value, "low": max(0.0, value - 0.1), "high": min(1.0, value + 0.1)}
+
+
+def intervals(scores: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Return an interval of each score that is defined; two tasks also have those of an only one of them."""
+    found = {**scores.get("span", {}), **scores}
+    names = ("f1_macro", "ece", "f1_micro", "f1_yes_no", "precision", "sensitivity", "yes_rate", "mean_probability")
+    names += ("average_precision", "token_f1", "has_answer", "no_answer", "every_criterion_predicted")
+    return {name: interval(found[name]) for name in names if found.get(name) is not None}
+
+
 def evaluation(
     agent: str = "criteria", population: str = "natural", names: tuple[str, ...] = NAMES
 ) -> TestEvaluation:
     """Return an evaluation in which the chosen model is right and all others always say no."""
     levels = ["annotated"] if population == "annotated" else ["natural", "annotated", "post_criterion", "post"]
-    intervals = {
-        level: dict.fromkeys(("f1_macro", "ece", "f1_micro", "precision", "sensitivity"), SCORE) for level in levels
-    }
     models = []
     for name in names:
         yes = [bool(label) and name == "chosen" for label in LABEL]
         scores = agent_scores(agent, yes, population)
         if population == "natural":
-            post = {"criteria_predicted": 0.4, "criteria_true": 0.5, "every_criterion_predicted": 0.0}
-            post |= {"left_out": 0, "incomplete": 0}
+            post = {"f1_macro": 0.5, "f1_micro": 0.5, "every_criterion_predicted": 0.0}
+            post |= {"criteria_predicted": 0.4, "criteria_true": 0.5, "left_out": 0, "incomplete": 0}
             scores["post_criterion"] = {**label_scores(yes), "post": post}
+        by_level = {
+            "natural": scores,
+            "annotated": scores["annotated"],
+            "post_criterion": scores.get("post_criterion", {}),
+            "post": scores.get("post_criterion", {}).get("post", {}),
+        }
         models.append(
-            ModelScores(name=name, f1_macro=SCORE, ece=SCORE, intervals=intervals, scores=scores, answers={})
+            ModelScores(
+                name=name,
+                f1_macro=SCORE,
+                ece=SCORE,
+                intervals={level: intervals(by_level[level]) for level in levels},
+                per_criterion={each: interval(scores["per_criterion"][each]["f1"]) for each in "AB"},
+                scores=scores,
+                answers={},
+            )
         )
     against = [
         PairedComparison(

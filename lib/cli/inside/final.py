@@ -34,7 +34,7 @@ def refit_and_test(options: Namespace) -> None:
         publish_model(model, agent_path(options, "model"), card)
         test.write(agent_path(options, test.FILE))
     echo(format_result(test, experiment.agent))
-    for totals in span_totals(test.models[0].scores):
+    for totals in span_totals(test.models[0].intervals):
         echo(f"{head}  {totals.sentence()}")
 
 

@@ -176,7 +176,7 @@ def format_predictions(found: "pd.DataFrame", text: str, *, colour: bool) -> Ite
             spans = [
                 (start, end) for start, end in zip(evidence["start"], evidence["end"], strict=True) if end > start
             ]
-            yield "    " + mark_spans(text, spans, colour=colour)
+            yield "    " + (mark_spans(text, spans, colour=colour) if spans else "no evidence found")
     where = in_population(found["population"].iloc[0])
     yield f"The decision rules were fitted {where}. The predictions are for research and are not a diagnosis."
 

@@ -41,21 +41,18 @@ def test_the_test_result_compares_the_chosen_model_with_an_ensemble_and_three_ba
     assert test.sizes["positives"] == sum(test.truth)
     for model in test.models:
         assert list(model.intervals) == ["natural", "annotated", "post_criterion", "post"]
-        for intervals in model.intervals.values():
-            for score in intervals.values():
-                assert 0 <= score["low"] <= score["value"] <= score["high"] <= 1
-        own = model.intervals["annotated"]
-        for name in ("f1_macro", "f1_micro", "f1_yes_no", "ece"):
-            assert own[name]["value"] == pytest.approx(model.scores["annotated"][name])
-            assert model.intervals["post_criterion"][name]["value"] == pytest.approx(
-                model.scores["post_criterion"][name]
-            )
-        for name in ("f1_macro", "f1_micro"):
-            assert model.intervals["post"][name]["value"] == pytest.approx(
-                model.scores["post_criterion"]["post"][name]
-            )
-        precision = model.intervals["natural"]["average_precision"]["value"]
-        assert precision == pytest.approx(model.scores["average_precision"], abs=1e-4)
+        by_post = model.scores["post_criterion"]
+        levels = {"natural": model.scores, "annotated": model.scores["annotated"], "post_criterion": by_post}
+        for level, scores in {**levels, "post": by_post["post"]}.items():
+            intervals = model.intervals[level]
+            for name, score in intervals.items():
+                assert 0 <= score["low"] <= score["value"] + 1e-9 and score["value"] - 1e-9 <= score["high"] <= 1
+                assert score["value"] == pytest.approx(scores[name], abs=1e-4)
+            assert len(intervals) == (3 if level == "post" else 9 - (scores.get("precision") is None))
+        assert set(model.per_criterion) == set(rows[rows["status"] == 1]["criterion"])
+        for name, score in model.per_criterion.items():
+            assert score["value"] == pytest.approx(model.scores["per_criterion"][name]["f1"])
+            assert score["low"] - 1e-9 <= score["value"] <= score["high"] + 1e-9
         assert model.f1_macro["value"] == pytest.approx(model.scores["f1_macro"])
         assert model.ece["value"] == pytest.approx(model.scores["ece"])
     for comparison, other in zip(test.against, test.models[1:], strict=True):
@@ -227,6 +224,10 @@ def test_natural_prevalence_is_withheld_where_annotators_did_not_read_everything
         assert main(command.split()) == 0, command
     test = TestEvaluation.read("results/criteria/test.json")
     assert test.population == "annotated" and test.sizes["natural"] == 0
+    splits = pd.read_parquet("results/corpus/splits.parquet")
+    held = set(splits["post_id"][splits["part"] == "test"])
+    annotated = set(pd.read_parquet("results/corpus/annotations.parquet")["post_id"])
+    assert test.sizes["posts"] == len(held & annotated) < len(held)
     assert all(list(model.intervals) == ["annotated"] for model in test.models)
     for page in ("report.html", "model/README.md"):
         text = Path("results/criteria", page).read_text()

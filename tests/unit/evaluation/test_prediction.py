@@ -12,7 +12,7 @@ from support.planted import CRITERIA, train_and_save
 from support.tiny import empty_provenance
 
 from lib.cli.main import main
-from lib.cli.model.predict import excluded_criteria, read_posts
+from lib.cli.model.predict import excluded_criteria, format_predictions, read_posts
 from lib.errors import UserError
 from lib.evaluation.prediction import predict_posts
 from lib.schemas.corpus import CorpusManifest
@@ -76,6 +76,13 @@ def test_criteria_are_known_to_be_left_out_of_the_scores_where_the_models_corpus
     corpus.write(tmp_path / "corpus" / "corpus.json")
     assert excluded_criteria(tmp_path, "hash") == ("SPECIAL_CASE",)
     assert excluded_criteria(tmp_path, "that of another corpus") == ()
+
+
+def test_a_met_criterion_without_a_span_has_no_evidence() -> None:
+    found = pd.DataFrame({"criterion": ["A"], "start": [-1], "end": [-1], "met": [True], "probability": [0.9]})
+    found = found.assign(post_met=True, post_probability=0.9, population="natural")
+    lines = list(format_predictions(found, "I am fine.", colour=False))
+    assert lines[:2] == ["yes  0.900  A", "    no evidence found"]
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from lib.training import engine
 def test_a_run_is_trained_once_and_replayed_to_the_pruner(experiment, monkeypatch) -> None:
     split = experiment.splits.development(0)
     first = experiment.run(params(), split, epochs=2)
+    assert first.objective == "F1-macro (natural prevalence)"
     monkeypatch.setattr("lib.experiment.experiment.train", lambda *_, **__: pytest.fail("trained again"))
     seen: list[tuple[int, float]] = []
     again = experiment.run(params(), split, epochs=2, on_epoch=lambda *report: bool(seen.append(report)))

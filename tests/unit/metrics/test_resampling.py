@@ -17,18 +17,20 @@ from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.label import Labels, LabelTask
 
-TEXT = "I sleep badly and I am always tired of it"
+# The last three characters can be evidence or an answer, but have no words.
+TEXT = "I sleep badly and I am always tired of it !!!"
 
 
 def examples(n: int, rng: np.random.Generator) -> Examples:
-    answers = [[(0, 13)] if yes else [] for yes in rng.integers(0, 2, n)]
+    golds = [[], [], [(0, 13)], [(0, 13)], [(42, 45)]]
+    answers = [golds[kind] for kind in rng.integers(0, len(golds), n)]
     criterion = [str(name) for name in rng.choice(["A", "B", "C"], n)]
     return make_examples(TEXT, answers, criterion, [f"p{i // 2}" for i in range(n)])
 
 
 def random_logits(name: str, n: int, rng: np.random.Generator) -> dict:
     """Make random logits from a few spans of the text and their log odds for each example."""
-    spans = [(0, 13), (2, 7), (18, 41)]
+    spans = [(0, 13), (2, 7), (18, 41), (42, 45)]
     scored = [[(span, float(rng.normal())) for span in spans] for _ in range(n)]
     return get_agent(name).logits_from_log_odds(scored)
 
@@ -50,10 +52,13 @@ def test_scores_follow_from_sums_of_statistics(name: str, n: int, seed: int) -> 
         own = agent.decide(agent.select(logits, places), agent.rule_values(rules, data, places), hyper)
         expected = agent.combined_scores(own, data, WeightedSample(places, weight[places]))
         found = score(statistics[places].sum(0)[None])[0]
-        parts = [expected] if len(agent.tasks) == 1 else [expected[task.name] for task in agent.tasks]
+        parts = {task: expected if len(agent.tasks) == 1 else expected[task.name] for task in agent.tasks}
         # A rate that is undefined in the sample counts as 0.
-        wanted = [np.mean([part[each] or 0.0 for part in parts]) for each in agent.score_names]
-        assert found[: len(wanted)].tolist() == pytest.approx(wanted)
+        wanted = [
+            np.mean([part[each] or 0.0 for task, part in parts.items() if each in task.score_names])
+            for each in agent.score_names
+        ]
+        assert found.tolist() == pytest.approx(wanted)
 
 
 @given(seed=st.integers(0, 99))
@@ -61,14 +66,14 @@ def test_the_average_precision_of_all_groups_is_that_of_scikit_learn(seed: int) 
     rng = np.random.default_rng(seed)
     probability, label = rng.random(50).round(1), rng.integers(0, 2, 50)
     label[0] = 1
-    interval = bootstrap_average_precision(probability, label, rng.integers(0, 9, 50), seed)
+    interval = bootstrap_average_precision([(probability, label)], rng.integers(0, 9, 50), seed)
     assert interval.value == pytest.approx(average_precision_score(label, probability))
     assert 0 <= interval.low <= interval.high <= 1
 
 
 def test_groups_of_other_examples_are_refused() -> None:
     with pytest.raises(ValueError, match="3 probabilities, 3 labels and 4 groups"):
-        bootstrap_average_precision(np.array([0.1, 0.2, 0.3]), np.array([0, 1, 0]), np.arange(4), 0)
+        bootstrap_average_precision([(np.array([0.1, 0.2, 0.3]), np.array([0, 1, 0]))], np.arange(4), 0)
 
 
 @given(seed=st.integers(0, 19))
@@ -87,9 +92,19 @@ def test_the_interval_of_average_precision_holds_the_samples_of_scikit_learn(see
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resampling, "_FEWER_SAMPLES", samples_drawn)
-        interval = bootstrap_average_precision(probability, label, groups, seed)
+        interval = bootstrap_average_precision([(probability, label)], groups, seed)
     low, high = np.percentile(samples, [2.5, 97.5]) - (np.mean(samples) - interval.value)
     assert (interval.low, interval.high) == pytest.approx((max(0, low), min(1, high)))
+
+
+def test_two_rankings_of_the_same_pairs_are_averaged_sample_by_sample() -> None:
+    """A ranking and its opposite go up and down together, so that their mean varies less than either."""
+    rng = np.random.default_rng(5)
+    probability, groups, label = rng.random(60), np.arange(60) // 3, (rng.random(60) < 0.4).astype(np.int64)
+    one, other = (bootstrap_average_precision([(p, label)], groups, 1) for p in (probability, 1 - probability))
+    both = bootstrap_average_precision([(probability, label), (1 - probability, label)], groups, 1)
+    assert both.value == pytest.approx((one.value + other.value) / 2)
+    assert both.high - both.low < min(one.high - one.low, other.high - other.low)
 
 
 def share_right(sums: NDArray[np.float64]) -> NDArray[np.float64]:

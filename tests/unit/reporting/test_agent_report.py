@@ -21,16 +21,19 @@ def test_the_test_tables_show_total_has_ans_and_no_ans_in_each_population(agent:
     (spans,) = [table for table in tables if table.startswith("| spans |")]
     assert "| spans | population | token F1 | HasAns | NoAns |" in spans
     for place in ("natural prevalence", "annotated pairs"):
-        assert f"| chosen | {place} | 1.000 | 1.000 | 1.000 |" in spans
-        assert f"| majority | {place} | 0.583 | 0.000 | 1.000 |" in spans
+        assert f"| chosen | {place} |{' 1.000 [0.900, 1.000] |' * 3}" in spans
+        abstains = ("0.583 [0.483, 0.683]", "0.000 [0.000, 0.100]", "1.000 [0.900, 1.000]")
+        assert f"| majority | {place} | {' | '.join(abstains)} |" in spans
 
 
 def test_the_test_tables_show_rates_and_predicted_sets_of_every_model() -> None:
     *_, rates, sets = [table.markdown() for table in agent_report._models(evaluation())]
     place = "natural prevalence, by (post, criterion)"
-    assert f"| chosen | {place} | 1.000 | 1.000 | 1.000 | 1.000 | 0.333 | 0.333 |" in rates
-    assert f"| majority | {place} | – | 0.000 | 0.333 | 0.500 | 0.000 | 0.333 |" in rates
-    assert "| chosen | 0.40 | 0.50 | 0% |" in sets and "posts with every criterion predicted" in sets
+    chosen = f"| chosen | {place} |{' 1.000 [0.900, 1.000] |' * 3} 1.000 | 0.333 | 0.333 [0.233, 0.433] |"
+    assert f"{chosen} 0.333 [0.233, 0.433] |" in rates
+    assert f"| majority | {place} | – | 0.000 [0.000, 0.100] | 0.333 [0.233, 0.433] | 0.500 | 0.333 |" in rates
+    assert "| chosen | 0.40 | 0.50 | 0.000 [0.000, 0.100] |" in sets
+    assert "posts with every criterion predicted" in sets
     withheld = [table.markdown() for table in agent_report._models(evaluation(population="annotated"))]
     assert not any("every criterion" in table for table in withheld)
 
