@@ -1,0 +1,117 @@
+"""Train the criteria agent on a corpus with a fixed configuration of MiniLM, and score it on the test set.
+
+It shows what a corpus gives without a search, in an hour on two CPU cores. Of the poolings `mean` and `pair` it takes
+the one with the higher average precision on the first held-out fold. The rules come from cross-validation, as those
+of every final model.
+"""
+
+import argparse
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import FIXED, benchmark_experiment, prepare_project
+
+from lib.corpus.store import open_test_set
+from lib.evaluation.by_post import decide_posts, labelled_post_criterion_pairs, score_posts
+from lib.evaluation.cross_validation import score_fold
+from lib.evaluation.refit import refit, refit_config
+from lib.evaluation.saved_model import SavedModel
+from lib.experiment.experiment import Experiment
+from lib.schemas.document import code_version, now
+from lib.schemas.evaluation import FoldResult, TestOpening
+from lib.schemas.search import Candidate, Candidates
+from lib.tasks.examples import WeightedSample
+
+POINT = FIXED | {
+    "data.unannotated": 5.0,
+    "data.max_length": 192,
+    "head.layers": 1,
+    "head.activation": "gelu",
+    "optim.lr": 1.5e-4,
+    "optim.weight_decay": 0.01,
+    "schedule.warmup": 0.1,
+    "null_policy.name": "threshold",
+}
+POOLINGS = ("mean", "pair")
+SCORES = ("f1_macro", "f1_micro", "precision", "sensitivity", "average_precision", "ece", "f1_yes_no")
+
+
+def format_scores(scores: dict[str, Any]) -> str:
+    """Return the scores `SCORES` as text."""
+    return "  ".join(f"{name} {'–' if scores[name] is None else format(scores[name], '.3f')}" for name in SCORES)
+
+
+def cross_validate(experiment: Experiment, chosen: Candidates) -> list[FoldResult]:
+    """Score all poolings on the first fold, and the better one on the others; return the folds of the better one."""
+    first = [score_fold(experiment, chosen, candidate.number, 0) for candidate in chosen.candidates]
+    for fold in first:
+        print(f"{fold.params['model.pooling']:5} {fold.split}  {format_scores(fold.scores)}", flush=True)
+    best = max(first, key=lambda fold: fold.scores["average_precision"])
+    folds = [best]
+    for number in range(1, experiment.settings.config.stage_c.folds):
+        folds.append(score_fold(experiment, chosen, best.candidate, number))
+        print(f"{best.params['model.pooling']:5} {folds[-1].split}  {format_scores(folds[-1].scores)}", flush=True)
+    return folds
+
+
+def test(experiment: Experiment, model: SavedModel) -> None:
+    """Open the test set, and print the model's scores at natural prevalence and on the annotated pairs."""
+    opening = TestOpening(
+        when=now(), code_version=code_version(), config_hash=experiment.settings.config_hash(), model="without search"
+    )
+    corpus = experiment.results / "corpus"
+    part, _ = open_test_set(corpus, experiment.results / experiment.agent.name / "test_openings.jsonl", opening)
+    agent, examples = experiment.agent, experiment.agent.examples(part).scored()
+    index, logits = np.arange(len(examples)), model.logits(examples)
+    values = agent.rule_values(model.rules, examples, index)
+    scores = agent.scores(logits, values, examples, WeightedSample.uniform(index), model.hyper)
+    natural = np.flatnonzero(examples.natural)
+    own = {name: value.select(natural) for name, value in values.items()}
+    first = agent.decide(agent.select(logits, natural), own, model.hyper)[agent.tasks[0].name]
+    pairs = labelled_post_criterion_pairs(first.yes_probability, examples, natural)
+    by_post = score_posts(decide_posts(first, pairs, model.post_rule), pairs)
+    print(f"test set, natural prevalence       {format_scores(scores)}")
+    print(f"test set, by (post, criterion)     {format_scores(by_post)}")
+    print(f"test set, annotated pairs          {format_scores(scores['annotated'])}")
+
+
+def main() -> None:
+    """Parse the arguments, train and test."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where runs are kept, so that a measurement can be continued")
+    parser.add_argument("corpus", type=Path, help="folder of a corpus")
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--folds", type=int, default=2)
+    options = parser.parse_args()
+    config, corpus = Path("config").resolve(), options.corpus.resolve()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    with chdir(options.folder):
+        if not Path("config").exists():
+            Path("config").symlink_to(config)
+            limits = {"epochs": options.epochs, "folds": options.folds, "repeats": 1}
+            prepare_project(str(corpus), agents=["criteria"], stage_c=limits)
+        experiment = benchmark_experiment("criteria")
+        chosen = Candidates(
+            provenance=experiment.provenance(now()),
+            agent="criteria",
+            objective=experiment.objective.name,
+            calibration=experiment.objective.full_calibration_name,
+            candidates=[
+                Candidate(
+                    number=number,
+                    trial=number,
+                    rank=0,
+                    params=POINT | {"model.pooling": pooling},
+                    objective=0.0,
+                    calibration_error=0.0,
+                )
+                for number, pooling in enumerate(POOLINGS)
+            ],
+        )
+        test(experiment, refit(experiment, refit_config(experiment, cross_validate(experiment, chosen))))
+
+
+if __name__ == "__main__":
+    main()
