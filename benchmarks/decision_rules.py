@@ -22,7 +22,7 @@ from lib.experiment.experiment import Experiment
 from lib.metrics.classification import binary_scores
 from lib.schemas.evaluation import FoldResult
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.decision import DecisionRule, RuleValues, fit_calibration, fit_f1_thresholds, fit_hit_thresholds
+from lib.tasks.decision import DecisionRule, RuleValues, fit_calibration, fit_f1_thresholds, fit_soft_f1_thresholds
 from lib.tasks.examples import WeightedSample
 
 DRAWS = 30
@@ -40,7 +40,15 @@ class Pairs:
 
 
 def held_out_pairs(experiment: Experiment, candidate: int) -> dict[str, Pairs]:
-    """Return a candidate's pairs in the first repeat: sentences, and posts by either combination of sentences."""
+    """Return a candidate's held-out pairs in the first repeat of Stage C.
+
+    Args:
+        experiment: The experiment of the criteria agent.
+        candidate: The candidate's number.
+
+    Returns:
+        The pairs of sentences, and those of posts by either combination of sentences.
+    """
     agent, examples = experiment.agent, experiment.examples
     paths = (experiment.results / agent.name / "stage_c").glob(f"{candidate}-*.json")
     folds = by_repeat([FoldResult.read(path) for path in paths], experiment.settings.config.stage_c.folds)[0]
@@ -69,7 +77,16 @@ def held_out_pairs(experiment: Experiment, candidate: int) -> dict[str, Pairs]:
 
 
 def score(pairs: Pairs, known: NDArray[np.bool_], *, expected: bool) -> list[float]:
-    """Fit a rule on the known pairs, and return the scores of the others."""
+    """Fit a rule on the known pairs, and return the scores of the others.
+
+    Args:
+        pairs: All pairs.
+        known: (n,) the pairs to fit the rule on.
+        expected: Whether thresholds maximise the expected F1, not that of the labels.
+
+    Returns:
+        The scores `SCORES`.
+    """
     weight = np.ones(int(known.sum()))
     criterion = pairs.criterion[known].tolist()
     temperature, offset = fit_calibration(lambda t: pairs.log_odds[known] / t, pairs.label[known], criterion, weight)
@@ -79,7 +96,7 @@ def score(pairs: Pairs, known: NDArray[np.bool_], *, expected: bool) -> list[flo
     thresholds = (
         fit_f1_thresholds(odds[known], pairs.label[known], criterion, weight)
         if expected
-        else fit_hit_thresholds(odds[known], label, label, criterion, weight)
+        else fit_soft_f1_thresholds(odds[known], label, label, criterion, weight)
     )
     yes = odds >= np.array([thresholds[name] for name in pairs.criterion])
     other = ~known

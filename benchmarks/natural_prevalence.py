@@ -45,7 +45,13 @@ SCORES = ("f1_macro", "f1_micro", "average_precision", "ece", "classwise_ece", "
 
 
 def compare_corrections(experiment: Experiment, epochs: int, seeds: int) -> None:
-    """Train with and without importance weights, and print the scores on the held-out part of a fold."""
+    """Train with and without importance weights, and print the scores on the held-out part of a fold.
+
+    Args:
+        experiment: The experiment of the criteria agent.
+        epochs: Epochs of a training.
+        seeds: Number of folds, each with a seed of its own.
+    """
     found: dict[str, list[dict[str, Any]]] = {"importance weights": [], "offset": []}
     for seed in range(seeds):
         split = experiment.splits.fold(seed, seeds)
@@ -94,7 +100,12 @@ def _importance(experiment: Experiment, train_part: NDArray[np.int64]) -> NDArra
 
 
 def measure_sample(experiment: Experiment, epochs: int) -> None:
-    """Print the error of F1 on samples of the validation part, and the share of an epoch that its scoring takes."""
+    """Print the error of F1 on samples of the validation part, and the share of an epoch that its scoring takes.
+
+    Args:
+        experiment: The experiment of the criteria agent.
+        epochs: Epochs of the training.
+    """
     split = experiment.splits.development_with_posts(0)
     run = experiment.run(POINT, split, epochs=epochs)
     assert run.examples is not None and run.logits is not None
@@ -134,7 +145,13 @@ def measure_sample(experiment: Experiment, epochs: int) -> None:
 
 
 def compare_scores(experiment: Experiment, epochs: int, trials: int) -> None:
-    """Train configurations of the search space on two splits, and print the spread and rank correlation of scores."""
+    """Train configurations of the search space on two splits, and print the spread and rank correlation of scores.
+
+    Args:
+        experiment: The experiment of the criteria agent.
+        epochs: Epochs of a training.
+        trials: Number of configurations.
+    """
     runs: list[tuple[Run, Run]] = []
     splits = [experiment.splits.development(seed) for seed in range(2)]
     for number, params in enumerate(sobol_design(experiment.settings.space, trials, 0)):

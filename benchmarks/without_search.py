@@ -44,7 +44,15 @@ def format_scores(scores: dict[str, Any]) -> str:
 
 
 def cross_validate(experiment: Experiment, chosen: Candidates) -> list[FoldResult]:
-    """Score all poolings on the first fold, and the better one on the others; return the folds of the better one."""
+    """Score all poolings on the first fold, and the better one on the others.
+
+    Args:
+        experiment: Trains the models.
+        chosen: A candidate for each pooling.
+
+    Returns:
+        The folds of the better pooling.
+    """
     first = [score_fold(experiment, chosen, candidate.number, 0) for candidate in chosen.candidates]
     for fold in first:
         print(f"{fold.params['model.pooling']:5} {fold.split}  {format_scores(fold.scores)}", flush=True)
@@ -57,7 +65,12 @@ def cross_validate(experiment: Experiment, chosen: Candidates) -> list[FoldResul
 
 
 def test(experiment: Experiment, model: SavedModel) -> None:
-    """Open the test set, and print the model's scores at natural prevalence and on the annotated pairs."""
+    """Open the test set, and print the model's scores at natural prevalence and on the annotated pairs.
+
+    Args:
+        experiment: Gives the corpus and the agent.
+        model: The refitted model.
+    """
     opening = TestOpening(
         when=now(), code_version=code_version(), config_hash=experiment.settings.config_hash(), model="without search"
     )

@@ -272,7 +272,15 @@ def normalised_hypervolume(points: Sequence[tuple[float, float]]) -> float:
 
 
 def search_budget(table: TabularBenchmark, trials: int) -> float:
-    """Return the mean tokens of a number of trials that train all seeds to their end."""
+    """Return the mean tokens of a number of trials that train all seeds to their end.
+
+    Args:
+        table: The table of trainings.
+        trials: Number of trials.
+
+    Returns:
+        The number of tokens.
+    """
     each = [sum(seed["tokens"] * len(seed["history"]) for seed in entries) for entries in table.trainings.values()]
     return trials * float(np.mean(each))
 

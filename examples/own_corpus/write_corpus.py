@@ -33,7 +33,15 @@ WORDS = {
 
 
 def fill(template: str, rng: random.Random) -> str:
-    """Return a template with a word in each of its places."""
+    """Return a template with a word in each of its places.
+
+    Args:
+        template: The template.
+        rng: Chooses the words.
+
+    Returns:
+        The text.
+    """
     return template.format(**{name: rng.choice(words) for name, words in WORDS.items()})
 
 
@@ -65,7 +73,13 @@ def write_corpus(folder: Path) -> None:
 
 
 def write_csv(path: Path, head: list[str], rows: list[list[object]]) -> None:
-    """Write a table with its head."""
+    """Write a table with its head.
+
+    Args:
+        path: File to write.
+        head: Names of the columns.
+        rows: The rows.
+    """
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(head)

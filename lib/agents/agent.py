@@ -48,14 +48,14 @@ class Features:
         return self.tokens[0].windows(examples)
 
     @cached_property
-    def shapes(self) -> Index:
+    def token_counts(self) -> Index:
         """Number of tokens of each window for each encoder, (windows, encoders)."""
         return np.stack([tokens.lengths for tokens in self.tokens], axis=1)
 
     @cached_property
     def lengths(self) -> Index:
         """Number of tokens of each window, summed over encoders, (windows,)."""
-        lengths: Index = self.shapes.sum(axis=1)
+        lengths: Index = self.token_counts.sum(axis=1)
         return lengths
 
     def to(self, device: torch.device) -> "Features":
@@ -92,7 +92,7 @@ class Agent(ABC):
 
     @abstractmethod
     def examples(self, part: "CorpusPart") -> Examples:
-        """Return the examples of a part of the corpus: all (criterion, text) pairs of natural prevalence.
+        """Return all (criterion, text) pairs of natural prevalence in a part of the corpus, as examples.
 
         Args:
             part: The development set or the test set. If its unannotated pairs are unknown, they are left out.
@@ -102,7 +102,7 @@ class Agent(ABC):
         """
 
     @abstractmethod
-    def backbones(self, hyper: Hyperparameters) -> tuple[str, ...]:
+    def backbone_names(self, hyper: Hyperparameters) -> tuple[str, ...]:
         """Return the name of each encoder's backbone; the first encoder is the one that predicts spans."""
 
     @abstractmethod
@@ -395,9 +395,9 @@ class Agent(ABC):
         shared = [name for name in each[0] if all(_is_score(part.get(name, "")) for part in each)]
         criteria = {name: [part["per_criterion"][name]["f1"] for part in each] for name in each[0]["per_criterion"]}
         return {
-            **{name: _mean([part[name] for part in each]) for name in shared},
+            **{name: _mean_or_none([part[name] for part in each]) for name in shared},
             "without_positive": each[0]["without_positive"],
-            "per_criterion": {name: {"f1": _mean(values)} for name, values in criteria.items()},
+            "per_criterion": {name: {"f1": _mean_or_none(values)} for name, values in criteria.items()},
             **parts,
         }
 
@@ -448,6 +448,6 @@ def _is_score(value: Any) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
-def _mean(values: Sequence[Any]) -> float | None:
+def _mean_or_none(values: Sequence[Any]) -> float | None:
     """Return the mean of scores, None if one of them is undefined."""
     return None if None in values else float(np.mean(values))

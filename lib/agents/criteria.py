@@ -60,7 +60,7 @@ class CriteriaAgent(Agent):
             ids=[*(f"row {row}" for row in rows["row"]), *(pair.id for pair in natural)],
         )
 
-    def backbones(self, hyper: Hyperparameters) -> tuple[str, ...]:
+    def backbone_names(self, hyper: Hyperparameters) -> tuple[str, ...]:
         """Return the name of the only backbone."""
         return (hyper.backbone,)
 
@@ -99,14 +99,14 @@ def _natural_pairs(part: "CorpusPart") -> Iterator[_Pair]:
     """
     from lib.corpus.sentences import sentences
 
-    found, tied = _spans(part.annotations[part.annotations["status"] == 1]), _spans(part.unknown)
+    found, tied = _positive_spans(part.annotations[part.annotations["status"] == 1]), _positive_spans(part.unknown)
     lost: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     missing = part.annotations.query("status == 1 and start < 0")
     for post_id, sentence, criterion in zip(*(missing[c] for c in ("post_id", "sentence", "criterion")), strict=True):
         lost[post_id][sentence].add(criterion)
     for post_id, text in part.texts.items():
         cut = sentences(text)
-        asked = zip(cut, _criteria(cut, found[post_id]), _criteria(cut, tied[post_id]), strict=True)
+        asked = zip(cut, _positive_criteria(cut, found[post_id]), _positive_criteria(cut, tied[post_id]), strict=True)
         units = [(f"{start}-{end}", text[start:end], met, unknown) for (start, end), met, unknown in asked]
         units += [(f"not found {i}", sentence, met, set()) for i, (sentence, met) in enumerate(lost[post_id].items())]
         for place, sentence, met, unknown in units:
@@ -115,7 +115,7 @@ def _natural_pairs(part: "CorpusPart") -> Iterator[_Pair]:
                     yield _Pair(f"{post_id} {place} {criterion}", post_id, sentence, criterion, int(criterion in met))
 
 
-def _spans(rows: "pd.DataFrame") -> dict[str, list[tuple[Characters, str]]]:
+def _positive_spans(rows: "pd.DataFrame") -> dict[str, list[tuple[Characters, str]]]:
     """Return the characters and the criterion of the rows that were found, by post."""
     spans: dict[str, list[tuple[Characters, str]]] = defaultdict(list)
     found = rows[rows["start"] >= 0]
@@ -125,7 +125,7 @@ def _spans(rows: "pd.DataFrame") -> dict[str, list[tuple[Characters, str]]]:
     return spans
 
 
-def _criteria(cut: Sequence[Characters], spans: Sequence[tuple[Characters, str]]) -> list[set[str]]:
+def _positive_criteria(cut: Sequence[Characters], spans: Sequence[tuple[Characters, str]]) -> list[set[str]]:
     """Return the criteria of the spans that are about each sentence."""
     from lib.corpus.sentences import sentences_about
 

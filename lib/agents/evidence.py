@@ -17,7 +17,7 @@ class EvidenceAgent(PostAgent):
     name = "evidence"
     tasks = (SpanTask(),)
 
-    def backbones(self, hyper: Hyperparameters) -> tuple[str, ...]:
+    def backbone_names(self, hyper: Hyperparameters) -> tuple[str, ...]:
         """Return the name of the only backbone."""
         return (hyper.backbone,)
 

@@ -18,7 +18,7 @@ class JointAgent(PostAgent):
     name = "joint"
     tasks = (LabelTask(), SpanTask())
 
-    def backbones(self, hyper: Hyperparameters) -> tuple[str, ...]:
+    def backbone_names(self, hyper: Hyperparameters) -> tuple[str, ...]:
         """Return the names of the evidence encoder's and of the criteria encoder's backbone."""
         return hyper.backbone, hyper.joint_backbone
 

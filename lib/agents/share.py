@@ -18,7 +18,7 @@ class ShareAgent(PostAgent):
     name = "share"
     tasks = (LabelTask(), SpanTask())
 
-    def backbones(self, hyper: Hyperparameters) -> tuple[str, ...]:
+    def backbone_names(self, hyper: Hyperparameters) -> tuple[str, ...]:
         """Return the name of the only backbone."""
         return (hyper.backbone,)
 

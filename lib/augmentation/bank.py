@@ -39,7 +39,7 @@ def counts_path(cache: Path, key: str) -> Path:
 
 
 class MethodVariants:
-    """The variants of one method, read from the file that `compute_variants` wrote."""
+    """The variants of one method, read from the file that `write_missing_variants` wrote."""
 
     def __init__(self, file: Path, strengths: Sequence[float], number: int) -> None:
         """Use a file, which is read on first use.

@@ -117,7 +117,7 @@ class Variant:
     error: str | None = None
 
 
-def make_variants(texts: Sequence[str], config: MethodConfig) -> list[Variant]:
+def compute_variants(texts: Sequence[str], config: MethodConfig) -> list[Variant]:
     """Compute the variants of texts.
 
     Args:
@@ -203,7 +203,7 @@ class _Chunk:
             return _variants(self.texts, self.config, tools), time.perf_counter() - began
 
 
-def compute_variants(
+def write_missing_variants(
     texts: Sequence[str],
     configs: Mapping[str, MethodConfig],
     cache: Path,
@@ -267,7 +267,7 @@ def bank_key(config: MethodConfig, texts: Sequence[str], *, tfidf: str, lexicon:
 
 
 def bank_entry(config: MethodConfig, key: str, texts: Sequence[str], cache: Path, *, show: bool) -> BankEntry:
-    """Return the entry of a method in the bank's manifest, from the files of `compute_variants`.
+    """Return the entry of a method in the bank's manifest, from the files of `write_missing_variants`.
 
     Args:
         config: The method and its parameters.

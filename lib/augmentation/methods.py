@@ -27,8 +27,8 @@ class Method:
 
 
 METHODS: dict[str, Method] = {
-    "keyboard": Method("nlpaug", "typing errors: a neighbouring key (KeyboardAug)"),
-    "ocr": Method("nlpaug", "reading errors: a character that looks alike (OcrAug)"),
+    "keyboard": Method("nlpaug", "a neighbouring key, as in typing errors (KeyboardAug)"),
+    "ocr": Method("nlpaug", "a character that looks alike, as in errors of reading (OcrAug)"),
     "random_char": Method("nlpaug", "any other character (RandomCharAug, substitute)"),
     "random_word": Method("nlpaug", "neighbouring words change places (RandomWordAug, swap)"),
     "reserved": Method("nlpaug", "an equivalent phrase of the configured groups (ReservedAug)"),

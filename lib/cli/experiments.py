@@ -1,4 +1,4 @@
-"""Open what commands work with: an agent's search, its experiment, or the development set."""
+"""Open an agent's search, its experiment, or the development set for a command."""
 
 from argparse import Namespace
 from collections.abc import Iterator

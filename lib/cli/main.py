@@ -20,7 +20,7 @@ from lib.devices.garbage import collect_garbage_less_often
 from lib.errors import UserError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-# The order of --help: commands for users first, commands for the graph last.
+# In the order of --help, with the commands for users first and those for the graph last.
 GROUPS: dict[str, Sequence[Command]] = {
     "run": RUN,
     "look": LOOK,

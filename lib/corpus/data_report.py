@@ -26,7 +26,7 @@ def describe_corpus(corpus: Corpus, parts: pd.DataFrame, *, source: str, generat
             "**This corpus is generated.** It exercises the pipeline; scores on it say nothing about patients."
         )
     sections.append(_groups(corpus, grouping))
-    sections += [_sizes(corpus, parts), _criteria(corpus, parts), _lengths(corpus), _oddities(corpus)]
+    sections += [_sizes(corpus, parts), _criteria_section(corpus, parts), _lengths(corpus), _oddities(corpus)]
     return "\n\n".join(sections) + "\n"
 
 
@@ -62,7 +62,7 @@ def _sizes(corpus: Corpus, parts: pd.DataFrame) -> str:
     return "## Sizes\n\n" + _table(head, rows)
 
 
-def _criteria(corpus: Corpus, parts: pd.DataFrame) -> str:
+def _criteria_section(corpus: Corpus, parts: pd.DataFrame) -> str:
     table = count_annotations(corpus, parts)
     rows = [[name, *map(int, values)] for name, values in zip(table.index, table.to_numpy(), strict=True)]
     head = ["criterion", "development 0", "development 1", "test 0", "test 1"]

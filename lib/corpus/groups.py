@@ -11,7 +11,7 @@ _SHINGLE = 3
 _PERMUTATIONS = 128
 # The costs of a false and of a missed candidate. A false one only costs an exact comparison; with these weights at
 # least 99 % of the pairs at the limit are candidates (74 % with equal weights at the limit 0.8).
-_WEIGHTS = (0.02, 0.98)
+_LSH_WEIGHTS = (0.02, 0.98)
 
 
 def group_posts(
@@ -53,7 +53,7 @@ def near_duplicates(texts: Sequence[str], least: float) -> Iterator[tuple[int, i
     """
     from datasketch import MinHash, MinHashLSH
 
-    index = MinHashLSH(threshold=least * 0.9, num_perm=_PERMUTATIONS, weights=_WEIGHTS)
+    index = MinHashLSH(threshold=least * 0.9, num_perm=_PERMUTATIONS, weights=_LSH_WEIGHTS)
     shingles = [_shingles(text) for text in texts]
     for second, own in enumerate(shingles):
         signature = MinHash(num_perm=_PERMUTATIONS, seed=1)

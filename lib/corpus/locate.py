@@ -13,7 +13,7 @@ Match = Literal["exact", "normalised", "fuzzy", "none"]
 _WORD_CHARACTERS = re.compile(r"\w\w")
 # The number of words by which the ends of a fuzzy match may move.
 _MOVED_WORDS = 4
-_PUNCTUATION = str.maketrans({**dict.fromkeys("’‘`´ʼ′", "'"), "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
+_TYPOGRAPHY = str.maketrans({**dict.fromkeys("’‘`´ʼ′", "'"), "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class SentenceMatch:
 
 
 @lru_cache(maxsize=256)
-def fold_text(text: str) -> tuple[str, tuple[int, ...]]:
+def normalise_text(text: str) -> tuple[str, tuple[int, ...]]:
     """Fold case, compatibility forms, accents, typographic punctuation and runs of white space.
 
     Marks and format characters (accents, zero-width joiners) are dropped, and white space becomes single spaces.
@@ -38,7 +38,7 @@ def fold_text(text: str) -> tuple[str, tuple[int, ...]]:
     characters: list[str] = []
     origin: list[int] = []
     for index, original in enumerate(text):
-        for char in unicodedata.normalize("NFKD", original.translate(_PUNCTUATION)).casefold():
+        for char in unicodedata.normalize("NFKD", original.translate(_TYPOGRAPHY)).casefold():
             if unicodedata.category(char) in {"Mn", "Cf"}:
                 continue
             space = char.isspace()
@@ -67,8 +67,8 @@ def locate_sentence(sentence: str, post: str, occurrence: int = 0, least_score: 
     if sentence and (starts := _occurrences(sentence, post)):
         start = starts[min(occurrence, len(starts) - 1)]
         return SentenceMatch(start, start + len(sentence), "exact")
-    needle, _ = fold_text(sentence)
-    haystack, origin = fold_text(post)
+    needle, _ = normalise_text(sentence)
+    haystack, origin = normalise_text(post)
     if not needle or not haystack:
         return None
     if starts := _occurrences(needle, haystack):

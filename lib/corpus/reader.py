@@ -13,7 +13,7 @@ import pandas as pd
 from lib.corpus.corpus_files import find_corpus_files
 from lib.corpus.csv_rows import read_csv_rows
 from lib.corpus.groups import group_posts
-from lib.corpus.locate import fold_text, locate_sentence
+from lib.corpus.locate import locate_sentence, normalise_text
 from lib.errors import UserError, did_you_mean, unknown_name
 from lib.files.hashing import hash_value
 from lib.files.json_files import read_json
@@ -328,12 +328,12 @@ def _resolve(
 
 
 def _sentence_of(row: Mapping[str, Any], posts: Mapping[str, str]) -> object:
-    """Return what names the sentence of a row: its place without punctuation at the ends, or else its text.
+    """Return a key of a row's sentence, which is its place without punctuation at the ends, or else its text.
 
     Annotators may give a sentence several ids, or leave out its full stop.
     """
     if row["start"] < 0:
-        return fold_text(row["sentence"])[0]
+        return normalise_text(row["sentence"])[0]
     found = re.search(r"\w(?:.*\w)?", posts[row["post_id"]][row["start"] : row["end"]], re.DOTALL)
     if found is None:
         return row["start"], row["end"]

@@ -54,7 +54,7 @@ _MAY_GO_ON = re.compile(
 _NUMBER = re.compile(r"(?:^\s*|:\s+)\(?(?:\d{1,3}|[a-hA-H])[.)]$")
 _LINE = re.compile(r"[^\n\r\v\f\x85\u2028\u2029]+")
 _STOPS = re.compile(r"(?:(?<=[!?])[!?]+)?")
-_WORD = re.compile(r"\w")
+_WORD_CHARACTER = re.compile(r"\w")
 # The sign of a list item, which begins a sentence even within a line.
 _BULLET = re.compile(r"(?:(?<=\s)|^)(?:[•‣◦▪]|(?<!\d\s)\*|\*(?!\s+\d))(?=\s)")
 # The number of an item in a line.
@@ -139,7 +139,7 @@ def _ends(line: str) -> Iterator[int]:
     go_on = {match.end() for match in _MAY_GO_ON.finditer(line)}
     begin = 0
     for end, following in pairwise([*ends, len(line)]):
-        starts = _WORD.search(line, end, following) is not None
+        starts = _WORD_CHARACTER.search(line, end, following) is not None
         if starts and end not in go_on and not _NUMBER.search(line[begin:end]):
             yield end
             begin = end

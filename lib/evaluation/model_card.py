@@ -18,7 +18,7 @@ from lib.metrics.span_totals import SPAN_COLUMNS, span_totals
 from lib.schemas.evaluation import ModelManifest, ModelScores, TestEvaluation
 from lib.tasks.decision import load_rules
 
-_LIMITS = """\
+_INTENDED_USE = """\
 ## Intended use and limits
 
 The model is for research on texts like those it was trained on. It gives **no diagnosis** and no advice, and it must
@@ -97,7 +97,7 @@ The test set has been opened {format_times(len(test.openings))}.
 {_models(test)}
 
 {_levels(chosen)}
-{_spans(test)}
+{_span_table(test)}
 Targets ({where}):
 
 {met}
@@ -116,7 +116,7 @@ Criteria it reads:
 
 {asked}
 
-{_LIMITS.format(calibrated=_calibration_claim(manifest))}
+{_INTENDED_USE.format(calibrated=_calibration_claim(manifest))}
 ## Provenance
 
 Code {made.code_version}, configuration {made.config_hash}, seed {made.seed}, {made.device}, {made.finished}.
@@ -178,7 +178,7 @@ def _levels(chosen: ModelScores) -> str:
     )
 
 
-def _spans(test: TestEvaluation) -> str:
+def _span_table(test: TestEvaluation) -> str:
     """Return total, HasAns and NoAns of each model; '' if the agent predicts no spans."""
     rows = [
         [model.name, each.population, *each.cells()] for model in test.models for each in span_totals(model.intervals)

@@ -49,7 +49,7 @@ def save_model(
         backbones: The fetched backbones, with their tokenizers and pretrained vectors.
     """
     hyper = Hyperparameters.of(manifest.params)
-    names = get_agent(manifest.agent).backbones(hyper)
+    names = get_agent(manifest.agent).backbone_names(hyper)
     state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
     for (place, encoder), name, tokens in zip(named_encoders(model).items(), names, features.tokens, strict=True):
         own: Any = encoder
@@ -114,7 +114,7 @@ class SavedModel:
 
         manifest = ModelManifest.read(folder / ModelManifest.FILE)
         agent, hyper = get_agent(manifest.agent), Hyperparameters.of(manifest.params)
-        names = agent.backbones(hyper)
+        names = agent.backbone_names(hyper)
         tokenizers = {n: AutoTokenizer.from_pretrained(folder / n, local_files_only=True) for n in set(names)}
         parts = [_random_encoder(folder / name) for name in names]
         special = [SpecialTokens(tokenizers[name].cls_token_id, tokenizers[name].sep_token_id) for name in names]
@@ -138,7 +138,7 @@ class SavedModel:
         """
         if self.agent.reads_posts or not texts:
             return 0
-        tokenizer = self._tokenizers[self.agent.backbones(self.hyper)[0]]
+        tokenizer = self._tokenizers[self.agent.backbone_names(self.hyper)[0]]
         longest = max(len(tokenizer(self.manifest.criteria[name])["input_ids"]) for name in criteria)
         special = tokenizer.num_special_tokens_to_add(pair=True) - tokenizer.num_special_tokens_to_add(pair=False)
         room = self.hyper.max_length - longest - special

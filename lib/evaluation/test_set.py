@@ -61,7 +61,7 @@ from lib.tasks.label import LabelTask
 from lib.tasks.task import Index, TaskPredictions
 
 CHOSEN = "chosen"
-# Targets: least relative gain in F1-macro over the strongest baseline, in %, and greatest ECE on annotated pairs.
+# The least relative gain in F1-macro over the strongest baseline, in %, and the greatest ECE on annotated pairs.
 GAIN_PERCENT, ECE = 2.0, 0.10
 
 

@@ -220,7 +220,7 @@ class Experiment:
 
     def _key(self, params: dict[str, Any], split: Split, epochs: Any) -> str:
         identity = self.identity if params["aug.enabled"] else self.identity_without_augmentation
-        used = {name: identity["backbones"][name] for name in self.agent.backbones(Hyperparameters.of(params))}
+        used = {name: identity["backbones"][name] for name in self.agent.backbone_names(Hyperparameters.of(params))}
         return run_key({**identity, "backbones": used}, params, split, epochs)
 
     def _learn(
@@ -244,7 +244,7 @@ class Experiment:
                 objective=self.objective,
                 augmentation=augmentation,
             )
-            names = self.agent.backbones(hyper)
+            names = self.agent.backbone_names(hyper)
             memory = MicroBatches(self._cache / "micro_batches.json", self.device.model, *names, hyper.max_length)
             result = train(model, training_data, self.device, options, seed=seed, memory=memory)
         return TrainedModel(model, features, result), training_data

@@ -54,13 +54,13 @@ class ModelBuilder:
         features = self.features(hyper)
         encoders = [
             self.backbones.encoder(name, tokens.vocabulary)
-            for name, tokens in zip(self._agent.backbones(hyper), features.tokens, strict=True)
+            for name, tokens in zip(self._agent.backbone_names(hyper), features.tokens, strict=True)
         ]
         return self._agent.model(encoders, [tokens.special for tokens in features.tokens], hyper), features
 
     def features(self, hyper: Hyperparameters) -> Features:
         """Return the features of all examples, on the device; they are kept for the next call."""
-        key = (self._agent.backbones(hyper), hyper.max_length, hyper.overlap, hyper.augment)
+        key = (self._agent.backbone_names(hyper), hyper.max_length, hyper.overlap, hyper.augment)
         if self._last is None or self._last[0] != key:
             words = self._new_words if hyper.augment else []
             made = make_features(self._agent, self._examples, hyper, self.backbones, self._tokens, words)

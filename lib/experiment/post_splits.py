@@ -27,7 +27,7 @@ class PostSplits:
     annotations: pd.DataFrame
     groups: Mapping[str, int]
 
-    def development(self, number: int) -> dict[str, int]:
+    def development_parts(self, number: int) -> dict[str, int]:
         """Return the part of each post in development split `number`: 0 for training, 1 for validation.
 
         Raises:
@@ -38,7 +38,7 @@ class PostSplits:
         self._check(parts, range(2), "the search", 2)
         return parts
 
-    def fold(self, number: int, k: int) -> dict[str, int]:
+    def fold_parts(self, number: int, k: int) -> dict[str, int]:
         """Return the part of each post in a fold: 0 for training, 1 for early stopping, 2 for held out.
 
         Args:
@@ -87,9 +87,9 @@ class PostSplits:
         """
         config = self.config
         for number in range(config.stage_c.folds * config.stage_c.repeats):
-            self.fold(number, config.stage_c.folds)
+            self.fold_parts(number, config.stage_c.folds)
         for number in range(max(config.stage_a.seeds, config.stage_b.seeds, config.baseline.seeds)):
-            self.development(number)
+            self.development_parts(number)
 
     def _check(self, parts: Mapping[str, int], expected: Sequence[int], purpose: str, least: int) -> None:
         # No F1 is defined where nothing is positive.

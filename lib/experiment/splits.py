@@ -54,7 +54,7 @@ class Splits:
             UserError: A part has no positive row, because too few groups have any.
         """
         if number not in self._development:
-            train, validation = self._parts(self._posts.development(number), 2)
+            train, validation = self._parts(self._posts.development_parts(number), 2)
             seed = self._posts.development_seed(number)
             split = Split(f"development-{number}", train, self._sample(validation, train, seed))
             self._development[number] = split
@@ -62,7 +62,7 @@ class Splits:
 
     def development_with_posts(self, number: int) -> Split:
         """Return development split `number`, with all examples of its validation part held out."""
-        _, validation = self._parts(self._posts.development(number), 2)
+        _, validation = self._parts(self._posts.development_parts(number), 2)
         return replace(self.development(number), held_out=WeightedSample.uniform(validation))
 
     def fold(self, number: int, k: int) -> Split:
@@ -81,7 +81,7 @@ class Splits:
             UserError: A part has no positive row, because too few groups have any.
         """
         repeat, fold = divmod(number, k)
-        assigned, seed = self._posts.fold(number, k), self._posts.early_stopping_seed(number, k)
+        assigned, seed = self._posts.fold_parts(number, k), self._posts.early_stopping_seed(number, k)
         name = f"fold-{fold + 1}-of-{k}-repeat-{repeat + 1}"
         train, stopping, held_out = self._parts(assigned, 3)
         return Split(name, train, self._sample(stopping, train, seed), WeightedSample.uniform(held_out))

@@ -13,7 +13,7 @@ from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.task import Index
 from lib.training.epoch_sampler import EpochSampler
 
-# The bag of words that directs the sample: unannotated pairs per annotated one, and its C.
+# Unannotated pairs per annotated one, and C, of the bag of words that directs the sample.
 _LEARNED, _STRENGTH = 5.0, 10.0
 
 

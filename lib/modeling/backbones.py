@@ -25,8 +25,8 @@ if TYPE_CHECKING:  # importing transformers takes two seconds, and many commands
     from transformers import PreTrainedTokenizerBase
 
 # The pickled weights are fetched only where a repository has no safetensors. Weights of other frameworks never are.
-_WEIGHTS, _OLD_WEIGHTS = "model.safetensors", "pytorch_model.bin"
-_HUB_FILES = ["*.json", "*.txt", "*.model", _WEIGHTS]
+_WEIGHTS_FILE, _OLD_WEIGHTS_FILE = "model.safetensors", "pytorch_model.bin"
+_HUB_FILES = ["*.json", "*.txt", "*.model", _WEIGHTS_FILE]
 
 
 def fetch(name: str, source: BackboneSource, folder: Path, *, texts: list[str], seed: int) -> dict[str, Any]:
@@ -87,13 +87,13 @@ def _from_hub(name: str, source: HubBackbone) -> tuple[Path, str]:
 
     try:
         path = Path(snapshot_download(source.repo, revision=source.revision, allow_patterns=_HUB_FILES))
-        if not (path / _WEIGHTS).exists():
-            snapshot_download(source.repo, revision=path.name, allow_patterns=[_OLD_WEIGHTS])
+        if not (path / _WEIGHTS_FILE).exists():
+            snapshot_download(source.repo, revision=path.name, allow_patterns=[_OLD_WEIGHTS_FILE])
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise UserError(
             f"backbone '{name}': {source.repo} at {source.revision} cannot be fetched from the hub"
             f" ({type(error).__name__}); looked in the cache {constants.HF_HUB_CACHE} for"
-            f" {', '.join(_HUB_FILES)} or {_OLD_WEIGHTS}."
+            f" {', '.join(_HUB_FILES)} or {_OLD_WEIGHTS_FILE}."
             f" On a machine with network run 'hf download {source.repo} --revision {source.revision}"
             " --local-dir DIR', copy DIR here, and declare"
             f" '{name}: {{source: folder, path: DIR}}' in the backbones file"
@@ -194,7 +194,7 @@ class Backbones:
             The encoder without its pooler, on the CPU in fp32.
         """
         encoder = copy.deepcopy(self._model(name))
-        _trim(encoder, vocabulary)
+        _trim_embeddings(encoder, vocabulary)
         return encoder
 
     def tokenizer(self, name: str) -> "PreTrainedTokenizerBase":
@@ -210,7 +210,7 @@ class Backbones:
         return BackboneManifest.read(self._root / name / BackboneManifest.FILE).fingerprint
 
 
-def _trim(encoder: Any, vocabulary: NDArray[np.int64]) -> None:
+def _trim_embeddings(encoder: Any, vocabulary: NDArray[np.int64]) -> None:
     old = encoder.get_input_embeddings()
     weight = old.weight.detach()[torch.from_numpy(vocabulary)]
     padding = None if old.padding_idx is None else int(np.searchsorted(vocabulary, old.padding_idx))

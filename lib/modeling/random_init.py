@@ -167,7 +167,7 @@ def _wordpiece(texts: list[str], special: list[str], size: int) -> Tokenizer:
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    words = _counts(tokenizer, texts)
+    words = _token_counts(tokenizer, texts)
     characters = sorted(set("".join(words)))
     vocabulary = [*special, *characters, *(f"##{c}" for c in characters)]
     vocabulary += [word for word in _frequent(words) if len(word) > 1]
@@ -182,7 +182,7 @@ def _unigram(texts: list[str], special: list[str], size: int) -> Tokenizer:
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    words = _counts(tokenizer, texts)
+    words = _token_counts(tokenizer, texts)
     total = sum(words.values())
     pieces = [(piece, 0.0) for piece in special]
     pieces += [(character, -20.0) for character in sorted(set("".join(words)))]
@@ -207,7 +207,7 @@ def _bpe(texts: list[str], special: list[str], size: int) -> Tokenizer:
 _TRAINERS = {"wordpiece": _wordpiece, "unigram": _unigram, "bpe": _bpe}
 
 
-def _counts(tokenizer: Tokenizer, texts: list[str]) -> Counter[str]:
+def _token_counts(tokenizer: Tokenizer, texts: list[str]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for text in texts:
         normal = tokenizer.normalizer.normalize_str(text)

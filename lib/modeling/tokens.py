@@ -236,12 +236,12 @@ def tokenize(
     path = cache.folder / f"{hash_value([cache.fingerprint, layout.max_length, layout.overlap, *texts, _FORMAT])}.npz"
     if not path.exists():
         arrays = _encode(tokenizer, first, second, layout.max_length, _stride(tokenizer, first, layout))
-        arrays |= _trim(arrays["ids"], _ids_of_words(tokenizer, words), tokenizer)
+        arrays |= _trim_vocabulary(arrays["ids"], _ids_of_words(tokenizer, words), tokenizer)
         with replacing(path) as temporary:
             np.savez(temporary, allow_pickle=False, **arrays)
     with np.load(path) as kept:
         arrays = dict(kept)
-    return _tokens(arrays, tokenizer)
+    return _as_tokens(arrays, tokenizer)
 
 
 def tokenize_with_vocabulary(
@@ -273,10 +273,10 @@ def tokenize_with_vocabulary(
     places = np.searchsorted(vocabulary, arrays["ids"])
     if not np.array_equal(vocabulary[np.minimum(places, len(vocabulary) - 1)], arrays["ids"]):
         raise ValueError("a token is not in the vocabulary")
-    return _tokens({**arrays, "ids": places, "vocabulary": vocabulary}, tokenizer)
+    return _as_tokens({**arrays, "ids": places, "vocabulary": vocabulary}, tokenizer)
 
 
-def _tokens(arrays: Mapping[str, NDArray[Any]], tokenizer: "PreTrainedTokenizerBase") -> Tokens:
+def _as_tokens(arrays: Mapping[str, NDArray[Any]], tokenizer: "PreTrainedTokenizerBase") -> Tokens:
     types, vocabulary = arrays["types"], arrays["vocabulary"].astype(np.int64)
     return Tokens(
         ids=torch.from_numpy(arrays["ids"].astype(np.int64)),
@@ -315,7 +315,7 @@ def _ids_of_words(tokenizer: "PreTrainedTokenizerBase", words: Sequence[str]) ->
     return sorted({number for ids in encoded for number in ids})
 
 
-def _trim(
+def _trim_vocabulary(
     ids: NDArray[np.int64], others: Sequence[int], tokenizer: "PreTrainedTokenizerBase"
 ) -> dict[str, NDArray[Any]]:
     """Return the ids that occur as an ascending vocabulary, and the place of each id in it."""

@@ -110,7 +110,7 @@ def _sections(f: ReportData) -> Sequence[Section]:
             " posts with replacement, and p from swapping the two models' results of groups at random."
             f" {format_groups(with_authors=f.settings.config.corpus.knows_authors)}"
             " Populations and scores are defined in docs/metrics.md."
-            + (" A model that always abstains has HasAns 0 and NoAns 1." if _spans(f.test) else ""),
+            + (" A model that always abstains has HasAns 0 and NoAns 1." if _span_tables(f.test) else ""),
             [figures.plot_model_comparison(f.test)],
             [*_models(f.test), _baselines(f)],
             wide=True,
@@ -119,8 +119,8 @@ def _sections(f: ReportData) -> Sequence[Section]:
             "Criteria",
             f"F1 on the test set ({population_name(f.test.population)}), compared with the strongest baseline, and"
             " confusion counts. A criterion without a positive has no F1 and is left out of averages. Positive means"
-            f" that the criterion is met, or that there is evidence.{_left_out(f.test, excluded)}",
-            tables=_criteria(f.test),
+            f" that the criterion is met, or that there is evidence.{_left_out_notes(f.test, excluded)}",
+            tables=_criterion_tables(f.test),
         ),
         Section(
             "Calibration",
@@ -131,7 +131,7 @@ def _sections(f: ReportData) -> Sequence[Section]:
             [_temperatures(f)],
             wide=True,
         ),
-        Section("Stage A: history", "", [figures.plot_history(a, f.objective)], [_counts(f)]),
+        Section("Stage A: history", "", [figures.plot_history(a, f.objective)], [_trial_counts(f)]),
         Section(
             "Stage A: rungs",
             "At each rung, ASHA continues a trial if it is among the better of the last trials that reached it.",
@@ -193,7 +193,7 @@ _RATES = {
 }
 
 
-def _left_out(test: TestEvaluation, excluded: Sequence[str]) -> str:
+def _left_out_notes(test: TestEvaluation, excluded: Sequence[str]) -> str:
     """Return sentences, each after a space, about criteria that are left out of scores."""
     found = [format_excluded(excluded), format_without_positive(test.models[0].scores["without_positive"])]
     return "".join(f" {sentence}" for sentence in found if sentence)
@@ -211,10 +211,10 @@ def _models(test: TestEvaluation) -> list[Table]:
             rows.append([model.name, *scores, *(["", ""] if lead is None else _lead(lead))])
         columns = [_SCORES[name] for name in names]
         tables.append(Table([population_name(level), *columns, "F1-macro difference, chosen − model", "p"], rows))
-    return [*tables, *_spans(test), _rates(test), *_predicted_sets(test)]
+    return [*tables, *_span_tables(test), _rates(test), *_predicted_sets(test)]
 
 
-def _spans(test: TestEvaluation) -> list[Table]:
+def _span_tables(test: TestEvaluation) -> list[Table]:
     """Return total, HasAns and NoAns of each model in each population; no table if the agent predicts no spans."""
     rows = [
         [model.name, each.population, *each.cells()] for model in test.models for each in span_totals(model.intervals)
@@ -292,7 +292,7 @@ def _constant_predictions(test: TestEvaluation) -> list[tuple[str, str]]:
     return found
 
 
-def _criteria(test: TestEvaluation) -> list[Table]:
+def _criterion_tables(test: TestEvaluation) -> list[Table]:
     tables, where = [_criteria_against_baseline(test)], population_name(test.population)
     for name, scores in _scores_by_task(test).items():
         rows = [["all", f"{scores['f1_macro']:.3f}", *_confusion(scores["confusion"])]]
@@ -367,7 +367,7 @@ def _temperatures(f: ReportData) -> Table:
     return Table(["fold", *columns], rows)
 
 
-def _counts(f: ReportData) -> Table:
+def _trial_counts(f: ReportData) -> Table:
     rows = [
         [name, c.complete + c.pruned + c.failed, c.complete, c.pruned, c.failed]
         for name, c in (("Stage A", f.stage_a.counts), ("Stage B", f.stage_b.counts))

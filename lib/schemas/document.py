@@ -77,11 +77,11 @@ def code_version() -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of the packages that results depend on."""
-    return dict(_versions())
+    return dict(_package_versions())
 
 
 @cache
-def _versions() -> Mapping[str, str]:
+def _package_versions() -> Mapping[str, str]:
     return {name: version(name) for name in PACKAGES}
 
 

@@ -52,8 +52,8 @@ class DecisionRule:
         """Return the rule for more criteria; those that it lacks get the mean of the others."""
         return replace(
             self,
-            offset={name: self.offset.get(name, _mean(self.offset)) for name in criteria},
-            threshold={name: self.threshold.get(name, _mean(self.threshold)) for name in criteria},
+            offset={name: self.offset.get(name, _mean_value(self.offset)) for name in criteria},
+            threshold={name: self.threshold.get(name, _mean_value(self.threshold)) for name in criteria},
         )
 
     @classmethod
@@ -128,7 +128,7 @@ class RuleValues:
         return cls(**merged)
 
 
-def _mean(values: Mapping[str, float]) -> float:
+def _mean_value(values: Mapping[str, float]) -> float:
     return float(np.mean(list(values.values()))) if values else 0.0
 
 
@@ -192,10 +192,10 @@ def fit_f1_thresholds(
     if not label.any():
         return dict.fromkeys(sorted(set(criterion)), 0.0)
     probability = expit(log_odds)
-    return fit_hit_thresholds(log_odds, probability, probability, criterion, weight)
+    return fit_soft_f1_thresholds(log_odds, probability, probability, criterion, weight)
 
 
-def fit_hit_thresholds(
+def fit_soft_f1_thresholds(
     statistic: Floats, hit: Floats, positive: Floats, criterion: Sequence[str], weight: Floats
 ) -> dict[str, float]:
     """Fit the threshold of each criterion that maximises 2 Σ hit / (answers + positives), shrunk as in F1 thresholds.

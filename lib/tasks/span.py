@@ -23,7 +23,7 @@ from lib.metrics.spans import RIGHT, best_over_gold_answers, has_words, span_sco
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.decision import LogOddsAt, RuleValues, fit_hit_thresholds
+from lib.tasks.decision import LogOddsAt, RuleValues, fit_soft_f1_thresholds
 from lib.tasks.examples import Examples, Targets, WeightedSample
 from lib.tasks.task import Index, Task, TaskPredictions
 
@@ -311,7 +311,7 @@ class SpanTask(Task[ScoredSpans, Spans]):
         pairs = zip(_golds(examples, index), texts, strict=True)
         there = self.truth(examples, index).astype(np.float64)
         hit = there * np.array([best_over_gold_answers(gold, text)[0] for gold, text in pairs])
-        return fit_hit_thresholds(statistic, hit, there, [examples.criterion[i] for i in index], sample.weight)
+        return fit_soft_f1_thresholds(statistic, hit, there, [examples.criterion[i] for i in index], sample.weight)
 
     def decide(
         self, logits: ScoredSpans, values: RuleValues, hyper: Hyperparameters, threshold: NDArray[np.float64]

@@ -102,7 +102,7 @@ class Tracker:
         name = f"clinical-{agent}"
         experiment = self._experiment(f"{agent}/final")
         run = self._complete_runs(experiment)[key]
-        if any(v.tags.get(_KEY) == key for v in self._versions(name)):
+        if any(v.tags.get(_KEY) == key for v in self._model_versions(name)):
             return None
         # The whole package is stored with the model, so that it can predict where this repository is not installed.
         with mlflow.start_run(run_id=run, log_system_metrics=False):
@@ -118,7 +118,7 @@ class Tracker:
         self._client.set_model_version_tag(name, version, _KEY, key)
         return version
 
-    def _versions(self, name: str) -> Sequence[Any]:
+    def _model_versions(self, name: str) -> Sequence[Any]:
         found: Sequence[Any] = self._client.search_model_versions(f"name='{name}'")
         return found
 

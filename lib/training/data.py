@@ -26,8 +26,8 @@ class TrainingData:
         examples: All examples.
         features: The features of all examples, on the device.
         hyper: The hyper-parameters.
-        train: (n_train,) indices of the examples of the training part. Each epoch trains on the annotated ones and
-            on a draw of the others.
+        train: (n_train,) indices of the examples of the training part. Each epoch trains on the annotated
+            and the positive ones, and on a draw of the others.
         validation: The examples to validate on; they may be none.
         objective: Chooses the best epoch.
         augmentation: Augments the annotated training examples of each epoch; None without augmentation.

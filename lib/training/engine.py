@@ -352,9 +352,9 @@ class _Training:
     def _epoch_windows(self, epoch: int) -> tuple[Index, Index]:
         """Return the windows to train on in an epoch, and the lengths of all windows."""
         training_data = self.training_data
-        drawn = training_data.features.windows(self.sampler.negatives(epoch))
+        drawn = training_data.features.windows(self.sampler.draw_unannotated(epoch))
         if training_data.augmentation is None:
-            known = training_data.features.windows(self.sampler.annotated)
+            known = training_data.features.windows(self.sampler.always_included)
             return np.concatenate([known, drawn]), training_data.features.lengths
         material = training_data.augmentation.epoch_data(epoch, last=epoch == self.options.last_epoch)
         self.gradients.features = material.features

@@ -1,4 +1,4 @@
-"""Draw the examples of each epoch: all annotated ones, and unannotated negatives that differ between epochs."""
+"""Draw the examples of each epoch. Annotated and positive ones are always in it; unannotated negatives change."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ class EpochSampler:
     """The examples of each epoch of one training.
 
     Attributes:
-        annotated: (n,) the annotated examples, which are in every epoch.
+        always_included: (n,) the annotated and the positive examples, which are in every epoch.
         unannotated: (m,) the unannotated negatives to draw from.
         per_epoch: The number of unannotated examples in an epoch, at most m.
         seed: Seed of the draws.
     """
 
-    annotated: Index
+    always_included: Index
     unannotated: Index
     per_epoch: int
     seed: int
@@ -36,7 +36,7 @@ class EpochSampler:
             seed: Seed of the draws.
 
         Returns:
-            The draws, from which every epoch takes its examples.
+            The sampler, from which every epoch takes its examples.
         """
         annotated = examples.annotated[train]
         certain = annotated | (examples.label[train] == 1)
@@ -44,7 +44,7 @@ class EpochSampler:
         wanted = min(float(len(pool)), rate * int(annotated.sum())) if len(pool) else 0.0
         return cls(train[certain], pool, round(wanted), seed)
 
-    def negatives(self, epoch: int) -> Index:
+    def draw_unannotated(self, epoch: int) -> Index:
         """Return the unannotated examples of an epoch, which is counted from 1.
 
         Epochs take consecutive parts of a random order, so none is drawn twice before all have been drawn once.
@@ -57,7 +57,7 @@ class EpochSampler:
 
     def epoch(self, epoch: int) -> Index:
         """Return all examples of an epoch, which is counted from 1."""
-        return np.concatenate([self.annotated, self.negatives(epoch)])
+        return np.concatenate([self.always_included, self.draw_unannotated(epoch)])
 
     def _order(self, number: int) -> Index:
         return np.random.default_rng(derive_seed(self.seed, "unannotated", int(number))).permutation(self.unannotated)

@@ -80,7 +80,9 @@ def features_of_augmented(
     Raises:
         ValueError: A token is not in a vocabulary of `base`.
     """
-    vocabularies = {name: tokens.vocabulary for name, tokens in zip(agent.backbones(hyper), base.tokens, strict=True)}
+    vocabularies = {
+        name: tokens.vocabulary for name, tokens in zip(agent.backbone_names(hyper), base.tokens, strict=True)
+    }
     tokenizers = {name: backbones.tokenizer(name) for name in vocabularies}
     return _features(agent, examples, hyper, _in_vocabularies(hyper, tokenizers, vocabularies, criterion_texts))
 
@@ -106,7 +108,7 @@ def features_for_saved_model(
     """
     vocabularies = {name: np.arange(len(tokenizer)) for name, tokenizer in tokenizers.items()}
     encode = _in_vocabularies(hyper, tokenizers, vocabularies, criterion_texts)
-    tokens = _tokens(agent, pairs, hyper, encode)
+    tokens = _tokenise(agent, pairs, hyper, encode)
     return Features(tokens, make_targets(tokens[0], np.zeros(len(pairs), dtype=np.int64), [()] * len(pairs)))
 
 
@@ -130,13 +132,13 @@ def _in_vocabularies(
 
 
 def _features(agent: Agent, examples: Examples, hyper: Hyperparameters, encode: Encode) -> Features:
-    tokens = _tokens(agent, examples, hyper, encode)
+    tokens = _tokenise(agent, examples, hyper, encode)
     return Features(tokens, make_targets(tokens[0], examples.label, examples.gold_spans))
 
 
-def _tokens(agent: Agent, pairs: TextPairs, hyper: Hyperparameters, encode: Encode) -> tuple[Tokens, ...]:
+def _tokenise(agent: Agent, pairs: TextPairs, hyper: Hyperparameters, encode: Encode) -> tuple[Tokens, ...]:
     """Return the tokens of pairs for each encoder of an agent, with the same windows."""
-    main, *others = agent.backbones(hyper)
+    main, *others = agent.backbone_names(hyper)
     tokens = encode(main, pairs.criterion_text, pairs.text, hyper.overlap if agent.reads_posts else None)
     more: list[Tokens] = []
     if any(name != main for name in others):

@@ -40,7 +40,7 @@ def predict_logits(
     """
     model.eval()
     windows = features.windows(index)
-    shapes = features.shapes[windows]
+    shapes = features.token_counts[windows]
     budget = _TOKENS
 
     @torch.inference_mode()

@@ -48,7 +48,7 @@ def experiment(agent: str) -> Experiment:
 @functools.cache
 def _variants(texts: tuple[str, ...], method: str) -> list[build_bank.Variant]:
     config = MethodConfig(method, (STRENGTH,), 2, ("sleep",), LexicalResources(Path("nowhere")))
-    return build_bank.make_variants(texts, config)
+    return build_bank.compute_variants(texts, config)
 
 
 def zebra(method: str, strength: float, resources: LexicalResources):

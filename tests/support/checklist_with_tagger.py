@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from lib.augmentation.build_bank import MethodConfig, make_variants
+from lib.augmentation.build_bank import MethodConfig, compute_variants
 from lib.augmentation.edits import apply_edits
 from lib.augmentation.libraries import LexicalResources, local_data
 
@@ -35,5 +35,7 @@ with torch.no_grad():
         tagger.linear.weight[number, number] = 20
 tagger.save(file)
 text = "John moved to Boston and stayed"
-for variant in make_variants([text], MethodConfig("checklist", (0.4,), 6, (), LexicalResources(lexicon, ner=file))):
+for variant in compute_variants(
+    [text], MethodConfig("checklist", (0.4,), 6, (), LexicalResources(lexicon, ner=file))
+):
     print(variant.error, apply_edits(text, variant.edits), sep="|")

@@ -98,7 +98,7 @@ def prepare_training(
     torch.manual_seed(0)
     encoders = [
         backbones.encoder(backbone, tokens.vocabulary)
-        for backbone, tokens in zip(agent.backbones(hyper), features.tokens, strict=True)
+        for backbone, tokens in zip(agent.backbone_names(hyper), features.tokens, strict=True)
     ]
     model = agent.model(encoders, [tokens.special for tokens in features.tokens], hyper)
     known = np.array(examples.post_id) < f"p{int(0.75 * len(development.posts)):04d}"

@@ -27,7 +27,8 @@ def architecture() -> str:
 def imports(path: Path) -> Iterator[tuple[str, str]]:
     """Yield the (module, name) pairs that a module imports anywhere."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module, f"{path}: a relative import hides its folder"
             yield from ((node.module, alias.name) for alias in node.names)
         elif isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)
@@ -76,14 +77,15 @@ def test_a_folder_has_at_most_twelve_modules() -> None:
 
 def test_no_two_modules_share_a_name() -> None:
     commands = set(LIB.glob("cli/*/*.py"))
-    names = [path.stem for path in MODULES if path.name != "__init__.py" and path not in commands]
+    modules = [path for path in MODULES if path not in commands] + [*ROOT.glob("tests/support/*.py")]
+    names = [path.stem for path in modules if path.name != "__init__.py"]
     assert sorted(set(names)) == sorted(names), [name for name in names if names.count(name) > 1]
 
 
 def test_optunas_private_names_are_imported_in_one_module() -> None:
     users = {
         path.name
-        for path in MODULES
+        for path in [*MODULES, *ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/**/*.py")]
         for module, name in imports(path)
         if module.startswith("optuna") and any(part.startswith("_") for part in [*module.split("."), name])
     }

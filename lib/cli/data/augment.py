@@ -25,7 +25,7 @@ def show_augmentation(options: Namespace) -> None:
     Raises:
         UserError: The method is unknown or refused, or the text or the lexicon is missing.
     """
-    from lib.augmentation.build_bank import MethodConfig, make_variants
+    from lib.augmentation.build_bank import MethodConfig, compute_variants
     from lib.augmentation.edits import apply_edits
     from lib.augmentation.methods import METHODS, check_method
     from lib.corpus.store import load_development
@@ -56,7 +56,7 @@ def show_augmentation(options: Namespace) -> None:
         reserved_terms(settings, criteria),
         method_resources(options, settings, tfidf),
     )
-    for variant in make_variants([options.text], config):
+    for variant in compute_variants([options.text], config):
         if variant.error is not None:
             print(f"({variant.error} in {METHODS[options.method].library})")
         else:

@@ -23,7 +23,7 @@ def write_bank(options: Namespace) -> None:
     from lib.agents import get_agent
     from lib.augmentation.augmenter import AugmentableTexts
     from lib.augmentation.bank import counts_path
-    from lib.augmentation.build_bank import MethodConfig, bank_entry, bank_key, compute_variants
+    from lib.augmentation.build_bank import MethodConfig, bank_entry, bank_key, write_missing_variants
     from lib.schemas.augmentation import BankManifest, Lexicon
     from lib.schemas.corpus import CorpusManifest, TfidfManifest
 
@@ -48,10 +48,10 @@ def write_bank(options: Namespace) -> None:
 
     def done(name: str) -> None:
         ready.append(name)
-        counts = _counts(configs[name].method, read_json(counts_path(cache, name)))
+        counts = _method_counts(configs[name].method, read_json(counts_path(cache, name)))
         echo(f"augmentation {options.agent} {len(ready)}/{len(configs)}  {counts}")
 
-    compute_variants(texts, configs, cache, options.processes, done)
+    write_missing_variants(texts, configs, cache, options.processes, done)
     # Only a generated corpus' texts may be shown.
     show = CorpusManifest.read(options.results / "corpus" / CorpusManifest.FILE).generated
     entries = {config.method: bank_entry(config, name, texts, cache, show=show) for name, config in configs.items()}
@@ -73,7 +73,7 @@ def write_bank(options: Namespace) -> None:
     )
 
 
-def _counts(method: str, found: dict[str, Any]) -> str:
+def _method_counts(method: str, found: dict[str, Any]) -> str:
     return (
         f"{method}: {found['changed']} of {found['changed'] + found['unchanged']} changed,"
         f" {sum(found['errors'].values())} errors, {found['performance']['milliseconds_per_variant']:.1f} ms each"

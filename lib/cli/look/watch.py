@@ -120,7 +120,7 @@ def read_state(settings: Settings, results: Path) -> PipelineState:
     begun = min((t.datetime_start for t in recent if t.datetime_start is not None), default=now)
     hours = max((now - begun).total_seconds() / 3600, 1e-9)
     return PipelineState(
-        gpus=gpus(),
+        gpus=gpu_usage(),
         processes=len(jobs),
         memory_gb=sum(p.info["memory_info"].rss for p in jobs if p.info["memory_info"]) / 2**30,
         disk_gb=shutil.disk_usage(results).free / 2**30,
@@ -135,7 +135,7 @@ def _is_job(process: "psutil.Process") -> bool:
     return any(a == "-m" and b == "lib" for a, b in pairwise(words)) and COMMAND.name not in words
 
 
-def gpus() -> list[Gpu]:
+def gpu_usage() -> list[Gpu]:
     """Return the use of each GPU; [] if nvidia-smi is missing or fails."""
     from lib.devices import nvidia_smi
 

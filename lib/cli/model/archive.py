@@ -29,7 +29,7 @@ def archive(options: Namespace) -> None:
         UserError: There are no results.
     """
     results: Path = options.results
-    files = [p for p in sorted(results.rglob("*")) if p.is_file() and not _left_out(p.relative_to(results))]
+    files = [p for p in sorted(results.rglob("*")) if p.is_file() and not _is_left_out(p.relative_to(results))]
     if not files:
         raise UserError(f"{results}: there is nothing to archive")
     own = Path("config")
@@ -53,7 +53,7 @@ def archive(options: Namespace) -> None:
     print(f"{options.output}: {len(files)} files; texts, caches and backbones are left out", file=sys.stderr)
 
 
-def _left_out(path: Path) -> bool:
+def _is_left_out(path: Path) -> bool:
     return any(part in _LEFT_OUT or part.startswith(".") for part in path.parts) or path.suffix == ".lock"
 
 

@@ -64,7 +64,7 @@ def reproduce(options: Namespace) -> None:
     worst = max(abs(then - again) for _, *pairs in rows for then, again in pairs)
     exact = here == there and here.startswith("cpu")
     if worst > (_SAME if exact else _NEAR):
-        raise UserError(f"the scores differ by up to {worst:.2g}; {_versions(found.provenance.packages)}")
+        raise UserError(f"the scores differ by up to {worst:.2g}; {_changed_versions(found.provenance.packages)}")
     print(f"The scores are equal{'' if worst <= _SAME else f' to within {worst:.2g}'}.")
 
 
@@ -103,7 +103,7 @@ def _repeat_seeds(
         )
 
 
-def _versions(then: dict[str, str]) -> str:
+def _changed_versions(then: dict[str, str]) -> str:
     own = versions()
     other = [f"{name} {then[name]} then, {own[name]} now" for name in then if own.get(name) != then[name]]
     return "; ".join(other) or "the packages' versions are the same"

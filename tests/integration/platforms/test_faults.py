@@ -215,15 +215,15 @@ def status(folder: Path) -> str:
 def test_a_clock_that_goes_back(checkout: Path, record_fault: RecordFault) -> None:
     interrupt_stage_a(checkout)
     (checkout / "backwards.py").write_text(
-        "import datetime, runpy, time\n"
-        "from optuna.storages.journal import _storage\n"
+        "import datetime, runpy, sys, time\n"
+        "from optuna.storages import JournalStorage\n"
         "start, now = time.time(), time.time\n"
         "time.time = lambda: 2 * start - now() - 3600\n"
         "class Backwards(datetime.datetime):\n"
         "    @classmethod\n"
         "    def now(cls, tz=None):\n"
         "        return cls.fromtimestamp(time.time(), tz)\n"
-        "_storage.datetime = Backwards\n"
+        "sys.modules[JournalStorage.__module__].datetime = Backwards\n"
         "runpy.run_module('lib', run_name='__main__')\n"
     )
     done = run_worker(checkout, "backwards.py")

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from support.examples import make_examples
+from support.made_examples import make_examples
 from support.tiny import params
 
 from lib.augmentation.augmenter import AugmentableTexts, Augmenter, augmentation_spans

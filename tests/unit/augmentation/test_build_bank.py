@@ -12,7 +12,7 @@ from support.checkouts import ROOT
 
 from lib.augmentation import build_bank
 from lib.augmentation.bank import MethodVariants, counts_path, variants_path
-from lib.augmentation.build_bank import MethodConfig, compute_variants
+from lib.augmentation.build_bank import MethodConfig, write_missing_variants
 from lib.augmentation.edits import apply_edits, count_altered_words, words
 from lib.augmentation.lexicon import prepare_lexicon
 from lib.augmentation.libraries import LexicalResources
@@ -50,7 +50,7 @@ def resources(make_once: MakeOnce) -> LexicalResources:
 
 def make_all(texts: list[str], resources: LexicalResources, cache: Path, processes: int) -> None:
     configs = {name: MethodConfig(name, STRENGTHS, 2, TERMS, resources) for name in METHODS}
-    compute_variants(texts, configs, cache, processes)
+    write_missing_variants(texts, configs, cache, processes)
 
 
 def banks(cache: Path) -> dict[str, MethodVariants]:
@@ -102,7 +102,7 @@ def test_the_same_texts_give_the_same_variants_with_any_number_of_processes(made
 
 def test_cached_variants_are_not_computed_again(made, resources) -> None:
     _, cache = made
-    compute_variants(
+    write_missing_variants(
         TEXTS,
         {name: MethodConfig(name, STRENGTHS, 2, TERMS, LexicalResources(Path("nowhere"))) for name in METHODS},
         cache,
@@ -115,7 +115,7 @@ def test_an_error_of_a_library_is_counted_by_kind_without_its_text(monkeypatch, 
         raise RuntimeError(text)
 
     monkeypatch.setattr(build_bank, "make_augmenter", lambda *_: fail)
-    (variant,) = build_bank.make_variants(["my secret"], MethodConfig("ocr", (0.1,), 1, (), resources))
+    (variant,) = build_bank.compute_variants(["my secret"], MethodConfig("ocr", (0.1,), 1, (), resources))
     assert variant.error == "RuntimeError" and variant.edits == []
 
 

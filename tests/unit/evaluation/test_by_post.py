@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from scipy.special import expit
-from support.examples import make_examples
+from support.made_examples import make_examples
 
 from lib.evaluation.by_post import (
     LabelledPostCriterionPairs,

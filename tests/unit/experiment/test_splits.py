@@ -21,7 +21,7 @@ def test_development_and_folds_share_no_post(experiment) -> None:
 
 def test_validation_holds_all_annotated_pairs_and_a_weighted_sample_of_the_others(experiment) -> None:
     examples, split = experiment.examples, experiment.splits.development_with_posts(0)
-    part = experiment.splits._posts.development(0)
+    part = experiment.splits._posts.development_parts(0)
     assert split.held_out.index.tolist() == [i for i, post in enumerate(examples.post_id) if part[post] == 1]
     whole, sample = split.held_out.index, split.validation
     known, certain = (examples.annotated[index] | (examples.label[index] == 1) for index in (sample.index, whole))

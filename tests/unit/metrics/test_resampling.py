@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.metrics import average_precision_score
-from support.examples import make_examples
+from support.made_examples import make_examples
 from support.tiny import params
 
 from lib.agents import AGENTS, get_agent

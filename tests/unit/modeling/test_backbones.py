@@ -4,7 +4,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from support.backbones import TEXTS, tiny_backbone
+from support.tiny_backbones import TEXTS, tiny_backbone
 from transformers import AutoModel
 
 from lib.errors import UserError

@@ -5,7 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from support.backbones import TEXTS, tiny_backbone
+from support.tiny_backbones import TEXTS, tiny_backbone
 
 from lib.modeling.dropout import FastDropout
 from lib.modeling.layers import checkpoint_gradients, layer_stack, only_first_token, parameter_depths

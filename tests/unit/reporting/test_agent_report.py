@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from support.evaluations import cross_validation, evaluation
-from support.examples import make_examples
+from support.made_examples import make_examples
 from support.tiny import params
 
 from lib.agents import get_agent
@@ -98,4 +98,4 @@ def test_the_headline_and_the_criteria_name_the_population(population: str, wher
     lead = " ".join(agent_report.headline(test, cross_validation()))
     for name in (f"F1-macro ({where}) 0.5", f"ECE ({where}) 0.5", f"Targets ({where}): "):
         assert name in lead
-    assert all(f"F1 ({where})" in table.columns for table in agent_report._criteria(test))
+    assert all(f"F1 ({where})" in table.columns for table in agent_report._criterion_tables(test))

@@ -55,7 +55,7 @@ def test_a_database_keeps_all_that_a_study_writes(tmp_path: Path) -> None:
     registry.close()
     storage = cached_database(url)
     (only,) = storage.get_all_studies()
-    found = storage.get_all_trials(only._study_id)
+    found = storage.get_all_trials(storage.get_study_id_from_name(only.study_name))
     assert [t.state for t in found] == [*states, TrialState.RUNNING]
     assert all(len(t.params) == len(space.parameters) for t in found)
     assert all(t.user_attrs == {"seeds": [{"objective": 0.5}], "reason": "none"} for t in found[:4])

@@ -12,7 +12,7 @@ from lib.tasks.decision import (
     RuleValues,
     fit_calibration,
     fit_f1_thresholds,
-    fit_hit_thresholds,
+    fit_soft_f1_thresholds,
     fit_yes_no_threshold,
 )
 from lib.tasks.label import LabelTask
@@ -99,7 +99,7 @@ def test_thresholds_maximise_their_scores() -> None:
     found = fit_f1_thresholds(odds, label, ["A"] * 40_000, weight)["A"]
     assert f1((found - offset["A"]) * temperature) == pytest.approx(best, abs=0.01)
     hit = 0.8 * label * rng.random(40_000)
-    best_hit = fit_hit_thresholds(statistic, hit, label, ["A"] * 40_000, weight)["A"]
+    best_hit = fit_soft_f1_thresholds(statistic, hit, label, ["A"] * 40_000, weight)["A"]
 
     def hit_f1(threshold: float) -> float:
         yes = statistic >= threshold

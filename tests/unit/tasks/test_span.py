@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from support.examples import make_examples
+from support.made_examples import make_examples
 from support.windows import batch_of, hyper, tokens
 
 from lib.tasks.decision import DecisionRule, RuleValues
