@@ -11,7 +11,7 @@ PINS = envs/constraints.txt
 export PYTHONDONTWRITEBYTECODE =
 BENCH = . .venv/bin/activate && PYTHONPATH=.:tests:benchmarks:$$TRAINER python benchmarks
 
-.PHONY: run test test-fast compatibility test-transformers5 check dag report bench-corpus bench-natural bench-rules bench-typed bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search test-faults test-slurm all stage-a stage-b stage-c supermax-all mlflow dashboard validate-supermax check-run estimate reproduce archive schema install help
+.PHONY: run test test-fast compatibility test-transformers5 check dag report bench-corpus bench-natural bench-fixed bench-rules bench-typed bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search test-faults test-slurm all stage-a stage-b stage-c supermax-all mlflow dashboard validate-supermax check-run estimate reproduce archive schema install help
 
 run: .venv/installed  ## run the embedded default up to results/criteria/report.html
 	$(SNAKEMAKE) -- results/$(AGENT)/report.html
@@ -94,6 +94,9 @@ bench-corpus: .venv/installed  ## compare a bag of words with MiniLM on the gene
 
 bench-natural: .venv/installed  ## compare sampling corrections, validation samples and objectives (CORPUS=folder)
 	for what in sampling sample scores; do $(BENCH)/natural_prevalence.py $$what results/natural/$$what $(if $(CORPUS),--corpus $(CORPUS)) || exit; done
+
+bench-fixed: .venv/installed  ## train a fixed configuration on a corpus without a search, and test it (CORPUS=folder)
+	$(BENCH)/fixed_configuration.py results/fixed $(CORPUS)
 
 bench-rules: .venv/installed  ## compare decision rules on the held-out predictions of Stage C (after make run)
 	$(BENCH)/decision_rules.py .

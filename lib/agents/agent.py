@@ -88,7 +88,7 @@ class Agent(ABC):
     @property
     def score_names(self) -> tuple[str, ...]:
         """Names of the scores that the sums of `sufficient_statistics` give, F1-macro and ECE first."""
-        return tuple(dict.fromkeys(name for task in self.tasks for name in task.score_names))
+        return tuple(dict.fromkeys(name for task in self.tasks for name in task.predictions.score_names))
 
     @abstractmethod
     def examples(self, part: "CorpusPart") -> Examples:
@@ -421,7 +421,8 @@ class Agent(ABC):
         def score(sums: NDArray[np.float64]) -> NDArray[np.float64]:
             found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in self.score_names}
             for task, own in zip(self.tasks, np.split(sums, ends, axis=1), strict=True):
-                for name, values in zip(task.score_names, task.score_from_statistics(own).T, strict=True):
+                scores = task.predictions.score_from_statistics(own)
+                for name, values in zip(task.predictions.score_names, scores.T, strict=True):
                     found[name].append(values)
             return np.stack([np.mean(values, axis=0) for values in found.values()], axis=1)
 

@@ -13,7 +13,7 @@ from lib.metrics.formatting import (
     format_without_positive,
     markdown_table,
 )
-from lib.metrics.objective import in_population, population_name
+from lib.metrics.objective import SCORE_NAMES, in_population, population_name
 from lib.metrics.span_totals import SPAN_COLUMNS, span_totals
 from lib.schemas.evaluation import ModelManifest, ModelScores, TestEvaluation
 from lib.tasks.decision import load_rules
@@ -28,16 +28,16 @@ their posts for research, so treat texts and predictions as personal data.
 """
 
 
-_SCORES = {
-    "f1_macro": "F1-macro",
-    "f1_micro": "F1-micro",
-    "precision": "precision",
-    "sensitivity": "sensitivity",
-    "average_precision": "average precision",
-    "ece": "ECE",
-    "yes_rate": "predicted positive",
-    "mean_probability": "mean probability",
-}
+_SCORES = (
+    "f1_macro",
+    "f1_micro",
+    "precision",
+    "sensitivity",
+    "average_precision",
+    "ece",
+    "yes_rate",
+    "mean_probability",
+)
 _FITTED = {"label": "whether a pair's criterion is met", "span": "whether there is evidence, but not where it is"}
 _UNKNOWN = " Unannotated pairs have no label in this corpus, so on all sentences the model predicts yes too often."
 
@@ -166,7 +166,9 @@ def _levels(chosen: ModelScores) -> str:
         ]
         for level, intervals in chosen.intervals.items()
     ]
-    table = markdown_table(["chosen model", *_SCORES.values(), "prevalence"], rows)
+    table = markdown_table(
+        ["chosen model", *(SCORE_NAMES[name] for name in _SCORES), SCORE_NAMES["prevalence"]], rows
+    )
     if not by_post:
         return (
             f"{table}\n\nFigures at natural prevalence are withheld, since the truth of unannotated pairs is unknown."

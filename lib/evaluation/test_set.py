@@ -57,7 +57,7 @@ from lib.schemas.evaluation import (
 )
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, WeightedSample
-from lib.tasks.label import LabelTask
+from lib.tasks.label import Labels
 from lib.tasks.task import Index, TaskPredictions
 
 CHOSEN = "chosen"
@@ -405,7 +405,7 @@ def _post_levels(first: TaskPredictions, rules: FinalRules, examples: Examples, 
         "post_criterion": _Level(
             sum_by_group(statistics, pairs.group),
             score,
-            LabelTask.score_names,
+            Labels.score_names,
             scores,
             [(labels.probability, pairs.label)],
             pairs.group,

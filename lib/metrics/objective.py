@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:  # the engine runs where pydantic is not installed
     from lib.settings.config import ObjectiveSettings
 
-_NAMES = {
+SCORE_NAMES = {
     "f1_macro": "F1-macro",
     "f1_micro": "F1-micro",
     "f1_yes_no": "F1 of yes and no",
+    "precision": "precision",
+    "sensitivity": "sensitivity",
     "average_precision": "average precision",
+    "auroc": "AUROC",
+    "prevalence": "prevalence",
+    "yes_rate": "predicted positive",
+    "mean_probability": "mean probability",
     "brier_skill": "1 − Brier skill",
     "ece_of_yes": "ECE of yes",
     "classwise_ece": "class-wise ECE",
@@ -61,12 +67,12 @@ class Objective:
     @property
     def name(self) -> str:
         """The metric and its population, in words."""
-        return f"{_NAMES[self.metric]} ({population_name(self.population)})"
+        return f"{SCORE_NAMES[self.metric]} ({population_name(self.population)})"
 
     @property
     def calibration_name(self) -> str:
         """The calibration error, in words."""
-        return _NAMES[self.calibration]
+        return SCORE_NAMES[self.calibration]
 
     @property
     def full_calibration_name(self) -> str:
@@ -76,7 +82,7 @@ class Objective:
     @property
     def both_names(self) -> str:
         """The metric and the calibration error, with the population of both."""
-        return f"{_NAMES[self.metric]} and {self.calibration_name} {in_population(self.population)}"
+        return f"{SCORE_NAMES[self.metric]} and {self.calibration_name} {in_population(self.population)}"
 
     def describe(self, score: str, error: str) -> str:
         """Return both numbers with their names, after the name of their population.
@@ -89,7 +95,7 @@ class Objective:
             A phrase such as 'natural prevalence: F1-macro 0.512, 1 − Brier skill 0.701'.
         """
         where = population_name(self.population)
-        return f"{where}: {_NAMES[self.metric]} {score}, {self.calibration_name} {error}"
+        return f"{where}: {SCORE_NAMES[self.metric]} {score}, {self.calibration_name} {error}"
 
 
 def population_name(population: str) -> str:

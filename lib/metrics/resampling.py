@@ -1,7 +1,7 @@
 """Confidence intervals of scores, and paired comparisons of two models, by resampling groups of posts.
 
 Whole groups are drawn, because the rows of a post or of an author are not independent. A score is a function of sums
-over examples (`TaskPredictions.sufficient_statistics`, `Task.score_from_statistics`), so that one matrix product
+over examples (`sufficient_statistics` and `score_from_statistics` of `TaskPredictions`), so that one matrix product
 gives thousands of samples.
 """
 

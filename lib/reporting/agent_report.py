@@ -18,7 +18,7 @@ from lib.metrics.formatting import (
     format_unknown_sets,
     format_without_positive,
 )
-from lib.metrics.objective import Objective, population_name
+from lib.metrics.objective import SCORE_NAMES, Objective, population_name
 from lib.metrics.span_totals import SPAN_COLUMNS, span_totals
 from lib.reporting import figures
 from lib.reporting.costs import Cost, read_costs, total_cost
@@ -98,40 +98,40 @@ def _by_post(chosen: ModelScores) -> list[str]:
     ]
 
 
-def _sections(f: ReportData) -> Sequence[Section]:
-    a, limits = f.trials["stage_a"], f.settings.config.stage_a
-    excluded = f.settings.config.corpus.excluded_criteria
-    weights = figures.estimate_importances(a, f.settings.config.seed)
+def _sections(data: ReportData) -> Sequence[Section]:
+    a, limits = data.trials["stage_a"], data.settings.config.stage_a
+    excluded = data.settings.config.corpus.excluded_criteria
+    weights = figures.estimate_importances(a, data.settings.config.seed)
     names = list(weights)[:7] or _varied(a)[:7]
     return [
         Section(
             "Test set",
             "All models were trained before the test set was opened. The 95 % intervals come from drawing groups of"
             " posts with replacement, and p from swapping the two models' results of groups at random."
-            f" {format_groups(with_authors=f.settings.config.corpus.knows_authors)}"
+            f" {format_groups(with_authors=data.settings.config.corpus.knows_authors)}"
             " Populations and scores are defined in docs/metrics.md."
-            + (" A model that always abstains has HasAns 0 and NoAns 1." if _span_tables(f.test) else ""),
-            [figures.plot_model_comparison(f.test)],
-            [*_models(f.test), _baselines(f)],
+            + (" A model that always abstains has HasAns 0 and NoAns 1." if _span_tables(data.test) else ""),
+            [figures.plot_model_comparison(data.test)],
+            [*_models(data.test), _baselines(data)],
             wide=True,
         ),
         Section(
             "Criteria",
-            f"F1 on the test set ({population_name(f.test.population)}), compared with the strongest baseline, and"
+            f"F1 on the test set ({population_name(data.test.population)}), compared with the strongest baseline, and"
             " confusion counts. A criterion without a positive has no F1 and is left out of averages. Positive means"
-            f" that the criterion is met, or that there is evidence.{_left_out_notes(f.test, excluded)}",
-            tables=_criterion_tables(f.test),
+            f" that the criterion is met, or that there is evidence.{_left_out_notes(data.test, excluded)}",
+            tables=_criterion_tables(data.test),
         ),
         Section(
             "Calibration",
             "Bars show how often predictions with a given confidence were right; the dashed line is perfect"
             " calibration. The area of a dot shows the number of predictions. 'Before' is without rules. They are all"
-            f" of the chosen candidate on its held-out folds ({population_name(f.test.population)}).",
-            [figures.plot_reliability(_reliability(f))],
-            [_temperatures(f)],
+            f" of the chosen candidate on its held-out folds ({population_name(data.test.population)}).",
+            [figures.plot_reliability(_reliability(data))],
+            [_temperatures(data)],
             wide=True,
         ),
-        Section("Stage A: history", "", [figures.plot_history(a, f.objective)], [_trial_counts(f)]),
+        Section("Stage A: history", "", [figures.plot_history(a, data.objective)], [_trial_counts(data)]),
         Section(
             "Stage A: rungs",
             "At each rung, ASHA continues a trial if it is among the better of the last trials that reached it.",
@@ -140,39 +140,39 @@ def _sections(f: ReportData) -> Sequence[Section]:
         Section(
             "Stage A: parameter importance",
             "PED-ANOVA shows which parameters separate the best tenth of the completed trials from all of them, and"
-            f" fANOVA shows which explain {f.objective.name} over the whole space. The sampler chose the trials, so"
-            " this is correlation, not a controlled experiment.",
+            f" fANOVA shows which explain {data.objective.name} over the whole space. The sampler chose the trials,"
+            " so this is correlation, not a controlled experiment.",
             [figures.plot_importances(weights)],
         ),
         Section(
             "Stage A: parallel coordinates",
-            f"Each line is a completed trial; the best tenth by {f.objective.name} is blue.",
-            [figures.plot_parallel_coordinates(a, names, f.objective)],
+            f"Each line is a completed trial; the best tenth by {data.objective.name} is blue.",
+            [figures.plot_parallel_coordinates(a, names, data.objective)],
             wide=True,
         ),
-        Section("Stage B: Pareto front", "", [figures.plot_pareto_front(f.stage_b, f.objective)], wide=True),
+        Section("Stage B: Pareto front", "", [figures.plot_pareto_front(data.stage_b, data.objective)], wide=True),
         Section(
             "Stage C: cross-validation",
-            f.stage_c.choice["rule"] + ". " + _lead_of_best(f.stage_c),
-            [figures.plot_folds(f.stage_c)],
-            [_ranking(f.stage_c, f.objective)],
+            data.stage_c.choice["rule"] + ". " + _lead_of_best(data.stage_c),
+            [figures.plot_folds(data.stage_c)],
+            [_ranking(data.stage_c, data.objective)],
             wide=True,
         ),
         Section(
             "Learning curves",
             "",
-            [figures.plot_learning_curves({run.split: run.history for run in f.runs}, f.objective)],
+            [figures.plot_learning_curves({run.split: run.history for run in data.runs}, data.objective)],
             wide=True,
         ),
-        Section("Augmentation", "", [figures.plot_method_effects(f.stage_a.augmentation or [], f.objective)]),
+        Section("Augmentation", "", [figures.plot_method_effects(data.stage_a.augmentation or [], data.objective)]),
         Section(
             "Time and cost",
             "Time of the finished jobs, from Snakemake's benchmarks, at the rates of `costs` in the configuration.",
-            tables=[_costs(f), _throughput(f.runs)],
+            tables=[_costs(data), _throughput(data.runs)],
         ),
-        Section("Failed trials", "", tables=[table] if (table := _failures(f.trials)).rows else []),
-        Section("The chosen configuration", "", tables=[Table(["hyper-parameter", "value"], _params(f))]),
-        Section("Provenance", "", tables=[_provenance(f)]),
+        Section("Failed trials", "", tables=[table] if (table := _failures(data.trials)).rows else []),
+        Section("The chosen configuration", "", tables=[Table(["hyper-parameter", "value"], _params(data))]),
+        Section("Provenance", "", tables=[_provenance(data)]),
     ]
 
 
@@ -181,16 +181,16 @@ def _varied(trials: Sequence[FrozenTrial]) -> list[str]:
     return [name for name in names if len({str(t.params.get(name)) for t in trials}) > 1]
 
 
-_SCORES = {"f1_macro": "F1-macro", "f1_micro": "F1-micro", "f1_yes_no": "F1 of yes and no", "ece": "ECE"}
-_RATES = {
-    "precision": "precision",
-    "sensitivity": "sensitivity",
-    "average_precision": "average precision",
-    "auroc": "AUROC",
-    "prevalence": "prevalence",
-    "yes_rate": "predicted positive",
-    "mean_probability": "mean probability",
-}
+_SCORES = ("f1_macro", "f1_micro", "f1_yes_no", "ece")
+_RATES = (
+    "precision",
+    "sensitivity",
+    "average_precision",
+    "auroc",
+    "prevalence",
+    "yes_rate",
+    "mean_probability",
+)
 
 
 def _left_out_notes(test: TestEvaluation, excluded: Sequence[str]) -> str:
@@ -209,7 +209,7 @@ def _models(test: TestEvaluation) -> list[Table]:
             scores = [format_interval(model.intervals[level][name]) for name in names]
             lead = None if comparison is None else comparison.levels[level]
             rows.append([model.name, *scores, *(["", ""] if lead is None else _lead(lead))])
-        columns = [_SCORES[name] for name in names]
+        columns = [SCORE_NAMES[name] for name in names]
         tables.append(Table([population_name(level), *columns, "F1-macro difference, chosen − model", "p"], rows))
     return [*tables, *_span_tables(test), _rates(test), *_predicted_sets(test)]
 
@@ -244,7 +244,7 @@ def _rates(test: TestEvaluation) -> Table:
                     rows.append(
                         [f"{model.name} ({task})", population_name(level), *(_score(own[name]) for name in _RATES)]
                     )
-    return Table(["model", "population", *_RATES.values()], rows)
+    return Table(["model", "population", *(SCORE_NAMES[name] for name in _RATES)], rows)
 
 
 def _predicted_sets(test: TestEvaluation) -> list[Table]:
@@ -263,9 +263,9 @@ def _predicted_sets(test: TestEvaluation) -> list[Table]:
     return [Table([f"{population_name('natural')}, by post", *columns], rows)] if rows else []
 
 
-def _baselines(f: ReportData) -> Table:
-    rows = [[e.name, f"{e.objective:.3f}", f"{e.calibration_error:.3f}"] for e in f.baselines.entries]
-    return Table(["baseline on development splits", f.objective.name, f.objective.full_calibration_name], rows)
+def _baselines(data: ReportData) -> Table:
+    rows = [[e.name, f"{e.objective:.3f}", f"{e.calibration_error:.3f}"] for e in data.baselines.entries]
+    return Table(["baseline on development splits", data.objective.name, data.objective.full_calibration_name], rows)
 
 
 def _tasks(scores: Mapping[str, Any]) -> dict[str, Any]:
@@ -324,14 +324,14 @@ def _confusion(counts: Mapping[str, float]) -> list[int]:
     return [round(counts[name]) for name in ("true_positive", "false_positive", "false_negative", "true_negative")]
 
 
-def _reliability(f: ReportData) -> dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]:
+def _reliability(data: ReportData) -> dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]:
     """Return (confidence, right) of each panel, for every task before and after calibration on the held-out folds.
 
     Only the pairs of the evaluation's population whose criterion counts are shown, decided as for its scores.
     """
-    agent, folds = f.agent, [fold for fold in f.folds if fold.candidate == f.stage_c.choice["candidate"]]
-    hyper, examples = Hyperparameters.of(folds[0].params), f.examples
-    natural = f.test.population == "natural"
+    agent, folds = data.agent, [fold for fold in data.folds if fold.candidate == data.stage_c.choice["candidate"]]
+    hyper, examples = Hyperparameters.of(folds[0].params), data.examples
+    natural = data.test.population == "natural"
     decide = agent.decide if natural else agent.decide_annotated
     shown = examples.counted & (examples.natural if natural else examples.annotated)
     held_out = [examples.indices_of(fold.examples) for fold in folds]
@@ -352,8 +352,8 @@ def _reliability(f: ReportData) -> dict[str, tuple[NDArray[np.float64], NDArray[
     return panels
 
 
-def _temperatures(f: ReportData) -> Table:
-    chosen = [fold for fold in f.folds if fold.candidate == f.stage_c.choice["candidate"]]
+def _temperatures(data: ReportData) -> Table:
+    chosen = [fold for fold in data.folds if fold.candidate == data.stage_c.choice["candidate"]]
     rows = []
     for fold in chosen[:10]:
         rules = load_rules(fold.rules)
@@ -367,10 +367,10 @@ def _temperatures(f: ReportData) -> Table:
     return Table(["fold", *columns], rows)
 
 
-def _trial_counts(f: ReportData) -> Table:
+def _trial_counts(data: ReportData) -> Table:
     rows = [
         [name, c.complete + c.pruned + c.failed, c.complete, c.pruned, c.failed]
-        for name, c in (("Stage A", f.stage_a.counts), ("Stage B", f.stage_b.counts))
+        for name, c in (("Stage A", data.stage_a.counts), ("Stage B", data.stage_b.counts))
     ]
     return Table(["", "trials", "complete", "pruned", "failed"], rows)
 
@@ -400,9 +400,11 @@ def _ranking(result: StageCResult, objective: Objective) -> Table:
     return Table(columns, rows)
 
 
-def _costs(f: ReportData) -> Table:
-    rates: CostSettings = f.settings.config.costs
-    parts = read_costs(f.benchmarks, rates, gpu=f.stage_c.provenance.device.startswith("cuda") or _on_gpu(f.runs))
+def _costs(data: ReportData) -> Table:
+    rates: CostSettings = data.settings.config.costs
+    parts = read_costs(
+        data.benchmarks, rates, gpu=data.stage_c.provenance.device.startswith("cuda") or _on_gpu(data.runs)
+    )
     rows = [_cost_row(part, rates) for part in [*parts, total_cost(parts)]] if parts else []
     return Table(["", "jobs", "hours", "GPU hours", "memory, MB", "kWh", rates.currency], rows)
 
@@ -444,16 +446,16 @@ def _failures(trials: Mapping[str, Sequence[FrozenTrial]]) -> Table:
     return Table(["stage", "reason", "trials"], [[*key, n] for key, n in reasons.most_common()])
 
 
-def _params(f: ReportData) -> list[list[Any]]:
+def _params(data: ReportData) -> list[list[Any]]:
     return [
         [name, f"{value:.4g}" if isinstance(value, float) else value]
-        for name, value in f.stage_c.choice["params"].items()
-        if f.settings.space.augments or not name.startswith("aug.")
+        for name, value in data.stage_c.choice["params"].items()
+        if data.settings.space.augments or not name.startswith("aug.")
     ]
 
 
-def _provenance(f: ReportData) -> Table:
-    made = f.test.provenance
+def _provenance(data: ReportData) -> Table:
+    made = data.test.provenance
     rows: list[list[Any]] = [
         ["code", made.code_version],
         ["configuration", made.config_hash],
@@ -463,5 +465,5 @@ def _provenance(f: ReportData) -> Table:
         ["finished", made.finished],
         ["packages", ", ".join(f"{name} {version}" for name, version in made.packages.items())],
     ]
-    rows += [["test set opened", f"{o.when} by {o.code_version} for {o.model}"] for o in f.test.openings]
+    rows += [["test set opened", f"{o.when} by {o.code_version} for {o.model}"] for o in data.test.openings]
     return Table(["", ""], rows)

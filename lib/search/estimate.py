@@ -113,19 +113,19 @@ def _measure_configuration(
     # The first epoch also finds the batch sizes and warms the device up, so the second one is measured.
     options = TrainingOptions(epochs=2, patience=9, stop_after=1)
     for _ in range(2):
-        learnt = train(model, training_data, experiment.device, options, seed=0, memory=MicroBatches(None))
+        trained = train(model, training_data, experiment.device, options, seed=0, memory=MicroBatches(None))
     tokens = int(features.lengths[features.windows(few)].sum())
-    learning = tokens / learnt.performance["tokens_per_second"]
+    learning = tokens / trained.performance["tokens_per_second"]
     began = time.perf_counter()
     predict_logits(model, experiment.agent, features, few, hyper, experiment.device)
     predicting = time.perf_counter() - began
 
     def epoch(of: Split) -> float:
         drawn = EpochSampler.of(experiment.examples, of.train, hyper.unannotated, seed=0).epoch(1)
-        learnt, scored = (
+        learned, scored = (
             features.lengths[features.windows(part)].sum() / tokens for part in (drawn, of.validation.index)
         )
-        return float(learnt * learning + scored * predicting)
+        return float(learned * learning + scored * predicting)
 
     fold = experiment.splits.fold(0, experiment.settings.config.stage_c.folds)
     assert fold.held_out is not None

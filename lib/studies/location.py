@@ -34,7 +34,11 @@ class StudyLocation:
     @property
     def journal(self) -> Path:
         """Path of the journal file."""
-        return self.folder / f"{self.name.replace('/', '-')}.journal"
+        return self.file("journal")
+
+    def file(self, extension: str) -> Path:
+        """Return the path of a file of this study."""
+        return self.folder / f"{self.name.replace('/', '-')}.{extension}"
 
     def __str__(self) -> str:
         return str(self.journal) if self.url is None else f"study '{self.name}' in {_without_password(self.url)}"

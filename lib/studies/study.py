@@ -166,7 +166,7 @@ class SharedStudy:
         return NextAction("run", self._storage.create_new_trial(self._id, template), len(trials))
 
     def _exclusive(self) -> AbstractContextManager[None]:
-        return wait_for_lock(self.location.folder / f"{self.location.name.replace('/', '-')}.claims.lock")
+        return wait_for_lock(self.location.file("claims.lock"))
 
     def _trials(self) -> list[FrozenTrial]:
         return self._storage.get_all_trials(self._id, deepcopy=False)

@@ -36,6 +36,8 @@ class Labels(TaskPredictions):
         yes: (n,) True where the label is predicted positive.
     """
 
+    score_names = SCORES_FROM_STATISTICS
+
     probability: NDArray[np.float64]
     yes: NDArray[np.bool_]
 
@@ -90,6 +92,18 @@ class Labels(TaskPredictions):
         """
         return binary_statistics(self.probability, self.yes, *_truths(examples, sample))
 
+    @staticmethod
+    def score_from_statistics(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scores of `binary_scores_from_statistics`, (samples, 8).
+
+        Args:
+            sums: (samples, 4 criteria + 1 + bins) the summed statistics of `sufficient_statistics`.
+
+        Returns:
+            The scores of each sample.
+        """
+        return binary_scores_from_statistics(sums)
+
 
 def _truths(examples: Examples, sample: WeightedSample) -> tuple[NDArray[np.int64], list[str], NDArray[np.float64]]:
     """Return the labels, criteria and weights of a sample."""
@@ -100,7 +114,6 @@ class LabelTask(Task[LogOdds, Labels]):
     """Predicts labels. The logits are the log odds of label 1, (n,)."""
 
     name = "label"
-    score_names = SCORES_FROM_STATISTICS
     predictions = Labels
 
     def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:
@@ -264,14 +277,3 @@ class LabelTask(Task[LogOdds, Labels]):
     def load_logits(self, dumped: Any) -> LogOdds:
         """Return the log odds of a dump."""
         return np.array(dumped, dtype=np.float64)
-
-    def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the scores of `binary_scores_from_statistics`, (samples, 8).
-
-        Args:
-            sums: (samples, 4 criteria + 1 + bins) the summed statistics of `Labels.sufficient_statistics`.
-
-        Returns:
-            The scores of each sample.
-        """
-        return binary_scores_from_statistics(sums)

@@ -45,6 +45,8 @@ class Spans(TaskPredictions):
         yes: (n,) True where the first candidate is the answer, False where the answer is "no evidence".
     """
 
+    score_names = (*SCORES_FROM_STATISTICS, "token_f1", "has_answer", "no_answer")
+
     none: NDArray[np.float64]
     candidates: ScoredSpans
     yes: NDArray[np.bool_]
@@ -125,6 +127,40 @@ class Spans(TaskPredictions):
         gaps = calibration_gaps(self.confidence, score >= RIGHT)
         return np.hstack([by_criterion, self.yes_probability[:, None], gaps]) * sample.weight[:, None]
 
+    @staticmethod
+    def score_from_statistics(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scores named in `score_names`, (samples, 11), as `lib.metrics.spans.span_scores` defines them.
+
+        A score is 0 in a sample that leaves it undefined.
+
+        Args:
+            sums: (samples, 6 criteria + 1 + bins) the summed statistics of `sufficient_statistics`.
+
+        Returns:
+            The scores of each sample.
+        """
+        columns = sums[:, : -BINS - 1].reshape(len(sums), -1, 6)
+        count, there, given, hit, on_evidence, on_none = (columns[:, :, i] for i in range(6))
+        none = count - there
+
+        def mean(values: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+            """Return the mean over the criteria that are chosen and have evidence in the sample."""
+            chosen = chosen & (there > 0)
+            found: NDArray[np.float64] = (values * chosen).sum(axis=1) / chosen.sum(axis=1).clip(1)
+            return found
+
+        everywhere = count > 0
+        macro = mean(safe_divide(2 * on_evidence, there + given), everywhere)
+        token_f1 = mean(safe_divide(on_evidence + on_none, count), everywhere)
+        has, no = mean(safe_divide(on_evidence, there), everywhere), mean(safe_divide(on_none, none), none > 0)
+        total, hits, true, predicted = (each.sum(axis=1) for each in (count, hit, there, given))
+        errors, right = true + predicted - 2 * hits, total - true - predicted + hits
+        yes = f1(hits, errors)
+        rates = [yes, safe_divide(hits, predicted), safe_divide(hits, true), (yes + f1(right, errors)) / 2]
+        means = [safe_divide(predicted, total), safe_divide(sums[:, -BINS - 1], total)]
+        ece = ece_from_gaps(sums[:, -BINS:], total)
+        return np.stack([macro, ece, *rates, *means, token_f1, has, no], axis=1)
+
     def _token_f1(self, examples: Examples, index: Index) -> NDArray[np.float64]:
         pairs = zip(self._texts(examples, index), _golds(examples, index), strict=True)
         return np.array([best_over_gold_answers(gold, text)[0] for text, gold in pairs])
@@ -141,7 +177,6 @@ class SpanTask(Task[ScoredSpans, Spans]):
     """Predicts spans. The logits are each example's best spans (start, end, score), in characters."""
 
     name = "span"
-    score_names = (*SCORES_FROM_STATISTICS, "token_f1", "has_answer", "no_answer")
     predictions = Spans
 
     def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:
@@ -360,39 +395,6 @@ class SpanTask(Task[ScoredSpans, Spans]):
     def load_logits(self, dumped: Any) -> ScoredSpans:
         """Return the spans of a dump."""
         return [[(int(start), int(end), float(score)) for start, end, score in spans] for spans in dumped]
-
-    def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the scores named in `score_names`, (samples, 11), as `lib.metrics.spans.span_scores` defines them.
-
-        A score is 0 in a sample that leaves it undefined.
-
-        Args:
-            sums: (samples, 6 criteria + 1 + bins) the summed statistics of `Spans.sufficient_statistics`.
-
-        Returns:
-            The scores of each sample.
-        """
-        columns = sums[:, : -BINS - 1].reshape(len(sums), -1, 6)
-        count, there, given, hit, on_evidence, on_none = (columns[:, :, i] for i in range(6))
-        none = count - there
-
-        def mean(values: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-            """Return the mean over the criteria that are chosen and have evidence in the sample."""
-            chosen = chosen & (there > 0)
-            found: NDArray[np.float64] = (values * chosen).sum(axis=1) / chosen.sum(axis=1).clip(1)
-            return found
-
-        everywhere = count > 0
-        macro = mean(safe_divide(2 * on_evidence, there + given), everywhere)
-        token_f1 = mean(safe_divide(on_evidence + on_none, count), everywhere)
-        has, no = mean(safe_divide(on_evidence, there), everywhere), mean(safe_divide(on_none, none), none > 0)
-        total, hits, true, predicted = (each.sum(axis=1) for each in (count, hit, there, given))
-        errors, right = true + predicted - 2 * hits, total - true - predicted + hits
-        yes = f1(hits, errors)
-        rates = [yes, safe_divide(hits, predicted), safe_divide(hits, true), (yes + f1(right, errors)) / 2]
-        means = [safe_divide(predicted, total), safe_divide(sums[:, -BINS - 1], total)]
-        ece = ece_from_gaps(sums[:, -BINS:], total)
-        return np.stack([macro, ece, *rates, *means, token_f1, has, no], axis=1)
 
 
 def _has_evidence(examples: Examples, index: Index) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,11 @@ class TaskPredictions(ABC):
     """The decisions of a task about n examples, with probabilities, and how to score them.
 
     Attributes:
+        score_names: Names of the scores of `score_from_statistics`.
         yes: (n,) True for a positive answer.
     """
 
+    score_names: ClassVar[tuple[str, ...]]
     yes: NDArray[np.bool_]
 
     @property
@@ -69,7 +71,7 @@ class TaskPredictions(ABC):
 
     @abstractmethod
     def sufficient_statistics(self, examples: Examples, sample: WeightedSample) -> NDArray[np.float64]:
-        """Return each example's weighted statistics, whose sums determine the scores of `Task.score_from_statistics`.
+        """Return each example's weighted statistics, whose sums determine the scores of `score_from_statistics`.
 
         Args:
             examples: All examples.
@@ -77,6 +79,19 @@ class TaskPredictions(ABC):
 
         Returns:
             (n, statistics).
+        """
+
+    @staticmethod
+    @abstractmethod
+    def score_from_statistics(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scores `score_names` of samples, as `score` computes them.
+
+        Args:
+            sums: (samples, statistics) what `sufficient_statistics` returns, summed over the examples
+                of each sample. A sample may hold an example many times or not at all.
+
+        Returns:
+            (samples, scores), F1-macro and ECE first.
         """
 
 
@@ -90,11 +105,9 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
 
     Attributes:
         name: Name of the task.
-        score_names: Names of the scores of `score_from_statistics`.
     """
 
     name: str
-    score_names: tuple[str, ...]
     predictions: type[PredictionsT]
 
     @abstractmethod
@@ -282,15 +295,3 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
     @abstractmethod
     def load_logits(self, dumped: Any) -> LogitsT:
         """Return the logits that `dump_logits` was called on."""
-
-    @abstractmethod
-    def score_from_statistics(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the scores `score_names` of samples, as `TaskPredictions.score` computes them.
-
-        Args:
-            sums: (samples, statistics) what `TaskPredictions.sufficient_statistics` returns, summed over the examples
-                of each sample. A sample may hold an example many times or not at all.
-
-        Returns:
-            (samples, scores), F1-macro and ECE first.
-        """

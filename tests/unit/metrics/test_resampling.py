@@ -15,7 +15,7 @@ from lib.metrics import resampling
 from lib.metrics.resampling import bootstrap, bootstrap_average_precision, holm, paired_permutation_test, sum_by_group
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, WeightedSample
-from lib.tasks.label import Labels, LabelTask
+from lib.tasks.label import Labels
 
 # The last three characters can be evidence or an answer, but have no words.
 TEXT = "I sleep badly and I am always tired of it !!!"
@@ -55,7 +55,7 @@ def test_scores_follow_from_sums_of_statistics(name: str, n: int, seed: int) -> 
         parts = {task: expected if len(agent.tasks) == 1 else expected[task.name] for task in agent.tasks}
         # A rate that is undefined in the sample counts as 0.
         wanted = [
-            np.mean([part[each] or 0.0 for task, part in parts.items() if each in task.score_names])
+            np.mean([part[each] or 0.0 for task, part in parts.items() if each in task.predictions.score_names])
             for each in agent.score_names
         ]
         assert found.tolist() == pytest.approx(wanted)
@@ -128,7 +128,7 @@ def test_the_interval_contains_the_truth_nineteen_times_in_twenty() -> None:
 
 def test_the_interval_of_the_ece_contains_the_ece() -> None:
     """The ECE of a resample is larger than that of all posts, but the interval must still contain the latter."""
-    rng, task = np.random.default_rng(3), LabelTask()
+    rng = np.random.default_rng(3)
     for seed in range(20):
         data = examples(60, rng)
         odds = rng.normal(0, 1, 60) + np.where(data.label == 1, 1, -1)
@@ -136,7 +136,7 @@ def test_the_interval_of_the_ece_contains_the_ece() -> None:
         statistics = sum_by_group(
             predictions.sufficient_statistics(data, WeightedSample.uniform(np.arange(60))), data.group
         )
-        ece = bootstrap(statistics, task.score_from_statistics, seed)[1]
+        ece = bootstrap(statistics, Labels.score_from_statistics, seed)[1]
         assert 0 <= ece.low <= ece.value <= ece.high <= 1
 
 
