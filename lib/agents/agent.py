@@ -112,7 +112,7 @@ class Agent(ABC):
         """Return a model of encoders with new heads, whose weights come from torch's global generator.
 
         Args:
-            encoders: One for each name of `backbones`.
+            encoders: One for each of `backbone_names`.
             special: The ids of the cls and the sep token in each encoder's vocabulary.
             hyper: Gives pooling, heads and fusion.
 

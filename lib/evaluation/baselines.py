@@ -152,7 +152,7 @@ def cross_validate_baseline(experiment: Experiment) -> CrossValidatedBaseline:
 
 
 def fit_and_predict_fold(experiment: Experiment, split: Split) -> tuple[Logits, Rules, WeightedSample]:
-    """Fit the bag of words on a fold's training part and its rules on the stopping part.
+    """Fit the bag of words on a fold's training part and its rules on the early-stopping part.
 
     Args:
         experiment: Gives examples and settings.

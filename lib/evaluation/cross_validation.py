@@ -32,7 +32,7 @@ def score_fold(experiment: Experiment, chosen: Candidates, candidate: int, numbe
         number: Number of the fold, from 0; the folds of later repeats follow those of the first.
 
     Returns:
-        Scores and logits on the held-out fold, and the rules fitted on the stopping part.
+        Scores and logits on the held-out fold, and the rules fitted on the early-stopping part.
 
     Raises:
         TrainingFailure: The training gives no result.

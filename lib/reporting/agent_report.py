@@ -403,7 +403,7 @@ def _ranking(result: StageCResult, objective: Objective) -> Table:
 def _costs(data: ReportData) -> Table:
     rates: CostSettings = data.settings.config.costs
     parts = read_costs(
-        data.benchmarks, rates, gpu=data.stage_c.provenance.device.startswith("cuda") or _on_gpu(data.runs)
+        data.folder, rates, gpu=data.stage_c.provenance.device.startswith("cuda") or _on_gpu(data.runs)
     )
     rows = [_cost_row(part, rates) for part in [*parts, total_cost(parts)]] if parts else []
     return Table(["", "jobs", "hours", "GPU hours", "memory, MB", "kWh", rates.currency], rows)

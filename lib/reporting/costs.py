@@ -7,9 +7,9 @@ from pathlib import Path
 
 from lib.settings.config import CostSettings
 
-# Names of the benchmark files of each stage; one that ends with '/' is a folder.
+# Names of the benchmark files of each stage. A name with '/' at its end is a folder; 'shared/' serves all agents.
 STAGES = {
-    "corpus, backbones, TF-IDF, bank": ("tfidf", "augmentation_bank"),
+    "corpus, backbones, TF-IDF, bank": ("shared/", "tfidf", "augmentation_bank"),
     "Stage A": ("stage_a", "stage_a/"),
     "Stage B": ("stage_b", "stage_b/", "stage_c_candidates"),
     "Stage C": ("stage_c", "stage_c/", "stage_c_baseline"),
@@ -47,7 +47,7 @@ def read_costs(folder: Path, rates: CostSettings, *, gpu: bool) -> list[Cost]:
     """Return the costs of each stage from Snakemake's benchmark files.
 
     Args:
-        folder: The agent's folder of benchmarks.
+        folder: The agent's folder of results; the jobs of the folder around it serve all agents.
         rates: Power and prices.
         gpu: Whether the jobs that train had a GPU.
 
@@ -55,7 +55,7 @@ def read_costs(folder: Path, rates: CostSettings, *, gpu: bool) -> list[Cost]:
         The costs of each stage that has any finished job, in the order of STAGES.
     """
     found = []
-    files = {str(path.relative_to(folder).with_suffix("")): path for path in sorted(folder.rglob("*.tsv"))}
+    files = {**_files(folder.parent / "benchmarks", "shared/"), **_files(folder / "benchmarks")}
     for stage, names in STAGES.items():
         own = [p for n, p in files.items() if n in names or any(n.startswith(e) for e in names if e.endswith("/"))]
         rows = [row for path in own for row in _rows(path)]
@@ -98,6 +98,12 @@ def total_cost(parts: list[Cost]) -> Cost:
     """Return the sum over stages; its memory is that of the largest job."""
     sums = {name: sum(getattr(part, name) for part in parts) for name in ("hours", "gpu_hours", "kwh", "money")}
     return Cost("all", sum(p.jobs for p in parts), memory_mb=max((p.memory_mb for p in parts), default=0.0), **sums)
+
+
+def _files(folder: Path, prefix: str = "") -> dict[str, Path]:
+    """Return the benchmark files below a folder by name, without their extension."""
+    found = sorted(folder.rglob("*.tsv"))
+    return {prefix + str(path.relative_to(folder).with_suffix("")): path for path in found}
 
 
 def _rows(path: Path) -> list[Mapping[str, str]]:

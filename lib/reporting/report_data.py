@@ -26,7 +26,7 @@ class ReportData:
         trials: All trials of the studies 'stage_a' and 'stage_b'.
         folds: The fold results of all candidates.
         runs: The runs of the chosen configuration, one for each fold.
-        benchmarks: Folder of Snakemake's benchmark files.
+        folder: The agent's folder of results.
     """
 
     settings: Settings
@@ -41,7 +41,7 @@ class ReportData:
     runs: list[Run]
     baselines: Baselines
     test: TestEvaluation
-    benchmarks: Path
+    folder: Path
 
 
 def read_report_data(experiment: Experiment, folds: list[FoldResult]) -> ReportData:
@@ -75,5 +75,5 @@ def read_report_data(experiment: Experiment, folds: list[FoldResult]) -> ReportD
         runs=sorted(own, key=lambda run: run.split),
         baselines=Baselines.read(folder / Baselines.FILE),
         test=TestEvaluation.read(folder / TestEvaluation.FILE),
-        benchmarks=folder / "benchmarks",
+        folder=folder,
     )

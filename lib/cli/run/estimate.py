@@ -45,7 +45,7 @@ def estimate(options: Namespace) -> None:
         timings = measure_machine(experiment, options.seconds, job)
         gpu = experiment.device.torch.type == "cuda"
     rates = settings.config.costs
-    actual = {c.stage: c.hours for c in read_costs(options.results / options.agent / "benchmarks", rates, gpu=gpu)}
+    actual = {c.stage: c.hours for c in read_costs(options.results / options.agent, rates, gpu=gpu)}
     stages = estimate_stages(settings.config, timings)
     rows = [cost_of(part.stage, part.trainings, part.hours, rates, gpu=gpu) for part in stages]
     names = ("trainings", "epochs", "hours", "GPU h", "kWh", rates.currency, "actual h")

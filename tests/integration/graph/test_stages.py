@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.augmented import experiment
 from support.checkouts import ROOT
 from support.tiny import TINY, worker_command
 
+from lib.augmentation.bank import variants_path
 from lib.cli.main import main
+from lib.errors import UserError
 from lib.schemas.search import StageAResult, StageBResult, read_stage
 from lib.search.strategies import stage_a_strategy
 from lib.settings.load import Settings, read_settings, save_settings
@@ -218,3 +221,17 @@ def test_kill_9_in_the_middle_of_stage_a_loses_nothing(copy_of_finished: Path) -
     assert resumed.trials == unbroken.trials and resumed.counts == unbroken.counts
     now = {p.name: p.stat().st_mtime_ns for p in Path("results/criteria/runs").iterdir()}
     assert all(now[name] == time for name, time in kept.items())
+
+
+@pytest.mark.usefixtures("zebra_augmentation")
+def test_a_bank_that_lacks_something_is_refused_at_the_start(capsys) -> None:
+    made = experiment("criteria")
+    made.check()
+    variants_path(Path("results/cache/augmentation"), "criteria-ocr").unlink()
+    with pytest.raises(
+        UserError, match=r"bank.json: no texts augmented by ocr; remove it to have them computed again"
+    ):
+        made.check()
+    Path("results/criteria/augmentation/bank.json").unlink()
+    assert main(worker_command("a").split()) == 1
+    assert "bank.json: no such file" in capsys.readouterr().err

@@ -9,14 +9,24 @@ from lib.settings.config import CostSettings
 
 
 def test_costs_by_hand(tmp_path: Path) -> None:
-    for name, seconds in (("stage_a/worker-0", 3600), ("stage_a/worker-1", 1800), ("final", 360), ("report", 9)):
-        path = tmp_path / f"{name}.tsv"
-        path.parent.mkdir(exist_ok=True)
+    own, shared = tmp_path / "criteria/benchmarks", tmp_path / "benchmarks"
+    for folder, name, seconds in (
+        (own, "stage_a/worker-0", 3600),
+        (own, "stage_a/worker-1", 1800),
+        (own, "final", 360),
+        (own, "report", 9),
+        (own, "tfidf", 3),
+        (shared, "corpus", 30),
+        (shared, "backbone-x", 3),
+    ):
+        path = folder / f"{name}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t-\tNA\n")
     rates = CostSettings(gpu_watts=300, machine_watts=100, per_kwh=0.5, per_gpu_hour=2.0)
-    a, final = read_costs(tmp_path, rates, gpu=True)
+    inputs, a, final = read_costs(tmp_path / "criteria", rates, gpu=True)
+    assert (inputs.jobs, inputs.hours, inputs.gpu_hours) == (3, pytest.approx(0.01), 0)
     assert (a.stage, a.jobs, a.hours, a.gpu_hours) == ("Stage A", 2, 1.5, 1.5)
     assert (a.kwh, a.money) == (pytest.approx(0.6), pytest.approx(3.3)) and final.hours == pytest.approx(0.1)
     whole = total_cost([a, final])
     assert whole.hours == pytest.approx(1.6) and whole.money == pytest.approx(a.money + final.money)
-    assert total_cost(read_costs(tmp_path, rates, gpu=False)).gpu_hours == 0
+    assert total_cost(read_costs(tmp_path / "criteria", rates, gpu=False)).gpu_hours == 0
