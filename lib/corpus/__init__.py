@@ -1,1 +1,1 @@
-"""Read, check, split, describe and generate the corpus of annotated posts."""
+"""Read, check, split and describe the corpus of annotated posts."""

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from lib.agents.agent import Logits
 from lib.evaluation.default_params import default_params
-from lib.evaluation.statistics import corrected_resampled_t_test, corrected_standard_error
 from lib.experiment.experiment import Experiment
+from lib.metrics.corrected_t_test import corrected_resampled_t_test, corrected_standard_error
 from lib.schemas.document import now
 from lib.schemas.evaluation import CrossValidatedBaseline, FoldResult, StageCResult
 from lib.schemas.search import Candidates

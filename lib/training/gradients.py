@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from lib.devices.device import Device
 from lib.devices.process import SHARDS, background_thread, run_parallel
 from lib.modeling.dropout import FastDropout
+from lib.modeling.mixed_precision import MixedPrecisionParameters
 from lib.modeling.models import Inputs
 from lib.tasks.examples import Targets
 from lib.tasks.task import Index
 from lib.training.data import TrainingData
 from lib.training.memory import MicroBatches, out_of_memory, window_does_not_fit
-from lib.training.mixed_precision import MixedPrecisionParameters
 
 
 class PreparedBatch(NamedTuple):

@@ -14,7 +14,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def write_generated_corpus(options: Namespace) -> None:
     """Write posts.csv and annotations.csv of a generated corpus."""
-    from lib.corpus.generate import generate_corpus
+    from lib.generated_corpus.generate import generate_corpus
 
     generator = read_settings(options.settings).config.generator
     generate_corpus(options.output, posts=generator.posts, seed=generator.seed, words=generator.words)

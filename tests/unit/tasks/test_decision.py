@@ -4,7 +4,7 @@ from typing import get_args
 import numpy as np
 import pytest
 from scipy.special import expit
-from support.windows import hyper
+from support.made_examples import hyper
 
 from lib.settings.hyperparameters import NullPolicy
 from lib.tasks.decision import (

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from support.windows import batch_of, hyper, tokens
+from support.made_examples import batch_of, hyper, tokens
 from torch.nn import functional as F
 
 from lib.tasks.examples import make_targets

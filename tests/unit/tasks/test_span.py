@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from support.made_examples import make_examples
-from support.windows import batch_of, hyper, tokens
+from support.made_examples import batch_of, hyper, make_examples, tokens
 
 from lib.tasks.decision import DecisionRule, RuleValues
 from lib.tasks.examples import WeightedSample, make_targets

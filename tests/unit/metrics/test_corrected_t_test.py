@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lib.evaluation.statistics import corrected_resampled_t_test, corrected_standard_error
+from lib.metrics.corrected_t_test import corrected_resampled_t_test, corrected_standard_error
 
 
 def test_the_corrected_t_test_by_hand() -> None:

@@ -5,9 +5,9 @@ import torch
 from support.training import fetch_tiny, model_and_data, params, without_dropout
 
 from lib.experiment.experiment import Experiment
+from lib.modeling.mixed_precision import MixedPrecisionParameters
 from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.load import read_settings
-from lib.training.mixed_precision import MixedPrecisionParameters
 
 
 @pytest.mark.parametrize("architecture", ["bert", "albert", "xlnet"])

@@ -9,9 +9,9 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from support.checkouts import ROOT
 
-from lib.corpus.generate import generate_corpus
 from lib.corpus.reader import read_corpus
 from lib.experiment.bag_of_words import CrossedTerms
+from lib.generated_corpus.generate import generate_corpus
 from lib.settings.config import CorpusSettings
 
 

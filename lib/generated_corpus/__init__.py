@@ -1,0 +1,1 @@
+"""A corpus that no person wrote, with the difficulties of real posts."""
