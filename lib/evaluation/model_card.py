@@ -14,7 +14,7 @@ from lib.metrics.formatting import (
     markdown_table,
 )
 from lib.metrics.objective import SCORE_NAMES, in_population, population_name
-from lib.metrics.span_totals import SPAN_COLUMNS, span_totals
+from lib.metrics.squad_scores import SPAN_COLUMNS, squad_rows
 from lib.schemas.evaluation import ModelManifest, ModelScores, TestEvaluation
 from lib.tasks.decision import load_rules
 
@@ -182,9 +182,7 @@ def _levels(chosen: ModelScores) -> str:
 
 def _span_table(test: TestEvaluation) -> str:
     """Return total, HasAns and NoAns of each model; '' if the agent predicts no spans."""
-    rows = [
-        [model.name, each.population, *each.cells()] for model in test.models for each in span_totals(model.intervals)
-    ]
+    rows = squad_rows({model.name: model.intervals for model in test.models})
     if not rows:
         return ""
     return f"""

@@ -19,7 +19,7 @@ from lib.metrics.formatting import (
     format_without_positive,
 )
 from lib.metrics.objective import SCORE_NAMES, Objective, population_name
-from lib.metrics.span_totals import SPAN_COLUMNS, span_totals
+from lib.metrics.squad_scores import SPAN_COLUMNS, squad_rows
 from lib.reporting import figures
 from lib.reporting.costs import Cost, read_costs, total_cost
 from lib.reporting.page import Section, Table, render_page
@@ -216,10 +216,8 @@ def _models(test: TestEvaluation) -> list[Table]:
 
 def _span_tables(test: TestEvaluation) -> list[Table]:
     """Return total, HasAns and NoAns of each model in each population; no table if the agent predicts no spans."""
-    rows = [
-        [model.name, each.population, *each.cells()] for model in test.models for each in span_totals(model.intervals)
-    ]
-    return [Table(list(SPAN_COLUMNS), rows)] if rows else []
+    rows = squad_rows({model.name: model.intervals for model in test.models})
+    return [Table(SPAN_COLUMNS, rows)] if rows else []
 
 
 def _lead(lead: Mapping[str, float]) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from lib.metrics.formatting import format_interval, format_p
 from lib.metrics.objective import population_name
-from lib.metrics.span_totals import SpanTotals, span_totals
+from lib.metrics.squad_scores import SPAN_COLUMNS, SquadScores, squad_scores
 from lib.reporting.page import Section, Table, render_page
 from lib.schemas.evaluation import StageCResult, TestEvaluation
 
@@ -35,7 +35,7 @@ def summary_entry(result: StageCResult, test: TestEvaluation) -> dict[str, Any]:
         "by_post": chosen.intervals.get("post"),
         "f1_macro": chosen.f1_macro,
         "ece": chosen.ece,
-        "spans": [vars(each) for each in span_totals(chosen.intervals)],
+        "spans": [vars(each) for each in squad_scores(chosen.intervals)],
         "strongest_baseline": {"name": strongest.name, "f1_macro": strongest.f1_macro, "ece": strongest.ece},
         "against_baseline": comparison.f1_macro,
         "gain_percent": comparison.gain_percent,
@@ -76,11 +76,11 @@ def _targets(agents: Sequence[dict[str, Any]]) -> str:
 def span_table(agents: Sequence[dict[str, Any]]) -> Table:
     """Return total, HasAns and NoAns of the agents that predict spans, in each population."""
     rows = [
-        [each["agent"], totals["population"], *SpanTotals(**totals).cells()]
+        [each["agent"], totals["population"], *SquadScores(**totals).cells()]
         for each in agents
         for totals in each["spans"]
     ]
-    return Table(["spans", "population", "token F1", "HasAns", "NoAns"], rows)
+    return Table(SPAN_COLUMNS, rows)
 
 
 def render_html(agents: Sequence[dict[str, Any]]) -> str:

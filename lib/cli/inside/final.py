@@ -18,7 +18,7 @@ def refit_and_test(options: Namespace) -> None:
         from lib.evaluation.model_card import model_card
         from lib.evaluation.refit import publish_model
         from lib.evaluation.test_set import evaluate_on_test_set, format_result
-        from lib.metrics.span_totals import span_totals
+        from lib.metrics.squad_scores import squad_scores
 
         folds = read_folds(options, experiment.settings)
         head = f"final {experiment.agent.name}"
@@ -34,7 +34,7 @@ def refit_and_test(options: Namespace) -> None:
         publish_model(model, agent_path(options, "model"), card)
         test.write(agent_path(options, test.FILE))
     echo(format_result(test, experiment.agent))
-    for totals in span_totals(test.models[0].intervals):
+    for totals in squad_scores(test.models[0].intervals):
         echo(f"{head}  {totals.sentence()}")
 
 

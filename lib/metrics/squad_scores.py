@@ -7,11 +7,10 @@ from lib.metrics.formatting import format_score
 from lib.metrics.objective import population_name
 
 SPAN_COLUMNS = ("spans", "population", "token F1", "HasAns", "NoAns")
-Scored = Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class SpanTotals:
+class SquadScores:
     """How well spans are answered in one population; an agent that always abstains has HasAns 0 and NoAns 1.
 
     Attributes:
@@ -22,9 +21,9 @@ class SpanTotals:
     """
 
     population: str
-    total: Scored
-    has_answer: Scored | None
-    no_answer: Scored | None
+    total: Mapping[str, float]
+    has_answer: Mapping[str, float] | None
+    no_answer: Mapping[str, float] | None
 
     def cells(self) -> list[str]:
         """Return total, HasAns and NoAns as text."""
@@ -36,7 +35,7 @@ class SpanTotals:
         return f"spans ({self.population}): token F1 {total}, HasAns {has}, NoAns {no}"
 
 
-def span_totals(intervals: Mapping[str, Mapping[str, Scored]]) -> list[SpanTotals]:
+def squad_scores(intervals: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[SquadScores]:
     """Return the totals of each population, the main one first.
 
     Args:
@@ -46,7 +45,23 @@ def span_totals(intervals: Mapping[str, Mapping[str, Scored]]) -> list[SpanTotal
         One for each population; none if the agent predicts no spans.
     """
     return [
-        SpanTotals(population_name(level), own["token_f1"], own.get("has_answer"), own.get("no_answer"))
+        SquadScores(population_name(level), own["token_f1"], own.get("has_answer"), own.get("no_answer"))
         for level, own in intervals.items()
         if level in ("natural", "annotated") and "token_f1" in own
+    ]
+
+
+def squad_rows(models: Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]) -> list[list[str]]:
+    """Return the rows of a table with the columns `SPAN_COLUMNS`.
+
+    Args:
+        models: The intervals of each model, as in `squad_scores`, by its name.
+
+    Returns:
+        A row for each model and population; none if the agent predicts no spans.
+    """
+    return [
+        [name, each.population, *each.cells()]
+        for name, intervals in models.items()
+        for each in squad_scores(intervals)
     ]
