@@ -57,6 +57,16 @@ FIXED: dict[str, Any] = {
     "aug.strategy": "all",
     **{f"aug.weight_{name}": 1.0 for name in METHODS},
 }
+# The same with unannotated negatives, for scores at natural prevalence.
+NATURAL: dict[str, Any] = FIXED | {
+    "model.pooling": "mean",
+    "data.unannotated": 5.0,
+    "data.max_length": 192,
+    "optim.lr": 1.5e-4,
+    "optim.weight_decay": 0.01,
+    "schedule.warmup": 0.1,
+    "null_policy.name": "threshold",
+}
 # Of a corpus whose unannotated pairs are unknown, only the annotated pairs are examples.
 ANNOTATED_ONLY: dict[str, Any] = {
     "corpus": {"unannotated_means": "unknown"},

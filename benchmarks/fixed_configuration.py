@@ -10,30 +10,19 @@ from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from common import FIXED, benchmark_experiment, prepare_project
+from common import NATURAL, benchmark_experiment, prepare_project
 
 from lib.corpus.store import open_test_set
-from lib.evaluation.by_post import decide_posts, labelled_post_criterion_pairs, score_posts
 from lib.evaluation.cross_validation import score_fold
 from lib.evaluation.refit import refit, refit_config
 from lib.evaluation.saved_model import SavedModel
+from lib.evaluation.test_set import score_saved_model
 from lib.experiment.experiment import Experiment
 from lib.schemas.document import code_version, now
 from lib.schemas.evaluation import FoldResult, TestOpening
 from lib.schemas.search import Candidate, Candidates
-from lib.tasks.examples import WeightedSample
 
-POINT = FIXED | {
-    "data.unannotated": 5.0,
-    "data.max_length": 192,
-    "head.layers": 1,
-    "head.activation": "gelu",
-    "optim.lr": 1.5e-4,
-    "optim.weight_decay": 0.01,
-    "schedule.warmup": 0.1,
-    "null_policy.name": "threshold",
-}
+POINT = NATURAL | {"head.layers": 1, "head.activation": "gelu"}
 POOLINGS = ("mean", "pair")
 SCORES = ("f1_macro", "f1_micro", "precision", "sensitivity", "average_precision", "ece", "f1_yes_no")
 
@@ -76,17 +65,9 @@ def test(experiment: Experiment, model: SavedModel) -> None:
     )
     corpus = experiment.results / "corpus"
     part, _ = open_test_set(corpus, experiment.results / experiment.agent.name / "test_openings.jsonl", opening)
-    agent, examples = experiment.agent, experiment.agent.examples(part).scored()
-    index, logits = np.arange(len(examples)), model.logits(examples)
-    values = agent.rule_values(model.rules, examples, index)
-    scores = agent.scores(logits, values, examples, WeightedSample.uniform(index), model.hyper)
-    natural = np.flatnonzero(examples.natural)
-    own = {name: value.select(natural) for name, value in values.items()}
-    first = agent.decide(agent.select(logits, natural), own, model.hyper)[agent.tasks[0].name]
-    pairs = labelled_post_criterion_pairs(first.yes_probability, examples, natural)
-    by_post = score_posts(decide_posts(first, pairs, model.post_rule), pairs)
+    scores = score_saved_model(model, experiment.agent.examples(part).scored())
     print(f"test set, natural prevalence       {format_scores(scores)}")
-    print(f"test set, by (post, criterion)     {format_scores(by_post)}")
+    print(f"test set, by (post, criterion)     {format_scores(scores['post_criterion'])}")
     print(f"test set, annotated pairs          {format_scores(scores['annotated'])}")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import FIXED, benchmark_experiment, prepare_project
+from common import NATURAL, benchmark_experiment, prepare_project
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
@@ -31,16 +31,7 @@ from lib.training.engine import TrainingOptions, train
 from lib.training.epoch_sampler import EpochSampler
 from lib.training.inference import predict_logits
 
-RATE, SAMPLE_DRAWS, RESAMPLES = 5.0, 30, 2000
-POINT = FIXED | {
-    "model.pooling": "mean",
-    "data.unannotated": RATE,
-    "data.max_length": 192,
-    "optim.lr": 1.5e-4,
-    "optim.weight_decay": 0.01,
-    "schedule.warmup": 0.1,
-    "null_policy.name": "threshold",
-}
+SAMPLE_DRAWS, RESAMPLES = 30, 2000
 SCORES = ("f1_macro", "f1_micro", "average_precision", "ece", "classwise_ece", "ece_of_yes", "brier_skill")
 
 
@@ -66,7 +57,7 @@ def compare_corrections(experiment: Experiment, epochs: int, seeds: int) -> None
 
 
 def _score_with(experiment: Experiment, split: Split, epochs: int, seed: int, *, weighted: bool) -> dict[str, Any]:
-    agent, examples, hyper = experiment.agent, experiment.examples, Hyperparameters.of(POINT)
+    agent, examples, hyper = experiment.agent, experiment.examples, Hyperparameters.of(NATURAL)
     assert split.held_out is not None
     torch.manual_seed(seed)
     model, features = experiment.builder.model(hyper)
@@ -92,7 +83,7 @@ def _score_with(experiment: Experiment, split: Split, epochs: int, seed: int, *,
 
 def _importance(experiment: Experiment, train_part: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return the weight of each example, such that an epoch's examples have the mean weight 1."""
-    sampler = EpochSampler.of(experiment.examples, train_part, RATE, 0)
+    sampler = EpochSampler.of(experiment.examples, train_part, NATURAL["data.unannotated"], 0)
     weight = np.ones(len(experiment.examples), dtype=np.float32)
     weight[sampler.unannotated] = len(sampler.unannotated) / sampler.per_epoch
     weight /= weight[sampler.epoch(1)].mean()
@@ -107,9 +98,9 @@ def measure_sample(experiment: Experiment, epochs: int) -> None:
         epochs: Epochs of the training.
     """
     split = experiment.splits.development_with_posts(0)
-    run = experiment.run(POINT, split, epochs=epochs)
+    run = experiment.run(NATURAL, split, epochs=epochs)
     assert run.examples is not None and run.logits is not None
-    agent, examples, hyper = experiment.agent, experiment.examples, Hyperparameters.of(POINT)
+    agent, examples, hyper = experiment.agent, experiment.examples, Hyperparameters.of(NATURAL)
     index = examples.indices_of(run.examples)
     logits = agent.load_logits(run.logits)
     whole = WeightedSample.uniform(index)

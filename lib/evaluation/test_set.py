@@ -63,6 +63,8 @@ from lib.tasks.task import Index, TaskPredictions
 CHOSEN = "chosen"
 # The least relative gain in F1-macro over the strongest baseline, in %, and the greatest ECE on annotated pairs.
 GAIN_PERCENT, ECE = 2.0, 0.10
+# The statistics of each group, (groups, statistics), and the function that maps sums of them to scores, by criterion.
+_ByCriterion = dict[str, tuple[NDArray[np.float64], ScoreFromStatistics]]
 
 
 def evaluate_on_test_set(
@@ -310,16 +312,31 @@ def _fit_majority(experiment: Experiment) -> _Baseline:
     )
 
 
+def score_saved_model(model: SavedModel, examples: Examples) -> dict[str, Any]:
+    """Score a saved model at all levels, without intervals.
+
+    Args:
+        model: The model.
+        examples: The examples, all of which count.
+
+    Returns:
+        The scores, as `ModelScores.scores` has them.
+    """
+    scores: dict[str, Any] = _levels(model.agent, _predict(model, examples), examples)[1]["scores"]
+    return scores
+
+
+def _predict(model: SavedModel, examples: Examples) -> _ModelOutput:
+    return _ModelOutput(model.logits(examples), FinalRules(model.rules, model.post_rule), model.hyper)
+
+
 def _predict_test_set(
     experiment: Experiment, result: StageCResult, models: _FittedModels, examples: Examples
 ) -> dict[str, _ModelOutput]:
     """Return every model's output for the test set, that of the chosen model first."""
     agent, index = experiment.agent, np.arange(len(examples))
     default = Hyperparameters.of(default_params(experiment.settings))
-    given = {
-        number: _ModelOutput(model.logits(examples), FinalRules(model.rules, model.post_rule), model.hyper)
-        for number, model in models.refits.items()
-    }
+    given = {number: _predict(model, examples) for number, model in models.refits.items()}
     averages = {}
     if models.average_rules is not None:
         average = agent.average_logits(
@@ -422,6 +439,7 @@ def _compare_models(
     """Score every model at every level, and compare the chosen one with each other one."""
     agent, seed = experiment.agent, derive_seed(experiment.settings.config.seed, "test intervals")
     found = {name: _levels(agent, output, examples) for name, output in outputs.items()}
+    by_criterion = {name: _statistics_by_criterion(agent, output, examples) for name, output in outputs.items()}
     models = []
     for name, (levels, scored) in found.items():
         intervals = {place: _intervals(level, seed) for place, level in levels.items()}
@@ -432,7 +450,10 @@ def _compare_models(
                 f1_macro=main["f1_macro"],
                 ece=main["ece"],
                 intervals=intervals,
-                per_criterion=_f1_by_criterion(agent, outputs[name], examples, seed),
+                per_criterion={
+                    criterion: asdict(bootstrap(summed, score, seed)[0])
+                    for criterion, (summed, score) in by_criterion[name].items()
+                },
                 **scored,
             )
         )
@@ -456,7 +477,7 @@ def _compare_models(
                 f1_macro=f1,
                 ece=ece,
                 gain_percent=_percent(f1["value"], model.f1_macro["value"]),
-                per_criterion=_per_criterion(agent, outputs[CHOSEN], outputs[model.name], examples, seed),
+                per_criterion=_per_criterion(by_criterion[CHOSEN], by_criterion[model.name], seed),
                 levels={place: each[0] for place, each in differences.items()},
             )
         )
@@ -476,11 +497,8 @@ def _percent(difference: float, of: float) -> float | None:
     return 100 * difference / of if of > 0 else None
 
 
-def _per_criterion(
-    agent: Agent, chosen: _ModelOutput, other: _ModelOutput, examples: Examples, seed: int
-) -> dict[str, dict[str, float]]:
-    """Compare the F1 of two models separately on the examples of each criterion that has a positive."""
-    first, second = (_statistics_by_criterion(agent, output, examples) for output in (chosen, other))
+def _per_criterion(first: _ByCriterion, second: _ByCriterion, seed: int) -> dict[str, dict[str, float]]:
+    """Compare the F1 of two models separately on the examples of each criterion."""
     found = {
         name: asdict(paired_permutation_test(summed, second[name][0], score, seed)[0])
         for name, (summed, score) in first.items()
@@ -490,19 +508,7 @@ def _per_criterion(
     return found
 
 
-def _f1_by_criterion(
-    agent: Agent, output: _ModelOutput, examples: Examples, seed: int
-) -> dict[str, dict[str, float]]:
-    """Return a model's F1 of each criterion that has a positive, with its interval."""
-    return {
-        name: asdict(bootstrap(summed, score, seed)[0])
-        for name, (summed, score) in _statistics_by_criterion(agent, output, examples).items()
-    }
-
-
-def _statistics_by_criterion(
-    agent: Agent, output: _ModelOutput, examples: Examples
-) -> dict[str, tuple[NDArray[np.float64], ScoreFromStatistics]]:
+def _statistics_by_criterion(agent: Agent, output: _ModelOutput, examples: Examples) -> _ByCriterion:
     """Return the statistics of each group, (groups, statistics), and their score, by criterion with a positive."""
     criterion, main = np.array(examples.criterion), examples.main_population_index()
     decide = agent.decide if examples.natural.any() else agent.decide_annotated

@@ -65,13 +65,7 @@ def format_without_positive(names: Sequence[str]) -> str:
     """Return a sentence that counts and names the criteria without a positive; '' if there are none."""
     if not names:
         return ""
-    count = format_criterion_count(len(names))
-    return f"Left out of averages, without a positive in this part: {count} ({', '.join(names)})."
-
-
-def format_criterion_count(count: int) -> str:
-    """Return a number of criteria as text, e.g. '1 criterion' or '3 criteria'."""
-    return "1 criterion" if count == 1 else f"{count} criteria"
+    return f"Left out of averages, without a positive in this part: {len(names)} ({', '.join(names)})."
 
 
 def format_excluded(names: Sequence[str]) -> str:

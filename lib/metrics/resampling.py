@@ -188,5 +188,7 @@ def _percentile_intervals(scores: NDArray[np.float64], observed: NDArray[np.floa
     The ECE of a bootstrap sample is too high, because the sample holds fewer distinct groups and its bins deviate
     more. Without the correction, an interval may not even contain the observed value.
     """
-    low, high = np.percentile(scores, [2.5, 97.5], axis=0) - (scores.mean(axis=0) - observed)
+    # Of deviations, because samples that all have the observed score must give exactly that score.
+    deviation = scores - observed
+    low, high = observed + np.percentile(deviation, [2.5, 97.5], axis=0) - deviation.mean(axis=0)
     return list(zip(low.tolist(), high.tolist(), strict=True))

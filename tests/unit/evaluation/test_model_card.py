@@ -52,7 +52,7 @@ def test_the_card_names_the_criteria_that_were_left_out_of_the_scores() -> None:
     assert "* **S** (left out of all scores): another matter" in card and "* **A**: tiredness" in card
     without = model_card(known, test, generated=True, with_authors=True, excluded=())
     assert "of all scores" not in without
-    assert "\nLeft out of averages, without a positive in this part: 1 criterion (C).\n" in without
+    assert "\nLeft out of averages, without a positive in this part: 1 (C).\n" in without
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,7 @@ def test_the_card_says_whether_authors_are_known_and_how_often_the_model_predict
 ) -> None:
     card = model_card(manifest(), evaluation(), generated=True, with_authors=with_authors, excluded=())
     assert known in card and "| predicted positive | mean probability | prevalence |" in card
+    assert f"{' 0.333 [0.233, 0.433] |' * 2} 0.333 |\n| annotated pairs |" in card
     assert "For 0% of the posts the model predicts every criterion." in card
 
 
