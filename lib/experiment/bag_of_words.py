@@ -9,6 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import StratifiedGroupKFold
+from threadpoolctl import threadpool_limits
 
 from lib.agents.agent import Agent, Logits
 from lib.corpus.sentences import Characters, sentences, sentences_about
@@ -68,8 +69,11 @@ class BagOfWords:
         if self._constant is not None:
             return self
         groups = np.array([examples.group[i] for i in index for _ in bags[i]])
-        strength = strength or _best_strength(features, labels, groups)
-        self._model.set_params(C=strength).fit(features, labels)
+        # OpenBLAS splits long vectors between its threads. Sums, and with them the drawn validation samples and the
+        # keys of runs, would depend on the number of cores.
+        with threadpool_limits(1, "blas"):
+            strength = strength or _best_strength(features, labels, groups)
+            self._model.set_params(C=strength).fit(features, labels)
         return self
 
     def logits(self, examples: Examples, index: Index) -> Logits:

@@ -162,7 +162,7 @@ def fit_calibration(
         value = float((weight * (np.logaddexp(0, odds) - label * odds)).sum())
         value += float((own**2).sum()) / (2 * _OFFSET_DEVIATION**2)
         by_criterion = np.bincount(which, residual, minlength=len(names)) + own / _OFFSET_DEVIATION**2
-        return value, np.concatenate([[residual @ slope, residual.sum()], by_criterion])
+        return value, np.concatenate([[(residual * slope).sum(), residual.sum()], by_criterion])
 
     bounds = [(np.log(_MIN_TEMPERATURE), np.log(_MAX_TEMPERATURE)), *[(-20.0, 20.0)] * (1 + len(names))]
     found = minimize(loss, np.zeros(2 + len(names)), jac=True, bounds=bounds, method="L-BFGS-B").x
