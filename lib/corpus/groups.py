@@ -1,5 +1,6 @@
 """Group posts that no split may separate: those of one author, reposts and near-duplicates."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.sparse.csgraph import connected_components
 # A near-duplicate shares most of its sequences of this many words.
 _SHINGLE = 3
 _PERMUTATIONS = 128
+_WORD = re.compile(r"\w+(?:['’]\w+)*")
 # The costs of a false and of a missed candidate. A false one only costs an exact comparison; with these weights at
 # least 99 % of the pairs at the limit are candidates (74 % with equal weights at the limit 0.8).
 _LSH_WEIGHTS = (0.02, 0.98)
@@ -42,7 +44,7 @@ def near_duplicates(texts: Sequence[str], least: float) -> Iterator[tuple[int, i
     """Yield pairs of texts that are nearly the same.
 
     Candidates come from locality-sensitive hashing of MinHash signatures (Broder, 1997), and their similarity is then
-    computed exactly. Case and white space do not count.
+    computed exactly. Case, punctuation and white space do not count.
 
     Args:
         texts: The texts.
@@ -65,5 +67,6 @@ def near_duplicates(texts: Sequence[str], least: float) -> Iterator[tuple[int, i
 
 
 def _shingles(text: str) -> set[str]:
-    words = text.casefold().split()
+    folded = text.casefold()
+    words = _WORD.findall(folded) or folded.split()
     return {" ".join(words[start : start + _SHINGLE]) for start in range(max(1, len(words) - _SHINGLE + 1))}

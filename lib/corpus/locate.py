@@ -2,17 +2,21 @@
 
 import re
 import unicodedata
+from bisect import bisect_left
+from collections.abc import Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from lib.corpus.negators import negators
-from lib.corpus.sentences import Characters
+from lib.corpus.sentences import Characters, sentences
 
 Match = Literal["exact", "normalised", "fuzzy", "none"]
 _WORD_CHARACTERS = re.compile(r"\w\w")
 # The number of words by which the ends of a fuzzy match may move.
 _MOVED_WORDS = 4
+# A negator denies nothing beyond these (Chapman et al., 2001, list more of them).
+_CLAUSE_STARTS = frozenset(("but", "however", "although", "though", "yet", "except"))
 _TYPOGRAPHY = str.maketrans({**dict.fromkeys("’‘`´ʼ′", "'"), "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
 
 
@@ -74,26 +78,28 @@ def locate_sentence(sentence: str, post: str, occurrence: int = 0, least_score: 
     if starts := _occurrences(needle, haystack):
         start = starts[min(occurrence, len(starts) - 1)]
         return SentenceMatch(origin[start], origin[start + len(needle) - 1] + 1, "normalised")
-    found = _fuzzy(needle, haystack, least_score)
+    if least_score >= 1:
+        return None
+    starts = {bisect_left(origin, start) for start, _ in sentences(post)}
+    found = _fuzzy(needle, haystack, starts, least_score)
     if found is None:
         return None
     start, end, score = found
     return SentenceMatch(origin[start], origin[end - 1] + 1, "fuzzy", score)
 
 
-def _fuzzy(needle: str, haystack: str, least_score: float) -> tuple[int, int, float] | None:
+def _fuzzy(needle: str, haystack: str, starts: Set[int], least_score: float) -> tuple[int, int, float] | None:
     """Find the part of a text that is most similar to a sentence, in whole words.
 
     Args:
         needle: What to find.
         haystack: Where to find it.
+        starts: The places in the text where a sentence starts.
         least_score: Least similarity, the normalised indel similarity of rapidfuzz's `ratio` in [0, 1].
 
     Returns:
         Start, end and similarity; None if no part with as many negators is similar enough.
     """
-    if least_score >= 1:
-        return None
     from rapidfuzz import fuzz
 
     # The alignment's window is as long as the shorter text, so its ends are then moved by a few words.
@@ -110,17 +116,23 @@ def _fuzzy(needle: str, haystack: str, least_score: float) -> tuple[int, int, fl
     ]
     wanted = len(negators(needle))
     for score, i, j in sorted(candidates, reverse=True):
-        if score >= least_score and _negators_at(haystack, words, i, j) == wanted:
+        if score >= least_score and _negators_at(haystack, words, i, j, starts) == wanted:
             return words[i][0], words[j][1], score
     return None
 
 
-def _negators_at(haystack: str, words: list[Characters], first: int, last: int) -> int:
-    """Count the negators of some words of a text, and those in the few words before them, which would deny them."""
+def _negators_at(haystack: str, words: list[Characters], first: int, last: int, starts: Set[int]) -> int:
+    """Count the negators of some words of a text, and those of the few words before them in the same clause."""
     before = first
-    while before > max(0, first - _MOVED_WORDS) and haystack[words[before - 1][1] - 1] not in ".!?,;:":
+    while before > max(0, first - _MOVED_WORDS) and not _starts_clause(haystack, words, before, starts):
         before -= 1
     return len(negators(haystack[words[before][0] : words[last][1]]))
+
+
+def _starts_clause(haystack: str, words: list[Characters], number: int, starts: Set[int]) -> bool:
+    start, end = words[number]
+    after_stop = haystack[words[number - 1][1] - 1] in ".!?,;:"
+    return start in starts or after_stop or haystack[start:end] in _CLAUSE_STARTS
 
 
 def _occurrences(needle: str, haystack: str) -> list[int]:

@@ -20,11 +20,16 @@ _ABBREVIATIONS = frozenset(
         "ms",
         "prof",
         "rev",
+        "lt",
+        "sgt",
+        "capt",
+        "mt",
         "st",
         "jr",
         "sr",
         "vs",
         "approx",
+        "avg",
         "ca",
         "cf",
         "resp",
@@ -41,13 +46,16 @@ _ABBREVIATIONS = frozenset(
         "ph.d",
         "m.d",
         "b.i.d",
+        "t.i.d",
+        "q.i.d",
+        "p.r.n",
     ]
 )
 # Abbreviations that end a sentence or not. They do not before a number, or before a lower-case word that is not a
 # usual start of a sentence in posts.
 _MAY_GO_ON = re.compile(
-    r"(?<![A-Za-z.])(?:(?:No|Nos|(?i:jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec))\.(?=\s+\d)"
-    r"|(?i:etc|mc?g|ml|kg|lbs?|oz|hrs?|mins?|secs?|yrs?|wks?|mos?)\."
+    r"(?<![A-Za-z.])(?:(?:No|Nos|pp?|(?i:jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec))\.(?=\s+\d)"
+    r"|(?i:etc|mc?g|ml|kg|lbs?|oz|hrs?|mins?|secs?|yrs?|wks?|mos?|tabs?)\."
     r"(?=\s+(?!(?:i|im|ive|my|he|she|it|its|we|they|you|this|that|there|then|so|but|now)\b)[a-z]))"
 )
 # The number of a list item, which does not end a sentence.

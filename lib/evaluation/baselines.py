@@ -11,7 +11,6 @@ from lib.evaluation.refit import fit_final_rules
 from lib.experiment.bag_of_words import BagOfWords
 from lib.experiment.experiment import Experiment
 from lib.experiment.splits import Split
-from lib.files.hashing import derive_seed
 from lib.schemas.document import now
 from lib.schemas.evaluation import (
     BAG_OF_WORDS,
@@ -26,7 +25,6 @@ from lib.schemas.run import Run
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.task import Index
-from lib.training.epoch_sampler import EpochSampler
 
 
 def majority_logits(experiment: Experiment, examples: Examples, index: Index) -> Logits:
@@ -47,19 +45,19 @@ def majority_logits(experiment: Experiment, examples: Examples, index: Index) ->
 
 
 def fit_bag_of_words(experiment: Experiment, train: Index) -> BagOfWords:
-    """Fit the bag of words on the annotated examples of a training part and one draw of its unannotated ones.
+    """Fit the bag of words on all examples of a training part.
+
+    A transformer sees a new draw of unannotated examples in each epoch. The bag of words can learn from all of them in
+    seconds, and with a single draw it would be a weak baseline.
 
     Args:
-        experiment: Gives examples and settings. `corpus.unannotated` is the rate of the draw.
+        experiment: Gives examples and settings.
         train: (n,) the examples of the training part.
 
     Returns:
         The fitted bag of words.
     """
-    config = experiment.settings.config
-    seed = derive_seed(config.seed, "bag of words")
-    drawn = EpochSampler.of(experiment.examples, train, config.corpus.unannotated, seed).epoch(1)
-    return BagOfWords(experiment.agent, config.tfidf).fit(experiment.examples, drawn)
+    return BagOfWords(experiment.agent, experiment.settings.config.tfidf).fit(experiment.examples, train)
 
 
 def fit_baseline_rules(experiment: Experiment, logits: Logits, sample: WeightedSample) -> Rules:

@@ -1,4 +1,4 @@
-"""TF-IDF with logistic regression, fitted on the pairs that a transformer would learn from."""
+"""TF-IDF with logistic regression."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ from lib.tasks.task import Index
 # The sentences of each example, by its index.
 Bags = Mapping[int, list[Characters]]
 
-_STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0)
+_STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 _FOLDS = 3
 _LEAST_SHARE = 1e-6
 

@@ -64,6 +64,15 @@ def test_an_edited_copy_keeps_the_negators(sentence: str, post: str) -> None:
     assert locate_sentence(sentence, post, least_score=0.85) is None
 
 
+@pytest.mark.parametrize(
+    "before", ["no sleep\n", "I can't sleep\n", "It is never good. ", "Not sure why but ", "I can't eat, "]
+)
+def test_a_negator_of_another_clause_denies_nothing(before: str) -> None:
+    copy = "I feel worthless all of the time"
+    span = locate_sentence("I feel worthless all of teh time", f"{before}{copy}", least_score=0.85)
+    assert span is not None and f"{before}{copy}"[span.start : span.end].endswith(copy)
+
+
 def test_an_edited_copy_may_write_a_negator_in_another_way() -> None:
     post = "No. I really don`t want to live on. No way."
     span = locate_sentence("I really do not want to live on.", post, least_score=0.85)

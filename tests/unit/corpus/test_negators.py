@@ -7,7 +7,7 @@ from lib.corpus.negators import negators
 WORDS = (
     "not Never don't didn’t cannot nothing without isnt mustnt neednt shant mightnt noone nope havnt w/o"
     " don`t don´t donʼt don‘t don′t no-one donot w/out dunno nah"
-    " would'nt did’nt unable nvr nothin"
+    " would'nt did’nt unable nvr nothin nver nuthin zero lack lacks denies absence dosent doesent dosnt dnt didn;t"
 )
 
 

@@ -14,6 +14,7 @@ def pieces(text: str, spans: list[tuple[int, int]]) -> list[str]:
     [
         (" One. Two!? three\nfour... \n\n five ", ["One.", "Two!?", "three", "four...", "five"]),
         ("I saw Dr. Smith. He gave me 3.5 mg.", ["I saw Dr. Smith.", "He gave me 3.5 mg."]),
+        ("Two tabs. of it t.i.d. or p.r.n. help, see p. 5.", ["Two tabs. of it t.i.d. or p.r.n. help, see p. 5."]),
         ("Some things help, e.g. walking. i feel bad.", ["Some things help, e.g. walking.", "i feel bad."]),
         ("I cannot sleep :( Why?? No idea...", ["I cannot sleep :( Why??", "No idea..."]),
         ("My list:\n- sleep\n- food", ["My list:", "- sleep", "- food"]),
