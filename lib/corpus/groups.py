@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 # A near-duplicate shares most of its sequences of this many words.
 _SHINGLE = 3
 _PERMUTATIONS = 128
-_WORD = re.compile(r"\w+(?:['’]\w+)*")
+_WORD = re.compile(r"\w+")
 # The costs of a false and of a missed candidate. A false one only costs an exact comparison; with these weights at
 # least 99 % of the pairs at the limit are candidates (74 % with equal weights at the limit 0.8).
 _LSH_WEIGHTS = (0.02, 0.98)

@@ -28,8 +28,6 @@ def test_a_short_post_does_not_join_its_copy_with_another_word(words: int) -> No
 
 def test_punctuation_makes_no_other_post() -> None:
     texts = ["I can't sleep, and I can't eat: help", "I can’t sleep and... I can’t eat!! help", ":(", ":)"]
-    assert list(near_duplicates(texts, 1.0)) == []
-    texts[1] = texts[1].replace("’", "'")
     assert list(near_duplicates(texts, 1.0)) == [(0, 1)]
 
 
