@@ -337,7 +337,7 @@ class Agent(ABC):
 
         Decisions do not show this, since fitted thresholds part even a model's noise.
         """
-        return all(float(np.std(task.log_odds_at(logits[task.name])(1.0))) < _COLLAPSED for task in self.tasks)
+        return all(float(np.std(task.log_odds(logits[task.name]))) < _COLLAPSED for task in self.tasks)
 
     def scores(
         self, logits: Logits, values: AllValues, examples: Examples, sample: WeightedSample, hyper: Hyperparameters

@@ -80,8 +80,8 @@ def locate_sentence(sentence: str, post: str, occurrence: int = 0, least_score: 
         return SentenceMatch(origin[start], origin[start + len(needle) - 1] + 1, "normalised")
     if least_score >= 1:
         return None
-    starts = {bisect_left(origin, start) for start, _ in sentences(post)}
-    found = _fuzzy(needle, haystack, starts, least_score)
+    sentence_starts = {bisect_left(origin, start) for start, _ in sentences(post)}
+    found = _fuzzy(needle, haystack, sentence_starts, least_score)
     if found is None:
         return None
     start, end, score = found

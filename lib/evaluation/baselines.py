@@ -47,7 +47,7 @@ def majority_logits(experiment: Experiment, examples: Examples, index: Index) ->
 def fit_bag_of_words(experiment: Experiment, train: Index) -> BagOfWords:
     """Fit the bag of words on all examples of a training part.
 
-    A transformer sees a new draw of unannotated examples in each epoch. The bag of words can learn from all of them in
+    A transformer sees other unannotated examples in each epoch. The bag of words can learn from all of them in
     seconds, and with a single draw it would be a weak baseline.
 
     Args:

@@ -72,12 +72,13 @@ def model_card(
     left_out = "".join(f"\n{note}\n" for note in notes if note)
     met = "\n".join(f"* {name}: {'met' if is_met else 'not met'}" for name, is_met in test.targets.items())
     rules = load_rules(manifest.rules)
-    temperatures = ", ".join(f"{name} {rule.temperature:.3f}" for name, rule in rules.items())
+    temperatures = ", ".join(f"{rule.mean_temperature:.3f} ({name})" for name, rule in rules.items())
     large = "\n".join(
         f"* {name}: {found.sentence(where)}" for name, found in manifest.calibration_in_the_large.items()
     )
     policy = manifest.params["null_policy.name"]
-    fitted = policy in ("threshold", "ratio")
+    thresholds = policy in ("threshold", "ratio")
+    fitted = "Temperatures, offsets and thresholds" if thresholds else "Temperatures and offsets"
     count = test.sizes[test.population]
     pairs = f"{count} annotated pairs" if test.population == "annotated" else f"{count} pairs at {where}"
     sizes = f"{test.sizes['posts']} test posts ({pairs}, {test.sizes['positives']} of them positive)"
@@ -106,9 +107,10 @@ Targets ({where}):
 {left_out}
 ## How it decides
 
-Null policy `{policy}`, temperature: {temperatures}. {"Offsets and thresholds" if fitted else "Offsets"} of each
-criterion stand in `model.json`; they were fitted {in_population(test.population)}. Calibration in the
-large, on development posts from which the model learned:
+The null policy is `{policy}`, and the mean temperature is {temperatures}. {fitted} of each criterion stand in
+`model.json`; they were fitted {in_population(test.population)}.
+
+Calibration in the large, on development posts from which the model learned:
 
 {large}
 

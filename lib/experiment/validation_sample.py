@@ -59,4 +59,4 @@ def _yes_probability(
     model = BagOfWords(agent, config.tfidf).fit(examples, learned, strength=_STRENGTH)
     logits = model.logits(examples, index)
     task = agent.tasks[0]
-    return np.asarray(expit(task.log_odds_at(logits[task.name])(1.0)))
+    return np.asarray(expit(task.log_odds(logits[task.name])))

@@ -355,13 +355,10 @@ def _temperatures(data: ReportData) -> Table:
     rows = []
     for fold in chosen[:10]:
         rules = load_rules(fold.rules)
-        offsets = [np.mean(list(rule.offset.values())) for rule in rules.values()]
-        each = zip(rules.values(), offsets, strict=True)
-        rows.append(
-            [fold.split, *(text for rule, mean in each for text in (f"{rule.temperature:.3f}", f"{mean:+.3f}"))]
-        )
+        means = [(rule.mean_temperature, float(np.mean(list(rule.offset.values())))) for rule in rules.values()]
+        rows.append([fold.split, *(text for pair in means for text in (f"{pair[0]:.3f}", f"{pair[1]:+.3f}"))])
     tasks = list(load_rules(chosen[0].rules))
-    columns = [f"{what} of {task}" for task in tasks for what in ("temperature", "mean offset")]
+    columns = [f"{what} of {task}" for task in tasks for what in ("mean temperature", "mean offset")]
     return Table(["fold", *columns], rows)
 
 

@@ -31,7 +31,7 @@ class FoldResult(Document):
     """
 
     KIND: ClassVar[str] = "stage_c_fold"
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
 
     agent: str
     candidate: int
@@ -98,7 +98,7 @@ class Baselines(Document):
     """
 
     KIND: ClassVar[str] = "baseline"
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
     FILE: ClassVar[str] = "baseline.json"
 
     agent: str
@@ -317,7 +317,7 @@ class ModelManifest(Document):
     """
 
     KIND: ClassVar[str] = "model"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
     FILE: ClassVar[str] = "model.json"
 
     agent: str

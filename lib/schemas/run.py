@@ -30,7 +30,7 @@ class Run(Document):
     """
 
     KIND: ClassVar[str] = "run"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     agent: str
     key: str

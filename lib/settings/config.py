@@ -107,8 +107,8 @@ class CorpusSettings(StrictSchema):
     unannotated: float = Field(
         default=5.0,
         ge=0.0,
-        description="number of unannotated pairs per annotated pair in an epoch of the default transformer; the search"
-        " tries others (data.unannotated)",
+        description="number of unannotated pairs per annotated pair in an epoch of the default transformer; the"
+        " search tries others (data.unannotated)",
     )
     excluded_criteria: tuple[Name, ...] = Field(
         default=(), description="criteria that are learned and predicted, but left out of the scores"

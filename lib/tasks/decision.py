@@ -1,11 +1,11 @@
 """Turn logits into calibrated probabilities and decisions, with rules that are fitted after training.
 
-A rule has a temperature and, for each criterion, an offset and a threshold. All are fitted at the prevalence that the
+A rule has a temperature, an offset and a threshold for each criterion. All are fitted at the prevalence that the
 given weights stand for. So they correct for the rate at which training drew negatives (King & Zeng, 2001): a model
 that saw every positive but few of the negatives has log odds that are too high by a constant.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
@@ -16,12 +16,13 @@ from scipy.special import expit
 
 from lib.metrics.classification import Floats
 
-# Maps a temperature to the log odds of yes, (n,), of logits that were divided by it.
-LogOddsAt = Callable[[float], Floats]
+# Maps the temperature of each of n examples, (n,), to the log odds of yes, (n,), of logits that were divided by it.
+LogOddsAt = Callable[[Floats], Floats]
 
 _MIN_TEMPERATURE, _MAX_TEMPERATURE = 0.05, 20.0
-# Standard deviation of a criterion's offset around the common one, a normal prior that shrinks it.
-_OFFSET_DEVIATION = 0.5
+# Standard deviations of a criterion's offset, and of the logarithm of its temperature, around the common ones. These
+# are normal priors, which shrink them.
+_OFFSET_DEVIATION, _TEMPERATURE_DEVIATION = 0.5, 0.25
 # A criterion's counts are shrunk towards the common ones by as much as this number of its own positives.
 _SHRINKAGE = 20.0
 _CANDIDATES = 512
@@ -32,13 +33,13 @@ class DecisionRule:
     """How the logits of one task become probabilities and decisions.
 
     Attributes:
-        temperature: The logits are divided by it.
+        temperature: The logits are divided by it, by criterion.
         offset: Added to the log odds of yes afterwards, by criterion.
         threshold: Least value of the policy's statistic for a yes, by criterion, see `Task.decision_function`.
         annotated_threshold: The same for annotated pairs, which have another prevalence; common to all criteria.
     """
 
-    temperature: float
+    temperature: dict[str, float]
     offset: dict[str, float]
     threshold: dict[str, float]
     annotated_threshold: float
@@ -46,21 +47,28 @@ class DecisionRule:
     @classmethod
     def neutral(cls, criteria: Sequence[str]) -> Self:
         """Return the rule that changes nothing and predicts yes where it is the more probable answer."""
-        return cls(1.0, dict.fromkeys(criteria, 0.0), dict.fromkeys(criteria, 0.0), 0.0)
+        zero = dict.fromkeys(criteria, 0.0)
+        return cls(dict.fromkeys(criteria, 1.0), zero, zero, 0.0)
 
     def completed(self, criteria: Sequence[str]) -> Self:
         """Return the rule for more criteria; those that it lacks get the mean of the others."""
         return replace(
             self,
+            temperature={n: self.temperature.get(n, self.mean_temperature) for n in criteria},
             offset={name: self.offset.get(name, _mean_value(self.offset)) for name in criteria},
             threshold={name: self.threshold.get(name, _mean_value(self.threshold)) for name in criteria},
         )
+
+    @property
+    def mean_temperature(self) -> float:
+        """The geometric mean of the criteria's temperatures."""
+        return _geometric_mean(self.temperature.values())
 
     @classmethod
     def mean(cls, rules: Sequence[Self]) -> Self:
         """Return the mean of rules for the same criteria, of temperatures the geometric one."""
         return cls(
-            float(np.exp(np.mean([np.log(rule.temperature) for rule in rules]))),
+            {name: _geometric_mean([rule.temperature[name] for rule in rules]) for name in rules[0].temperature},
             {name: float(np.mean([rule.offset[name] for rule in rules])) for name in rules[0].offset},
             {name: float(np.mean([rule.threshold[name] for rule in rules])) for name in rules[0].threshold},
             float(np.mean([rule.annotated_threshold for rule in rules])),
@@ -103,7 +111,7 @@ class RuleValues:
         """
         n = len(criterion)
         return cls(
-            np.full(n, rule.temperature),
+            np.array([rule.temperature[name] for name in criterion]),
             np.array([rule.offset[name] for name in criterion]),
             np.array([rule.threshold[name] for name in criterion]),
             np.full(n, rule.annotated_threshold),
@@ -132,12 +140,19 @@ def _mean_value(values: Mapping[str, float]) -> float:
     return float(np.mean(list(values.values()))) if values else 0.0
 
 
+def _geometric_mean(values: Iterable[float]) -> float:
+    """Return the geometric mean, 1 for no values."""
+    logarithms = np.log(list(values))
+    return float(np.exp(logarithms.mean())) if len(logarithms) else 1.0
+
+
 def fit_calibration(
     log_odds: LogOddsAt, label: NDArray[np.int64], criterion: Sequence[str], weight: Floats
-) -> tuple[float, dict[str, float]]:
-    """Fit a temperature and the offset of each criterion (Platt, 1999, with a normal prior on the offsets).
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Fit the temperature and the offset of each criterion (Platt, 1999, with normal priors).
 
-    They minimise the weighted negative log likelihood. A criterion's offset is shrunk towards the common one.
+    They minimise the weighted negative log likelihood. A criterion's temperature and offset are shrunk towards the
+    common ones.
 
     Args:
         log_odds: Gives the log odds of yes at a temperature.
@@ -146,28 +161,34 @@ def fit_calibration(
         weight: (n,) the number of pairs that each one stands for.
 
     Returns:
-        The temperature in [0.05, 20], and the offsets by criterion. They are 1 and 0 if there is only one class.
+        The temperatures and the offsets by criterion. They are 1 and 0 if there is only one class.
     """
     names, which = np.unique(np.asarray(criterion), return_inverse=True)
+    n = len(names)
     if len(np.unique(label)) < 2:
-        return 1.0, dict.fromkeys(names.tolist(), 0.0)
+        return dict.fromkeys(names.tolist(), 1.0), dict.fromkeys(names.tolist(), 0.0)
     step = 1e-4
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
-        log_temperature, common, own = parameters[0], parameters[1], parameters[2:]
-        base = log_odds(float(np.exp(log_temperature)))
+        (common_log, common), (own_log, own) = parameters[:2], parameters[2:].reshape(2, n)
+        log_temperature = (common_log + own_log)[which]
+        base = log_odds(np.exp(log_temperature))
         odds = base + common + own[which]
         residual = weight * (expit(odds) - label)
-        slope = (log_odds(float(np.exp(log_temperature + step))) - base) / step
+        by_temperature = residual * (log_odds(np.exp(log_temperature + step)) - base) / step
         value = float((weight * (np.logaddexp(0, odds) - label * odds)).sum())
+        value += float((own_log**2).sum()) / (2 * _TEMPERATURE_DEVIATION**2)
         value += float((own**2).sum()) / (2 * _OFFSET_DEVIATION**2)
-        by_criterion = np.bincount(which, residual, minlength=len(names)) + own / _OFFSET_DEVIATION**2
-        return value, np.concatenate([[(residual * slope).sum(), residual.sum()], by_criterion])
+        of_temperature = np.bincount(which, by_temperature, minlength=n) + own_log / _TEMPERATURE_DEVIATION**2
+        of_offset = np.bincount(which, residual, minlength=n) + own / _OFFSET_DEVIATION**2
+        return value, np.concatenate([[by_temperature.sum(), residual.sum()], of_temperature, of_offset])
 
-    bounds = [(np.log(_MIN_TEMPERATURE), np.log(_MAX_TEMPERATURE)), *[(-20.0, 20.0)] * (1 + len(names))]
-    found = minimize(loss, np.zeros(2 + len(names)), jac=True, bounds=bounds, method="L-BFGS-B").x
-    offsets = found[1] + found[2:]
-    return float(np.exp(found[0])), dict(zip(names.tolist(), offsets.tolist(), strict=True))
+    common_bounds = [(np.log(_MIN_TEMPERATURE), np.log(_MAX_TEMPERATURE)), (-20.0, 20.0)]
+    bounds = [*common_bounds, *[(-2.0, 2.0)] * n, *[(-20.0, 20.0)] * n]
+    found = minimize(loss, np.zeros(2 + 2 * n), jac=True, bounds=bounds, method="L-BFGS-B").x
+    temperatures, offsets = np.exp(found[0] + found[2 : 2 + n]), found[1] + found[2 + n :]
+    by_name = names.tolist()
+    return dict(zip(by_name, temperatures.tolist(), strict=True)), dict(zip(by_name, offsets.tolist(), strict=True))
 
 
 def fit_f1_thresholds(

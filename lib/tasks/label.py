@@ -196,7 +196,7 @@ class LabelTask(Task[LogOdds, Labels]):
         return np.array([max((odds for _, odds in parts), default=-np.inf) for parts in scored])
 
     def log_odds_at(self, logits: LogOdds) -> LogOddsAt:
-        """Return a function that divides the log odds of n examples by a temperature, (n,)."""
+        """Return a function that divides the log odds of n examples by n temperatures, (n,)."""
         return lambda temperature: logits / temperature
 
     def truth(self, examples: Examples, index: Index) -> NDArray[np.int64]:

@@ -287,11 +287,11 @@ class SpanTask(Task[ScoredSpans, Spans]):
         return [[(*span, odds) for span, odds in parts] for parts in ranked]
 
     def log_odds_at(self, logits: ScoredSpans) -> LogOddsAt:
-        """Return a function that maps a temperature to the log odds that any span of n examples is right, (n,)."""
+        """Return a function that maps n temperatures to the log odds that any span of n examples is right, (n,)."""
         scores = _padded(logits)[:, 1:]
 
-        def at(temperature: float) -> NDArray[np.float64]:
-            odds: NDArray[np.float64] = logsumexp(scores / temperature, axis=1)
+        def at(temperature: NDArray[np.float64]) -> NDArray[np.float64]:
+            odds: NDArray[np.float64] = logsumexp(scores / temperature[:, None], axis=1)
             return np.maximum(odds, _LEAST_ODDS)
 
         return at

@@ -1,7 +1,7 @@
 """The interface of tasks. An agent consists of tasks, and the engine and the search use only this interface."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -17,7 +17,7 @@ from lib.tasks.decision import DecisionRule, LogOddsAt, RuleValues, fit_calibrat
 from lib.tasks.examples import Examples, Targets, WeightedSample
 
 Index = NDArray[np.int64]
-LogitsT = TypeVar("LogitsT")
+LogitsT = TypeVar("LogitsT", bound=Sized)
 
 
 class TaskPredictions(ABC):
@@ -182,9 +182,13 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
             The logits of the examples.
         """
 
+    def log_odds(self, logits: LogitsT) -> NDArray[np.float64]:
+        """Return the log odds of yes of n examples without calibration, (n,)."""
+        return self.log_odds_at(logits)(np.ones(len(logits)))
+
     @abstractmethod
     def log_odds_at(self, logits: LogitsT) -> LogOddsAt:
-        """Return a function that maps a temperature above 0 to the log odds of yes of n examples, (n,)."""
+        """Return a function that maps n temperatures above 0 to the log odds of yes of n examples, (n,)."""
 
     @abstractmethod
     def truth(self, examples: Examples, index: Index) -> NDArray[np.int64]:

@@ -107,7 +107,9 @@ def test_a_refit_uses_the_given_rules_and_is_trained_once(copy_of_finished: Path
     experiment = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
     folds = [FoldResult.read(path) for path in sorted(Path("results/criteria/stage_c").glob("0-*.json"))]
     config = refit_config(experiment, folds)
-    other = replace(config.rules, by_task={"label": replace(config.rules.by_task["label"], temperature=3.5)})
+    rule = config.rules.by_task["label"]
+    hot = replace(rule, temperature=dict.fromkeys(rule.temperature, 3.5))
+    other = replace(config.rules, by_task={"label": hot})
     first = refit(experiment, config)
     monkeypatch.setattr("lib.evaluation.refit._train", lambda *_: pytest.fail("trained again"))
     second = refit(experiment, replace(config, rules=other))

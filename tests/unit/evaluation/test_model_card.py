@@ -77,10 +77,10 @@ def test_the_card_says_whether_authors_are_known_and_how_often_the_model_predict
 def test_the_card_claims_calibration_only_for_what_was_fitted(population: str, claim: str) -> None:
     test, known = evaluation(population=population), manifest(population=population)
     card = model_card(known, test, generated=True, with_authors=True, excluded=())
-    assert claim in card and "Offsets and thresholds of each" in card
+    assert claim in card and "Temperatures, offsets and thresholds of each" in " ".join(card.split())
     assert ("predicts yes too often" in card) == (population == "annotated")
     spans = known.model_copy(update={"rules": {"span": known.rules["label"]}, "post_rule": known.rules["label"]})
     spans = spans.model_copy(update={"params": {"null_policy.name": "none"}})
     card = model_card(spans, test, generated=True, with_authors=True, excluded=())
     assert "for whether there is evidence, but not where it is, and for whether a post meets a criterion." in card
-    assert "Offsets of each" in card
+    assert "Temperatures and offsets of each" in " ".join(card.split())

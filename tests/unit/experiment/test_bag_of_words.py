@@ -18,9 +18,7 @@ def test_a_short_answer_makes_its_sentence_evidence() -> None:
     words = [[(end - 7, end - 2) for _, end in spans] for spans in whole.gold_spans]
     examples, index = replace(whole, gold_spans=words), np.arange(len(whole))
     odds, expected = (
-        agent.tasks[0].log_odds_at(BagOfWords(agent, TfidfSettings()).fit(each, index).logits(each, index)["span"])(
-            1.0
-        )
+        agent.tasks[0].log_odds(BagOfWords(agent, TfidfSettings()).fit(each, index).logits(each, index)["span"])
         for each in (examples, whole)
     )
     assert np.allclose(odds, expected) and np.ptp(odds) > 1

@@ -23,7 +23,7 @@ def neutral(n: int) -> RuleValues:
     return RuleValues.of(DecisionRule.neutral(["A"]), ["A"] * n)
 
 
-def divided(odds: np.ndarray) -> Callable[[float], np.ndarray]:
+def divided(odds: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     return lambda temperature: odds / temperature
 
 
@@ -52,7 +52,7 @@ def test_calibration_recovers_temperature_and_offsets() -> None:
     odds, criterion = rng.normal(0, 2, 60_000), rng.choice(["A", "B"], 60_000)
     truth = (rng.random(60_000) < expit(odds + np.where(criterion == "A", -2.0, 1.0))).astype(int)
     temperature, offset = fit_calibration(divided(3 * odds), truth, criterion.tolist(), np.ones(60_000))
-    assert temperature == pytest.approx(3, rel=0.05)
+    assert temperature == {"A": pytest.approx(3, rel=0.05), "B": pytest.approx(3, rel=0.05)}
     assert offset["A"] == pytest.approx(-2, abs=0.1) and offset["B"] == pytest.approx(1, abs=0.1)
 
 
@@ -68,17 +68,27 @@ def test_calibration_undoes_the_sampling_of_negatives() -> None:
     assert offset["A"] == pytest.approx(-np.log(10), abs=0.1)
 
 
-def test_a_rare_criterion_has_nearly_the_common_offset() -> None:
+def test_criteria_have_their_own_temperatures() -> None:
+    rng = np.random.default_rng(4)
+    odds, criterion = rng.normal(0, 2, 60_000), rng.choice(["A", "B"], 60_000)
+    truth = (rng.random(60_000) < expit(odds)).astype(int)
+    wrong = odds * np.where(criterion == "A", 2.0, 1.0)
+    temperature, _ = fit_calibration(divided(wrong), truth, criterion.tolist(), np.ones(60_000))
+    assert temperature == {"A": pytest.approx(2, rel=0.05), "B": pytest.approx(1, rel=0.05)}
+
+
+def test_a_rare_criterion_has_nearly_the_common_rule() -> None:
     rng = np.random.default_rng(2)
     odds = rng.normal(0, 2, 5000)
     truth = (rng.random(5000) < expit(odds - 1)).astype(int)
     criterion = ["rare" if i < 4 else "common" for i in range(5000)]
     truth[:4] = 1
-    _, offset = fit_calibration(divided(odds), truth, criterion, np.ones(5000))
-    # Alone, the criterion would have no finite offset, because all of its pairs are positive.
+    temperature, offset = fit_calibration(divided(odds), truth, criterion, np.ones(5000))
+    # Alone, the criterion would have no finite offset or temperature, because all of its pairs are positive.
+    assert 0.5 < temperature["rare"] / temperature["common"] < 2
     assert abs(offset["rare"] - offset["common"]) < 1.5
     assert fit_calibration(divided(odds), np.zeros(5000, int), criterion, np.ones(5000)) == (
-        1.0,
+        {"common": 1.0, "rare": 1.0},
         {"common": 0.0, "rare": 0.0},
     )
 
@@ -95,9 +105,9 @@ def test_thresholds_maximise_their_scores() -> None:
 
     best = max(f1(t) for t in np.quantile(statistic, np.linspace(0, 1, 2001)))
     temperature, offset = fit_calibration(divided(statistic), label, ["A"] * 40_000, weight)
-    odds = statistic / temperature + offset["A"]
+    odds = statistic / temperature["A"] + offset["A"]
     found = fit_f1_thresholds(odds, label, ["A"] * 40_000, weight)["A"]
-    assert f1((found - offset["A"]) * temperature) == pytest.approx(best, abs=0.01)
+    assert f1((found - offset["A"]) * temperature["A"]) == pytest.approx(best, abs=0.01)
     hit = 0.8 * label * rng.random(40_000)
     best_hit = fit_soft_f1_thresholds(statistic, hit, label, ["A"] * 40_000, weight)["A"]
 
@@ -127,8 +137,9 @@ def test_thresholds_do_not_follow_the_chance_of_few_positives() -> None:
 
 
 def test_the_mean_of_rules() -> None:
-    rules = [DecisionRule(1.0, {"A": 1.0}, {"A": 0.0}, 0.5), DecisionRule(4.0, {"A": 3.0}, {"A": -1.0}, 1.5)]
-    assert DecisionRule.mean(rules) == DecisionRule(pytest.approx(2.0), {"A": 2.0}, {"A": -0.5}, 1.0)
+    one = DecisionRule({"A": 1.0}, {"A": 1.0}, {"A": 0.0}, 0.5)
+    other = DecisionRule({"A": 4.0}, {"A": 3.0}, {"A": -1.0}, 1.5)
+    assert DecisionRule.mean([one, other]) == DecisionRule({"A": pytest.approx(2.0)}, {"A": 2.0}, {"A": -0.5}, 1.0)
 
 
 def test_a_rare_criterion_has_nearly_the_common_threshold() -> None:
@@ -149,6 +160,7 @@ def test_a_label_says_yes_from_its_threshold_on() -> None:
 
 
 def test_rules_survive_dumping_and_learn_of_new_criteria() -> None:
-    rule = DecisionRule(2.0, {"A": 1.0, "B": 3.0}, {"A": 0.5, "B": 0.7}, 0.1)
+    rule = DecisionRule({"A": 1.0, "B": 4.0}, {"A": 1.0, "B": 3.0}, {"A": 0.5, "B": 0.7}, 0.1)
     assert DecisionRule.load(rule.dump()) == rule
     assert rule.completed(["A", "C"]).offset == {"A": 1.0, "C": 2.0}
+    assert rule.completed(["A", "C"]).temperature == {"A": 1.0, "C": pytest.approx(2.0)}
