@@ -11,8 +11,8 @@ from lib.metrics.classification import (
     binary_scores,
     binary_scores_from_statistics,
     binary_statistics,
+    divide_or_nan,
     f1,
-    safe_divide,
 )
 from lib.metrics.resampling import ScoreFromStatistics
 from lib.tasks.decision import DecisionRule, RuleValues, fit_calibration, fit_f1_thresholds
@@ -21,7 +21,7 @@ from lib.tasks.label import Labels
 from lib.tasks.task import Index, TaskPredictions
 
 # The scores of `set_scores_from_statistics`, in their order.
-SET_SCORES = ("f1_macro", "f1_micro", "every_criterion_predicted")
+SET_SCORES = ("f1_macro", "f1_micro", "every_criterion_predicted", "criteria_predicted")
 
 
 @dataclass(frozen=True)
@@ -231,35 +231,36 @@ def post_statistics(
 def set_statistics(
     yes: NDArray[np.bool_], pairs: LabelledPostCriterionPairs
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return each post's hits, errors and truths by label, whether every criterion is predicted, and its group.
+    """Return each post's hits, errors and truths by label, the criteria predicted, and its group.
 
     Args:
         yes: (n,) the predictions about all (post, criterion) pairs.
         pairs: These pairs.
 
     Returns:
-        (posts, 3 labels + 2) for `set_scores_from_statistics`, and (posts,), without posts that `score_sets` leaves
-        out. The last columns are whether every criterion is predicted, and 1.
+        (posts, 3 labels + 3) for `set_scores_from_statistics`, and (posts,), without posts that `score_sets` leaves
+        out. The last columns are whether every criterion is predicted, how many are, and 1.
     """
     known = _with_known_sets(_complete(pairs))
     predicted, true = _sets(yes, pairs)[known], _sets(pairs.label == 1, pairs)[known]
     _, first = np.unique(pairs.post_id, return_index=True)
-    every = np.stack([predicted[:, :-1].all(axis=1), np.ones(len(predicted))], axis=1)
-    return np.hstack([predicted & true, predicted ^ true, true, every]), pairs.group[first][known]
+    criteria = predicted[:, :-1]
+    counts = np.stack([criteria.all(axis=1), criteria.sum(axis=1), np.ones(len(criteria))], axis=1)
+    return np.hstack([predicted & true, predicted ^ true, true, counts]), pairs.group[first][known]
 
 
 def set_scores_from_statistics(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the scores `SET_SCORES` of the sets of criteria, (samples, 3), as `score_sets` defines them.
+    """Return the scores `SET_SCORES` of the sets of criteria, (samples, 4), as `score_sets` defines them.
 
     Args:
-        sums: (samples, 3 labels + 2) the summed statistics of `set_statistics`.
+        sums: (samples, 3 labels + 3) the summed statistics of `set_statistics`.
 
     Returns:
         The scores of each sample; F1-macro is that over the labels that a post of the sample truly has.
     """
-    hits, wrong, true = np.split(sums[:, :-2], 3, axis=1)
-    every, posts = sums[:, -2:].T
+    hits, wrong, true = np.split(sums[:, :-3], 3, axis=1)
+    every, predicted, posts = sums[:, -3:].T
     occurs = true > 0
-    macro = (f1(hits, wrong) * occurs).sum(axis=1) / occurs.sum(axis=1).clip(1)
+    macro = divide_or_nan((f1(hits, wrong) * occurs).sum(axis=1), occurs.sum(axis=1))
     micro = f1(hits.sum(axis=1), wrong.sum(axis=1))
-    return np.stack([macro, micro, safe_divide(every, posts)], axis=1)
+    return np.stack([macro, micro, *(divide_or_nan(each, posts) for each in (every, predicted))], axis=1)

@@ -34,7 +34,9 @@ _SCORES = (
     "precision",
     "sensitivity",
     "average_precision",
+    "auroc",
     "ece",
+    "brier_skill",
     "yes_rate",
     "mean_probability",
 )

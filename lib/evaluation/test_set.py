@@ -1,5 +1,6 @@
 """Score the chosen model once on the test set, and compare it with the average of the best and the baselines."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -34,9 +35,10 @@ from lib.files.hashing import derive_seed
 from lib.metrics.formatting import format_count, format_interval, format_p, format_times
 from lib.metrics.objective import population_name
 from lib.metrics.resampling import (
+    Interval,
     ScoreFromStatistics,
     bootstrap,
-    bootstrap_average_precision,
+    bootstrap_ranking,
     holm,
     paired_permutation_test,
     sum_by_group,
@@ -63,6 +65,8 @@ from lib.tasks.task import Index, TaskPredictions
 CHOSEN = "chosen"
 # The least relative gain in F1-macro over the strongest baseline, in %, and the greatest ECE on annotated pairs.
 GAIN_PERCENT, ECE = 2.0, 0.10
+# The values of scores that are not in [0, 1].
+_LIMITS = {"brier_skill": (-math.inf, 1.0), "criteria_predicted": (0.0, math.inf)}
 # The statistics of each group, (groups, statistics), and the function that maps sums of them to scores, by criterion.
 _ByCriterion = dict[str, tuple[NDArray[np.float64], ScoreFromStatistics]]
 
@@ -451,7 +455,7 @@ def _compare_models(
                 ece=main["ece"],
                 intervals=intervals,
                 per_criterion={
-                    criterion: asdict(bootstrap(summed, score, seed)[0])
+                    criterion: _clipped("f1_macro", bootstrap(summed, score, seed)[0])
                     for criterion, (summed, score) in by_criterion[name].items()
                 },
                 **scored,
@@ -485,12 +489,19 @@ def _compare_models(
 
 
 def _intervals(level: _Level, seed: int) -> dict[str, dict[str, float]]:
-    """Return the scores of a level, and its average precision, with their intervals."""
+    """Return the scores of a level, and those of its ranking, with their intervals."""
     found = zip(level.names, bootstrap(level.summed, level.score, seed), strict=True)
-    intervals = {name: asdict(interval) for name, interval in found if level.scores[name] is not None}
-    if level.rankings and level.scores["average_precision"] is not None:
-        intervals["average_precision"] = asdict(bootstrap_average_precision(level.rankings, level.groups, seed))
-    return intervals
+    intervals = {name: interval for name, interval in found if level.scores[name] is not None}
+    if level.rankings and level.scores["auroc"] is not None:
+        ranking = bootstrap_ranking(level.rankings, level.groups, seed)
+        intervals |= dict(zip(("average_precision", "auroc"), ranking, strict=True))
+    return {name: _clipped(name, interval) for name, interval in intervals.items()}
+
+
+def _clipped(name: str, interval: Interval) -> dict[str, float]:
+    """Return an interval within the values that a score can have, which are 0 to 1 for most."""
+    low, high = _LIMITS.get(name, (0.0, 1.0))
+    return {"value": interval.value, "low": max(low, interval.low), "high": min(high, interval.high)}
 
 
 def _percent(difference: float, of: float) -> float | None:

@@ -30,7 +30,10 @@ SCORES_FROM_STATISTICS = (
     "f1_yes_no",
     "yes_rate",
     "mean_probability",
+    "brier_skill",
 )
+# The last columns of statistics are the probability of yes, its squared error, and the calibration gaps.
+TAIL = 2 + BINS
 
 
 def binary_scores(
@@ -229,7 +232,7 @@ def binary_statistics(
     criterion: Sequence[str],
     weight: Floats,
 ) -> Floats:
-    """Return each pair's cell of the confusion matrix, by criterion, its probability and its calibration gap.
+    """Return each pair's cell of the confusion matrix, by criterion, its probability and how wrong that is.
 
     Args:
         probability: (n,), the probability that the criterion is met.
@@ -239,40 +242,89 @@ def binary_statistics(
         weight: (n,), the number of pairs that each one stands for.
 
     Returns:
-        (n, 4 criteria + 1 + bins), all times the weight: a one-hot cell (true negative, false positive, false
-        negative, true positive) of each criterion, in alphabetical order, the probability of yes, and the gaps of
-        `calibration_gaps`.
+        (n, 4 criteria + 2 + bins), all times the weight: a one-hot cell (true negative, false positive, false
+        negative, true positive) of each criterion, in alphabetical order, and the columns of
+        `probability_statistics`.
     """
     names, which = np.unique(criterion, return_inverse=True)
     confidence = np.where(predicted, probability, 1 - probability)
-    gaps = calibration_gaps(confidence, predicted == (label == 1))
     cells = np.eye(4 * len(names))[4 * which + 2 * label + predicted]
-    return np.hstack([cells, probability[:, None], gaps]) * weight[:, None]
+    tail = probability_statistics(probability, label, confidence, predicted == (label == 1))
+    return np.hstack([cells, tail]) * weight[:, None]
+
+
+def probability_statistics(
+    probability: Floats, label: NDArray[np.int64], confidence: Floats, right: NDArray[np.bool_]
+) -> Floats:
+    """Return each pair's probability of yes, its squared error, and its calibration gap.
+
+    Args:
+        probability: (n,), the probability that the criterion is met.
+        label: (n,), 1 where the criterion is met, else 0.
+        confidence: (n,), the probability of what is predicted.
+        right: (n,), whether that is right.
+
+    Returns:
+        (n, 2 + bins): the probability, its squared error, and the gaps of `calibration_gaps`.
+    """
+    errors = (probability - label) ** 2
+    return np.hstack([probability[:, None], errors[:, None], calibration_gaps(confidence, right)])
 
 
 def binary_scores_from_statistics(sums: Floats) -> Floats:
-    """Return the scores named in `SCORES_FROM_STATISTICS`, (samples, 8).
+    """Return the scores named in `SCORES_FROM_STATISTICS`, (samples, 9).
 
     They are those of `binary_scores`. A criterion without a positive in a sample is left out of that sample's
-    F1-macro. Precision is 0 in a sample without a yes, and sensitivity in one without a positive.
+    F1-macro. A score that a sample leaves undefined is NaN.
 
     Args:
-        sums: (samples, 4 criteria + 1 + bins) the summed statistics of `binary_statistics`.
+        sums: (samples, 4 criteria + 2 + bins) the summed statistics of `binary_statistics`.
 
     Returns:
         The scores of each sample.
     """
-    cells = sums[:, : -BINS - 1].reshape(len(sums), -1, 4)
+    cells = sums[:, :-TAIL].reshape(len(sums), -1, 4)
     per_criterion = f1(cells[:, :, 3], cells[:, :, 1] + cells[:, :, 2])
     positive = cells[:, :, 2] + cells[:, :, 3] > 0
-    macro = np.divide((per_criterion * positive).sum(axis=1), positive.sum(axis=1).clip(1))
+    macro = divide_or_nan((per_criterion * positive).sum(axis=1), positive.sum(axis=1))
     negative, false, missed, hit = cells.sum(axis=1).T
     yes, no = f1(hit, false + missed), f1(negative, false + missed)
     total = cells.sum(axis=(1, 2))
-    ece = ece_from_gaps(sums[:, -BINS:], total)
-    rates = [safe_divide(hit, hit + false), safe_divide(hit, hit + missed), (yes + no) / 2]
-    means = [safe_divide(hit + false, total), safe_divide(sums[:, -BINS - 1], total)]
-    return np.stack([macro, ece, yes, *rates, *means], axis=1)
+    rates = [divide_or_nan(hit, hit + false), divide_or_nan(hit, hit + missed), (yes + no) / 2]
+    ece, *of_probability = probability_scores_from_statistics(sums[:, -TAIL:], hit + missed, total)
+    return np.stack([macro, ece, yes, *rates, divide_or_nan(hit + false, total), *of_probability], axis=1)
+
+
+def probability_scores_from_statistics(tail: Floats, positives: Floats, total: Floats) -> list[Floats]:
+    """Return the ECE, the mean probability and the Brier skill of each sample, each (samples,).
+
+    Args:
+        tail: (samples, 2 + bins), the summed statistics of `probability_statistics`.
+        positives: (samples,), the weight of the positive pairs.
+        total: (samples,), the weight of all pairs.
+
+    Returns:
+        The three scores. The skill is NaN where all pairs are of one class.
+    """
+    share = divide_or_nan(positives, total)
+    skill = 1 - divide_or_nan(divide_or_nan(tail[:, 1], total), share * (1 - share))
+    return [ece_from_gaps(tail[:, 2:], total), divide_or_nan(tail[:, 0], total), skill]
+
+
+def divide_or_nan(numerator: Floats, denominator: Floats | NDArray[np.int64]) -> Floats:
+    """Return numerator / denominator, elementwise, and NaN where the denominator is 0 or NaN.
+
+    Args:
+        numerator: The numbers to divide.
+        denominator: Numbers to divide by, of the same shape; none is below 0.
+
+    Returns:
+        The quotient of each element.
+    """
+    found: Floats = np.divide(
+        numerator, denominator, out=np.full(np.shape(numerator), np.nan), where=np.asarray(denominator) > 0
+    )
+    return found
 
 
 def safe_divide(numerator: Floats, denominator: Floats) -> Floats:

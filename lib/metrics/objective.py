@@ -18,7 +18,7 @@ SCORE_NAMES = {
     "prevalence": "prevalence",
     "yes_rate": "predicted positive",
     "mean_probability": "mean probability",
-    "brier_skill": "1 − Brier skill",
+    "brier_skill": "Brier skill",
     "ece_of_yes": "ECE of yes",
     "classwise_ece": "class-wise ECE",
     "ece": "ECE",
@@ -72,7 +72,8 @@ class Objective:
     @property
     def calibration_name(self) -> str:
         """The calibration error, in words."""
-        return SCORE_NAMES[self.calibration]
+        name = SCORE_NAMES[self.calibration]
+        return f"1 − {name}" if self.calibration == "brier_skill" else name
 
     @property
     def full_calibration_name(self) -> str:

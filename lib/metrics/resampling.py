@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from lib.metrics.classification import divide_or_nan
+
 SAMPLES = 4000
-# Average precision is not a function of sums, so that its samples cost more.
+# Average precision and AUROC are no functions of sums, so that their samples cost more.
 _FEWER_SAMPLES = 1000
 # Sums, (samples, statistics), to scores, (samples, scores).
 ScoreFromStatistics = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -59,32 +61,31 @@ def bootstrap(statistics: NDArray[np.float64], score: ScoreFromStatistics, seed:
 
     Args:
         statistics: (groups, statistics), the statistics of each group of posts.
-        score: Computes scores in [0, 1] from sums of statistics.
+        score: Computes scores from sums of statistics, NaN where one is undefined.
         seed: Seed that draws the groups.
 
     Returns:
-        Each score that `score` returns with its 95 % percentile interval, corrected for bias and clipped to [0, 1].
+        Each score that `score` returns with its 95 % percentile interval, corrected for bias. Samples that leave a
+        score undefined are left out.
     """
     scores = score(statistics.sum(axis=0, keepdims=True))[0]
     ends = _percentile_intervals(score(_bootstrap_sums(statistics, seed)), scores)
-    return [
-        Interval(float(value), max(0.0, low), min(1.0, high)) for value, (low, high) in zip(scores, ends, strict=True)
-    ]
+    return [Interval(float(value), *low_high) for value, low_high in zip(scores, ends, strict=True)]
 
 
-def bootstrap_average_precision(
+def bootstrap_ranking(
     rankings: Sequence[tuple[NDArray[np.float64], NDArray[np.int64]]], groups: NDArray[np.int64], seed: int
-) -> Interval:
-    """Compute the average precision, averaged over one or more rankings, with its cluster bootstrap interval.
+) -> tuple[Interval, Interval]:
+    """Compute average precision and AUROC with their cluster bootstrap intervals.
 
     Args:
         rankings: The probability of class 1, (n,), and the true class, 0 or 1, (n,), of each ranking of the same n
-            examples; at least one class is 1 in each.
+            examples, whose scores are averaged. Each has both classes.
         groups: (n,), the group of posts of each example.
         seed: Seed that draws the groups.
 
     Returns:
-        The mean average precision and its interval, as in `bootstrap`. Samples without a positive are left out.
+        The mean average precision and the mean AUROC with their intervals, as in `bootstrap`.
 
     Raises:
         ValueError: The lengths differ.
@@ -93,17 +94,17 @@ def bootstrap_average_precision(
     n = int(which.max()) + 1
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), _FEWER_SAMPLES)
     # The samples of all rankings are the same, so they are averaged one by one.
-    found = np.mean([_average_precisions(*ranking, which, drawn) for ranking in rankings], axis=0)
+    found = np.mean([_ranking_scores(*ranking, which, drawn) for ranking in rankings], axis=0)
     everything = np.ones((1, n), dtype=np.int64)
-    value = np.mean([_average_precisions(*ranking, which, everything) for ranking in rankings], axis=0)
-    low, high = _percentile_intervals(found[~np.isnan(found), None], value)[0]
-    return Interval(float(value[0]), max(0.0, low), min(1.0, high))
+    values = np.mean([_ranking_scores(*ranking, which, everything) for ranking in rankings], axis=0)[:, 0]
+    precision, area = zip(values.tolist(), _percentile_intervals(found.T, values), strict=True)
+    return Interval(precision[0], *precision[1]), Interval(area[0], *area[1])
 
 
-def _average_precisions(
+def _ranking_scores(
     probability: NDArray[np.float64], label: NDArray[np.int64], group: NDArray[np.int64], drawn: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return the average precision of each sample of groups, (samples,), NaN for one without a positive.
+    """Return average precision and AUROC of each sample of groups, (2, samples), NaN where they are undefined.
 
     Args:
         probability: (n,), the probability of class 1.
@@ -114,8 +115,8 @@ def _average_precisions(
     if not len(probability) == len(label) == len(group):
         raise ValueError(f"{len(probability)} probabilities, {len(label)} labels and {len(group)} groups")
     order = np.argsort(-probability, kind="stable")
-    positive, which = label[order] == 1, group[order]
-    ends = np.append(np.flatnonzero(np.diff(probability[order])), len(order) - 1)
+    positive, which, ordered = label[order] == 1, group[order], probability[order]
+    ends = np.append(np.flatnonzero(np.diff(ordered)), len(order) - 1)
     # Recall grows only where equal probabilities include a positive, so all examples are counted up to these places.
     ends = ends[np.diff(np.cumsum(positive)[ends], prepend=0) > 0]
     segment = np.searchsorted(ends, np.arange(len(order)))
@@ -124,16 +125,22 @@ def _average_precisions(
         places = (segment[chosen], which[chosen])
         return csr_array((np.ones(len(places[0])), places), shape=(len(ends), drawn.shape[1]))
 
-    true_by_group, total_by_group = count(positive), count(segment < len(ends))
+    counted = segment < len(ends)
+    tied = ~positive & (ordered == ordered[ends[np.minimum(segment, len(ends) - 1)]])
+    true_by_group, false_by_group, tied_by_group = count(positive), count(counted & ~positive), count(tied & counted)
+    negatives = np.bincount(which[~positive], minlength=drawn.shape[1])
 
-    def average_precision(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    def scores(counts: NDArray[np.int64]) -> NDArray[np.float64]:
         gained = true_by_group @ counts.T
-        true, total = np.cumsum(gained, axis=0), np.cumsum(total_by_group @ counts.T, axis=0)
-        precision = np.divide(true, total, out=np.zeros(true.shape), where=total > 0)
-        return np.asarray((gained * precision).sum(axis=0) / np.where(true[-1] > 0, true[-1], np.nan))
+        true, false = np.cumsum(gained, axis=0), np.cumsum(false_by_group @ counts.T, axis=0)
+        precision = np.divide(true, true + false, out=np.zeros(true.shape), where=true + false > 0)
+        of_all = counts @ negatives
+        above = of_all - false + (tied_by_group @ counts.T) / 2
+        sums = (gained * precision).sum(axis=0), (gained * above).sum(axis=0)
+        return np.stack([divide_or_nan(sums[0], true[-1]), divide_or_nan(sums[1], true[-1] * of_all)])
 
     # A few samples at a time, because each needs an array of all positives.
-    return np.concatenate([average_precision(drawn[start : start + 25]) for start in range(0, len(drawn), 25)])
+    return np.concatenate([scores(drawn[start : start + 25]) for start in range(0, len(drawn), 25)], axis=1)
 
 
 def paired_permutation_test(
@@ -189,6 +196,16 @@ def _percentile_intervals(scores: NDArray[np.float64], observed: NDArray[np.floa
     more. Without the correction, an interval may not even contain the observed value.
     """
     # Of deviations, because samples that all have the observed score must give exactly that score.
-    deviation = scores - observed
-    low, high = observed + np.percentile(deviation, [2.5, 97.5], axis=0) - deviation.mean(axis=0)
-    return list(zip(low.tolist(), high.tolist(), strict=True))
+    deviations = (scores - observed).T
+    return [
+        _percentile_interval(float(value), own[~np.isnan(own)])
+        for value, own in zip(observed, deviations, strict=True)
+    ]
+
+
+def _percentile_interval(observed: float, deviation: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the interval from the deviations of samples, NaN if no sample defines the score."""
+    if not len(deviation):
+        return float("nan"), float("nan")
+    low, high = observed + np.percentile(deviation, [2.5, 97.5]) - deviation.mean()
+    return float(low), float(high)

@@ -190,6 +190,7 @@ _RATES = (
     "prevalence",
     "yes_rate",
     "mean_probability",
+    "brier_skill",
 )
 
 
@@ -250,9 +251,11 @@ def _predicted_sets(test: TestEvaluation) -> list[Table]:
     rows = []
     for model in test.models:
         if "post_criterion" in model.scores:
-            posts = model.scores["post_criterion"]["post"]
-            counts = [f"{posts[name]:.2f}" for name in ("criteria_predicted", "criteria_true")]
-            rows.append([model.name, *counts, format_interval(model.intervals["post"]["every_criterion_predicted"])])
+            met, intervals = model.scores["post_criterion"]["post"]["criteria_true"], model.intervals["post"]
+            predicted, every = (
+                format_interval(intervals[name]) for name in ("criteria_predicted", "every_criterion_predicted")
+            )
+            rows.append([model.name, predicted, f"{met:.3f}", every])
     columns = [
         "criteria predicted per post",
         "criteria met per post",

@@ -252,7 +252,7 @@ class TestEvaluation(Document):
     """
 
     KIND: ClassVar[str] = "test"
-    VERSION: ClassVar[int] = 6
+    VERSION: ClassVar[int] = 7
     FILE: ClassVar[str] = "test.json"
 
     agent: str

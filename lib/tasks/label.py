@@ -88,16 +88,16 @@ class Labels(TaskPredictions):
             sample: The n examples that are predicted, with their weights.
 
         Returns:
-            (n, 4 criteria + 1 + bins), all times the weight.
+            (n, 4 criteria + 2 + bins), all times the weight.
         """
         return binary_statistics(self.probability, self.yes, *_truths(examples, sample))
 
     @staticmethod
     def score_from_statistics(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the scores of `binary_scores_from_statistics`, (samples, 8).
+        """Return the scores of `binary_scores_from_statistics`, (samples, 9).
 
         Args:
-            sums: (samples, 4 criteria + 1 + bins) the summed statistics of `sufficient_statistics`.
+            sums: (samples, 4 criteria + 2 + bins) the summed statistics of `sufficient_statistics`.
 
         Returns:
             The scores of each sample.

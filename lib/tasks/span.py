@@ -17,8 +17,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lib.corpus.sentences import Characters
-from lib.metrics.calibration import BINS, calibration_gaps, ece_from_gaps
-from lib.metrics.classification import SCORES_FROM_STATISTICS, f1, safe_divide
+from lib.metrics.classification import (
+    SCORES_FROM_STATISTICS,
+    TAIL,
+    divide_or_nan,
+    f1,
+    probability_scores_from_statistics,
+    probability_statistics,
+    safe_divide,
+)
 from lib.metrics.spans import RIGHT, best_over_gold_answers, has_words, span_scores
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
@@ -107,16 +114,16 @@ class Spans(TaskPredictions):
         return self.confidence, self._token_f1(examples, index) >= RIGHT
 
     def sufficient_statistics(self, examples: Examples, sample: WeightedSample) -> NDArray[np.float64]:
-        """Return each example's token F1 by criterion, its probability of evidence and its calibration gap.
+        """Return each example's token F1 by criterion, its probability of evidence and how wrong that is.
 
         Args:
             examples: All examples.
             sample: The n examples that are predicted, with their weights.
 
         Returns:
-            (n, 6 criteria + 1 + bins), all times the weight. For each criterion, in alphabetical order: the pair
+            (n, 6 criteria + 2 + bins), all times the weight. For each criterion, in alphabetical order: the pair
             itself, whether it has evidence, an answer, or both, its token F1 if it has evidence, and its token F1 if
-            it has none; then the probability of evidence and the gaps of `calibration_gaps`.
+            it has none; then the columns of `lib.metrics.classification.probability_statistics`.
         """
         score = self._token_f1(examples, sample.index)
         names, which = np.unique([examples.criterion[i] for i in sample.index], return_inverse=True)
@@ -124,30 +131,30 @@ class Spans(TaskPredictions):
         columns = [np.ones(len(score)), there, given, there & given, score * there, score * ~there]
         one_hot = np.eye(len(names))[which][:, :, None]
         by_criterion = (one_hot * np.stack(columns, axis=1)[:, None, :]).reshape(len(score), -1)
-        gaps = calibration_gaps(self.confidence, score >= RIGHT)
-        return np.hstack([by_criterion, self.yes_probability[:, None], gaps]) * sample.weight[:, None]
+        label = there.astype(np.int64)
+        tail = probability_statistics(self.yes_probability, label, self.confidence, score >= RIGHT)
+        return np.hstack([by_criterion, tail]) * sample.weight[:, None]
 
     @staticmethod
     def score_from_statistics(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the scores named in `score_names`, (samples, 11), as `lib.metrics.spans.span_scores` defines them.
+        """Return the scores named in `score_names`, (samples, 12), as `lib.metrics.spans.span_scores` defines them.
 
-        A score is 0 in a sample that leaves it undefined.
+        A score that a sample leaves undefined is NaN.
 
         Args:
-            sums: (samples, 6 criteria + 1 + bins) the summed statistics of `sufficient_statistics`.
+            sums: (samples, 6 criteria + 2 + bins) the summed statistics of `sufficient_statistics`.
 
         Returns:
             The scores of each sample.
         """
-        columns = sums[:, : -BINS - 1].reshape(len(sums), -1, 6)
+        columns = sums[:, :-TAIL].reshape(len(sums), -1, 6)
         count, there, given, hit, on_evidence, on_none = (columns[:, :, i] for i in range(6))
         none = count - there
 
         def mean(values: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
             """Return the mean over the criteria that are chosen and have evidence in the sample."""
             chosen = chosen & (there > 0)
-            found: NDArray[np.float64] = (values * chosen).sum(axis=1) / chosen.sum(axis=1).clip(1)
-            return found
+            return divide_or_nan((values * chosen).sum(axis=1), chosen.sum(axis=1))
 
         everywhere = count > 0
         macro = mean(safe_divide(2 * on_evidence, there + given), everywhere)
@@ -156,10 +163,10 @@ class Spans(TaskPredictions):
         total, hits, true, predicted = (each.sum(axis=1) for each in (count, hit, there, given))
         errors, right = true + predicted - 2 * hits, total - true - predicted + hits
         yes = f1(hits, errors)
-        rates = [yes, safe_divide(hits, predicted), safe_divide(hits, true), (yes + f1(right, errors)) / 2]
-        means = [safe_divide(predicted, total), safe_divide(sums[:, -BINS - 1], total)]
-        ece = ece_from_gaps(sums[:, -BINS:], total)
-        return np.stack([macro, ece, *rates, *means, token_f1, has, no], axis=1)
+        rates = [yes, divide_or_nan(hits, predicted), divide_or_nan(hits, true), (yes + f1(right, errors)) / 2]
+        ece, *of_probability = probability_scores_from_statistics(sums[:, -TAIL:], true, total)
+        yes_rate = divide_or_nan(predicted, total)
+        return np.stack([macro, ece, *rates, yes_rate, *of_probability, token_f1, has, no], axis=1)
 
     def _token_f1(self, examples: Examples, index: Index) -> NDArray[np.float64]:
         pairs = zip(self._texts(examples, index), _golds(examples, index), strict=True)

@@ -46,14 +46,15 @@ def agent_scores(agent: str, yes: list[bool], population: str = "natural") -> di
 
 
 def interval(value: float) -> dict[str, float]:
-    return {"value": value, "low": max(0.0, value - 0.1), "high": min(1.0, value + 0.1)}
+    return {"value": value, "low": min(value, max(0.0, value - 0.1)), "high": max(value, min(1.0, value + 0.1))}
 
 
 def intervals(scores: dict[str, Any]) -> dict[str, dict[str, float]]:
     """Return an interval of each score that is defined; two tasks also have those of an only one of them."""
     found = {**scores.get("span", {}), **scores}
     names = ("f1_macro", "ece", "f1_micro", "f1_yes_no", "precision", "sensitivity", "yes_rate", "mean_probability")
-    names += ("average_precision", "token_f1", "has_answer", "no_answer", "every_criterion_predicted")
+    names += ("average_precision", "auroc", "brier_skill", "token_f1", "has_answer", "no_answer")
+    names += ("every_criterion_predicted", "criteria_predicted")
     return {name: interval(found[name]) for name in names if found.get(name) is not None}
 
 

@@ -46,9 +46,10 @@ def test_the_test_result_compares_the_chosen_model_with_an_ensemble_and_three_ba
         for level, scores in {**levels, "post": by_post["post"]}.items():
             intervals = model.intervals[level]
             for name, score in intervals.items():
-                assert 0 <= score["low"] <= score["value"] <= score["high"] <= 1
+                assert score["low"] <= score["value"] <= score["high"]
+                assert name in ("brier_skill", "criteria_predicted") or 0 <= score["low"] <= score["high"] <= 1
                 assert score["value"] == pytest.approx(scores[name])
-            assert len(intervals) == (3 if level == "post" else 9 - (scores.get("precision") is None))
+            assert len(intervals) == (4 if level == "post" else 11 - (scores.get("precision") is None))
         assert set(model.per_criterion) == set(rows[rows["status"] == 1]["criterion"])
         for name, score in model.per_criterion.items():
             assert score["value"] == pytest.approx(model.scores["per_criterion"][name]["f1"])

@@ -99,7 +99,7 @@ def test_a_post_with_an_unknown_pair_has_no_set_of_criteria() -> None:
     scores = score_sets(np.array([False, True, False]), unscored(examples))
     assert (scores["left_out"], scores["incomplete"]) == (1, 0) and scores["f1_micro"] == scores["criteria_true"] == 1
     statistics, groups = set_statistics(np.array([False, True, False]), unscored(examples))
-    assert groups.tolist() == [1] and set_scores_from_statistics(statistics).tolist() == [[1, 1, 0]]
+    assert groups.tolist() == [1] and set_scores_from_statistics(statistics).tolist() == [[1, 1, 0, 1]]
     alone = make_examples("x", [[], [(0, 1)]], ["A", "B"], ["p", "q"])
     scores = score_sets(np.array([False, True]), unscored(alone))
     assert (scores["left_out"], scores["incomplete"]) == (0, 2), "without a complete post all count"

@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import expit
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 from support.made_examples import make_examples
 from support.tiny import params
 
 from lib.agents import AGENTS, get_agent
 from lib.metrics import resampling
-from lib.metrics.resampling import bootstrap, bootstrap_average_precision, holm, paired_permutation_test, sum_by_group
+from lib.metrics.resampling import bootstrap, bootstrap_ranking, holm, paired_permutation_test, sum_by_group
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.label import Labels
@@ -53,56 +53,79 @@ def test_scores_follow_from_sums_of_statistics(name: str, n: int, seed: int) -> 
         expected = agent.combined_scores(own, data, WeightedSample(places, weight[places]))
         found = score(statistics[places].sum(0)[None])[0]
         parts = {task: expected if len(agent.tasks) == 1 else expected[task.name] for task in agent.tasks}
-        # A rate that is undefined in the sample counts as 0.
         wanted = [
-            np.mean([part[each] or 0.0 for task, part in parts.items() if each in task.predictions.score_names])
+            np.mean(
+                [
+                    np.nan if part[each] is None else part[each]
+                    for task, part in parts.items()
+                    if each in task.predictions.score_names
+                ]
+            )
             for each in agent.score_names
         ]
-        assert found.tolist() == pytest.approx(wanted)
+        # The mean over no criterion is undefined, but the search counts it as 0.
+        known = ~(np.isnan(found) & np.isin(agent.score_names, ("f1_macro", "token_f1")))
+        assert found[known].tolist() == pytest.approx(np.array(wanted)[known].tolist(), nan_ok=True)
 
 
 @given(seed=st.integers(0, 99))
-def test_the_average_precision_of_all_groups_is_that_of_scikit_learn(seed: int) -> None:
+def test_the_scores_of_a_ranking_are_those_of_scikit_learn(seed: int) -> None:
     rng = np.random.default_rng(seed)
     probability, label = rng.random(50).round(1), rng.integers(0, 2, 50)
-    label[0] = 1
-    interval = bootstrap_average_precision([(probability, label)], rng.integers(0, 9, 50), seed)
-    assert interval.value == pytest.approx(average_precision_score(label, probability))
-    assert 0 <= interval.low <= interval.high <= 1
+    label[:2] = 0, 1
+    precision, area = bootstrap_ranking([(probability, label)], rng.integers(0, 9, 50), seed)
+    assert precision.value == pytest.approx(average_precision_score(label, probability))
+    assert area.value == pytest.approx(roc_auc_score(label, probability))
+    assert precision.low <= precision.high and area.low <= area.high
 
 
 def test_groups_of_other_examples_are_refused() -> None:
     with pytest.raises(ValueError, match="3 probabilities, 3 labels and 4 groups"):
-        bootstrap_average_precision([(np.array([0.1, 0.2, 0.3]), np.array([0, 1, 0]))], np.arange(4), 0)
+        bootstrap_ranking([(np.array([0.1, 0.2, 0.3]), np.array([0, 1, 0]))], np.arange(4), 0)
 
 
 @given(seed=st.integers(0, 19))
 @settings(max_examples=5, deadline=None)
-def test_the_interval_of_average_precision_holds_the_samples_of_scikit_learn(seed: int) -> None:
+def test_the_intervals_of_a_ranking_hold_the_samples_of_scikit_learn(seed: int) -> None:
     samples_drawn = 200  # scikit-learn is slow
     rng = np.random.default_rng(seed)
     probability, groups = rng.random(60).round(1), rng.permutation(np.arange(60) % 9)
     label = (rng.random(60) < 0.3).astype(np.int64)
-    label[0] = 1
+    label[:2] = 0, 1
     drawn = np.random.default_rng(seed).multinomial(9, np.full(9, 1 / 9), samples_drawn)
     samples = [
-        average_precision_score(label, probability, sample_weight=counts[groups])
-        for counts in drawn
-        if label[counts[groups] > 0].any()
+        [
+            of(label, probability, sample_weight=counts[groups])
+            for counts in drawn
+            if np.ptp(label[counts[groups] > 0])
+        ]
+        for of in (average_precision_score, roc_auc_score)
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resampling, "_FEWER_SAMPLES", samples_drawn)
-        interval = bootstrap_average_precision([(probability, label)], groups, seed)
-    low, high = np.percentile(samples, [2.5, 97.5]) - (np.mean(samples) - interval.value)
-    assert (interval.low, interval.high) == pytest.approx((max(0, low), min(1, high)))
+        intervals = bootstrap_ranking([(probability, label)], groups, seed)
+    for interval, own in zip(intervals, samples, strict=True):
+        low, high = np.percentile(own, [2.5, 97.5]) - (np.mean(own) - interval.value)
+        assert (interval.low, interval.high) == pytest.approx((low, high))
+
+
+def test_samples_that_leave_a_score_undefined_are_left_out() -> None:
+    """A perfect classifier is perfect in each sample with a positive, although a third of them has none."""
+    criterion, post = ["A"] * 20, [f"p{i}" for i in range(20)]
+    data = make_examples(TEXT, [[(0, 13)], *[[]] * 19], criterion, post)
+    right = Labels(np.where(data.label == 1, 0.9, 0.1), data.label == 1)
+    statistics = right.sufficient_statistics(data, WeightedSample.uniform(np.arange(20)))
+    found = dict(zip(Labels.score_names, bootstrap(statistics, Labels.score_from_statistics, 0), strict=True))
+    for name in ("f1_macro", "precision", "sensitivity"):
+        assert (found[name].value, found[name].low, found[name].high) == (1, 1, 1), name
 
 
 def test_two_rankings_of_the_same_pairs_are_averaged_sample_by_sample() -> None:
     """A ranking and its opposite go up and down together, so that their mean varies less than either."""
     rng = np.random.default_rng(5)
     probability, groups, label = rng.random(60), np.arange(60) // 3, (rng.random(60) < 0.4).astype(np.int64)
-    one, other = (bootstrap_average_precision([(p, label)], groups, 1) for p in (probability, 1 - probability))
-    both = bootstrap_average_precision([(probability, label), (1 - probability, label)], groups, 1)
+    one, other = (bootstrap_ranking([(p, label)], groups, 1)[0] for p in (probability, 1 - probability))
+    both = bootstrap_ranking([(probability, label), (1 - probability, label)], groups, 1)[0]
     assert both.value == pytest.approx((one.value + other.value) / 2)
     assert both.high - both.low < min(one.high - one.low, other.high - other.low)
 

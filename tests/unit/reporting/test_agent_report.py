@@ -29,10 +29,13 @@ def test_the_test_tables_show_total_has_ans_and_no_ans_in_each_population(agent:
 def test_the_test_tables_show_rates_and_predicted_sets_of_every_model() -> None:
     *_, rates, sets = [table.markdown() for table in agent_report._models(evaluation())]
     place = "natural prevalence, by (post, criterion)"
-    chosen = f"| chosen | {place} |{' 1.000 [0.900, 1.000] |' * 3} 1.000 | 0.333 | 0.333 [0.233, 0.433] |"
+    chosen = f"| chosen | {place} |{' 1.000 [0.900, 1.000] |' * 4} 0.333 | 0.333 [0.233, 0.433] |"
     assert f"{chosen} 0.333 [0.233, 0.433] |" in rates
-    assert f"| majority | {place} | – | 0.000 [0.000, 0.100] | 0.333 [0.233, 0.433] | 0.500 | 0.333 |" in rates
-    assert "| chosen | 0.40 | 0.50 | 0.000 [0.000, 0.100] |" in sets
+    assert (
+        f"| majority | {place} | – | 0.000 [0.000, 0.100] | 0.333 [0.233, 0.433] | 0.500 [0.400, 0.600] | 0.333 |"
+        in rates
+    )
+    assert "| chosen | 0.400 [0.300, 0.500] | 0.500 | 0.000 [0.000, 0.100] |" in sets
     assert "posts with every criterion predicted" in sets
     withheld = [table.markdown() for table in agent_report._models(evaluation(population="annotated"))]
     assert not any("every criterion" in table for table in withheld)
