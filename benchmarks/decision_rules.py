@@ -31,9 +31,9 @@ SCORES = ("f1_macro", "f1_micro", "average_precision", "log_loss")
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of a sentence or post with a criterion: (n,) each."""
+    """Pairs of a sentence or post with a criterion, and the group of the post: (n,) each."""
 
-    post: NDArray[np.str_]
+    group: NDArray[np.int64]
     criterion: NDArray[np.str_]
     label: NDArray[np.int64]
     log_odds: NDArray[np.float64]
@@ -65,10 +65,10 @@ def held_out_pairs(experiment: Experiment, candidate: int) -> dict[str, Pairs]:
     product = np.log(np.maximum(-np.expm1(log_no), 1e-12)) - log_no
 
     def by_post(log_odds: NDArray[Any]) -> Pairs:
-        return Pairs(np.array(posts.post_id), np.array(posts.criterion), posts.label, log_odds)
+        return Pairs(posts.group, np.array(posts.criterion), posts.label, log_odds)
 
     sentences = Pairs(
-        np.array(examples.post_id)[index],
+        examples.group[index],
         np.array(examples.criterion)[index],
         examples.label[index],
         logit(np.clip(probability, 1e-12, 1 - 1e-12)),
@@ -114,14 +114,15 @@ def main() -> None:
     options = parser.parse_args()
     with chdir(options.folder):
         found = held_out_pairs(benchmark_experiment("criteria"), options.candidate)
+    print("natural prevalence, held-out folds")
     print(f"{'pairs':16} {'fitted on':>9}  {'thresholds':10}" + "".join(f"{name:>24}" for name in SCORES))
     for name, pairs in found.items():
-        posts = np.unique(pairs.post)
+        groups = np.unique(pairs.group)
         for share in (0.5, 0.1):
             for expected in (True, False):
                 rng = np.random.default_rng(0)
-                drawn = [rng.permutation(posts)[: round(share * len(posts))] for _ in range(DRAWS)]
-                table = np.array([score(pairs, np.isin(pairs.post, own), expected=expected) for own in drawn])
+                drawn = [rng.permutation(groups)[: round(share * len(groups))] for _ in range(DRAWS)]
+                table = np.array([score(pairs, np.isin(pairs.group, own), expected=expected) for own in drawn])
                 cells = [f"{m:.4f} ± {s:.4f}" for m, s in zip(table.mean(axis=0), table.std(axis=0), strict=True)]
                 kind = "expected" if expected else "labels"
                 print(f"{name:16} {share:9.0%}  {kind:10}" + "".join(f"{cell:>24}" for cell in cells), flush=True)

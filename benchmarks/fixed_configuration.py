@@ -32,6 +32,12 @@ def format_scores(scores: dict[str, Any]) -> str:
     return "  ".join(f"{name} {'–' if scores[name] is None else format(scores[name], '.3f')}" for name in SCORES)
 
 
+def print_fold(fold: FoldResult) -> None:
+    """Print the scores of a fold, which are those at natural prevalence."""
+    pooling = fold.params["model.pooling"]
+    print(f"{pooling:5} {fold.split}, natural prevalence  {format_scores(fold.scores)}", flush=True)
+
+
 def cross_validate(experiment: Experiment, chosen: Candidates) -> list[FoldResult]:
     """Score all poolings on the first fold, and the better one on the others.
 
@@ -44,12 +50,12 @@ def cross_validate(experiment: Experiment, chosen: Candidates) -> list[FoldResul
     """
     first = [score_fold(experiment, chosen, candidate.number, 0) for candidate in chosen.candidates]
     for fold in first:
-        print(f"{fold.params['model.pooling']:5} {fold.split}  {format_scores(fold.scores)}", flush=True)
+        print_fold(fold)
     best = max(first, key=lambda fold: fold.scores["average_precision"])
     folds = [best]
     for number in range(1, experiment.settings.config.stage_c.folds):
         folds.append(score_fold(experiment, chosen, best.candidate, number))
-        print(f"{best.params['model.pooling']:5} {folds[-1].split}  {format_scores(folds[-1].scores)}", flush=True)
+        print_fold(folds[-1])
     return folds
 
 

@@ -50,10 +50,11 @@ def compare_corrections(experiment: Experiment, epochs: int, seeds: int) -> None
             scored.append(_score_with(experiment, split, epochs, seed, weighted=name == "importance weights"))
     for name, scored in found.items():
         means = {key: np.mean([scores[key] for scores in scored]) for key in SCORES}
-        print(f"{name:20}" + "".join(f"{key} {value:.3f}  " for key, value in means.items()))
+        print(f"natural prevalence, {name:20}" + "".join(f"{key} {value:.3f}  " for key, value in means.items()))
     for key in SCORES:
         gain = [a[key] - b[key] for a, b in zip(*found.values(), strict=True)]
-        print(f"weights − offset, {key}: {np.mean(gain):+.3f} ± {np.std(gain, ddof=1) / len(gain) ** 0.5:.3f}")
+        error = np.std(gain, ddof=1) / len(gain) ** 0.5
+        print(f"natural prevalence, weights − offset, {key}: {np.mean(gain):+.3f} ± {error:.3f}")
 
 
 def _score_with(experiment: Experiment, split: Split, epochs: int, seed: int, *, weighted: bool) -> dict[str, Any]:
@@ -123,7 +124,9 @@ def measure_sample(experiment: Experiment, epochs: int) -> None:
         others = rng.permutation(index[~certain])[:size]
         weight = np.append(np.ones(int(certain.sum())), np.full(size, (~certain).sum() / max(1, size)))
         drawn["uniform"].append(f1(WeightedSample(np.append(index[certain], others), weight)))
-    print(f"{len(directed)} of {len(index)} pairs; F1-macro {truth[0]:.3f}, F1-micro {truth[1]:.3f}")
+    print(
+        f"natural prevalence: {len(directed)} of {len(index)} pairs; F1-macro {truth[0]:.3f}, F1-micro {truth[1]:.3f}"
+    )
     for name, values_of in drawn.items():
         errors = np.array(values_of) - truth
         macro, micro = np.sqrt((errors**2).mean(axis=0))
@@ -148,9 +151,11 @@ def compare_scores(experiment: Experiment, epochs: int, trials: int) -> None:
     for number, params in enumerate(sobol_design(experiment.settings.space, trials, 0)):
         first, second = (experiment.run(params, split, epochs=epochs) for split in splits)
         runs.append((first, second))
-        print(f"trial {number + 1} of {trials}: F1-macro {first.scores['f1_macro']:.3f}", flush=True)
+        print(
+            f"trial {number + 1} of {trials}: natural prevalence: F1-macro {first.scores['f1_macro']:.3f}", flush=True
+        )
     rng = np.random.default_rng(0)
-    print(f"{'score':18} {'mean':>6} {'spread':>7} {'rank correlation':>18}")
+    print(f"{'score (natural)':18} {'mean':>6} {'spread':>7} {'rank correlation':>18}")
     for key in SCORES:
         table = np.array([[run.scores[key] or 0.0 for run in pair] for pair in runs])
         samples = [spearmanr(*table[rng.integers(len(table), size=len(table))].T)[0] for _ in range(RESAMPLES)]

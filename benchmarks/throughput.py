@@ -384,12 +384,15 @@ def report(options: argparse.Namespace) -> None:
     for way in options.ways:
         ratio = f"({way})/(d) = {seconds[way] / seconds['d']:.2f}" if "d" in seconds else ""
         found[way] = scores = [result["f1"] for result in taken[way] if "f1" in result]
-        score = f"F1 {np.mean(scores):.4f} ± {np.std(scores, ddof=1):.4f}" if len(scores) > 1 else ""
+        score = ""
+        if len(scores) > 1:
+            score = f"F1 of yes and no (annotated pairs) {np.mean(scores):.4f} ± {np.std(scores, ddof=1):.4f}"
         print(f"({way}) {(WAYS | TEXTBOOK)[way]:45s} {seconds[way]:8.1f} s  {ratio}  {score}")
     if options.f1:
         ours, theirs = np.array(found["d"]), np.array(found["textbook"])
         error = np.sqrt((ours.var(ddof=1) + theirs.var(ddof=1)) / len(ours))
-        print(f"F1 of (d) - F1 of (textbook) = {ours.mean() - theirs.mean():+.4f}, standard error {error:.4f}")
+        lead = ours.mean() - theirs.mean()
+        print(f"F1 of yes and no (annotated pairs), (d) - (textbook): {lead:+.4f}, standard error {error:.4f}")
     if "d" in seconds:
         last = taken["d"][-1]
         flops = last["flop"] * options.epochs / seconds["d"]

@@ -66,7 +66,11 @@ def _criteria_section(corpus: Corpus, parts: pd.DataFrame) -> str:
     table = count_annotations(corpus, parts)
     rows = [[name, *map(int, values)] for name, values in zip(table.index, table.to_numpy(), strict=True)]
     head = ["criterion", "development 0", "development 1", "test 0", "test 1"]
-    return "## Criteria\n\n" + _table(head, rows)
+    without = [str(name) for name, *counts in rows if not any(counts)]
+    section = "## Criteria\n\n" + _table(head, rows)
+    if not without:
+        return section
+    return f"{section}\n\nCriteria without an annotation are not learned, scored or predicted: {', '.join(without)}."
 
 
 def _lengths(corpus: Corpus) -> str:

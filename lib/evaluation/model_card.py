@@ -13,7 +13,7 @@ from lib.metrics.formatting import (
     format_without_positive,
     markdown_table,
 )
-from lib.metrics.objective import SCORE_NAMES, in_population, population_name
+from lib.metrics.objective import SCORE_NAMES, WITHHELD, in_population, population_name
 from lib.metrics.squad_scores import SPAN_COLUMNS, squad_rows
 from lib.schemas.evaluation import ModelManifest, ModelScores, TestEvaluation
 from lib.tasks.decision import load_rules
@@ -174,9 +174,7 @@ def _levels(chosen: ModelScores) -> str:
         ["chosen model", *(SCORE_NAMES[name] for name in _SCORES), SCORE_NAMES["prevalence"]], rows
     )
     if not by_post:
-        return (
-            f"{table}\n\nFigures at natural prevalence are withheld, since the truth of unannotated pairs is unknown."
-        )
+        return f"{table}\n\n{WITHHELD}"
     posts = by_post["post"]
     return (
         f"{table}\n\nFor {posts['every_criterion_predicted']:.0%} of the posts the model predicts every criterion."

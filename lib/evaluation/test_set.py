@@ -33,7 +33,7 @@ from lib.evaluation.saved_model import SavedModel
 from lib.experiment.experiment import Experiment
 from lib.files.hashing import derive_seed
 from lib.metrics.formatting import format_count, format_interval, format_p, format_times
-from lib.metrics.objective import population_name
+from lib.metrics.objective import WITHHELD, population_name
 from lib.metrics.resampling import (
     Interval,
     ScoreFromStatistics,
@@ -115,7 +115,8 @@ def evaluate_on_test_set(
         f"{len(outputs)} models scored on {len(examples)} test pairs"
         f" ({natural} at natural prevalence, {annotated} annotated)"
     )
-    scored, against = _compare_models(experiment, outputs, examples)
+    asked = [name for name in part.criteria if name not in part.excluded]
+    scored, against = _compare_models(experiment, outputs, examples, asked)
     chosen = models.refits[result.choice["candidate"]]
     return chosen, TestEvaluation(
         provenance=experiment.provenance(started),
@@ -380,11 +381,19 @@ class _Level:
     groups: NDArray[np.int64]
 
 
-def _levels(agent: Agent, output: _ModelOutput, examples: Examples) -> tuple[dict[str, _Level], dict[str, Any]]:
-    """Return a model's levels by name, and its scores and predictions."""
+def _levels(
+    agent: Agent, output: _ModelOutput, examples: Examples, asked: Sequence[str] = ()
+) -> tuple[dict[str, _Level], dict[str, Any]]:
+    """Return a model's levels by name, and its scores and predictions.
+
+    Criteria of `asked` that no example is about are counted among those without a positive.
+    """
     index = np.arange(len(examples))
     values = agent.rule_values(output.rules.by_task, examples, index)
     scores = agent.scores(output.logits, values, examples, WeightedSample.uniform(index), output.hyper)
+    absent = set(asked) - set(examples.criterion)
+    for own in (scores, scores["annotated"]):
+        own["without_positive"] = sorted({*own["without_positive"], *absent})
 
     def predict(which: Index, *, annotated: bool) -> Predictions:
         decide = agent.decide_annotated if annotated else agent.decide
@@ -438,11 +447,11 @@ def _post_levels(first: TaskPredictions, rules: FinalRules, examples: Examples, 
 
 
 def _compare_models(
-    experiment: Experiment, outputs: dict[str, _ModelOutput], examples: Examples
+    experiment: Experiment, outputs: dict[str, _ModelOutput], examples: Examples, asked: Sequence[str]
 ) -> tuple[list[ModelScores], list[PairedComparison]]:
     """Score every model at every level, and compare the chosen one with each other one."""
     agent, seed = experiment.agent, derive_seed(experiment.settings.config.seed, "test intervals")
-    found = {name: _levels(agent, output, examples) for name, output in outputs.items()}
+    found = {name: _levels(agent, output, examples, asked) for name, output in outputs.items()}
     by_criterion = {name: _statistics_by_criterion(agent, output, examples) for name, output in outputs.items()}
     models = []
     for name, (levels, scored) in found.items():
@@ -551,5 +560,5 @@ def format_result(test: TestEvaluation, agent: Agent) -> str:
         f" {format_interval(chosen.f1_macro)}, ECE {chosen.ece['value']:.3f};"
         f" {strongest.name} F1-macro {strongest.f1_macro['value']:.3f}"
         f" (p {format_p(comparison.f1_macro['p'])}); the test set was opened"
-        f" {format_times(len(test.openings))}"
+        f" {format_times(len(test.openings))}" + (f". {WITHHELD}" if test.population == "annotated" else "")
     )

@@ -99,6 +99,12 @@ class Objective:
         return f"{where}: {SCORE_NAMES[self.metric]} {score}, {self.calibration_name} {error}"
 
 
+WITHHELD = (
+    "Figures at natural prevalence are withheld, because unannotated pairs have no label in this corpus"
+    " (corpus.unannotated_means: unknown)."
+)
+
+
 def population_name(population: str) -> str:
     """Return a population, or a level of the test evaluation (`ModelScores.intervals`), in words."""
     return {

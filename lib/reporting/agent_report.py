@@ -18,7 +18,7 @@ from lib.metrics.formatting import (
     format_unknown_sets,
     format_without_positive,
 )
-from lib.metrics.objective import SCORE_NAMES, Objective, population_name
+from lib.metrics.objective import SCORE_NAMES, WITHHELD, Objective, population_name
 from lib.metrics.squad_scores import SPAN_COLUMNS, squad_rows
 from lib.reporting import figures
 from lib.reporting.costs import Cost, read_costs, total_cost
@@ -80,10 +80,7 @@ def headline(test: TestEvaluation, result: StageCResult) -> list[str]:
 
 def _by_post(chosen: ModelScores) -> list[str]:
     if "post_criterion" not in chosen.scores:
-        return [
-            "Figures at natural prevalence are withheld, because unannotated pairs have no label in this corpus"
-            " (corpus.unannotated_means: unknown)."
-        ]
+        return [WITHHELD]
     posts = chosen.scores["post_criterion"]["post"]
     pairs, sets = chosen.intervals["post_criterion"], chosen.intervals["post"]
     return [

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lib.metrics.formatting import format_interval, format_p
-from lib.metrics.objective import population_name
+from lib.metrics.objective import WITHHELD, population_name
 from lib.metrics.squad_scores import SPAN_COLUMNS, SquadScores, squad_scores
 from lib.reporting.page import Section, Table, render_page
 from lib.schemas.evaluation import StageCResult, TestEvaluation
@@ -73,6 +73,10 @@ def _targets(agents: Sequence[dict[str, Any]]) -> str:
     return f"Targets ({population_name(agents[0]['population'])}): {'; '.join(agents[0]['targets'])}."
 
 
+def _withheld(agents: Sequence[dict[str, Any]]) -> list[str]:
+    return [WITHHELD] if agents[0]["population"] == "annotated" else []
+
+
 def span_table(agents: Sequence[dict[str, Any]]) -> Table:
     """Return total, HasAns and NoAns of the agents that predict spans, in each population."""
     rows = [
@@ -92,7 +96,7 @@ def render_html(agents: Sequence[dict[str, Any]]) -> str:
     )
     return render_page(
         "Summary",
-        [note],
+        [note, *_withheld(agents)],
         [
             Section(
                 "All agents",
@@ -108,4 +112,5 @@ def render_markdown(agents: Sequence[dict[str, Any]]) -> str:
     """Return the Markdown page of at least one agent."""
     spans = span_table(agents)
     found = f"\n{spans.markdown()}\n\n{_SPANS}\n" if spans.rows else ""
-    return f"# Summary\n\n{summary_table(agents).markdown()}\n\n{_targets(agents)}\n{found}"
+    notes = "\n\n".join([_targets(agents), *_withheld(agents)])
+    return f"# Summary\n\n{summary_table(agents).markdown()}\n\n{notes}\n{found}"

@@ -37,12 +37,14 @@ class Progress:
         result, states = trial_result(trial), Counter(t.state for t in finished)
         # The ETA uses the trials of all processes since this one began.
         each = (time.monotonic() - self._started) / max(1, len(finished) - self._before)
-        scores = ""
-        if result.objective is not None:
+        scores, best = "", format_best_trial(finished)
+        if result.objective is None:
+            best = f"{self._objective.name} {best}"
+        else:
             scores = "  " + self._objective.describe(f"{result.objective:.3f}", f"{result.calibration_error:.3f}")
         print(
             f"{self._head}  {len(finished)}/{self._total}  trial {number} {result.state.lower()}{scores}"
-            f"  {result.params['model.backbone']}  {format_best_trial(finished)}"
+            f"  {result.params['model.backbone']}  {best}"
             f"  pruned {states[TrialState.PRUNED]}  failed {states[TrialState.FAIL]}"
             f"  {each:.1f} s/trial  ETA {format_duration(each * max(0, self._total - len(finished)))}",
             file=sys.stderr,

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from support.tiny import TINY, change_settings, tiny_settings
 
@@ -42,6 +43,15 @@ def test_the_report_says_that_the_corpus_is_generated_and_holds_no_text(prepared
     assert "**This corpus is generated.**" in report
     posts = (prepared / "results/generated/annotations.csv").read_text().splitlines()[1:]
     assert not any(row.split(",")[2][:40] in report for row in posts)
+
+
+def test_the_report_names_criteria_without_an_annotation(copy_of_prepared: Path) -> None:
+    path = Path("results/generated/annotations.csv")
+    rows = pd.read_csv(path)
+    rows[rows["DSM5_symptom"] != "PSYCHOMOTOR"].to_csv(path, index=False)
+    assert main(["corpus", "--input", "results/generated"]) == 0
+    report = Path("results/corpus/report.md").read_text()
+    assert "Criteria without an annotation are not learned, scored or predicted: PSYCHOMOTOR" in report
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5])

@@ -1,10 +1,15 @@
 """The line about the test set."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from support.evaluations import evaluation
+from support.made_examples import hyper, make_examples
 
 from lib.agents import get_agent
-from lib.evaluation.test_set import check_targets, format_result
+from lib.evaluation.refit import FinalRules
+from lib.evaluation.test_set import _levels, _ModelOutput, check_targets, format_result
 
 
 @pytest.mark.parametrize(
@@ -32,3 +37,12 @@ def test_on_annotated_pairs_the_target_of_calibration_is_a_limit_of_ece() -> Non
     assert check_targets(test.models, test.against)["ECE below 0.10"] is False
     good = test.models[0].model_copy(update={"ece": {"value": 0.05}})
     assert check_targets([good, *test.models[1:]], test.against)["ECE below 0.10"] is True
+
+
+def test_a_criterion_that_no_test_example_is_about_is_counted() -> None:
+    """It can happen where unannotated pairs are unknown, and only the rows of the annotations are examples."""
+    agent, examples = get_agent("criteria"), make_examples("I am tired.", [[], [(0, 11)]], ["A", "B"])
+    rules = FinalRules(agent.neutral_rules(["A", "B", "C"]), None)
+    output = _ModelOutput({"label": np.array([-1.0, 1.0])}, rules, hyper())
+    scores = _levels(agent, output, replace(examples, natural=np.zeros(2, bool)), ["A", "B", "C"])[1]["scores"]
+    assert scores["without_positive"] == scores["annotated"]["without_positive"] == ["A", "C"]
