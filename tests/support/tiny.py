@@ -18,7 +18,7 @@ TINY = {
         "optim.lr": {"low": 4e-4, "high": 1e-3},
         "optim.layer_decay": {"low": 0.9, "high": 1.0},
         "optim.clip_norm": {"low": 0.3, "high": 5.0},
-        "data.unannotated": {"low": 1.0, "high": 2.0},
+        "data.unannotated": {"low": 1.25, "high": 2.0},
     },
     "corpus": {"test_fraction": 0.15, "unannotated": 1.5},
     "generator": {"posts": 48, "words": 40},
