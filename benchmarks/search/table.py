@@ -59,7 +59,7 @@ class Landscape:
 
 
 # The trainings draw as few unannotated pairs as the search space allows, so that they are short.
-COMMON: dict[str, Any] = {"data.max_length": 64, "data.unannotated": 1.0, "null_policy.name": "threshold"}
+COMMON: dict[str, Any] = {"data.max_length": 64, "data.unannotated": 1.25, "null_policy.name": "threshold"}
 LANDSCAPES = {
     "first": Landscape(
         grid={
