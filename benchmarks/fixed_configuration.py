@@ -16,7 +16,7 @@ from lib.corpus.store import open_test_set
 from lib.evaluation.cross_validation import score_fold
 from lib.evaluation.refit import refit, refit_config
 from lib.evaluation.saved_model import SavedModel
-from lib.evaluation.test_set import score_saved_model
+from lib.evaluation.test_set import score_bag_of_words, score_saved_model
 from lib.experiment.experiment import Experiment
 from lib.schemas.document import code_version, now
 from lib.schemas.evaluation import FoldResult, TestOpening
@@ -60,7 +60,7 @@ def cross_validate(experiment: Experiment, chosen: Candidates) -> list[FoldResul
 
 
 def test(experiment: Experiment, model: SavedModel) -> None:
-    """Open the test set, and print the model's scores at natural prevalence and on the annotated pairs.
+    """Open the test set, and print the scores of the model and of the bag of words at each level.
 
     Args:
         experiment: Gives the corpus and the agent.
@@ -71,10 +71,12 @@ def test(experiment: Experiment, model: SavedModel) -> None:
     )
     corpus = experiment.results / "corpus"
     part, _ = open_test_set(corpus, experiment.results / experiment.agent.name / "test_openings.jsonl", opening)
-    scores = score_saved_model(model, experiment.agent.examples(part).scored())
-    print(f"test set, natural prevalence       {format_scores(scores)}")
-    print(f"test set, by (post, criterion)     {format_scores(scores['post_criterion'])}")
-    print(f"test set, annotated pairs          {format_scores(scores['annotated'])}")
+    examples = experiment.agent.examples(part).scored()
+    found = {"model": score_saved_model(model, examples), "bag of words": score_bag_of_words(experiment, examples)}
+    for name, scores in found.items():
+        print(f"test set, {name}, natural prevalence  {format_scores(scores)}")
+        print(f"test set, {name}, by (post, criterion)  {format_scores(scores['post_criterion'])}")
+        print(f"test set, {name}, annotated pairs  {format_scores(scores['annotated'])}")
 
 
 def main() -> None:

@@ -331,6 +331,23 @@ def score_saved_model(model: SavedModel, examples: Examples) -> dict[str, Any]:
     return scores
 
 
+def score_bag_of_words(experiment: Experiment, examples: Examples) -> dict[str, Any]:
+    """Fit the bag of words on the development set, and score it on other examples at all levels, without intervals.
+
+    Args:
+        experiment: Gives development set and settings.
+        examples: The examples, all of which count.
+
+    Returns:
+        The scores, as `ModelScores.scores` has them.
+    """
+    hyper = Hyperparameters.of(default_params(experiment.settings))
+    fitted = _fit_bag_of_words(experiment, hyper)
+    output = _ModelOutput(fitted.logits(examples), fitted.rules, hyper)
+    scores: dict[str, Any] = _levels(experiment.agent, output, examples)[1]["scores"]
+    return scores
+
+
 def _predict(model: SavedModel, examples: Examples) -> _ModelOutput:
     return _ModelOutput(model.logits(examples), FinalRules(model.rules, model.post_rule), model.hyper)
 
