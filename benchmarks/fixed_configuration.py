@@ -25,7 +25,7 @@ from lib.schemas.search import Candidate, Candidates
 POINT = NATURAL | {
     "head.layers": 1,
     "head.activation": "gelu",
-    "optim.lr": 6e-5,
+    "optim.lr": 5e-5,
     "optim.head_lr_factor": 5.0,
 }
 SCORES = ("f1_macro", "f1_micro", "precision", "sensitivity", "average_precision", "ece", "f1_yes_no")
