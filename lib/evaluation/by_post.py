@@ -11,8 +11,8 @@ from lib.metrics.classification import (
     binary_scores,
     binary_scores_from_statistics,
     binary_statistics,
-    divide_or_nan,
     f1,
+    safe_divide,
 )
 from lib.metrics.resampling import ScoreFromStatistics
 from lib.tasks.decision import DecisionRule, RuleValues, fit_calibration, fit_f1_thresholds
@@ -261,6 +261,6 @@ def set_scores_from_statistics(sums: NDArray[np.float64]) -> NDArray[np.float64]
     hits, wrong, true = np.split(sums[:, :-3], 3, axis=1)
     every, predicted, posts = sums[:, -3:].T
     occurs = true > 0
-    macro = divide_or_nan((f1(hits, wrong) * occurs).sum(axis=1), occurs.sum(axis=1))
+    macro = safe_divide((f1(hits, wrong) * occurs).sum(axis=1), occurs.sum(axis=1), np.nan)
     micro = f1(hits.sum(axis=1), wrong.sum(axis=1))
-    return np.stack([macro, micro, *(divide_or_nan(each, posts) for each in (every, predicted))], axis=1)
+    return np.stack([macro, micro, *(safe_divide(each, posts, np.nan) for each in (every, predicted))], axis=1)

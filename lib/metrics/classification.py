@@ -286,13 +286,13 @@ def binary_scores_from_statistics(sums: Floats) -> Floats:
     cells = sums[:, :-TAIL].reshape(len(sums), -1, 4)
     per_criterion = f1(cells[:, :, 3], cells[:, :, 1] + cells[:, :, 2])
     positive = cells[:, :, 2] + cells[:, :, 3] > 0
-    macro = divide_or_nan((per_criterion * positive).sum(axis=1), positive.sum(axis=1))
+    macro = safe_divide((per_criterion * positive).sum(axis=1), positive.sum(axis=1), np.nan)
     negative, false, missed, hit = cells.sum(axis=1).T
     yes, no = f1(hit, false + missed), f1(negative, false + missed)
     total = cells.sum(axis=(1, 2))
-    rates = [divide_or_nan(hit, hit + false), divide_or_nan(hit, hit + missed), (yes + no) / 2]
+    rates = [safe_divide(hit, hit + false, np.nan), safe_divide(hit, hit + missed, np.nan), (yes + no) / 2]
     ece, *of_probability = probability_scores_from_statistics(sums[:, -TAIL:], hit + missed, total)
-    return np.stack([macro, ece, yes, *rates, divide_or_nan(hit + false, total), *of_probability], axis=1)
+    return np.stack([macro, ece, yes, *rates, safe_divide(hit + false, total, np.nan), *of_probability], axis=1)
 
 
 def probability_scores_from_statistics(tail: Floats, positives: Floats, total: Floats) -> list[Floats]:
@@ -306,38 +306,23 @@ def probability_scores_from_statistics(tail: Floats, positives: Floats, total: F
     Returns:
         The three scores. The skill is NaN where all pairs are of one class.
     """
-    share = divide_or_nan(positives, total)
-    skill = 1 - divide_or_nan(divide_or_nan(tail[:, 1], total), share * (1 - share))
-    return [ece_from_gaps(tail[:, 2:], total), divide_or_nan(tail[:, 0], total), skill]
+    share = safe_divide(positives, total, np.nan)
+    skill = 1 - safe_divide(safe_divide(tail[:, 1], total, np.nan), share * (1 - share), np.nan)
+    return [ece_from_gaps(tail[:, 2:], total), safe_divide(tail[:, 0], total, np.nan), skill]
 
 
-def divide_or_nan(numerator: Floats, denominator: Floats | NDArray[np.int64]) -> Floats:
-    """Return numerator / denominator, elementwise, and NaN where the denominator is 0 or NaN.
+def safe_divide(numerator: Floats, denominator: Floats | NDArray[np.int64], undefined: float = 0.0) -> Floats:
+    """Return numerator / denominator, elementwise.
 
     Args:
         numerator: The numbers to divide.
-        denominator: Numbers to divide by, of the same shape; none is below 0.
+        denominator: Numbers of at least 0, or NaN, to divide by, of the same shape.
+        undefined: The quotient where the denominator is 0 or NaN.
 
     Returns:
         The quotient of each element.
     """
     found: Floats = np.divide(
-        numerator, denominator, out=np.full(np.shape(numerator), np.nan), where=np.asarray(denominator) > 0
-    )
-    return found
-
-
-def safe_divide(numerator: Floats, denominator: Floats) -> Floats:
-    """Return numerator / denominator, elementwise, and 0 where the denominator is 0.
-
-    Args:
-        numerator: The numbers to divide.
-        denominator: Numbers of at least 0 to divide by, of the same shape.
-
-    Returns:
-        The quotient of each element.
-    """
-    found: Floats = np.divide(
-        numerator, denominator, out=np.zeros(np.shape(numerator)), where=np.asarray(denominator) > 0
+        numerator, denominator, out=np.full(np.shape(numerator), undefined), where=np.asarray(denominator) > 0
     )
     return found

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from lib.metrics.classification import divide_or_nan
+from lib.metrics.classification import safe_divide
 
 SAMPLES = 4000
 # Average precision and AUROC are no functions of sums, so that their samples cost more.
@@ -133,11 +133,11 @@ def _ranking_scores(
     def scores(counts: NDArray[np.int64]) -> NDArray[np.float64]:
         gained = true_by_group @ counts.T
         true, false = np.cumsum(gained, axis=0), np.cumsum(false_by_group @ counts.T, axis=0)
-        precision = np.divide(true, true + false, out=np.zeros(true.shape), where=true + false > 0)
+        precision = safe_divide(true, true + false)
         of_all = counts @ negatives
         above = of_all - false + (tied_by_group @ counts.T) / 2
         sums = (gained * precision).sum(axis=0), (gained * above).sum(axis=0)
-        return np.stack([divide_or_nan(sums[0], true[-1]), divide_or_nan(sums[1], true[-1] * of_all)])
+        return np.stack([safe_divide(sums[0], true[-1], np.nan), safe_divide(sums[1], true[-1] * of_all, np.nan)])
 
     # A few samples at a time, because each needs an array of all positives.
     return np.concatenate([scores(drawn[start : start + 25]) for start in range(0, len(drawn), 25)], axis=1)

@@ -20,7 +20,6 @@ from lib.corpus.sentences import Characters
 from lib.metrics.classification import (
     SCORES_FROM_STATISTICS,
     TAIL,
-    divide_or_nan,
     f1,
     probability_scores_from_statistics,
     probability_statistics,
@@ -154,7 +153,7 @@ class Spans(TaskPredictions):
         def mean(values: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
             """Return the mean over the criteria that are chosen and have evidence in the sample."""
             chosen = chosen & (there > 0)
-            return divide_or_nan((values * chosen).sum(axis=1), chosen.sum(axis=1))
+            return safe_divide((values * chosen).sum(axis=1), chosen.sum(axis=1), np.nan)
 
         everywhere = count > 0
         macro = mean(safe_divide(2 * on_evidence, there + given), everywhere)
@@ -163,9 +162,14 @@ class Spans(TaskPredictions):
         total, hits, true, predicted = (each.sum(axis=1) for each in (count, hit, there, given))
         errors, right = true + predicted - 2 * hits, total - true - predicted + hits
         yes = f1(hits, errors)
-        rates = [yes, divide_or_nan(hits, predicted), divide_or_nan(hits, true), (yes + f1(right, errors)) / 2]
+        rates = [
+            yes,
+            safe_divide(hits, predicted, np.nan),
+            safe_divide(hits, true, np.nan),
+            (yes + f1(right, errors)) / 2,
+        ]
         ece, *of_probability = probability_scores_from_statistics(sums[:, -TAIL:], true, total)
-        yes_rate = divide_or_nan(predicted, total)
+        yes_rate = safe_divide(predicted, total, np.nan)
         return np.stack([macro, ece, *rates, yes_rate, *of_probability, token_f1, has, no], axis=1)
 
     def _token_f1(self, examples: Examples, index: Index) -> NDArray[np.float64]:
