@@ -2,8 +2,9 @@
 
 The label of a sentence depends on the symptom, on whose it is, when, and whether it is denied. Each of these cues
 occurs in positives and in negatives, so that a bag of words cannot separate them, but a reader of the sentence can.
-Each symptom has more than thirty phrasings, so that a new post often uses words that no earlier post used. Every
-positive sentence is annotated as one, so that natural prevalence can be measured.
+Each symptom has more than forty phrasings, so that a new post often uses words that no earlier post used. A third of
+them are as plain as what a person types, and half of these stand without a time. Every positive sentence is annotated
+as one, so that natural prevalence can be measured.
 """
 
 import csv
@@ -11,7 +12,7 @@ import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from scipy.special import ndtri
@@ -28,6 +29,8 @@ _SPREAD = 0.85
 # Share of the negatives that are sentences with another symptom.
 _MISMATCH = 0.6
 Option = TypeVar("Option")
+Form = Literal["first person", "third person", "past"]
+_FORMS: tuple[Form, ...] = get_args(Form)
 _NOTE = "Generated sentence; no person wrote it."
 
 
@@ -37,6 +40,10 @@ class _Sentence:
 
     text: str
     statuses: dict[str, int]
+
+
+def _inflected(phrase: str, form: Form) -> str:
+    return re.sub(r"\[([^]]*)\]", lambda match: match.group(1).split("|")[_FORMS.index(form)], phrase)
 
 
 class _Writer:
@@ -59,7 +66,10 @@ class _Writer:
         template: str = self.pick(self.words["filler"])
         return re.sub(r"\{(\w+)\}", lambda match: self.pick(slots[match.group(1)]), template)
 
-    def clause(self, who: str, when: str, phrase: str) -> str:
+    def clause(self, who: str, when: str, phrase: str, form: Form) -> str:
+        plain, phrase = phrase.startswith("["), _inflected(phrase, form)
+        if plain and form != "past" and self.rng.random() < 0.5:
+            return f"{who} {phrase}"
         order = self.rng.integers(3)
         if order == 0:
             return f"{when} {who} {phrase}"
@@ -70,7 +80,7 @@ class _Writer:
     def positive(self, criterion: str) -> _Sentence:
         """Return a sentence whose author has the symptom now; its other clause holds a cue of a negative."""
         symptom = self.symptoms[criterion]
-        mine = self.clause("I", self.pick(self.words["now"]), self.pick(symptom["present"]))
+        mine = self.clause("I", self.pick(self.words["now"]), self.pick(symptom["present"]), "first person")
         return _Sentence(self.sentence(mine, self.distractor(criterion)), {criterion: 1})
 
     def negative(self, criterion: str) -> _Sentence:
@@ -78,28 +88,29 @@ class _Writer:
         w, symptom = self.words, self.symptoms[criterion]
         phrase, fine = self.pick(symptom["present"]), self.pick(symptom["absent"])
         kind = self.rng.choice(["other", "past", "denied", "hypothetical", "well"], p=[0.36, 0.22, 0.18, 0.08, 0.16])
+        well = self.clause("I", self.pick(w["now"]), fine, "first person")
         if kind == "well":
-            return _Sentence(self.sentence(self.clause("I", self.pick(w["now"]), fine), ""), {criterion: 0})
-        mine = self.clause("I", self.pick(w["now"]), fine) if self.rng.random() < 0.4 else ""
+            return _Sentence(self.sentence(well, ""), {criterion: 0})
+        mine = well if self.rng.random() < 0.4 else ""
         if kind == "other":
-            theirs = self.clause(self.pick(w["others"]), self.pick(w["now"]), phrase)
+            theirs = self.clause(self.pick(w["others"]), self.pick(w["now"]), phrase, "third person")
         elif kind == "past":
-            theirs = self.clause("I", self.pick(w["before"]), phrase)
+            theirs = self.clause("I", self.pick(w["before"]), phrase, "past")
         elif kind == "denied":
-            theirs = f"{self.pick(w['denial'])} {phrase} {self.pick(w['now'])}"
+            theirs = f"{self.pick(w['denial'])} {_inflected(phrase, 'past')} {self.pick(w['now'])}"
         else:
-            theirs = f"{self.pick(w['hypothetical'])} {phrase}"
+            theirs = f"{self.pick(w['hypothetical'])} {_inflected(phrase, 'third person')}"
         return _Sentence(self.sentence(theirs, mine), {criterion: 0})
 
     def distractor(self, criterion: str) -> str:
         w, fine = self.words, self.pick(self.symptoms[criterion]["absent"])
         kind = self.rng.choice(["other", "past", "denied", "none"], p=[0.15, 0.15, 0.1, 0.6])
         if kind == "other":
-            return self.clause(self.pick(w["others"]), self.pick(w["now"]), fine)
+            return self.clause(self.pick(w["others"]), self.pick(w["now"]), fine, "third person")
         if kind == "past":
-            return self.clause("I", self.pick(w["before"]), fine)
+            return self.clause("I", self.pick(w["before"]), fine, "past")
         if kind == "denied":
-            return f"{self.pick(w['denial'])} {fine} {self.pick(w['now'])}"
+            return f"{self.pick(w['denial'])} {_inflected(fine, 'past')} {self.pick(w['now'])}"
         return ""
 
     def sentence(self, first: str, second: str) -> str:
