@@ -87,7 +87,7 @@ class _Writer:
         """Return a sentence in which the symptom is another person's, past, denied, hypothetical or its opposite."""
         w, symptom = self.words, self.symptoms[criterion]
         phrase, fine = self.pick(symptom["present"]), self.pick(symptom["absent"])
-        kind = self.rng.choice(["other", "past", "denied", "hypothetical", "well"], p=[0.36, 0.22, 0.18, 0.08, 0.16])
+        kind = self.rng.choice(["other", "past", "denied", "hypothetical", "well"], p=[0.3, 0.2, 0.16, 0.08, 0.26])
         well = self.clause("I", self.pick(w["now"]), fine, "first person")
         if kind == "well":
             return _Sentence(self.sentence(well, ""), {criterion: 0})
