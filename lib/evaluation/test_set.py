@@ -331,6 +331,29 @@ def score_saved_model(model: SavedModel, examples: Examples) -> dict[str, Any]:
     return scores
 
 
+def score_average(
+    experiment: Experiment, folds: Sequence[FoldResult], models: Sequence[SavedModel], examples: Examples
+) -> dict[str, Any]:
+    """Score the average of one configuration's models, which differ in their seed, without intervals.
+
+    Args:
+        experiment: Gives the development set, on which the rules of the average are fitted.
+        folds: Results of the configuration on all folds.
+        models: The models.
+        examples: The examples, all of which count.
+
+    Returns:
+        The scores, as `ModelScores.scores` has them.
+    """
+    agent, index = experiment.agent, np.arange(len(examples))
+    logits = agent.average_logits(
+        [(model.logits(examples), agent.rule_values(model.rules, examples, index)) for model in models]
+    )
+    output = _ModelOutput(logits, _average_rules(experiment, folds, [folds[0].candidate]), models[0].hyper)
+    scores: dict[str, Any] = _levels(agent, output, examples)[1]["scores"]
+    return scores
+
+
 def score_bag_of_words(experiment: Experiment, examples: Examples) -> dict[str, Any]:
     """Fit the bag of words on the development set, and score it on other examples at all levels, without intervals.
 

@@ -2,9 +2,9 @@
 
 The label of a sentence depends on the symptom, on whose it is, when, and whether it is denied. Each of these cues
 occurs in positives and in negatives, so that a bag of words cannot separate them, but a reader of the sentence can.
-Each symptom has more than forty phrasings, so that a new post often uses words that no earlier post used. A third of
-them are as plain as what a person types, and half of these stand without a time. Every positive sentence is annotated
-as one, so that natural prevalence can be measured.
+Each symptom has more than forty phrasings, so that a new post often uses words that no earlier post used. Nearly a
+third of them are as plain as what a person types, and half of these stand without a time. Every positive sentence is
+annotated as one, so that natural prevalence can be measured.
 """
 
 import csv
