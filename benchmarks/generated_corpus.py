@@ -2,8 +2,8 @@
 
 By default the corpus has as many posts as ReDSM5. TF-IDF with logistic regression and MiniLM at fixed
 hyper-parameters are scored on a held-out third of the posts, at natural prevalence and on the annotated pairs alone.
-The bag of words learns from all pairs, and MiniLM from a draw of the unannotated ones. For the criteria agent posts are
-as long as those of ReDSM5, and for the evidence agent a fifth as long.
+The bag of words learns from all pairs, and MiniLM from a draw of the unannotated ones. For the criteria agent posts
+are as long as those of ReDSM5, and for the evidence agent a fifth as long.
 """
 
 import argparse
