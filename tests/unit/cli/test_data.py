@@ -54,7 +54,7 @@ def test_the_report_names_criteria_without_an_annotation(copy_of_prepared: Path)
     assert "Criteria without an annotation are not learned, scored or predicted: PSYCHOMOTOR" in report
 
 
-@pytest.mark.parametrize("share", [0.25, 0.5])
+@pytest.mark.parametrize("share", [0.35, 0.5])
 def test_a_corpus_can_be_a_share_of_the_posts(copy_of_prepared: Path, share: float) -> None:
     change_settings(corpus={"share": share})
     assert main(["corpus", "--input", "results/generated"]) == 0
