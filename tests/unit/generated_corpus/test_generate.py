@@ -42,7 +42,7 @@ def test_the_corpus_has_the_proportions_of_redsm5_and_no_bag_of_words_solves_it(
 
 
 def test_no_sentence_of_the_typed_ones_is_in_the_first_corpus(project: Path) -> None:
-    generate_corpus(Path("g"), posts=460, seed=5, words=40)
+    generate_corpus(Path("g"), posts=300, seed=5, words=40)
     typed = runpy.run_path(str(ROOT / "benchmarks/typed_sentences.py"))
     texts = read_corpus(CorpusSettings(), Path("g")).posts["text"]
     assert not [
