@@ -95,8 +95,8 @@ bench-corpus: .venv/installed  ## compare a bag of words with MiniLM on the gene
 bench-natural: .venv/installed  ## compare sampling corrections, validation samples and objectives (CORPUS=folder)
 	for what in sampling sample scores; do $(BENCH)/natural_prevalence.py $$what results/natural/$$what $(if $(CORPUS),--corpus $(CORPUS)) || exit; done
 
-bench-fixed: .venv/installed  ## train a fixed configuration on a corpus without a search, and test it (CORPUS=folder)
-	$(BENCH)/fixed_configuration.py results/fixed $(CORPUS)
+bench-fixed: .venv/installed  ## train a fixed configuration on a corpus without a search, and test it (CORPUS=folder SEEDS=1)
+	$(BENCH)/fixed_configuration.py results/fixed $(CORPUS) $(if $(SEEDS),--seeds $(SEEDS))
 
 bench-rules: .venv/installed  ## compare decision rules on the held-out predictions of Stage C (after make run)
 	$(BENCH)/decision_rules.py .
