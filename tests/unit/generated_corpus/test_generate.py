@@ -50,3 +50,11 @@ def test_no_sentence_of_the_typed_ones_is_in_the_first_corpus(project: Path) -> 
         for sentence in (*typed["WITHOUT"], *typed["WITH"])
         if texts.str.contains(sentence, regex=False).any()
     ]
+
+
+def test_the_verbs_of_plain_phrases_have_the_form_of_their_person(project: Path) -> None:
+    generate_corpus(Path("g"), posts=300, seed=5, words=40)
+    texts = read_corpus(CorpusSettings(), Path("g")).posts["text"]
+    assert not texts.str.contains(r"[\[\]|]").any()
+    assert texts.str.contains(r"\bI don't ").any() and texts.str.contains(r"\bsister doesn't ").any()
+    assert not texts.str.contains(r"\bI doesn't |\b(?:sister|brother|mother) don't ").any()
