@@ -17,7 +17,7 @@ from lib.corpus.store import open_test_set
 from lib.evaluation.cross_validation import score_fold
 from lib.evaluation.refit import refit, refit_config
 from lib.evaluation.saved_model import SavedModel
-from lib.evaluation.test_set import score_average, score_bag_of_words, score_saved_model
+from lib.evaluation.test_set import score_bag_of_words, score_seeds
 from lib.experiment.experiment import Experiment
 from lib.schemas.document import code_version, now
 from lib.schemas.evaluation import FoldResult, TestOpening
@@ -90,9 +90,7 @@ def test(experiment: Experiment, folds: list[FoldResult], models: list[SavedMode
     corpus = experiment.results / "corpus"
     part, _ = open_test_set(corpus, experiment.results / experiment.agent.name / "test_openings.jsonl", opening)
     examples = experiment.agent.examples(part).scored()
-    found = {f"model {number}": score_saved_model(model, examples) for number, model in enumerate(models, 1)}
-    if len(models) > 1:
-        found["average"] = score_average(experiment, folds, models, examples)
+    found = score_seeds(experiment, folds, models, examples)
     found["bag of words"] = score_bag_of_words(experiment, examples)
     for name, scores in found.items():
         print(f"test set, {name}, natural prevalence  {format_scores(scores)}")

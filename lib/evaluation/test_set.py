@@ -317,41 +317,25 @@ def _fit_majority(experiment: Experiment) -> _Baseline:
     )
 
 
-def score_saved_model(model: SavedModel, examples: Examples) -> dict[str, Any]:
-    """Score a saved model at all levels, without intervals.
-
-    Args:
-        model: The model.
-        examples: The examples, all of which count.
-
-    Returns:
-        The scores, as `ModelScores.scores` has them.
-    """
-    scores: dict[str, Any] = _levels(model.agent, _predict(model, examples), examples)[1]["scores"]
-    return scores
-
-
-def score_average(
+def score_seeds(
     experiment: Experiment, folds: Sequence[FoldResult], models: Sequence[SavedModel], examples: Examples
-) -> dict[str, Any]:
-    """Score the average of one configuration's models, which differ in their seed, without intervals.
+) -> dict[str, dict[str, Any]]:
+    """Score one configuration's models, which differ in their seed, and their average, without intervals.
 
     Args:
         experiment: Gives the development set, on which the rules of the average are fitted.
         folds: Results of the configuration on all folds.
-        models: The models.
+        models: The models; a single one is not averaged.
         examples: The examples, all of which count.
 
     Returns:
-        The scores, as `ModelScores.scores` has them.
+        The scores of each, as `ModelScores.scores` has them.
     """
-    agent, index = experiment.agent, np.arange(len(examples))
-    logits = agent.average_logits(
-        [(model.logits(examples), agent.rule_values(model.rules, examples, index)) for model in models]
-    )
-    output = _ModelOutput(logits, _average_rules(experiment, folds, [folds[0].candidate]), models[0].hyper)
-    scores: dict[str, Any] = _levels(agent, output, examples)[1]["scores"]
-    return scores
+    outputs = {f"model {number}": _predict(model, examples) for number, model in enumerate(models, 1)}
+    if len(models) > 1:
+        rules = _average_rules(experiment, folds, [folds[0].candidate])
+        outputs["average"] = _average(experiment, list(outputs.values()), rules, examples)
+    return {name: _levels(experiment.agent, output, examples)[1]["scores"] for name, output in outputs.items()}
 
 
 def score_bag_of_words(experiment: Experiment, examples: Examples) -> dict[str, Any]:
@@ -375,20 +359,28 @@ def _predict(model: SavedModel, examples: Examples) -> _ModelOutput:
     return _ModelOutput(model.logits(examples), FinalRules(model.rules, model.post_rule), model.hyper)
 
 
+def _average(
+    experiment: Experiment, members: Sequence[_ModelOutput], rules: FinalRules, examples: Examples
+) -> _ModelOutput:
+    agent, index = experiment.agent, np.arange(len(examples))
+    logits = agent.average_logits(
+        [(each.logits, agent.rule_values(each.rules.by_task, examples, index)) for each in members]
+    )
+    return _ModelOutput(logits, rules, Hyperparameters.of(default_params(experiment.settings)))
+
+
 def _predict_test_set(
     experiment: Experiment, result: StageCResult, models: _FittedModels, examples: Examples
 ) -> dict[str, _ModelOutput]:
     """Return every model's output for the test set, that of the chosen model first."""
-    agent, index = experiment.agent, np.arange(len(examples))
     default = Hyperparameters.of(default_params(experiment.settings))
     given = {number: _predict(model, examples) for number, model in models.refits.items()}
     averages = {}
     if models.average_rules is not None:
-        average = agent.average_logits(
-            [(given[m].logits, agent.rule_values(given[m].rules.by_task, examples, index)) for m in result.members]
+        members = [given[number] for number in result.members]
+        averages[f"average of the best {len(members)}"] = _average(
+            experiment, members, models.average_rules, examples
         )
-        name = f"average of the best {len(result.members)}"
-        averages[name] = _ModelOutput(average, models.average_rules, default)
     return {
         CHOSEN: given[result.choice["candidate"]],
         **averages,
