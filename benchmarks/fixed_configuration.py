@@ -2,8 +2,8 @@
 
 It shows what a corpus gives without a search, in three quarters of an hour on two CPU cores. The learning rate was
 chosen on a held-out half of the development posts of the real comments in docs/performance.md. The rules come from
-cross-validation, as those of every final model. With several seeds the models are scored one by one and as their
-average. A bag of words is scored beside them.
+cross-validation, as those of every final model. With several seeds the model averages its trainings, which are
+scored one by one too. A bag of words is scored beside them.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from lib.corpus.store import open_test_set
 from lib.evaluation.cross_validation import score_fold
 from lib.evaluation.refit import refit, refit_config
 from lib.evaluation.saved_model import SavedModel
-from lib.evaluation.test_set import score_bag_of_words, score_seeds
+from lib.evaluation.test_set import score_bag_of_words, score_model
 from lib.experiment.experiment import Experiment
 from lib.schemas.document import code_version, now
 from lib.schemas.evaluation import FoldResult, TestOpening
@@ -54,35 +54,12 @@ def cross_validate(experiment: Experiment, chosen: Candidates) -> list[FoldResul
     return folds
 
 
-def refit_with_seeds(experiment: Experiment, folds: list[FoldResult], seeds: int) -> list[SavedModel]:
-    """Refit the configuration with several seeds, of which the first is that of the settings.
-
-    Args:
-        experiment: Trains the first model.
-        folds: Results of the configuration on all folds.
-        seeds: Number of models.
-
-    Returns:
-        The models.
-    """
-    settings, config = experiment.settings, refit_config(experiment, folds)
-    seeded = [settings.config.model_copy(update={"seed": settings.config.seed + number}) for number in range(seeds)]
-    return [
-        refit(
-            Experiment(settings.model_copy(update={"config": each}), experiment.agent.name, experiment.results),
-            config,
-        )
-        for each in seeded
-    ]
-
-
-def test(experiment: Experiment, folds: list[FoldResult], models: list[SavedModel]) -> None:
-    """Open the test set, and print the scores of the models and of the bag of words at each level.
+def test(experiment: Experiment, model: SavedModel) -> None:
+    """Open the test set, and print the scores of the model and of the bag of words at each level.
 
     Args:
         experiment: Gives the corpus and the agent.
-        folds: Results of the configuration on all folds.
-        models: The refitted models, which differ in their seed.
+        model: The refitted model.
     """
     opening = TestOpening(
         when=now(), code_version=code_version(), config_hash=experiment.settings.config_hash(), model="without search"
@@ -90,7 +67,7 @@ def test(experiment: Experiment, folds: list[FoldResult], models: list[SavedMode
     corpus = experiment.results / "corpus"
     part, _ = open_test_set(corpus, experiment.results / experiment.agent.name / "test_openings.jsonl", opening)
     examples = experiment.agent.examples(part).scored()
-    found = score_seeds(experiment, folds, models, examples)
+    found = score_model(experiment, model, examples)
     found["bag of words"] = score_bag_of_words(experiment, examples)
     for name, scores in found.items():
         print(f"test set, {name}, natural prevalence  {format_scores(scores)}")
@@ -125,7 +102,7 @@ def main() -> None:
             ],
         )
         folds = cross_validate(experiment, chosen)
-        test(experiment, folds, refit_with_seeds(experiment, folds, options.seeds))
+        test(experiment, refit(experiment, refit_config(experiment, folds), options.seeds))
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ rule final:
         mem_mb=16000,
         runtime=1440,
     params:
-        settings=training("tfidf", "stage_c", "baseline"),
+        settings=training("tfidf", "stage_c", "final", "baseline"),
     shell:
         "python -m lib final {wildcards.agent} --log {log}"
 

@@ -9,6 +9,7 @@ from lib.metrics.formatting import (
     format_interval,
     format_score,
     format_times,
+    format_trainings,
     format_unknown_sets,
     format_without_positive,
     markdown_table,
@@ -81,6 +82,9 @@ def model_card(
     policy = manifest.params["null_policy.name"]
     thresholds = policy in ("threshold", "ratio")
     fitted = "Temperatures, offsets and thresholds" if thresholds else "Temperatures and offsets"
+    trainings = format_trainings([each["f1_macro"] for each in test.seeds], f"F1-macro ({where})")
+    times = f", {len(manifest.members)} times with different seeds" if manifest.members else ""
+    trainings = f"{trainings}\n" if trainings else ""
     count = test.sizes[test.population]
     pairs = f"{count} annotated pairs" if test.population == "annotated" else f"{count} pairs at {where}"
     sizes = f"{test.sizes['posts']} test posts ({pairs}, {test.sizes['positives']} of them positive)"
@@ -89,14 +93,14 @@ def model_card(
 
 A `{test.chosen["backbone"]}` for the agent `{manifest.agent}`, chosen by cross-validation and trained on all of the
 development set: {trained["posts"]} posts, {trained["examples"]} pairs ({trained["annotated"]} of them annotated),
-{format_count(trained["epochs"], "epoch")}, {source}.
+{format_count(trained["epochs"], "epoch")}{times}, {source}.
 
 ## How good it is
 
 On {sizes} that no search saw, with 95 % intervals over groups of posts.
 {format_groups(with_authors=with_authors)}
 The test set has been opened {format_times(len(test.openings))}.
-
+{trainings}
 {_models(test)}
 
 {_levels(chosen)}

@@ -16,10 +16,10 @@ from lib.evaluation.saved_model import SavedModel, save_model
 from lib.experiment.experiment import Experiment
 from lib.files.hashing import derive_seed
 from lib.schemas.document import now
-from lib.schemas.evaluation import CalibrationInTheLarge, FoldResult, ModelManifest
+from lib.schemas.evaluation import FoldResult, ModelManifest
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule, load_rules
-from lib.tasks.examples import WeightedSample
+from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.task import Index
 
 # Quantile of the folds' best epochs after which a refit ends.
@@ -79,12 +79,14 @@ class RefitConfig:
         schedule_epochs: Epochs for which the learning rate schedule is laid out.
         last_epoch: Epoch after which the training ends.
         rules: The rules with which the model decides afterwards.
+        average_rules: The rules of the average of several such models, which averages calibrated probabilities.
     """
 
     params: dict[str, Any]
     schedule_epochs: int
     last_epoch: int
     rules: FinalRules
+    average_rules: FinalRules
 
 
 def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitConfig:
@@ -105,16 +107,20 @@ def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitCo
     """
     agent, limits, hyper = experiment.agent, experiment.settings.config.stage_c, Hyperparameters.of(folds[0].params)
 
-    def fit(repeat: Sequence[FoldResult]) -> FinalRules:
+    def fit(repeat: Sequence[FoldResult]) -> tuple[FinalRules, FinalRules]:
         index = experiment.examples.indices_of([name for fold in repeat for name in fold.examples])
         logits = agent.concatenate_logits([agent.load_logits(fold.logits) for fold in repeat])
-        return fit_final_rules(experiment, logits, index, hyper)
+        rules = fit_final_rules(experiment, logits, index, hyper)
+        calibrated = agent.average_logits([(logits, agent.rule_values(rules.by_task, experiment.examples, index))])
+        return rules, fit_final_rules(experiment, calibrated, index, hyper)
 
+    single, average = zip(*(fit(repeat) for repeat in by_repeat(folds, limits.folds)), strict=True)
     return RefitConfig(
         params=folds[0].params,
         schedule_epochs=limits.epochs,
         last_epoch=int(np.ceil(np.quantile([fold.best_epoch for fold in folds], _EPOCH_QUANTILE))),
-        rules=FinalRules.mean([fit(repeat) for repeat in by_repeat(folds, limits.folds)]),
+        rules=FinalRules.mean(single),
+        average_rules=FinalRules.mean(average),
     )
 
 
@@ -157,7 +163,7 @@ def fit_final_rules(experiment: Experiment, logits: Logits, index: Index, hyper:
     return FinalRules(rules, post_rule.completed(names))
 
 
-def refit(experiment: Experiment, config: RefitConfig) -> SavedModel:
+def refit(experiment: Experiment, config: RefitConfig, seeds: int = 1) -> SavedModel:
     """Return the refitted model, with weights from the cache or trained now and kept there.
 
     A training that was killed is resumed from its checkpoint. The rules are not cached: other folds may fit others to
@@ -166,42 +172,67 @@ def refit(experiment: Experiment, config: RefitConfig) -> SavedModel:
     Args:
         experiment: Trains the model.
         config: What to train, and the rules to save with the model.
+        seeds: Number of trainings. Several give the average of their calibrated probabilities, whose rules were
+            fitted on calibrated probabilities of held-out posts.
 
     Returns:
-        The model as it was saved, on the experiment's device.
+        The model, on the experiment's device.
 
     Raises:
-        TrainingFailure: The training gives no result.
+        TrainingFailure: A training gives no result.
     """
-    key = experiment.train_on_all_key(
-        config.params, schedule_epochs=config.schedule_epochs, last_epoch=config.last_epoch
-    )
-    folder = experiment.results / "cache" / "refits" / experiment.agent.name / key
-    if not (folder / ModelManifest.FILE).exists():
-        _train(experiment, config, folder)
-    model = SavedModel.load(folder, experiment.device)
-    found, rules = _fit_calibration_in_the_large(experiment, model, config.rules)
-    manifest = model.manifest.model_copy(update={**rules.dump(), "calibration_in_the_large": found})
-    manifest.write(folder / ModelManifest.FILE)
-    return model.with_manifest(manifest)
-
-
-def _fit_calibration_in_the_large(
-    experiment: Experiment, model: SavedModel, rules: FinalRules
-) -> tuple[dict[str, CalibrationInTheLarge], FinalRules]:
-    """Return the model's calibration in the large on the development posts, and rules that suit it."""
     known = experiment.examples
     rng = np.random.default_rng(derive_seed(experiment.settings.config.seed, "calibration in the large"))
     examples = known.select(np.sort(rng.permutation(known.main_population_index())[:_MOST_PAIRS]))
+    refitted = [_refit_once(experiment, config, number, examples) for number in range(seeds)]
+    if seeds == 1:
+        return refitted[0][0]
+    members = [model for model, _ in refitted]
+    update = {
+        "members": tuple(f"training-{number}" for number in range(1, seeds + 1)),
+        "performance": {"seconds": round(sum(each.manifest.performance["seconds"] for each in members), 3)},
+    }
+    average = SavedModel.average(members[0].manifest.model_copy(update=update), members)
+    logits = average.average_logits([each for _, each in refitted], examples)
+    return _with_rules(experiment, average, config.average_rules, logits, examples)
+
+
+def _refit_once(
+    experiment: Experiment, config: RefitConfig, repetition: int, examples: Examples
+) -> tuple[SavedModel, Logits]:
+    """Return a model of one training with its rules, and its logits for some development pairs."""
+    key = experiment.train_on_all_key(
+        config.params,
+        schedule_epochs=config.schedule_epochs,
+        last_epoch=config.last_epoch,
+        repetition=repetition,
+    )
+    folder = experiment.results / "cache" / "refits" / experiment.agent.name / key
+    if not (folder / ModelManifest.FILE).exists():
+        _train(experiment, config, repetition, folder)
+    model = SavedModel.load(folder, experiment.device)
     logits = model.logits(examples)
+    model = _with_rules(experiment, model, config.rules, logits, examples)
+    model.manifest.write(folder / ModelManifest.FILE)
+    return model, logits
+
+
+def _with_rules(
+    experiment: Experiment, model: SavedModel, rules: FinalRules, logits: Logits, examples: Examples
+) -> SavedModel:
+    """Return a model with rules that suit it, from its logits for some development pairs."""
     found, by_task = fit_calibration_in_the_large(experiment.agent, rules.by_task, logits, examples, model.hyper)
-    return found, replace(rules, by_task=by_task)
+    fitted = replace(rules, by_task=by_task)
+    return model.with_manifest(model.manifest.model_copy(update={**fitted.dump(), "calibration_in_the_large": found}))
 
 
-def _train(experiment: Experiment, config: RefitConfig, folder: Path) -> None:
+def _train(experiment: Experiment, config: RefitConfig, repetition: int, folder: Path) -> None:
     started, clock = now(), time.perf_counter()
     trained = experiment.train_on_all(
-        config.params, schedule_epochs=config.schedule_epochs, last_epoch=config.last_epoch
+        config.params,
+        schedule_epochs=config.schedule_epochs,
+        last_epoch=config.last_epoch,
+        repetition=repetition,
     )
     manifest = ModelManifest(
         provenance=experiment.provenance(started),
@@ -223,16 +254,16 @@ def _train(experiment: Experiment, config: RefitConfig, folder: Path) -> None:
 
 
 def publish_model(model: SavedModel, folder: Path, card: str) -> None:
-    """Copy a saved model and its card to the folder from which it is used, and replace an earlier model.
+    """Write a model and its card to the folder from which it is used, and replace an earlier model.
 
     Args:
-        model: A model that was read from its folder.
+        model: The model.
         folder: Folder to publish it in; an existing one is removed.
         card: The model card, written as README.md.
     """
     staged = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(staged, ignore_errors=True)
-    shutil.copytree(model.folder, staged)
+    model.write(staged)
     (staged / "README.md").write_text(card, encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     staged.rename(folder)

@@ -1,6 +1,7 @@
 """Save a trained model as a self-contained folder of weights, tokenizers and decision settings, and load it."""
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -64,36 +65,53 @@ def save_model(
     manifest.write(folder / ModelManifest.FILE)
 
 
+class _Network:
+    """The weights and tokenizers of one training, which give logits."""
+
+    def __init__(self, manifest: ModelManifest, folder: Path, device: Device) -> None:
+        from transformers import AutoTokenizer
+
+        self.agent, self.hyper = get_agent(manifest.agent), Hyperparameters.of(manifest.params)
+        self.criteria, self.device = manifest.criteria, device
+        names = self.agent.backbone_names(self.hyper)
+        self.tokenizers: dict[str, PreTrainedTokenizerBase] = {
+            name: AutoTokenizer.from_pretrained(folder / name, local_files_only=True) for name in set(names)
+        }
+        special = [SpecialTokens(self.tokenizers[n].cls_token_id, self.tokenizers[n].sep_token_id) for n in names]
+        model = self.agent.model([_random_encoder(folder / name) for name in names], special, self.hyper)
+        model.load_state_dict(load_file(folder / WEIGHTS))
+        self.model = model.to(device.torch)
+
+    def logits(self, pairs: TextPairs) -> Logits:
+        features = features_for_saved_model(
+            self.agent, pairs, self.hyper, self.tokenizers, list(self.criteria.values())
+        ).to(self.device.torch)
+        index = np.arange(len(pairs))
+        return predict_logits(self.model, self.agent, features, index, self.hyper, self.device)
+
+
 class SavedModel:
-    """A model read from its folder, which predicts for any (criterion, text) pairs."""
+    """A model read from its folder, which predicts for any (criterion, text) pairs.
+
+    Attributes:
+        members: The models whose calibrated probabilities it averages, each with rules of its own; empty for a
+            model of one training.
+    """
 
     def __init__(
-        self,
-        manifest: ModelManifest,
-        folder: Path,
-        model: nn.Module,
-        tokenizers: Mapping[str, "PreTrainedTokenizerBase"],
-        device: Device,
+        self, manifest: ModelManifest, folder: Path, network: _Network | None, members: Sequence[Self]
     ) -> None:
-        """Move a loaded model to a device; use `load` to read a folder.
-
-        Args:
-            manifest: Describes the model.
-            folder: Folder that the model was read from.
-            model: The model with its weights.
-            tokenizers: Tokenizer of each backbone, by name.
-            device: The device to predict on.
-        """
-        self.manifest, self.folder, self.device = manifest, folder, device
+        """Put a model together; use `load` to read a folder, or `average`."""
+        self.manifest, self.folder, self.members = manifest, folder, members
         self.agent: Agent = get_agent(manifest.agent)
         self.hyper = Hyperparameters.of(manifest.params)
         self.rules: Rules = load_rules(manifest.rules)
         self.post_rule = None if manifest.post_rule is None else DecisionRule.load(manifest.post_rule)
-        self._model, self._tokenizers = model.to(device.torch), tokenizers
+        self._network = network
 
     @classmethod
     def load(cls, folder: Path, device: Device) -> Self:
-        """Read a model from a folder that `save_model` wrote.
+        """Read a model from a folder that `save_model` or `write` wrote.
 
         Args:
             folder: The model's folder.
@@ -110,21 +128,33 @@ class SavedModel:
                 f"{folder}: holds no model ({ModelManifest.FILE} is missing);"
                 f" make it with 'snakemake --cores 2 {folder}'"
             )
-        from transformers import AutoTokenizer
-
         manifest = ModelManifest.read(folder / ModelManifest.FILE)
-        agent, hyper = get_agent(manifest.agent), Hyperparameters.of(manifest.params)
-        names = agent.backbone_names(hyper)
-        tokenizers = {n: AutoTokenizer.from_pretrained(folder / n, local_files_only=True) for n in set(names)}
-        parts = [_random_encoder(folder / name) for name in names]
-        special = [SpecialTokens(tokenizers[name].cls_token_id, tokenizers[name].sep_token_id) for name in names]
-        model = agent.model(parts, special, hyper)
-        model.load_state_dict(load_file(folder / WEIGHTS))
-        return cls(manifest, folder, model, tokenizers, device)
+        if manifest.members:
+            return cls.average(manifest, [cls.load(folder / name, device) for name in manifest.members])
+        return cls(manifest, folder, _Network(manifest, folder, device), [])
+
+    @classmethod
+    def average(cls, manifest: ModelManifest, members: Sequence[Self]) -> Self:
+        """Return the average of models of the same agent.
+
+        Args:
+            manifest: Describes the average and its rules; `members` names a folder for each model.
+            members: The models.
+        """
+        return cls(manifest, members[0].folder, None, members)
 
     def with_manifest(self, manifest: ModelManifest) -> Self:
         """Return a model with the same weights and another manifest, for example with other rules."""
-        return type(self)(manifest, self.folder, self._model, self._tokenizers, self.device)
+        return type(self)(manifest, self.folder, self._network, self.members)
+
+    def write(self, folder: Path) -> None:
+        """Write the model to a new folder, from which `load` reads it again."""
+        if not self.members:
+            shutil.copytree(self.folder, folder)
+        else:
+            for name, member in zip(self.manifest.members, self.members, strict=True):
+                member.write(folder / name)
+        self.manifest.write(folder / ModelManifest.FILE)
 
     def count_truncated(self, criteria: Sequence[str], texts: Sequence[str]) -> int:
         """Return how many sentences are longer than the model reads; posts are read in windows as a whole.
@@ -136,9 +166,12 @@ class SavedModel:
         Returns:
             The number of sentences that are cut off; 0 for an agent that reads posts.
         """
+        if self.members:
+            return max(member.count_truncated(criteria, texts) for member in self.members)
         if self.agent.reads_posts or not texts:
             return 0
-        tokenizer = self._tokenizers[self.agent.backbone_names(self.hyper)[0]]
+        assert self._network is not None
+        tokenizer = self._network.tokenizers[self.agent.backbone_names(self.hyper)[0]]
         longest = max(len(tokenizer(self.manifest.criteria[name])["input_ids"]) for name in criteria)
         special = tokenizer.num_special_tokens_to_add(pair=True) - tokenizer.num_special_tokens_to_add(pair=False)
         room = self.hyper.max_length - longest - special
@@ -147,12 +180,19 @@ class SavedModel:
 
     def logits(self, pairs: TextPairs) -> Logits:
         """Return the model's logits for pairs, before its rules are applied."""
-        features = features_for_saved_model(
-            self.agent, pairs, self.hyper, self._tokenizers, list(self.manifest.criteria.values())
+        if self._network is not None:
+            return self._network.logits(pairs)
+        return self.average_logits([member.logits(pairs) for member in self.members], pairs)
+
+    def average_logits(self, members: Sequence[Logits], pairs: TextPairs) -> Logits:
+        """Return the logits of the average for pairs, from those of each of its members."""
+        every = np.arange(len(pairs))
+        return self.agent.average_logits(
+            [
+                (logits, self.agent.rule_values(member.rules, pairs, every))
+                for logits, member in zip(members, self.members, strict=True)
+            ]
         )
-        index = np.arange(len(pairs))
-        on_device = features.to(self.device.torch)
-        return predict_logits(self._model, self.agent, on_device, index, self.hyper, self.device)
 
     def predict(self, pairs: TextPairs) -> Predictions:
         """Return the model's predictions, decided as for the population that it was evaluated on."""

@@ -109,7 +109,7 @@ def evaluate_on_test_set(
         results / "corpus", results / experiment.agent.name / "test_openings.jsonl", opening
     )
     examples = experiment.agent.examples(part).scored()
-    outputs = _predict_test_set(experiment, result, models, examples)
+    outputs, seeds = _predict_test_set(experiment, result, models, examples)
     natural, annotated = int(examples.natural.sum()), int(examples.annotated.sum())
     progress(
         f"{len(outputs)} models scored on {len(examples)} test pairs"
@@ -137,6 +137,7 @@ def evaluate_on_test_set(
         },
         **_truth(examples),
         models=scored,
+        seeds=[_scores(experiment, output, examples) for output in seeds],
         against=against,
         targets=check_targets(scored, against),
         calibration_in_the_large=chosen.manifest.calibration_in_the_large,
@@ -263,14 +264,17 @@ def _refit_models(
         schedule_epochs=baselines.epochs,
         last_epoch=baselines.epochs,
         rules=FinalRules.load(baselines.rules, baselines.post_rule),
+        average_rules=FinalRules.load(baselines.rules, baselines.post_rule),
     )
     models: dict[int | str, SavedModel] = {}
     for number, config in configs.items():
         clock = time.perf_counter()
-        models[number] = refit(experiment, config)
+        seeds = 1 if number == DEFAULT else experiment.settings.config.final.seeds
+        models[number] = refit(experiment, config, seeds)
         name = number if number == DEFAULT else f"candidate {number}"
         seconds, epochs = time.perf_counter() - clock, format_count(config.last_epoch, "epoch")
-        progress(f"{len(models)}/{len(configs)}  {name} trained for {epochs}  {seconds:.1f} s")
+        times = f", {seeds} times" if seeds > 1 else ""
+        progress(f"{len(models)}/{len(configs)}  {name} trained for {epochs}{times}  {seconds:.1f} s")
         manifest = models[number].manifest
         for task, found in manifest.calibration_in_the_large.items():
             progress(f"{name}  {task}: {found.sentence(population_name(manifest.population))}")
@@ -317,25 +321,20 @@ def _fit_majority(experiment: Experiment) -> _Baseline:
     )
 
 
-def score_seeds(
-    experiment: Experiment, folds: Sequence[FoldResult], models: Sequence[SavedModel], examples: Examples
-) -> dict[str, dict[str, Any]]:
-    """Score one configuration's models, which differ in their seed, and their average, without intervals.
+def score_model(experiment: Experiment, model: SavedModel, examples: Examples) -> dict[str, dict[str, Any]]:
+    """Score a model and the models that it averages, without intervals.
 
     Args:
-        experiment: Gives the development set, on which the rules of the average are fitted.
-        folds: Results of the configuration on all folds.
-        models: The models; a single one is not averaged.
+        experiment: Gives the agent.
+        model: The model.
         examples: The examples, all of which count.
 
     Returns:
-        The scores of each, as `ModelScores.scores` has them.
+        The scores of "model" and of "training 1" and so on, as `ModelScores.scores` has them.
     """
-    outputs = {f"model {number}": _predict(model, examples) for number, model in enumerate(models, 1)}
-    if len(models) > 1:
-        rules = _average_rules(experiment, folds, [folds[0].candidate])
-        outputs["average"] = _average(experiment, list(outputs.values()), rules, examples)
-    return {name: _levels(experiment.agent, output, examples)[1]["scores"] for name, output in outputs.items()}
+    output, members = _predict_with_members(model, examples)
+    named = {"model": output} | {f"training {number}": member for number, member in enumerate(members, 1)}
+    return {name: _scores(experiment, each, examples) for name, each in named.items()}
 
 
 def score_bag_of_words(experiment: Experiment, examples: Examples) -> dict[str, Any]:
@@ -350,13 +349,28 @@ def score_bag_of_words(experiment: Experiment, examples: Examples) -> dict[str, 
     """
     hyper = Hyperparameters.of(default_params(experiment.settings))
     fitted = _fit_bag_of_words(experiment, hyper)
-    output = _ModelOutput(fitted.logits(examples), fitted.rules, hyper)
+    return _scores(experiment, _ModelOutput(fitted.logits(examples), fitted.rules, hyper), examples)
+
+
+def _scores(experiment: Experiment, output: _ModelOutput, examples: Examples) -> dict[str, Any]:
     scores: dict[str, Any] = _levels(experiment.agent, output, examples)[1]["scores"]
     return scores
 
 
 def _predict(model: SavedModel, examples: Examples) -> _ModelOutput:
-    return _ModelOutput(model.logits(examples), FinalRules(model.rules, model.post_rule), model.hyper)
+    return _predict_with_members(model, examples)[0]
+
+
+def _predict_with_members(model: SavedModel, examples: Examples) -> tuple[_ModelOutput, list[_ModelOutput]]:
+    """Return the outputs of a model and of each model that it averages; no model predicts twice."""
+
+    def output(of: SavedModel, logits: Logits) -> _ModelOutput:
+        return _ModelOutput(logits, FinalRules(of.rules, of.post_rule), of.hyper)
+
+    if not model.members:
+        return output(model, model.logits(examples)), []
+    members = [output(member, member.logits(examples)) for member in model.members]
+    return output(model, model.average_logits([each.logits for each in members], examples)), members
 
 
 def _average(
@@ -371,18 +385,20 @@ def _average(
 
 def _predict_test_set(
     experiment: Experiment, result: StageCResult, models: _FittedModels, examples: Examples
-) -> dict[str, _ModelOutput]:
-    """Return every model's output for the test set, that of the chosen model first."""
-    default = Hyperparameters.of(default_params(experiment.settings))
-    given = {number: _predict(model, examples) for number, model in models.refits.items()}
+) -> tuple[dict[str, _ModelOutput], list[_ModelOutput]]:
+    """Return every model's output for the test set, that of the chosen model first, and those of its members."""
+    default, choice = Hyperparameters.of(default_params(experiment.settings)), result.choice["candidate"]
+    chosen, seeds = _predict_with_members(models.refits[choice], examples)
+    others = {number: _predict(model, examples) for number, model in models.refits.items() if number != choice}
+    given = {choice: chosen, **others}
     averages = {}
     if models.average_rules is not None:
         members = [given[number] for number in result.members]
         averages[f"average of the best {len(members)}"] = _average(
             experiment, members, models.average_rules, examples
         )
-    return {
-        CHOSEN: given[result.choice["candidate"]],
+    outputs = {
+        CHOSEN: chosen,
         **averages,
         DEFAULT: given[DEFAULT],
         **{
@@ -390,6 +406,7 @@ def _predict_test_set(
             for name, baseline in models.baselines.items()
         },
     }
+    return outputs, seeds
 
 
 @dataclass(frozen=True)

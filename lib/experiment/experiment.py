@@ -178,20 +178,25 @@ class Experiment:
         self._store.put(run)
         return run
 
-    def train_on_all_key(self, params: dict[str, Any], *, schedule_epochs: int, last_epoch: int) -> str:
+    def train_on_all_key(
+        self, params: dict[str, Any], *, schedule_epochs: int, last_epoch: int, repetition: int
+    ) -> str:
         """Return the hash that names a training on all examples.
 
         Args:
             params: Hyper-parameters, under the names of the search space.
             schedule_epochs: Epochs for which the learning rate schedule is laid out.
             last_epoch: Epoch after which the training ends.
+            repetition: Number of the training, from 0; each has another seed.
 
         Returns:
             24 hexadecimal digits.
         """
-        return self._key(params, self.splits.without_validation(), [schedule_epochs, last_epoch])
+        return self._key(params, self.splits.without_validation(repetition), [schedule_epochs, last_epoch])
 
-    def train_on_all(self, params: dict[str, Any], *, schedule_epochs: int, last_epoch: int) -> TrainedModel:
+    def train_on_all(
+        self, params: dict[str, Any], *, schedule_epochs: int, last_epoch: int, repetition: int
+    ) -> TrainedModel:
         """Train on all examples, without a validation part.
 
         A training that was killed is resumed from its checkpoint. The caller keeps the model; no run is stored.
@@ -200,6 +205,7 @@ class Experiment:
             params: Hyper-parameters, under the names of the search space.
             schedule_epochs: Epochs for which the learning rate schedule is laid out.
             last_epoch: Epoch after which the training ends.
+            repetition: Number of the training, from 0; each has another seed.
 
         Returns:
             The trained model, without scores.
@@ -207,14 +213,16 @@ class Experiment:
         Raises:
             TrainingFailure: The loss is not finite, or the model does not fit into memory.
         """
-        key = self.train_on_all_key(params, schedule_epochs=schedule_epochs, last_epoch=last_epoch)
+        key = self.train_on_all_key(
+            params, schedule_epochs=schedule_epochs, last_epoch=last_epoch, repetition=repetition
+        )
         options = TrainingOptions(
             epochs=schedule_epochs,
             patience=self.settings.config.training.patience,
             checkpoint=self._store.checkpoint(key),
             stop_after=last_epoch,
         )
-        trained, _ = self._learn(Hyperparameters.of(params), self.splits.without_validation(), options)
+        trained, _ = self._learn(Hyperparameters.of(params), self.splits.without_validation(repetition), options)
         self._store.discard_checkpoint(key)
         return trained
 

@@ -86,10 +86,15 @@ class Splits:
         train, stopping, held_out = self._parts(assigned, 3)
         return Split(name, train, self._sample(stopping, train, seed), WeightedSample.uniform(held_out))
 
-    def without_validation(self) -> Split:
-        """Return a split with all examples in the training part and an empty validation part."""
+    def without_validation(self, repetition: int) -> Split:
+        """Return a split with all examples in the training part and an empty validation part.
+
+        Args:
+            repetition: Number of the training, from 0; each has another name, and so another seed.
+        """
         none = WeightedSample.uniform(np.array([], dtype=np.int64))
-        return Split("all of development", np.arange(len(self.examples)), none)
+        name = "all of development" + (f", training {repetition + 1}" if repetition else "")
+        return Split(name, np.arange(len(self.examples)), none)
 
     def _parts(self, assigned: Mapping[str, int], count: int) -> list[NDArray[np.int64]]:
         """Return the examples of each part, from the part of each post."""

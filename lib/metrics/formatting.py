@@ -1,6 +1,7 @@
 """Format the numbers of an evaluation as text."""
 
 from collections.abc import Mapping, Sequence
+from statistics import stdev
 from typing import Any
 
 
@@ -44,6 +45,24 @@ def format_count(count: int, noun: str) -> str:
         The number and the noun.
     """
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def format_trainings(scores: Sequence[float | None], name: str) -> str:
+    """Return a sentence about the trainings that a model averages; '' if there are none.
+
+    Args:
+        scores: A score of each training; None where it is undefined.
+        name: What the score is called, with its population.
+
+    Returns:
+        The scores and their standard deviation, which is the variation between seeds.
+    """
+    if not scores:
+        return ""
+    known = [score for score in scores if score is not None]
+    spread = f" (standard deviation between seeds {stdev(known):.3f})" if len(known) > 1 else ""
+    values = ", ".join("–" if score is None else f"{score:.3f}" for score in scores)
+    return f"Its probabilities are the means of {len(scores)} trainings, which alone have {name} {values}{spread}."
 
 
 def format_groups(*, with_authors: bool) -> str:

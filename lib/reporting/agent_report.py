@@ -15,6 +15,7 @@ from lib.metrics.formatting import (
     format_p,
     format_score,
     format_times,
+    format_trainings,
     format_unknown_sets,
     format_without_positive,
 )
@@ -54,11 +55,13 @@ def headline(test: TestEvaluation, result: StageCResult) -> list[str]:
     met = "; ".join(f"{name}: {'met' if is_met else 'NOT met'}" for name, is_met in test.targets.items())
     significance = "not significant" if comparison.f1_macro["p"] >= 0.05 else "significant"
     where = population_name(test.population)
+    trainings = format_trainings([each["f1_macro"] for each in test.seeds], f"F1-macro ({where})")
     return [
         f"Chosen: {test.chosen['backbone']} (candidate {test.chosen['candidate']}), on {test.sizes['posts']} test"
         f" posts ({test.sizes['groups']} groups): F1-macro ({where}) {format_interval(chosen.f1_macro)},"
         f" ECE ({where}) {format_interval(chosen.ece)};"
         f" cross-validated {result.objective} {cv['mean']:.3f} ± {cv['standard_error']:.3f}.",
+        *([trainings] if trainings else []),
         *_by_post(chosen),
         f"Strongest baseline: {strongest.name}, F1-macro ({where}) {format_interval(strongest.f1_macro)};"
         f" difference {comparison.f1_macro['value']:+.3f},"

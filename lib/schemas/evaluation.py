@@ -244,6 +244,8 @@ class TestEvaluation(Document):
         truth: Label of each example.
         criteria: Criterion of each example.
         models: The chosen model, the average of the best, then the baselines.
+        seeds: Scores of each training of the chosen candidate, if its model is their average, as in
+            `ModelScores.scores`.
         against: The chosen model compared with each other model.
         targets: Whether each target is met, by name.
         calibration_in_the_large: Calibration in the large of each task of the chosen model.
@@ -252,7 +254,7 @@ class TestEvaluation(Document):
     """
 
     KIND: ClassVar[str] = "test"
-    VERSION: ClassVar[int] = 7
+    VERSION: ClassVar[int] = 8
     FILE: ClassVar[str] = "test.json"
 
     agent: str
@@ -263,6 +265,7 @@ class TestEvaluation(Document):
     truth: list[bool]
     criteria: list[str]
     models: list[ModelScores]
+    seeds: list[dict[str, Any]]
     against: list[PairedComparison]
     targets: dict[str, bool]
     calibration_in_the_large: dict[str, CalibrationInTheLarge] = Field(default_factory=dict)
@@ -312,12 +315,14 @@ class ModelManifest(Document):
         population: The population that the rules were fitted for, 'natural' or 'annotated'.
         criteria: Text that the model reads for each criterion, by name.
         calibration_in_the_large: Of each task; it can have shifted the offsets in `rules`.
+        members: Folders of the models whose calibrated probabilities are averaged, with manifests of their own;
+            empty for the model of one training.
         trained: `epochs`, the epochs trained; `of`, the length of the schedule; numbers of examples and posts.
-        performance: Times and memory of the training.
+        performance: Times and memory of the training; of an average, the seconds of all of its trainings.
     """
 
     KIND: ClassVar[str] = "model"
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
     FILE: ClassVar[str] = "model.json"
 
     agent: str
@@ -327,6 +332,7 @@ class ModelManifest(Document):
     population: str
     criteria: dict[str, str]
     calibration_in_the_large: dict[str, CalibrationInTheLarge] = Field(default_factory=dict)
+    members: tuple[str, ...] = ()
     trained: dict[str, int]
     performance: dict[str, float]
 

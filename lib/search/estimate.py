@@ -172,8 +172,8 @@ def _stages(config: Config, timings: MachineTimings) -> Iterator[StageEstimate]:
     yield part("Stage C", folds, folds * c.epochs, timings.fold_epoch, start(folds + 2), more=timings.held_out)
     yield part("baseline", base.seeds, base.seeds * base.epochs, timings.development_epoch, start(1))
     whole = timings.fold_epoch * c.folds / (c.folds - 1)
-    models = min(c.ensemble, c.candidates) + 1
-    yield part("final model", models, (models - 1) * c.epochs + base.epochs, whole, start(1))
+    refits = min(c.ensemble, c.candidates) * config.final.seeds
+    yield part("final model", refits + 1, refits * c.epochs + base.epochs, whole, start(1))
 
 
 def stage_a_work(limits: StageASettings) -> tuple[float, float]:
@@ -215,7 +215,8 @@ def disk_mb(
         MB by purpose.
     """
     c = config.stage_c
-    models = min(c.ensemble, c.candidates) + 2
+    # The chosen candidate's are copied from the cache when they are published.
+    models = (min(c.ensemble, c.candidates) + 1) * config.final.seeds + 1
     trainings = stage_a_work(config.stage_a)[0] + config.stage_b.trials * config.stage_b.seeds
     return {
         "backbones": backbones_mb,

@@ -279,6 +279,15 @@ class StageCSettings(StrictSchema):
     )
 
 
+class FinalSettings(StrictSchema):
+    """The final model, the chosen candidate trained on the whole development set."""
+
+    seeds: Count = Field(
+        default=1,
+        description="number of trainings with different seeds; the final model averages their probabilities",
+    )
+
+
 class BaselineSettings(StrictSchema):
     """The baseline transformer, which has the Hugging Face Trainer's defaults (lib/evaluation/default_params.py)."""
 
@@ -344,6 +353,7 @@ class Config(StrictSchema):
     stage_a: StageASettings
     stage_b: StageBSettings
     stage_c: StageCSettings
+    final: FinalSettings = FinalSettings()
     baseline: BaselineSettings = BaselineSettings()
     costs: CostSettings = CostSettings()
     watch: WatchSettings = WatchSettings()

@@ -109,6 +109,7 @@ def evaluation(
         truth=[bool(label) for label in LABEL],
         criteria=CRITERIA,
         models=models,
+        seeds=[],
         against=against,
         targets={"F1-macro at least 2 % above the strongest baseline": True, "ECE below 0.10": False},
         calibration_in_the_large=CALIBRATION_IN_THE_LARGE,

@@ -26,6 +26,7 @@ TINY = {
     "stage_a": {"trials": 6, "epochs": 3, "seeds": 2, "startup_trials": 3, "min_epochs": 1, "reduction": 2},
     "stage_b": {"trials": 4, "epochs": 2, "seeds": 1, "population_size": 2, "warm_start": 2},
     "stage_c": {"candidates": 2, "folds": 2, "repeats": 1, "epochs": 2, "ensemble": 2},
+    "final": {"seeds": 2},
     "baseline": {"epochs": 1, "seeds": 2},
 }
 

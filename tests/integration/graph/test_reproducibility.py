@@ -66,7 +66,7 @@ def test_an_archive_holds_results_and_hashes_but_no_texts(copy_of_finished: Path
     with tarfile.open("results.tar.gz") as tar:
         names = set(tar.getnames())
         manifest = json.loads(tar.extractfile("MANIFEST.json").read())
-    assert {"results/criteria/test.json", "results/criteria/model/model.safetensors", str(FILE)} <= names
+    assert {"results/criteria/test.json", "results/criteria/model/training-1/model.safetensors", str(FILE)} <= names
     assert "config/config.yaml" in names and manifest["packages"]["torch"]
     assert not any("parquet" in name or "generated" in name or "/tfidf/" in name for name in names)
     assert manifest["files"]["results/criteria/test.json"] == hash_file("results/criteria/test.json")

@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 from scipy.special import logit
 from support.tiny import agent_commands, change_settings, tiny_settings
 
 from lib.agents.agent import Rules
 from lib.cli.main import main
 from lib.evaluation.refit import refit, refit_config
-from lib.evaluation.saved_model import SavedModel
+from lib.evaluation.saved_model import WEIGHTS, SavedModel
 from lib.experiment.experiment import Experiment
 from lib.schemas.corpus import CorpusManifest
 from lib.schemas.evaluation import BAG_OF_WORDS, DEFAULT, MAJORITY, Baselines, FoldResult, TestEvaluation
@@ -91,7 +93,7 @@ def test_every_opening_is_counted_and_nothing_is_fitted_after_it(copy_of_finishe
     assert main(["final", "criteria"]) == 0
     assert order.pop() == "test_set.open_test_set"
     assert Counter(order) == {
-        "refit._train": 3,
+        "refit._train": 5,
         "test_set.fit_bag_of_words": 1,
         "test_set.fit_final_rules": 2,
         "test_set.fit_post_rule": 1,
@@ -142,6 +144,24 @@ def test_a_refit_whose_logits_lie_elsewhere_does_not_say_yes_to_everything(copy_
     assert found.mean_probability > 0.5 and found.shift < -3
     assert "offsets were shifted by -" in found.sentence("natural prevalence")
     assert SavedModel.load(model.folder, experiment.device).rules == model.rules
+
+
+def test_the_final_model_is_the_average_of_its_trainings(copy_of_finished: Path) -> None:
+    experiment = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
+    model = SavedModel.load(Path("results/criteria/model"), experiment.device)
+    assert len(model.members) == len(TestEvaluation.read("results/criteria/test.json").seeds) == 2
+    weights = [load_file(member.folder / WEIGHTS) for member in model.members]
+    assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    examples = experiment.examples.select(np.arange(40))
+    alone = [member.predict(examples)["label"].probability for member in model.members]
+    assert np.abs(alone[0] - alone[1]).max() > 1e-4
+    neutral = model.agent.neutral_rules(list(model.manifest.criteria))
+    values = model.agent.rule_values(neutral, examples, np.arange(40))
+    mean = model.agent.decide(model.logits(examples), values, model.hyper)["label"].probability
+    assert mean == pytest.approx(np.mean(alone, axis=0), abs=1e-6)
+    card = Path("results/criteria/model/README.md").read_text()
+    assert "2 times with different seeds" in card
+    assert "means of 2 trainings, which alone have F1-macro (natural prevalence)" in card
 
 
 def test_repeats_of_the_cross_validation_do_not_count_a_sentence_twice(copy_of_finished: Path) -> None:

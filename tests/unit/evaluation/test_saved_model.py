@@ -51,7 +51,7 @@ def test_new_words_keep_their_pretrained_vectors(backbones: Path, tmp_path: Path
     backbone = Backbones(backbones)
     known = training_data.features.tokens[0].vocabulary
     whole = backbone._model("bert").get_input_embeddings().weight
-    mine = again._model.encoder.get_input_embeddings().weight
+    mine = again._network.model.encoder.get_input_embeddings().weight
     others = np.setdiff1d(np.arange(len(whole)), known)
     assert len(others) and whole.shape == mine.shape
     assert torch.equal(mine[others], whole[others]) and not torch.equal(mine[known], whole[known])

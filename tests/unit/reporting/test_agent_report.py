@@ -55,6 +55,16 @@ def test_the_headline_warns_of_rules_that_did_not_suit_the_final_training() -> N
     )
 
 
+def test_the_headline_shows_how_much_the_trainings_of_the_final_model_differ() -> None:
+    test = evaluation()
+    assert not any("trainings" in line for line in agent_report.headline(test, cross_validation()))
+    test = test.model_copy(update={"seeds": [{"f1_macro": 0.4}, {"f1_macro": 0.5}, {"f1_macro": None}]})
+    assert (
+        "Its probabilities are the means of 3 trainings, which alone have F1-macro (natural prevalence) 0.400, 0.500,"
+        " – (standard deviation between seeds 0.071)." in agent_report.headline(test, cross_validation())
+    )
+
+
 def test_an_agent_without_spans_has_no_table_of_spans() -> None:
     assert not any("HasAns" in table.markdown() for table in agent_report._models(evaluation()))
 
