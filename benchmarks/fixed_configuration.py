@@ -89,8 +89,8 @@ def main() -> None:
     with chdir(options.folder):
         if not Path("config").exists():
             Path("config").symlink_to(config)
-            limits = {"epochs": options.epochs, "folds": options.folds, "repeats": 1}
-            prepare_project(str(corpus), agents=["criteria"], stage_c=limits)
+            limits = {"folds": options.folds, "repeats": 1}
+            prepare_project(str(corpus), agents=["criteria"], training={"epochs": options.epochs}, stage_c=limits)
         experiment = benchmark_experiment("criteria")
         chosen = Candidates(
             provenance=experiment.provenance(now()),
@@ -98,7 +98,15 @@ def main() -> None:
             objective=experiment.objective.name,
             calibration=experiment.objective.full_calibration_name,
             candidates=[
-                Candidate(number=0, trial=0, rank=0, params=POINT, objective=0.0, calibration_error=0.0),
+                Candidate(
+                    number=0,
+                    trial=0,
+                    rank=0,
+                    params=POINT,
+                    epochs=options.epochs,
+                    objective=0.0,
+                    calibration_error=0.0,
+                ),
             ],
         )
         folds = cross_validate(experiment, chosen)

@@ -101,9 +101,9 @@ def measure_instant_trials(trials: int, workers: int) -> None:
     config = {
         "constraints": merge(space, more),
         "generator": {"posts": 60},
-        "training": {"device": "cpu"},
+        "training": {"device": "cpu", "epochs": 4},
         "workers": workers,
-        "stage_a": {"trials": trials, "epochs": 4, "seeds": 2, "startup_trials": 50},
+        "stage_a": {"trials": trials, "seeds": 2, "startup_trials": 50},
     }
     with tempfile.TemporaryDirectory() as folder:
         seconds = time_stage_a(Path(folder), config, INSTANT)

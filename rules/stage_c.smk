@@ -47,7 +47,6 @@ rule stage_c_fold:
     params:
         settings=training(),
         folds=STAGE_C.folds,
-        epochs=STAGE_C.epochs,
     shell:
         "python -m lib stage-c-fold {wildcards.agent} --candidate {wildcards.candidate} --fold {wildcards.fold}"
         " --log {log}"

@@ -127,10 +127,10 @@ def _fixed_params(landscape: Landscape) -> dict[str, Any]:
 
 def configuration(landscape: Landscape) -> dict[str, Any]:
     """Return the entries of the configuration that set the search space and the budget of a trial."""
-    budget = {"trials": 10**6, "epochs": landscape.epochs, "seeds": SEEDS}
+    budget = {"trials": 10**6, "seeds": SEEDS}
     return {
         "constraints": grid_constraints(landscape),
-        "training": {"threads": 1, "evaluated_unannotated": 1.0},
+        "training": {"epochs": landscape.epochs, "threads": 1, "evaluated_unannotated": 1.0},
         "stage_a": budget | {"startup_trials": 20},
         "stage_b": budget | {"population_size": 10, "warm_start": 5},
     }

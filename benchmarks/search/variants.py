@@ -160,8 +160,8 @@ def warm_started_strategy(repetition: int, table: TabularBenchmark, *, good: boo
 def plain_asha_strategy(repetition: int) -> SearchStrategy:
     """Return Stage A with rungs that compare a trial with all earlier trials that reached the rung."""
     settings = repetition_settings(repetition)
-    limits = settings.config.stage_a
-    steps = rung_steps(limits.first_rung, limits.epochs, limits.seeds, limits.reduction)
+    limits, epochs = settings.config.stage_a, settings.config.training.epochs
+    steps = rung_steps(limits.first_rung(epochs), epochs, limits.seeds, limits.reduction)
     return replace(stage_a_strategy(settings, AGENT), pruner=AshaPruner(steps, limits.reduction, recent=10**6))
 
 
@@ -182,7 +182,7 @@ def oracle_strategy(repetition: int, table: TabularBenchmark) -> SearchStrategy:
         return trial.should_prune()
 
     strategy = stage_a_strategy(repetition_settings(repetition), AGENT)
-    epochs = strategy.limits.epochs
+    epochs = strategy.epochs
     return replace(
         strategy,
         after_epoch=lambda trial, epoch, best: epoch < epochs and report_final_score(trial, epoch),
@@ -202,7 +202,7 @@ def stage_a_variant(name: str, repetition: int, table: TabularBenchmark) -> Sear
         The strategy.
     """
     ours = stage_a_strategy(repetition_settings(repetition), AGENT)
-    epochs = ours.limits.epochs
+    epochs = ours.epochs
     variants: dict[str, Callable[[], SearchStrategy]] = {
         "a": lambda: all_seeds_strategy(repetition, tpe),
         "b": lambda: all_seeds_strategy(repetition, lambda seed: RandomSampler(seed=seed)),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lib.agents.agent import Logits, Rules
+from lib.agents.agent import Logits
 from lib.evaluation.default_params import default_params
 from lib.evaluation.refit import fit_final_rules
 from lib.experiment.bag_of_words import BagOfWords
@@ -58,22 +58,6 @@ def fit_bag_of_words(experiment: Experiment, train: Index) -> BagOfWords:
         The fitted bag of words.
     """
     return BagOfWords(experiment.agent, experiment.settings.config.tfidf).fit(experiment.examples, train)
-
-
-def fit_baseline_rules(experiment: Experiment, logits: Logits, sample: WeightedSample) -> Rules:
-    """Fit the decision rules of a baseline, with the null policy of the default transformer.
-
-    Args:
-        experiment: Gives the agent and the examples.
-        logits: Of n examples.
-        sample: The n examples, which the baseline has not learned from.
-
-    Returns:
-        The rules for all criteria, by task.
-    """
-    hyper = Hyperparameters.of(default_params(experiment.settings))
-    names = list(experiment.development.criteria)
-    return experiment.agent.fit_rules(logits, experiment.examples, sample, hyper, criteria=names)
 
 
 def score_baselines(experiment: Experiment) -> Baselines:
@@ -134,8 +118,8 @@ def cross_validate_baseline(experiment: Experiment) -> CrossValidatedBaseline:
     results = []
     for number in range(limits.folds * limits.repeats):
         split = experiment.splits.fold(number, limits.folds)
-        logits, rules, held_out = fit_and_predict_fold(experiment, split)
-        values = experiment.agent.rule_values(rules, experiment.examples, held_out.index)
+        logits, held_out = fit_and_predict_fold(experiment, split)
+        values = experiment.agent.cross_fit(logits, experiment.examples, held_out, hyper)
         scores = _scores(experiment, logits, values, held_out, hyper)
         results.append(BaselineFold(fold=number, split=split.name, scores=scores))
     return CrossValidatedBaseline(
@@ -149,20 +133,19 @@ def cross_validate_baseline(experiment: Experiment) -> CrossValidatedBaseline:
     )
 
 
-def fit_and_predict_fold(experiment: Experiment, split: Split) -> tuple[Logits, Rules, WeightedSample]:
-    """Fit the bag of words on a fold's training part and its rules on the early-stopping part.
+def fit_and_predict_fold(experiment: Experiment, split: Split) -> tuple[Logits, WeightedSample]:
+    """Fit the bag of words on a fold's training part.
 
     Args:
         experiment: Gives examples and settings.
         split: A fold.
 
     Returns:
-        The logits of the held-out part, the rules, and the held-out part.
+        The logits of the held-out part, and the held-out part.
     """
     assert split.held_out is not None
-    model, examples = fit_bag_of_words(experiment, split.train), experiment.examples
-    rules = fit_baseline_rules(experiment, model.logits(examples, split.validation.index), split.validation)
-    return model.logits(examples, split.held_out.index), rules, split.held_out
+    model = fit_bag_of_words(experiment, split.train)
+    return model.logits(experiment.examples, split.held_out.index), split.held_out
 
 
 def _scores(

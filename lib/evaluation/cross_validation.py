@@ -14,7 +14,6 @@ from lib.schemas.document import now
 from lib.schemas.evaluation import CrossValidatedBaseline, FoldResult, StageCResult
 from lib.schemas.search import Candidates
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.decision import load_rules
 from lib.tasks.examples import WeightedSample
 
 _SIGNIFICANT = 0.05
@@ -32,15 +31,14 @@ def score_fold(experiment: Experiment, chosen: Candidates, candidate: int, numbe
         number: Number of the fold, from 0; the folds of later repeats follow those of the first.
 
     Returns:
-        Scores and logits on the held-out fold, and the rules fitted on the early-stopping part.
+        Scores and logits on the held-out fold.
 
     Raises:
         TrainingFailure: The training gives no result.
     """
-    limits = experiment.settings.config.stage_c
-    split = experiment.splits.fold(number, limits.folds)
-    params = chosen.candidates[candidate].params
-    run = experiment.run(params, split, epochs=limits.epochs)
+    config, params = experiment.settings.config, chosen.candidates[candidate].params
+    split, epochs = experiment.splits.fold(number, config.stage_c.folds), chosen.candidates[candidate].epochs
+    run = experiment.run(params, split, epochs=config.training.epochs, last_epoch=epochs)
     assert run.held_out is not None and run.examples is not None and run.logits is not None
     assert split.held_out is not None
     return FoldResult(
@@ -50,12 +48,11 @@ def score_fold(experiment: Experiment, chosen: Candidates, candidate: int, numbe
         fold=number,
         split=split.name,
         params=params,
-        sizes={"train": len(split.train), "stop": len(split.validation), "held_out": len(split.held_out)},
-        best_epoch=run.best_epoch,
+        sizes={"train": len(split.train), "held_out": len(split.held_out)},
+        epochs=epochs,
         scores=run.held_out,
         examples=run.examples,
         logits=run.logits,
-        rules=run.rules,
         performance=run.performance,
     )
 
@@ -232,6 +229,8 @@ def _ensemble(
 def average_members(experiment: Experiment, folds: Sequence[FoldResult]) -> tuple[Logits, NDArray[np.int64]]:
     """Average the calibrated probabilities of several models on the same fold.
 
+    The rules for each half of the fold's groups are fitted on the other half.
+
     Args:
         experiment: Gives agent and examples.
         folds: The result of each model.
@@ -241,7 +240,8 @@ def average_members(experiment: Experiment, folds: Sequence[FoldResult]) -> tupl
     """
     agent, examples = experiment.agent, experiment.examples
     index = examples.indices_of(folds[0].examples)
-    members = [
-        (agent.load_logits(fold.logits), agent.rule_values(load_rules(fold.rules), examples, index)) for fold in folds
-    ]
+    members = []
+    for fold in folds:
+        logits, hyper = agent.load_logits(fold.logits), Hyperparameters.of(fold.params)
+        members.append((logits, agent.cross_fit(logits, examples, WeightedSample.uniform(index), hyper)))
     return agent.average_logits(members), index

@@ -22,8 +22,6 @@ from lib.tasks.decision import DecisionRule, load_rules
 from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.task import Index
 
-# Quantile of the folds' best epochs after which a refit ends.
-_EPOCH_QUANTILE = 0.9
 # Pairs on which a refitted model's mean probability is taken; more would take longer than some refits.
 _MOST_PAIRS = 10_000
 
@@ -92,11 +90,10 @@ class RefitConfig:
 def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitConfig:
     """Return how to train a candidate on all examples, derived from its folds.
 
-    The training lasts as many epochs as nine in ten folds needed to reach their best epoch. There is no
-    early-stopping split, and one epoch too few costs more than one too many, because the learning rate is low at the
-    schedule's end (docs/performance.md). The rules are fitted on the held-out logits of the folds together. Every
-    development post is thus predicted by models that have not seen it, as in scikit-learn's CalibratedClassifierCV
-    with ensemble=False. With repeats they are means over the repeats, each of which predicts every post once.
+    The training lasts as many epochs as those of the folds. The rules are fitted on the held-out logits of the folds
+    together. Every development post is thus predicted by models that have not seen it, as in scikit-learn's
+    CalibratedClassifierCV with ensemble=False. With repeats they are means over the repeats, each of which predicts
+    every post once.
 
     Args:
         experiment: The agent's experiment; nothing is trained here.
@@ -117,8 +114,8 @@ def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitCo
     single, average = zip(*(fit(repeat) for repeat in by_repeat(folds, limits.folds)), strict=True)
     return RefitConfig(
         params=folds[0].params,
-        schedule_epochs=limits.epochs,
-        last_epoch=int(np.ceil(np.quantile([fold.best_epoch for fold in folds], _EPOCH_QUANTILE))),
+        schedule_epochs=experiment.settings.config.training.epochs,
+        last_epoch=folds[0].epochs,
         rules=FinalRules.mean(single),
         average_rules=FinalRules.mean(average),
     )

@@ -299,8 +299,8 @@ def _fit_bag_of_words(experiment: Experiment, hyper: Hyperparameters) -> _Baseli
     """Fit the bag of words on the development set, and its rules on the held-out predictions of the first folds."""
     k = experiment.settings.config.stage_c.folds
     folds = [fit_and_predict_fold(experiment, experiment.splits.fold(number, k)) for number in range(k)]
-    logits = experiment.agent.concatenate_logits([own for own, *_ in folds])
-    rules = fit_final_rules(experiment, logits, np.concatenate([part.index for *_, part in folds]), hyper)
+    logits = experiment.agent.concatenate_logits([own for own, _ in folds])
+    rules = fit_final_rules(experiment, logits, np.concatenate([part.index for _, part in folds]), hyper)
     model = fit_bag_of_words(experiment, np.arange(len(experiment.examples)))
     return _Baseline(lambda examples: model.logits(examples, np.arange(len(examples))), rules)
 

@@ -22,7 +22,6 @@ from lib.schemas.document import NO_TRAINING, Provenance, make_provenance, now
 from lib.schemas.run import Run
 from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.load import Settings
-from lib.tasks.decision import load_rules
 from lib.tasks.examples import Examples, WeightedSample
 from lib.training.data import TrainingData, TrainingFailure
 from lib.training.engine import OnEpoch, TrainingOptions, TrainingResult, replay_history, train
@@ -32,7 +31,7 @@ from lib.training.optimizers import check_optimizers
 
 # Increase it when the engine gives other numbers for the same hyper-parameters, or when sentences are cut in another
 # way, so that old runs are not reused.
-ENGINE_VERSION = 17
+ENGINE_VERSION = 18
 
 
 class TrialPruned(Exception):
@@ -147,7 +146,15 @@ class Experiment:
             tokenizer = self.builder.backbones.tokenizer(name)
             check_criteria_fit(tokenizer, self.development.criteria, space.shortest_length, name)
 
-    def run(self, params: dict[str, Any], split: Split, *, epochs: int, on_epoch: OnEpoch | None = None) -> Run:
+    def run(
+        self,
+        params: dict[str, Any],
+        split: Split,
+        *,
+        epochs: int,
+        last_epoch: int | None = None,
+        on_epoch: OnEpoch | None = None,
+    ) -> Run:
         """Return the run for these hyper-parameters, from the store or trained now and stored.
 
         A training that was killed is resumed from its checkpoint.
@@ -155,7 +162,8 @@ class Experiment:
         Args:
             params: Hyper-parameters, under the names of the search space.
             split: The examples to train on, to validate on and, in Stage C, to hold out.
-            epochs: Greatest number of epochs; the learning rate schedule is laid out for it.
+            epochs: Epochs for which the learning rate schedule is laid out, and the most that it trains.
+            last_epoch: Epoch after which the training ends in any case; None for `epochs`.
             on_epoch: Called with (epoch, best objective so far) after each epoch; True stops the training. A stored
                 run is replayed through it.
 
@@ -166,12 +174,12 @@ class Experiment:
             TrialPruned: on_epoch stopped the training.
             TrainingFailure: The loss is not finite, or the model does not fit into memory.
         """
-        key = self._key(params, split, epochs)
+        key = self._key(params, split, epochs if last_epoch is None else [epochs, last_epoch])
         stored = self._store.get(key)
         if stored is not None:
             return _replay(stored, on_epoch)
         try:
-            run = self._train(Hyperparameters.of(params), split, key, epochs, on_epoch)
+            run = self._train(Hyperparameters.of(params), split, key, (epochs, last_epoch), on_epoch)
         except (TrialPruned, TrainingFailure):
             self._store.discard_checkpoint(key)
             raise
@@ -257,14 +265,22 @@ class Experiment:
             result = train(model, training_data, self.device, options, seed=seed, memory=memory)
         return TrainedModel(model, features, result), training_data
 
-    def _train(self, hyper: Hyperparameters, split: Split, key: str, epochs: int, on_epoch: OnEpoch | None) -> Run:
-        started = now()
+    def _train(
+        self,
+        hyper: Hyperparameters,
+        split: Split,
+        key: str,
+        limits: tuple[int, int | None],
+        on_epoch: OnEpoch | None,
+    ) -> Run:
+        started, (epochs, last_epoch) = now(), limits
         options = TrainingOptions(
             epochs=epochs,
             patience=self.settings.config.training.patience,
             on_epoch=on_epoch,
-            keep_best=split.held_out is not None,
+            keep_best=split.held_out is not None and len(split.validation) > 0,
             checkpoint=self._store.checkpoint(key),
+            stop_after=last_epoch,
         )
         trained, training_data = self._learn(hyper, split, options)
         result = trained.result
@@ -291,11 +307,10 @@ class Experiment:
         )
 
     def _hold_out(self, trained: TrainedModel, data: TrainingData, held_out: WeightedSample) -> dict[str, Any]:
-        """Score the held-out part by the rules of the validation part, which chose the best epoch."""
+        """Score the held-out part; the rules for each half of its groups are fitted on the other half."""
         agent, examples, hyper = data.agent, data.examples, data.hyper
-        rules = load_rules(trained.result.rules)
         logits = predict_logits(trained.model, agent, data.features, held_out.index, hyper, self.device)
-        values = agent.rule_values(rules, examples, held_out.index)
+        values = agent.cross_fit(logits, examples, held_out, hyper)
         scores = agent.scores(logits, values, examples, held_out, hyper)
         return {
             "held_out": self.objective.added_to(scores),

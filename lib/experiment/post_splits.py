@@ -39,7 +39,7 @@ class PostSplits:
         return parts
 
     def fold_parts(self, number: int, k: int) -> dict[str, int]:
-        """Return the part of each post in a fold: 0 for training, 1 for early stopping, 2 for held out.
+        """Return the part of each post in a fold: 0 for training, 1 for held out.
 
         Args:
             number: Number of the fold; 0…k-1 belong to repeat 0, k…2k-1 to repeat 1, and so on.
@@ -53,31 +53,13 @@ class PostSplits:
         """
         repeat, fold = divmod(number, k)
         of_post = split_folds(self.annotations, self.groups, k=k, repeat=repeat, seed=self.config.seed)
-        training = {post_id: group for post_id, group in self.groups.items() if of_post[post_id] != fold}
-        fraction = self.config.training.stopping_fraction
-        stopping = split_posts(
-            self.annotations, training, [1 - fraction, fraction], self.early_stopping_seed(number, k)
-        )
-        parts = {post_id: stopping.get(post_id, 2) for post_id in self.groups}
-        # Of two folds each needs two groups, since the posts outside a fold are split once more.
-        self._check(parts, range(3), f"stage_c.folds = {k}", 4 if k == 2 else k)
+        parts = {post_id: int(of_post[post_id] == fold) for post_id in self.groups}
+        self._check(parts, range(2), f"stage_c.folds = {k}", k)
         return parts
 
     def development_seed(self, number: int) -> int:
         """Return the seed of a development split."""
         return derive_seed(self.config.seed, "development split", number)
-
-    def early_stopping_seed(self, number: int, k: int) -> int:
-        """Return the seed of the early-stopping part of a fold.
-
-        Args:
-            number: Number of the fold, over all repeats.
-            k: Folds of a repeat.
-
-        Returns:
-            The seed, which differs between folds.
-        """
-        return derive_seed(self.config.seed, "stop", k, number)
 
     def check(self) -> None:
         """Make every split that the configuration asks for.

@@ -21,8 +21,8 @@ class Split:
     Attributes:
         name: Name of the split in result files.
         train: Examples of the training part, (n,).
-        validation: Validation split, or the early-stopping split of a fold. It has all annotated and all positive
-            examples of the part, and a sample of the others.
+        validation: Validation split, which is empty for a fold. It has all annotated and all positive examples of
+            the part, and a sample of the others.
         held_out: All held-out examples of a fold; None outside cross-validation.
     """
 
@@ -66,25 +66,22 @@ class Splits:
         return replace(self.development(number), held_out=WeightedSample.uniform(validation))
 
     def fold(self, number: int, k: int) -> Split:
-        """Return a fold of repeated k-fold cross-validation.
-
-        The best epoch is chosen on an early-stopping split of the training posts, never on the held-out fold.
+        """Return a fold of repeated k-fold cross-validation. It has no validation part.
 
         Args:
             number: Number of the fold; 0…k-1 belong to repeat 0, k…2k-1 to repeat 1, and so on.
             k: Folds of a repeat, at least 2.
 
         Returns:
-            Training examples, early-stopping examples (as `validation`) and held-out examples.
+            Training examples and held-out examples.
 
         Raises:
             UserError: A part has no positive row, because too few groups have any.
         """
         repeat, fold = divmod(number, k)
-        assigned, seed = self._posts.fold_parts(number, k), self._posts.early_stopping_seed(number, k)
+        train, held_out = self._parts(self._posts.fold_parts(number, k), 2)
         name = f"fold-{fold + 1}-of-{k}-repeat-{repeat + 1}"
-        train, stopping, held_out = self._parts(assigned, 3)
-        return Split(name, train, self._sample(stopping, train, seed), WeightedSample.uniform(held_out))
+        return Split(name, train, _nothing(), WeightedSample.uniform(held_out))
 
     def without_validation(self, repetition: int) -> Split:
         """Return a split with all examples in the training part and an empty validation part.
@@ -92,9 +89,8 @@ class Splits:
         Args:
             repetition: Number of the training, from 0; each has another name, and so another seed.
         """
-        none = WeightedSample.uniform(np.array([], dtype=np.int64))
         name = "all of development" + (f", training {repetition + 1}" if repetition else "")
-        return Split(name, np.arange(len(self.examples)), none)
+        return Split(name, np.arange(len(self.examples)), _nothing())
 
     def _parts(self, assigned: Mapping[str, int], count: int) -> list[NDArray[np.int64]]:
         """Return the examples of each part, from the part of each post."""
@@ -103,3 +99,7 @@ class Splits:
 
     def _sample(self, index: NDArray[np.int64], train: NDArray[np.int64], seed: int) -> WeightedSample:
         return weighted_validation_sample(self.agent, self.examples, self.config, index, train, seed)
+
+
+def _nothing() -> WeightedSample:
+    return WeightedSample.uniform(np.array([], dtype=np.int64))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
 from lib.metrics.formatting import (
+    format_count,
     format_excluded,
     format_groups,
     format_interval,
@@ -29,7 +30,7 @@ from lib.schemas.evaluation import ModelScores, StageCResult, TestEvaluation
 from lib.schemas.run import Run
 from lib.settings.config import CostSettings
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.decision import load_rules
+from lib.tasks.examples import WeightedSample
 
 
 def render_report(data: ReportData) -> str:
@@ -135,7 +136,7 @@ def _sections(data: ReportData) -> Sequence[Section]:
         Section(
             "Stage A: rungs",
             "At each rung, ASHA continues a trial if it is among the better of the last trials that reached it.",
-            [figures.plot_rungs(a, limits)],
+            [figures.plot_rungs(a, limits, data.settings.config.training.epochs)],
         ),
         Section(
             "Stage A: parameter importance",
@@ -160,8 +161,9 @@ def _sections(data: ReportData) -> Sequence[Section]:
         ),
         Section(
             "Learning curves",
-            "",
-            [figures.plot_learning_curves({run.split: run.history for run in data.runs}, data.objective)],
+            "Trainings of the chosen configuration in Stage B. Those of Stage C and of the final model end after"
+            f" {format_count(_epochs(data), 'epoch')}.",
+            [figures.plot_learning_curves({run.split: run.history for run in data.searched}, data.objective)],
             wide=True,
         ),
         Section("Augmentation", "", [figures.plot_method_effects(data.stage_a.augmentation or [], data.objective)]),
@@ -337,31 +339,42 @@ def _reliability(data: ReportData) -> dict[str, tuple[NDArray[np.float64], NDArr
     shown = examples.counted & (examples.natural if natural else examples.annotated)
     held_out = [examples.indices_of(fold.examples) for fold in folds]
     places = [np.flatnonzero(shown[where]) for where in held_out]
-    all_logits = [agent.select(agent.load_logits(fold.logits), own) for fold, own in zip(folds, places, strict=True)]
+    known = [(agent.load_logits(fold.logits), where) for fold, where in zip(folds, held_out, strict=True)]
     neutral = agent.neutral_rules(sorted(set(examples.criterion)))
+    values = {
+        "before": [agent.rule_values(neutral, examples, where) for where in held_out],
+        "after": [agent.cross_fit(own, examples, WeightedSample.uniform(where), hyper) for own, where in known],
+    }
     panels = {}
     for task in agent.tasks:
         head = f"{task.name}: " if len(agent.tasks) > 1 else ""
         for when in ("before", "after"):
             found = []
-            for logits, fold, where, own in zip(all_logits, folds, held_out, places, strict=True):
-                rules = neutral if when == "before" else load_rules(fold.rules)
-                predictions = decide(logits, agent.rule_values(rules, examples, where[own]), hyper)
+            for (logits, where), fitted, own in zip(known, values[when], places, strict=True):
+                chosen = {name: each.select(own) for name, each in fitted.items()}
+                predictions = decide(agent.select(logits, own), chosen, hyper)
                 found.append(predictions[task.name].reliability(examples, where[own]))
             confidence, right = (np.concatenate(each) for each in zip(*found, strict=True))
             panels[f"{head}{when} calibration"] = confidence, right
     return panels
 
 
+def _epochs(data: ReportData) -> int:
+    return next(fold.epochs for fold in data.folds if fold.candidate == data.stage_c.choice["candidate"])
+
+
 def _temperatures(data: ReportData) -> Table:
+    """Return the temperatures and offsets that suit each of the first folds of the chosen candidate as a whole."""
+    agent, examples = data.agent, data.examples
     chosen = [fold for fold in data.folds if fold.candidate == data.stage_c.choice["candidate"]]
     rows = []
     for fold in chosen[:10]:
-        rules = load_rules(fold.rules)
+        logits, index = agent.load_logits(fold.logits), examples.indices_of(fold.examples)
+        hyper = Hyperparameters.of(fold.params)
+        rules = agent.fit_rules(logits, examples, WeightedSample.uniform(index), hyper)
         means = [(rule.mean_temperature, float(np.mean(list(rule.offset.values())))) for rule in rules.values()]
         rows.append([fold.split, *(text for pair in means for text in (f"{pair[0]:.3f}", f"{pair[1]:+.3f}"))])
-    tasks = list(load_rules(chosen[0].rules))
-    columns = [f"{what} of {task}" for task in tasks for what in ("mean temperature", "mean offset")]
+    columns = [f"{what} of {task.name}" for task in agent.tasks for what in ("mean temperature", "mean offset")]
     return Table(["fold", *columns], rows)
 
 

@@ -92,38 +92,40 @@ def mean_objective(trial: FrozenTrial) -> float | None:
     return float(np.mean([seed["objective"] for seed in seeds])) if seeds else None
 
 
-def rung_counts(trials: Sequence[FrozenTrial], limits: StageASettings) -> list[tuple[str, int, int]]:
+def rung_counts(trials: Sequence[FrozenTrial], limits: StageASettings, epochs: int) -> list[tuple[str, int, int]]:
     """Count the trials at each rung of Stage A.
 
     Args:
         trials: All trials of the study.
         limits: The settings of Stage A.
+        epochs: The most epochs of a training.
 
     Returns:
         (rung, number of trials that reached it, number of these that continued) for each rung.
     """
-    steps = rung_steps(limits.first_rung, limits.epochs, limits.seeds, limits.reduction)
+    steps = rung_steps(limits.first_rung(epochs), epochs, limits.seeds, limits.reduction)
     counts = []
     for step in steps:
         there = [t for t in trials if t.last_step is not None and t.last_step >= step]
         stopped = sum(t.state == TrialState.PRUNED and t.last_step == step for t in there)
-        name = f"epoch {step}" if step < limits.epochs else f"seed {step - limits.epochs + 1}"
+        name = f"epoch {step}" if step < epochs else f"seed {step - epochs + 1}"
         counts.append((name, len(there), len(there) - stopped))
     return counts
 
 
 @with_style
-def plot_rungs(trials: Sequence[FrozenTrial], limits: StageASettings) -> str:
+def plot_rungs(trials: Sequence[FrozenTrial], limits: StageASettings, epochs: int) -> str:
     """Draw how many trials reached each rung, and how many of these continued.
 
     Args:
         trials: All trials of the study.
         limits: The settings of Stage A.
+        epochs: The most epochs of a training.
 
     Returns:
         An <svg> element, or '' if there is no rung.
     """
-    counts = rung_counts(trials, limits)
+    counts = rung_counts(trials, limits, epochs)
     if not counts:
         return ""
     figure, (axes,) = create_figure(height=0.45 * len(counts) + 1.0)
@@ -345,7 +347,8 @@ def plot_learning_curves(curves: Mapping[str, Sequence[Mapping[str, float]]], ob
     """Draw training loss and objective by epoch.
 
     Args:
-        curves: The history of each run, by its name; each epoch has `epoch`, `loss` and `objective`.
+        curves: The history of each run on a development split, by the split's name; each epoch has `epoch`, `loss`
+            and `objective`.
         objective: Names the score of the axis.
 
     Returns:
@@ -361,7 +364,7 @@ def plot_learning_curves(curves: Mapping[str, Sequence[Mapping[str, float]]], ob
     integer_ticks(loss)
     integer_ticks(score)
     set_labels(loss, "epoch", "training loss")
-    set_labels(score, "epoch", f"{objective.name}, early-stopping split")
+    set_labels(score, "epoch", f"{objective.name}, validation split")
     if len(curves) <= len(COLOURS):
         legend(loss)
     return render_svg(figure, "learning", f"Loss and {objective.name} of the chosen configuration by epoch")

@@ -25,7 +25,8 @@ class ReportData:
         objective: What the search maximised and minimised.
         trials: All trials of the studies 'stage_a' and 'stage_b'.
         folds: The fold results of all candidates.
-        runs: The runs of the chosen configuration, one for each fold.
+        runs: The runs of the chosen configuration on the folds.
+        searched: Its runs on the development splits of Stage B.
         folder: The agent's folder of results.
     """
 
@@ -39,6 +40,7 @@ class ReportData:
     stage_c: StageCResult
     folds: list[FoldResult]
     runs: list[Run]
+    searched: list[Run]
     baselines: Baselines
     test: TestEvaluation
     folder: Path
@@ -61,7 +63,7 @@ def read_report_data(experiment: Experiment, folds: list[FoldResult]) -> ReportD
     folder = results / name
     result = StageCResult.read(folder / StageCResult.FILE)
     runs = [Run.read(path) for path in sorted((folder / "runs").glob("*.json"))]
-    own = [run for run in runs if run.held_out is not None and run.params == result.choice["params"]]
+    own = sorted((run for run in runs if run.params == result.choice["params"]), key=lambda run: run.split)
     return ReportData(
         settings=settings,
         objective=experiment.objective,
@@ -72,7 +74,8 @@ def read_report_data(experiment: Experiment, folds: list[FoldResult]) -> ReportD
         stage_b=StageBResult.read(folder / StageBResult.FILE),
         stage_c=result,
         folds=folds,
-        runs=sorted(own, key=lambda run: run.split),
+        runs=[run for run in own if not run.scores],
+        searched=[run for run in own if run.scores],
         baselines=Baselines.read(folder / Baselines.FILE),
         test=TestEvaluation.read(folder / TestEvaluation.FILE),
         folder=folder,

@@ -21,17 +21,16 @@ class FoldResult(Document):
         fold: Number of the fold over all repeats, from 0.
         split: Name of the split.
         params: Hyper-parameters, named as in the search space.
-        sizes: Number of examples by part: train, stop, held_out.
-        best_epoch: The epoch that scored best on the early-stopping split.
-        scores: Scores on the held-out fold.
+        sizes: Number of examples by part: train, held_out.
+        epochs: Number of epochs that it trained.
+        scores: Scores on the held-out fold, by rules fitted on one half of its groups and applied to the other.
         examples: Ids of the held-out examples.
         logits: The logits for `examples`, as `Agent.dump_logits` returns them.
-        rules: The decision rule of each task, fitted on the early-stopping split.
         performance: Figures measured with a clock or a memory counter.
     """
 
     KIND: ClassVar[str] = "stage_c_fold"
-    VERSION: ClassVar[int] = 4
+    VERSION: ClassVar[int] = 5
 
     agent: str
     candidate: int
@@ -39,11 +38,10 @@ class FoldResult(Document):
     split: str
     params: dict[str, Any]
     sizes: dict[str, int]
-    best_epoch: int
+    epochs: int
     scores: dict[str, Any]
     examples: list[str]
     logits: dict[str, Any]
-    rules: dict[str, Any]
     performance: dict[str, Any]
 
 

@@ -16,13 +16,14 @@ class Run(Document):
         params: Hyper-parameters, named as in the search space.
         objective: The score that chooses the best epoch and its population, in words; '' in older files.
         calibration: The calibration error in `history` and its population, in words; '' in older files.
-        epochs: The most epochs that it could have.
-        best_epoch: The epoch that scored best on the validation or early-stopping split.
+        epochs: The length of the learning rate schedule.
+        best_epoch: The epoch that scored best on the validation split; without one, the last.
         stopped: Why it ended.
         history: The figures of each epoch.
-        scores: Scores of the best epoch on the validation or early-stopping split.
+        scores: Scores of the best epoch on the validation split; empty without one.
         rules: The decision rule of each task, fitted on that split.
-        held_out: Scores on the held-out fold; this and the next two are None without one.
+        held_out: Scores on the held-out part, by rules that were fitted on one half of its groups and applied to the
+            other; this and the next two are None without a held-out part.
         examples: Ids of the held-out examples.
         logits: The logits for `examples`, as `Agent.dump_logits` returns them.
         augmented: How often each augmentation method changed an example.

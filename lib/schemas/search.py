@@ -132,6 +132,7 @@ class Candidate(FrozenSchema):
         trial: Number of its trial in Stage B.
         rank: Non-dominated rank of the trial.
         params: Hyper-parameters, named as in the search space.
+        epochs: After how many epochs its trainings end, from the best epochs of the trial's seeds.
         objective: Mean objective over the trial's seeds.
         calibration_error: Mean calibration error over the trial's seeds.
     """
@@ -140,6 +141,7 @@ class Candidate(FrozenSchema):
     trial: int
     rank: int
     params: dict[str, Any]
+    epochs: int
     objective: float
     calibration_error: float
 
@@ -153,7 +155,7 @@ class Candidates(Document):
     """
 
     KIND: ClassVar[str] = "stage_c_candidates"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
     FILE: ClassVar[str] = "candidates.json"
 
     agent: str

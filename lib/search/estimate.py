@@ -161,42 +161,43 @@ def _stages(config: Config, timings: MachineTimings) -> Iterator[StageEstimate]:
         seconds = trainings * (timings.begin + more) + epochs * each + starts
         return StageEstimate(stage, round(trainings), round(epochs), seconds / 3600)
 
-    trainings, epochs = stage_a_work(a)
+    horizon = config.training.epochs
+    trainings, epochs = stage_a_work(a, horizon)
     yield part("Stage A", trainings, epochs, timings.development_epoch, start(config.workers, light=1))
     share = _RACING if b.racing and b.seeds > 1 else 1.0
-    # Stage B begins with the best of Stage A. If both stages train equally long, these trainings are reused.
-    known = min(b.warm_start, b.trials) * min(a.seeds, b.seeds) if a.epochs == b.epochs else 0
+    # Stage B begins with the best of Stage A, whose trainings are reused.
+    known = min(b.warm_start, b.trials) * min(a.seeds, b.seeds)
     seeds = max(0.0, b.trials * b.seeds * share - known)
-    yield part("Stage B", seeds, seeds * b.epochs, timings.development_epoch, start(config.workers, light=2))
+    yield part("Stage B", seeds, seeds * horizon, timings.development_epoch, start(config.workers, light=2))
     folds = c.candidates * c.folds * c.repeats
-    yield part("Stage C", folds, folds * c.epochs, timings.fold_epoch, start(folds + 2), more=timings.held_out)
+    yield part("Stage C", folds, folds * horizon, timings.fold_epoch, start(folds + 2), more=timings.held_out)
     yield part("baseline", base.seeds, base.seeds * base.epochs, timings.development_epoch, start(1))
     whole = timings.fold_epoch * c.folds / (c.folds - 1)
     refits = min(c.ensemble, c.candidates) * config.final.seeds
-    yield part("final model", refits + 1, refits * c.epochs + base.epochs, whole, start(1))
+    yield part("final model", refits + 1, refits * horizon + base.epochs, whole, start(1))
 
 
-def stage_a_work(limits: StageASettings) -> tuple[float, float]:
-    """Return the expected number of trainings and epochs of Stage A.
+def stage_a_work(limits: StageASettings, horizon: int) -> tuple[float, float]:
+    """Return the expected number of trainings and epochs of Stage A, whose trainings have `horizon` epochs.
 
     The first few trials pass each rung without comparison; of the others, one in `reduction` continues.
     """
-    steps = rung_steps(limits.first_rung, limits.epochs, limits.seeds, limits.reduction)
+    steps = rung_steps(limits.first_rung(horizon), horizon, limits.seeds, limits.reduction)
     trials, trainings, epochs, done = float(limits.trials), float(limits.trials), 0.0, 0
     for step in steps:
-        if step <= limits.epochs:
+        if step <= horizon:
             epochs += trials * (step - done)
             done = step
         else:
             trainings += trials
-            epochs += trials * limits.epochs
+            epochs += trials * horizon
         free = min(trials, min_trials_at_rung(limits.reduction))
         trials = free + (trials - free) / limits.reduction
     if limits.seeds > 1:  # the last rung was a seed's end
         trainings += trials
-        epochs += trials * limits.epochs
+        epochs += trials * horizon
     else:
-        epochs += trials * (limits.epochs - done)
+        epochs += trials * (horizon - done)
     return trainings, epochs
 
 
@@ -217,7 +218,7 @@ def disk_mb(
     c = config.stage_c
     # The chosen candidate's are copied from the cache when they are published.
     models = (min(c.ensemble, c.candidates) + 1) * config.final.seeds + 1
-    trainings = stage_a_work(config.stage_a)[0] + config.stage_b.trials * config.stage_b.seeds
+    trainings = stage_a_work(config.stage_a, config.training.epochs)[0] + config.stage_b.trials * config.stage_b.seeds
     return {
         "backbones": backbones_mb,
         # Each running training stores weights, two moments of the optimizer and perhaps an average of the weights.

@@ -1,6 +1,7 @@
 """Choose the candidates of Stage C, spread along the Pareto front of Stage B."""
 
 import json
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,8 @@ from lib.errors import UserError
 from lib.schemas.document import now
 from lib.schemas.search import Candidate, Candidates, StageBResult, TrialResult
 from lib.search.study_results import AgentSearch
+
+_EPOCH_QUANTILE = 0.9
 
 
 def select_candidates(search: AgentSearch, front: StageBResult) -> Candidates:
@@ -83,6 +86,22 @@ def _candidate(number: int, trial: TrialResult) -> Candidate:
         trial=trial.number,
         rank=trial.rank or 0,
         params=trial.params,
+        epochs=epochs_to_train([seed.best_epoch for seed in trial.seeds]),
         objective=trial.objective,
         calibration_error=trial.calibration_error,
     )
+
+
+def epochs_to_train(best: Sequence[int]) -> int:
+    """Return after how many epochs a training without a validation part ends.
+
+    One epoch too few costs more than one too many, because the learning rate is low at the schedule's end
+    (docs/performance.md).
+
+    Args:
+        best: The best epoch of each seed.
+
+    Returns:
+        The epoch by which nine in ten seeds had their best one.
+    """
+    return math.ceil(np.quantile(best, _EPOCH_QUANTILE))

@@ -32,7 +32,8 @@ class SearchStrategy:
 
     Attributes:
         stage: "stage_a" or "stage_b".
-        limits: Budget, epochs and seeds of the stage.
+        limits: Budget and seeds of the stage.
+        epochs: The most epochs of a training.
         directions: Whether to minimise or maximise, for each objective.
         pruner: The pruner that `trial.should_prune()` asks.
         sampler: Returns the sampler for a trial number.
@@ -46,6 +47,7 @@ class SearchStrategy:
 
     stage: str
     limits: StageASettings | StageBSettings
+    epochs: int
     directions: Sequence[Direction]
     pruner: BasePruner
     sampler: Callable[[int], BaseSampler]
@@ -66,7 +68,7 @@ def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageARes
     Returns:
         The strategy, with one objective.
     """
-    config, limits = settings.config, settings.config.stage_a
+    config, limits, epochs = settings.config, settings.config.stage_a, settings.config.training.epochs
 
     def sampler(number: int) -> BaseSampler:
         seed = derive_seed(config.seed, agent, "stage a", number)
@@ -75,13 +77,13 @@ def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageARes
         return StaticSpaceTPESampler(settings.space, seed=seed, n_startup_trials=limits.startup_trials)
 
     def after_epoch(trial: Trial, epoch: int, best: float) -> bool:
-        if epoch == limits.epochs:  # after_seed reports the end of the seed
+        if epoch == epochs:  # after_seed reports the end of the seed
             return False
         trial.report(best, epoch)
         return trial.should_prune()
 
     def after_seed(trial: Trial, seeds: list[SeedResult]) -> bool:
-        trial.report(mean_over_seeds(seeds)[0], limits.epochs + len(seeds) - 1)
+        trial.report(mean_over_seeds(seeds)[0], epochs + len(seeds) - 1)
         return trial.should_prune()
 
     known = [trial.params for other in earlier for trial in other.trials[: limits.warm_start]]
@@ -89,9 +91,10 @@ def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageARes
     return SearchStrategy(
         stage="stage_a",
         limits=limits,
+        epochs=epochs,
         directions=["maximize"],
         pruner=AshaPruner(
-            rung_steps(limits.first_rung, limits.epochs, limits.seeds, limits.reduction), limits.reduction
+            rung_steps(limits.first_rung(epochs), epochs, limits.seeds, limits.reduction), limits.reduction
         ),
         sampler=sampler,
         values=lambda seeds: mean_over_seeds(seeds)[:1],
@@ -142,6 +145,7 @@ def stage_b_strategy(settings: Settings, agent: str, best: StageAResult) -> Sear
     return SearchStrategy(
         stage="stage_b",
         limits=limits,
+        epochs=config.training.epochs,
         directions=["maximize", "minimize"],
         pruner=NopPruner(),
         sampler=sampler,

@@ -16,7 +16,6 @@ from lib.search.progress import Progress
 from lib.search.strategies import SearchStrategy
 from lib.search.study_results import study_location
 from lib.search.watchdog import Watchdog
-from lib.settings.config import StageASettings, StageBSettings
 from lib.studies.location import StudyLocation
 from lib.studies.study import SharedStudy, fail_trial, suggest_params
 from lib.studies.worker_registry import WorkerRegistry
@@ -44,7 +43,7 @@ def run_worker(experiment: Experiment, strategy: SearchStrategy) -> WorkerReport
         study_location(experiment.settings, experiment.results, experiment.agent.name, strategy.stage),
         directions=strategy.directions,
         pruner=strategy.pruner,
-        identity=_identity(experiment, strategy.limits),
+        identity=_identity(experiment, strategy),
     )
     experiment.check()
     head, before = f"{strategy.stage} {experiment.agent.name}", len(study.finished_trials())
@@ -82,15 +81,15 @@ def _abort(location: StudyLocation, trial: Trial, minutes: float | None) -> None
     os.execv(sys.executable, sys.orig_argv)
 
 
-def _identity(experiment: Experiment, limits: StageASettings | StageBSettings) -> dict[str, Any]:
+def _identity(experiment: Experiment, strategy: SearchStrategy) -> dict[str, Any]:
     """Return the settings that must not change within a study.
 
     The budget may grow, and settings that only decide how new trials are drawn may change.
     """
     return {
         **experiment.identity,
-        "epochs": limits.epochs,
-        "seeds": limits.seeds,
+        "epochs": strategy.epochs,
+        "seeds": strategy.limits.seeds,
         "validation_fraction": experiment.settings.config.training.validation_fraction,
         "space": experiment.settings.space.model_dump(mode="json")["parameters"],
     }
@@ -104,7 +103,7 @@ def _run_trial(study: SharedStudy, trial: Trial, experiment: Experiment, strateg
         for seed in range(strategy.limits.seeds):
             watch = partial(strategy.after_epoch, trial) if strategy.after_epoch is not None and seed == 0 else None
             split = experiment.splits.development(seed)
-            run = experiment.run(params, split, epochs=strategy.limits.epochs, on_epoch=watch)
+            run = experiment.run(params, split, epochs=strategy.epochs, on_epoch=watch)
             seeds.append(_seed_result(seed, run.key, run))
             if len(seeds) < strategy.limits.seeds and strategy.after_seed(trial, seeds):
                 study.end_trial(trial, _as_attributes(seeds), TrialState.PRUNED)

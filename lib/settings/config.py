@@ -196,10 +196,13 @@ class TrainingSettings(StrictSchema):
         description="whether to compile models with torch.compile, for batches of any length; CUDA devices only",
     )
     threads: Count = Field(default=2, description="number of CPU threads of a training process")
+    epochs: Count = Field(
+        default=20, description="length of the learning-rate schedule, and most epochs of a training in every stage"
+    )
     patience: Count = Field(
         default=3,
-        description="epochs without a better objective before a training stops; twice as many while it gives every"
-        " example the same answer",
+        description="epochs after the warm-up without a better objective before a training stops; twice as many while"
+        " it gives every example the same answer",
     )
     evaluated_unannotated: float = Field(
         default=3.0,
@@ -210,18 +213,12 @@ class TrainingSettings(StrictSchema):
     validation_fraction: Fraction = Field(
         default=0.2, description="share of the development posts in the validation split (Stages A and B)"
     )
-    stopping_fraction: Fraction = Field(
-        default=0.1,
-        description="share of a fold's training posts in its early-stopping split, which chooses its best epoch"
-        " (Stage C)",
-    )
 
 
 class StageASettings(StrictSchema):
     """Stage A, which searches the whole space with TPE and ASHA."""
 
     trials: Count
-    epochs: Count
     seeds: Count
     startup_trials: Count = Field(
         default=10, description="number of trials spread evenly over the space before the sampler begins"
@@ -229,7 +226,8 @@ class StageASettings(StrictSchema):
     sampler: Literal["tpe", "gp"] = Field(default="tpe", description="gp is a Gaussian process, for small spaces")
     min_epochs: Count | None = Field(
         default=None,
-        description="ASHA's first rung in epochs; null is half of epochs; the last rungs are the ends of the seeds",
+        description="ASHA's first rung in epochs; null is half of training.epochs; the last rungs are the ends of the"
+        " seeds",
     )
     reduction: int = Field(
         default=2,
@@ -243,17 +241,15 @@ class StageASettings(StrictSchema):
         " Stage A then waits for theirs",
     )
 
-    @property
-    def first_rung(self) -> int:
-        """Return the epoch of the first rung."""
-        return self.min_epochs or (self.epochs + 1) // 2
+    def first_rung(self, epochs: int) -> int:
+        """Return the epoch of the first rung of trainings with this many epochs."""
+        return self.min_epochs or (epochs + 1) // 2
 
 
 class StageBSettings(StrictSchema):
     """Stage B, which searches with NSGA-II for high F1-macro and low calibration error."""
 
     trials: Count
-    epochs: Count
     seeds: Count
     population_size: int = Field(default=50, ge=2)
     warm_start: int = Field(
@@ -273,7 +269,6 @@ class StageCSettings(StrictSchema):
     candidates: Count
     folds: int = Field(ge=2)
     repeats: Count
-    epochs: Count
     ensemble: Count = Field(
         default=3, description="number of best models whose average is scored as well; 1 averages nothing"
     )
@@ -373,10 +368,9 @@ class Config(StrictSchema):
                     f"{self.stage_c.candidates} is above stage_b.trials {self.stage_b.trials}",
                 )
             )
-        if self.stage_a.first_rung > self.stage_a.epochs:
-            problems.append(
-                ("stage_a.min_epochs", f"{self.stage_a.min_epochs} is above epochs {self.stage_a.epochs}")
-            )
+        epochs = self.training.epochs
+        if self.stage_a.first_rung(epochs) > epochs:
+            problems.append(("stage_a.min_epochs", f"{self.stage_a.min_epochs} is above training.epochs {epochs}"))
         if self.storage is not None and self.storage.startswith("sqlite") and self.workers * self.trials_per_gpu > 1:
             problems.append(
                 (

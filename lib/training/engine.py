@@ -25,7 +25,7 @@ from lib.training.epoch_sampler import EpochSampler
 from lib.training.gradients import Gradients
 from lib.training.inference import predict_logits
 from lib.training.memory import MicroBatches, out_of_memory
-from lib.training.optimizers import make_ema, make_optimizer, make_scheduler
+from lib.training.optimizers import make_ema, make_optimizer, make_scheduler, warmup_share
 
 Stopped = Literal["epochs", "patience", "collapsed", "pruned"]
 OnEpoch = Callable[[int, float], bool]
@@ -85,7 +85,8 @@ class TrainingOptions:
 
     Attributes:
         epochs: The length of the learning-rate schedule, and the greatest number of epochs.
-        patience: The training stops after this number of epochs without a better objective.
+        patience: The training stops after this number of epochs without a better objective; epochs of the warm-up,
+            in which the learning rate rises, do not count.
         on_epoch: Called after each epoch with its number and the best objective so far. True stops the training as
             pruned.
         keep_best: Whether the model gets the weights of its best epoch at the end.
@@ -179,11 +180,11 @@ def _stop_reason(training: "_Training", options: TrainingOptions) -> Stopped:
     epoch = len(result.history)
     if options.on_epoch is not None and options.on_epoch(epoch, result.scores["objective"]):
         return "pruned"
-    if training.collapsed >= 2 * patience and epoch < options.epochs:
-        return "collapsed"
-    if not training.collapsed and epoch - result.best_epoch >= patience and epoch < options.epochs:
-        return "patience"
-    return "epochs"
+    if epoch >= options.last_epoch or epoch <= training.warmup_epochs:
+        return "epochs"
+    if training.collapsed:
+        return "collapsed" if min(training.collapsed, epoch - training.warmup_epochs) >= 2 * patience else "epochs"
+    return "patience" if epoch - max(result.best_epoch, training.warmup_epochs) >= patience else "epochs"
 
 
 class _Training:
@@ -211,6 +212,7 @@ class _Training:
         self.optimizer = make_optimizer(model, hyper)
         self.planned, self.steps = sum(self._steps(epoch + 1) for epoch in range(options.epochs)), 0
         self.scheduler = make_scheduler(self.optimizer, hyper, self.planned)
+        self.warmup_epochs = math.ceil(warmup_share(hyper) * options.epochs)
         self.average = make_ema(model, hyper)
         self.result, self.clock = TrainingResult(), _Clock()
         self.best: dict[str, Tensor] = {}

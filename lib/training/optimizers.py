@@ -15,6 +15,7 @@ from lib.modeling.layers import named_encoders, parameter_depths
 from lib.settings.hyperparameters import Hyperparameters, Optimizer, Schedule
 
 _RESTARTS, _POWER = 3, 2.0
+_ONE_CYCLE_WARMUP = 0.3
 
 
 def _optimizer_class(name: Optimizer) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
@@ -131,6 +132,11 @@ def schedule_factor(schedule: Schedule, step: int, steps: int, warmup: float) ->
     return 0.5 * (1 + math.cos(math.pi * progress))
 
 
+def warmup_share(hyper: Hyperparameters) -> float:
+    """Return the share of steps in which the learning rate rises."""
+    return _ONE_CYCLE_WARMUP if hyper.schedule == "one_cycle" else hyper.warmup
+
+
 def make_scheduler(optimizer: torch.optim.Optimizer, hyper: Hyperparameters, steps: int) -> LRScheduler:
     """Build the learning-rate schedule.
 
@@ -150,6 +156,7 @@ def make_scheduler(optimizer: torch.optim.Optimizer, hyper: Hyperparameters, ste
             optimizer,
             [group["lr"] for group in optimizer.param_groups],
             total_steps=max(2, steps),
+            pct_start=_ONE_CYCLE_WARMUP,
             cycle_momentum="betas" in optimizer.defaults,
         )
     return LambdaLR(optimizer, lambda step: schedule_factor(hyper.schedule, step, steps, hyper.warmup))

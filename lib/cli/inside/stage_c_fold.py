@@ -20,6 +20,7 @@ def score_one_fold(options: Namespace) -> None:
     chosen = Candidates.read(agent_path(options, f"stage_c/{Candidates.FILE}"))
     with training_experiment(options) as experiment:
         from lib.evaluation.cross_validation import score_fold
+        from lib.metrics.formatting import format_count
 
         result = score_fold(experiment, chosen, options.candidate, options.fold)
         result.write(agent_path(options, f"stage_c/{options.candidate}-{options.fold}.json"))
@@ -27,7 +28,7 @@ def score_one_fold(options: Namespace) -> None:
     echo(
         f"stage_c {options.agent}  candidate {options.candidate}  {result.split}"
         f"  {experiment.objective.describe(score, error)}"
-        f"  best epoch {result.best_epoch}  {result.performance['seconds']:.1f} s"
+        f"  {format_count(result.epochs, 'epoch')}  {result.performance['seconds']:.1f} s"
     )
 
 

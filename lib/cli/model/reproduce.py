@@ -93,9 +93,9 @@ def _repeat_seeds(
     experiment: "Experiment", params: dict[str, Any], seeds: Sequence["SeedResult"]
 ) -> Iterator[tuple[int, tuple[float, float], tuple[float, float]]]:
     """Yield (seed, (objective then, objective now), (calibration error then, calibration error now))."""
-    limits = experiment.settings.config.stage_b
+    epochs = experiment.settings.config.training.epochs
     for seed in seeds:
-        run = experiment.run(params, experiment.splits.development(seed.seed), epochs=limits.epochs)
+        run = experiment.run(params, experiment.splits.development(seed.seed), epochs=epochs)
         yield (
             seed.seed,
             (seed.objective, run.scores["objective"]),

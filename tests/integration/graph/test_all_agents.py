@@ -17,12 +17,13 @@ from lib.tasks.decision import RuleValues, load_rules
 @pytest.mark.no_cover
 @pytest.mark.parametrize("agent", AGENTS[1:])
 def test_a_post_agent_runs_through_all_stages(agent: str, copy_of_finished: Path) -> None:
-    small = {"trials": 2, "epochs": 1, "seeds": 1}
+    small = {"trials": 2, "seeds": 1}
     candidates = 2 if agent == "joint" else 1  # so one agent averages candidates, and it has both kinds of tasks
     change_settings(
         stage_a=small,
         stage_b=small,
-        stage_c={"candidates": candidates, "epochs": 1, "ensemble": candidates},
+        training={"epochs": 1},
+        stage_c={"candidates": candidates, "ensemble": candidates},
         baseline={"seeds": 1},
     )
     for command in agent_commands(agent, candidates):

@@ -40,7 +40,7 @@ def test_a_search_that_augments_makes_its_bank_first_and_reports_each_methods_ef
             "aug.max_replace": {"choices": [0.2]},
         },
         "augmentation": {"variants": 1},
-        "stage_a": {"trials": 5, "epochs": 1, "seeds": 1},
+        "stage_a": {"trials": 5, "seeds": 1},
     }
     (checkout / "augment.yaml").write_text(yaml.safe_dump(merge(TINY, overlay)))
     page = "results/criteria/augmentation.md"

@@ -58,11 +58,12 @@ def test_no_word_of_a_post_leaves_the_corpus(
     write_corpus(project / "data", finished / "results/generated")
     shutil.copy(finished / "config/tiny.yaml", project / "config/tiny.yaml")
     assert main(commands()[0].split()) == 0
-    tiny = {"trials": 2, "epochs": 1, "seeds": 1}
+    tiny = {"trials": 2, "seeds": 1}
     stages = {
         "stage_a": tiny | {"min_epochs": 1},
         "stage_b": tiny,
-        "stage_c": {"epochs": 1, "candidates": 1},
+        "stage_c": {"candidates": 1},
+        "training": {"epochs": 1},
         "baseline": {"seeds": 1},
     }
     change_settings(agents=["share"], corpus={"dir": "data"}, **stages)

@@ -154,7 +154,8 @@ def test_racing_stops_dominated_trials_after_a_seed_and_keeps_the_front(
 def test_stage_a_also_prunes_between_seeds(copy_of_finished: Path, monkeypatch) -> None:
     monkeypatch.setattr("lib.experiment.experiment.train", train_better_with_the_rate)
     delete_study_and_runs()
-    change_limits("stage_a", trials=24, seeds=3, epochs=1)
+    change_limits("training", epochs=1)
+    change_limits("stage_a", trials=24, seeds=3)
     assert search("a") == 0
     seeds = [len(t.seeds) for t in StageAResult.read("results/criteria/stage_a_top50.json").trials]
     assert seeds == sorted(seeds, reverse=True) and seeds.count(1) > seeds.count(2) > 0 and seeds.count(3) > 0
@@ -163,7 +164,8 @@ def test_stage_a_also_prunes_between_seeds(copy_of_finished: Path, monkeypatch) 
 def test_stage_a_with_a_gaussian_process_finds_the_best_learning_rate(copy_of_finished: Path, monkeypatch) -> None:
     monkeypatch.setattr("lib.experiment.experiment.train", train_better_with_the_rate)
     delete_study_and_runs()
-    change_limits("stage_a", trials=24, seeds=1, epochs=1, sampler="gp")
+    change_limits("training", epochs=1)
+    change_limits("stage_a", trials=24, seeds=1, sampler="gp")
     assert search("a") == 0
     found = StageAResult.read("results/criteria/stage_a_top50.json")
     assert sum(found.counts.model_dump().values()) == 24

@@ -228,14 +228,15 @@ def test_the_model_folder_is_complete_and_predicts(copy_of_finished: Path, capsy
 def test_natural_prevalence_is_withheld_where_annotators_did_not_read_everything(
     copy_of_prepared: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    small = {"trials": 2, "epochs": 1, "seeds": 1}
+    small = {"trials": 2, "seeds": 1}
     change_settings(
         agents=["criteria"],
         corpus={"unannotated_means": "unknown"},
         objective={"population": "annotated"},
+        training={"epochs": 1},
         stage_a=small | {"min_epochs": 1},
         stage_b=small,
-        stage_c={"epochs": 1, "candidates": 1},
+        stage_c={"candidates": 1},
         baseline={"seeds": 1},
     )
     # Posts without a row are unknown too, so they count nowhere.

@@ -36,7 +36,7 @@ def problem(corpus: Corpus, folds: int = 2, parts: pd.DataFrame | None = None, e
 
 @pytest.mark.usefixtures("project")
 def test_too_few_groups_are_refused_with_their_numbers() -> None:
-    for groups, folds, found, least in ((1, 2, 1, 4), (2, 2, 1, 4), (4, 2, 3, 4), (5, 5, 4, 5)):
+    for groups, folds, found, least in ((1, 2, 1, 2), (2, 2, 1, 2), (4, 5, 3, 5), (5, 5, 4, 5)):
         assert problem(make_corpus(groups), folds) == (
             f"corpus: groups of posts in the development set: {found}, with a positive row of a scored criterion:"
             f" {found}; stage_c.folds = {folds} needs at least {least} with such rows; {CHECK}"
@@ -46,9 +46,9 @@ def test_too_few_groups_are_refused_with_their_numbers() -> None:
 
 @pytest.mark.usefixtures("project")
 def test_too_few_groups_with_positive_rows_are_refused() -> None:
-    line = problem(make_corpus(40, positive=3))
+    line = problem(make_corpus(40, positive=2))
     assert line.startswith(
-        "corpus: groups of posts in the development set: 33, with a positive row of a scored criterion: 2;"
+        "corpus: groups of posts in the development set: 33, with a positive row of a scored criterion: 1;"
     )
     assert "with a positive row of a scored criterion: 0;" in problem(make_corpus(40), excluded=("A",))
     lost = make_corpus(40)

@@ -10,6 +10,7 @@ from support.made_examples import make_examples
 from support.tiny import params
 
 from lib.agents import get_agent
+from lib.agents.agent import Agent
 from lib.reporting import agent_report
 from lib.schemas.evaluation import CalibrationInTheLarge
 from lib.tasks.decision import DecisionRule
@@ -74,7 +75,7 @@ def test_an_agent_without_spans_has_no_table_of_spans() -> None:
     [("natural", [0.9, 0.8], [True, True]), ("annotated", [0.7, 0.4], [False, True])],
 )
 def test_the_calibration_figure_shows_the_pairs_of_one_population_that_count(
-    population: str, confidence: list[float], right: list[bool]
+    population: str, confidence: list[float], right: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pairs 0 and 1 are natural, 2 and 3 annotated; 4 and 5 are both, but their criterion is excluded."""
     examples = replace(
@@ -89,8 +90,11 @@ def test_the_calibration_figure_shows_the_pairs_of_one_population_that_count(
         params=params(),
         examples=examples.ids,
         logits={"label": np.log(chances / (1 - chances)).tolist()},
-        # No annotated pair reaches its threshold, so all answers about them are no.
-        rules={"label": replace(DecisionRule.neutral(["A", "B"]), annotated_threshold=5.0).dump()},
+    )
+    # No annotated pair reaches its threshold, so all answers about them are no.
+    rules = {"label": replace(DecisionRule.neutral(["A", "B"]), annotated_threshold=5.0)}
+    monkeypatch.setattr(
+        Agent, "cross_fit", lambda self, _, given, sample, __: self.rule_values(rules, given, sample.index)
     )
     found = SimpleNamespace(
         agent=get_agent("criteria"),

@@ -42,13 +42,13 @@ def test_importance_finds_the_parameter_that_matters() -> None:
 
 
 def test_rungs_count_trials_that_arrived_and_trials_that_continued() -> None:
-    limits = StageASettings(trials=4, epochs=4, seeds=2, min_epochs=2, reduction=2)
+    limits = StageASettings(trials=4, seeds=2, min_epochs=2, reduction=2)
     steps = [{1: 0.1, 2: 0.2}, {1: 0.1, 2: 0.3, 3: 0.4, 4: 0.4}, {1: 0.1, 2: 0.3, 3: 0.4, 4: 0.4}]
     states = [TrialState.PRUNED, TrialState.PRUNED, TrialState.COMPLETE]
     trials = [
         trial(n, 1e-3, "a", 0.4, state, step) for n, (state, step) in enumerate(zip(states, steps, strict=True))
     ]
-    assert figures.rung_counts(trials, limits) == [("epoch 2", 3, 2), ("seed 1", 2, 1)]
+    assert figures.rung_counts(trials, limits, epochs=4) == [("epoch 2", 3, 2), ("seed 1", 2, 1)]
 
 
 def labels(drawing: str) -> str:

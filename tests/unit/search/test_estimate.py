@@ -10,12 +10,12 @@ from lib.settings.load import read_settings
 
 
 def test_the_work_of_stage_a_by_hand() -> None:
-    one = StageASettings(trials=10, epochs=4, seeds=1, min_epochs=4)
-    assert stage_a_work(one) == (10, 40)
+    one = StageASettings(trials=10, seeds=1, min_epochs=4)
+    assert stage_a_work(one, 4) == (10, 40)
     # The rungs are epoch 2 and the end of the first seed. The first 3 of 11 trials pass a rung without a comparison,
     # and half of the others pass it, so that 7 and then 5 trials continue.
-    two = StageASettings(trials=11, epochs=4, seeds=2, min_epochs=2, reduction=2)
-    assert stage_a_work(two) == (11 + 5, 11 * 2 + 7 * 2 + 5 * 4)
+    two = StageASettings(trials=11, seeds=2, min_epochs=2, reduction=2)
+    assert stage_a_work(two, 4) == (11 + 5, 11 * 2 + 7 * 2 + 5 * 4)
 
 
 def test_an_estimate_adds_up(copy_of_prepared: Path) -> None:
@@ -24,12 +24,10 @@ def test_an_estimate_adds_up(copy_of_prepared: Path) -> None:
     c = config.stage_c
     folds = c.candidates * c.folds * c.repeats
     assert stages["Stage C"].hours * 3600 == pytest.approx(
-        folds * (1 + 5) + folds * c.epochs * 20 + (folds + 2) * 5.5
+        folds * (1 + 5) + folds * config.training.epochs * 20 + (folds + 2) * 5.5
     )
     b = config.stage_b
-    same = config.model_copy(
-        update={"stage_b": b.model_copy(update={"epochs": config.stage_a.epochs, "warm_start": 3})}
-    )
-    work = {p.stage: p.trainings for p in estimate_stages(same, MachineTimings(1.0, 10.0, 20.0, 5.0, 100.0, 4.0))}
-    assert work["Stage B"] == stages["Stage B"].trainings - 3, "three are kept from Stage A"
+    cold = config.model_copy(update={"stage_b": b.model_copy(update={"warm_start": 0})})
+    work = {p.stage: p.trainings for p in estimate_stages(cold, MachineTimings(1.0, 10.0, 20.0, 5.0, 100.0, 4.0))}
+    assert work["Stage B"] == stages["Stage B"].trainings + b.warm_start, "the others are kept from Stage A"
     assert list(stages) == ["Stage A", "Stage B", "Stage C", "baseline", "final model"]

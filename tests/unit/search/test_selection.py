@@ -3,11 +3,16 @@ import pytest
 from lib.errors import UserError
 from lib.schemas.search import TrialResult
 from lib.search.collect import rank_trials
-from lib.search.selection import choose_candidates
+from lib.search.selection import choose_candidates, epochs_to_train
+
+
+def seed_result(**more: object) -> dict[str, object]:
+    scores = {"objective": 0, "calibration_error": 0}
+    return {"seed": 0, "key": "", **scores, "best_epoch": 1, "epochs_run": 3, "stopped": "epochs", **more}
 
 
 def result(number: int, score: float, error: float, rank: int = 0, **more: object) -> TrialResult:
-    fields: dict = {"state": "COMPLETE", "params": {"n": number}, "seeds": []}
+    fields: dict = {"state": "COMPLETE", "params": {"n": number}, "seeds": [seed_result(best_epoch=2)]}
     return TrialResult(number=number, objective=score, calibration_error=error, rank=rank, **fields | more)
 
 
@@ -20,26 +25,21 @@ def test_candidates_are_the_best_then_spread_then_the_next_rank() -> None:
         result(4, 0.6, 0.2, 1),
         result(5, 0.9, 0.3, params={"n": 0}),
     ]
-    assert [c.trial for c in choose_candidates(pool, 5)] == [0, 2, 3, 1, 4]
+    chosen = choose_candidates(pool, 5)
+    assert [c.trial for c in chosen] == [0, 2, 3, 1, 4] and {c.epochs for c in chosen} == {2}
     for k in range(1, 5):
         assert choose_candidates(pool, 5)[:k] == choose_candidates(pool, k)
     with pytest.raises(UserError, match="only 5 distinct completed configurations"):
         choose_candidates(pool, 6)
 
 
+def test_a_training_without_validation_lasts_until_nine_in_ten_seeds_had_their_best_epoch() -> None:
+    assert [epochs_to_train(best) for best in ([3], [1, 1, 4], list(range(1, 11)))] == [3, 4, 10]
+
+
 def test_completed_trials_rank_first_and_pruned_ones_by_their_epochs() -> None:
     def seeds(n: int) -> list[dict]:
-        return [
-            {
-                "seed": 0,
-                "key": "",
-                "objective": 0,
-                "calibration_error": 0,
-                "best_epoch": 1,
-                "epochs_run": n,
-                "stopped": "pruned",
-            }
-        ]
+        return [seed_result(epochs_run=n, stopped="pruned")]
 
     pool = [
         result(0, 0.9, 0, state="PRUNED", seeds=seeds(2)),

@@ -42,19 +42,19 @@ def test_the_shipped_configurations_are_valid(project: Path) -> None:
     assert config.corpus.tolerate == ("contradiction",), "annotators of ReDSM5 repeat rows and contradict each other"
     assert (config.corpus.test_fraction, config.corpus.unannotated) == (0.15, 5.0)
     assert (config.baseline.epochs, config.baseline.seeds) == (3, 3)
-    assert (config.stage_a.trials, config.stage_a.epochs, config.stage_a.seeds) == (1000, 20, 3)
-    assert (config.stage_b.trials, config.stage_b.epochs, config.stage_b.seeds) == (1500, 30, 4)
+    assert (config.stage_a.trials, config.stage_a.seeds, config.training.epochs) == (1000, 3, 20)
+    assert (config.stage_b.trials, config.stage_b.seeds) == (1500, 4)
     stage_c = config.stage_c
-    assert (stage_c.candidates, stage_c.folds, stage_c.repeats, stage_c.epochs) == (10, 5, 6, 40)
+    assert (stage_c.candidates, stage_c.folds, stage_c.repeats) == (10, 5, 6)
 
 
 def test_every_problem_is_reported_at_once_with_file_key_and_nearest_name(project: Path) -> None:
-    overlay = {"stage_a": {"trails": 3, "epochs": "many"}, "seed": 1.5}
+    overlay = {"stage_a": {"trails": 3, "seeds": "many"}, "seed": 1.5}
     Path("overlay.yaml").write_text(yaml.safe_dump(overlay))
     found = lines(changed(**overlay), ["config/config.yaml", "overlay.yaml"])
     assert len(found) == 3
     assert any(line.startswith("overlay.yaml: stage_a.trails: unknown key; did you mean 'trials'?") for line in found)
-    assert any(line.startswith("overlay.yaml: stage_a.epochs:") and "'many'" in line for line in found)
+    assert any(line.startswith("overlay.yaml: stage_a.seeds:") and "'many'" in line for line in found)
     assert any(line.startswith("overlay.yaml: seed:") for line in found)
 
 
@@ -71,7 +71,7 @@ def test_an_old_key_is_answered_with_its_new_name_where_the_nearest_key_means_so
     ("change", "expected"),
     [
         ({"stage_c": {"candidates": 999}}, "stage_c.candidates: 999 is above stage_b.trials"),
-        ({"stage_a": {"min_epochs": 99}}, "stage_a.min_epochs: 99 is above epochs"),
+        ({"stage_a": {"min_epochs": 99}}, "stage_a.min_epochs: 99 is above training.epochs 4"),
         ({"agents": ["criteria", "criteria"]}, "agents: an agent is listed twice"),
         ({"tfidf": {"ngram_range": [3, 1]}}, "ngram_range"),
         ({"corpus": {"test_fraction": 1.5}}, "corpus.test_fraction"),

@@ -14,8 +14,8 @@ from lib.studies.pruners import AshaPruner, is_dominated, min_trials_at_rung, ru
 
 def test_the_first_rung_is_half_of_the_epochs_by_default() -> None:
     whole = {"trials": 1, "seeds": 1}
-    assert [StageASettings(**whole, epochs=epochs).first_rung for epochs in (1, 4, 5, 20)] == [1, 2, 3, 10]
-    assert StageASettings(**whole, epochs=20, min_epochs=4).first_rung == 4
+    assert [StageASettings(**whole).first_rung(epochs) for epochs in (1, 4, 5, 20)] == [1, 2, 3, 10]
+    assert StageASettings(**whole, min_epochs=4).first_rung(20) == 4
 
 
 def test_rungs_are_epochs_then_the_ends_of_all_seeds_but_the_last() -> None:

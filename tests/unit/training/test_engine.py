@@ -60,6 +60,21 @@ def test_a_collapsed_model_stops_early(experiment) -> None:
     assert outcome.stopped == "collapsed" and len(outcome.history) == 4
 
 
+@pytest.mark.parametrize(("warmup", "epochs"), [(0.0, 2), (0.5, 7)])
+def test_patience_counts_from_the_end_of_the_warm_up(experiment, monkeypatch, warmup: float, epochs: int) -> None:
+    hyper = Hyperparameters.of(params(**{"schedule.name": "linear", "schedule.warmup": warmup}))
+    model, training_data = model_and_data(experiment, hyper)
+    # Every epoch after the first is worse.
+    objectives = iter(range(100, 0, -1))
+    real = training_data.objective.added_to
+    monkeypatch.setattr(
+        "lib.metrics.objective.Objective.added_to", lambda _, scores: real(scores) | {"objective": next(objectives)}
+    )
+    monkeypatch.setattr(type(training_data.agent), "collapsed", lambda *_: False)
+    outcome = train(model, training_data, CPU, TrainingOptions(epochs=12, patience=1), seed=0)
+    assert outcome.stopped == "patience" and len(outcome.history) == epochs
+
+
 def test_a_non_finite_loss_and_lack_of_memory_fail_with_their_reason(experiment, monkeypatch) -> None:
     hyper = Hyperparameters.of(params())
     model, training_data = model_and_data(experiment, hyper)
