@@ -5,6 +5,7 @@ parameters this took longer than everything else together. Here the space is kno
 """
 
 from collections.abc import Callable
+from typing import Any, cast
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import GPSampler, NSGAIISampler, TPESampler
@@ -12,6 +13,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from lib.settings.space import Space
+from lib.studies.optuna_internals import FailuresAsPruned
 
 # Completed trials that a Gaussian process needs. Most trials are pruned, so startup_trials would be too many.
 _GP_STARTUP = 6
@@ -54,6 +56,21 @@ class StaticSpaceTPESampler(_StaticSpace, TPESampler):
         # The constant liar counts a running trial as a bad one, so that two workers do not try the same point.
         super().__init__(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=n_startup_trials)
         self._space = distributions(space)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Suggest parameters. A failed trial counts as the worst, so that its neighbourhood is avoided.
+
+        Args:
+            study: The study.
+            trial: The trial that gets the parameters.
+            search_space: The distributions of the parameters.
+
+        Returns:
+            The values by parameter name.
+        """
+        return super().sample_relative(cast("Study", FailuresAsPruned(study)), trial, search_space)
 
 
 class StaticSpaceGPSampler(_StaticSpace, GPSampler):

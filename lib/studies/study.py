@@ -175,6 +175,9 @@ class SharedStudy:
 def suggest_params(trial: Trial, space: Space) -> dict[str, Any]:
     """Suggest every parameter of the space.
 
+    Optuna asks a sampler for parameters only when one is not fixed. A trial with fixed parameters would then get no
+    generation, and NSGA-II would never breed from it. So the sampler is asked for every trial.
+
     Args:
         trial: The running trial that gets the values.
         space: All parameters, in the order in which they are suggested.
@@ -183,6 +186,7 @@ def suggest_params(trial: Trial, space: Space) -> dict[str, Any]:
         The trial's value for each parameter name.
     """
     with batched_writes(trial.storage):
+        _ = trial.relative_params
         return {name: suggest_value(trial, name, d) for name, d in distributions(space).items()}
 
 

@@ -119,11 +119,13 @@ class Targets:
     """The targets of each window, with `total` tokens in flat arrays as in `Tokens`.
 
     A window that holds answers has their first tokens in `start` and their last tokens in `end`. Any other window has
-    its cls token in both. A window that holds only small parts of answers teaches nothing and has weight 0.
+    its cls token in both. A window that holds only small parts of answers teaches nothing and has weight 0. The other
+    windows of a pair share its weight, so that a long post counts as much as a short one.
 
     Attributes:
         label: (windows,) 1 where the window holds an answer, else 0. Without answers it is the pair's label.
-        weight: (windows,) the weight of the window's loss, 0 or 1.
+        weight: (windows,) the weight of the window's loss; its mean over all windows is 1, so that the mean loss per
+            window is the mean loss per pair.
         start: (total,) bool, the tokens at which an answer starts.
         end: (total,) bool, the last tokens of answers.
         allowed: (total,) bool, the tokens that an answer may consist of.
@@ -178,6 +180,8 @@ def make_targets(tokens: Tokens, label: NDArray[np.int64], answers: Sequence[Seq
             cut = cut or held == "cut"
         labels[window] = int(whole)
         weight[window] = float(whole or not cut)
+    weight /= np.maximum(np.bincount(tokens.pair, weights=weight), 1)[tokens.pair]
+    weight *= len(weight) / max(weight.sum(), 1)
     none = ~np.logical_or.reduceat(start, tokens.offsets[:-1])
     start[tokens.cls[none]] = end[tokens.cls[none]] = True
     cls = np.zeros(len(tokens.ids), dtype=bool)

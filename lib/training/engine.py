@@ -316,20 +316,23 @@ class _Training:
         return parts if self.average is None else {**parts, "average": self.average}
 
     def _learn(self, epoch: int) -> float:
-        """Train one epoch, and return the mean loss per window. Raises TrainingFailure if it is not finite."""
+        """Train one epoch, and return the mean loss per window.
+
+        Raises TrainingFailure if the loss or a gradient is not finite.
+        """
         self.model.train()
         hyper, began = self.training_data.hyper, time.perf_counter()
         windows, lengths = self._epoch_windows(epoch)
         rng = np.random.default_rng(derive_seed(self.seed, "batches", epoch))
         batches = training_batches(windows, lengths[windows], hyper.batch_size, rng)
         waited = time.perf_counter() - began
-        total = torch.zeros((), device=self.device.torch)
+        total, norms = torch.zeros((2, 1), device=self.device.torch)
         groups = [batches[start : start + hyper.accumulation] for start in range(0, len(batches), hyper.accumulation)]
         self.gradients.prefetch(groups[0])
         for number, (group, following) in enumerate(zip(groups, [*groups[1:], None], strict=True)):
             seed = derive_seed(self.seed, "noise", epoch, number * hyper.accumulation)
             total += self.gradients.compute(group, seed, following)
-            nn.utils.clip_grad_norm_(self.gradients.weights.parameters, hyper.clip_norm)
+            norms += nn.utils.clip_grad_norm_(self.gradients.weights.parameters, hyper.clip_norm)
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
             if self.steps < self.planned:  # augmented texts may have more windows, and so more steps
@@ -337,10 +340,12 @@ class _Training:
             self.steps += 1
             if self.average is not None:
                 self.average.update_parameters(self.model)
-        # The loss is read once per epoch, since reading it at every step would stall the device.
+        # Both are read once per epoch, since reading them at every step would stall the device.
         mean = float(total) / len(windows)
         if not math.isfinite(mean):
             raise TrainingFailure("the loss is not finite")
+        if not math.isfinite(float(norms)):
+            raise TrainingFailure("a gradient is not finite")
         self.clock.learning += time.perf_counter() - began
         data, self.gradients.data_seconds = waited + self.gradients.data_seconds, 0.0
         self.clock.data += data

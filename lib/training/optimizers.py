@@ -3,12 +3,13 @@
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from lib.errors import UserError
 from lib.modeling.layers import named_encoders, parameter_depths
@@ -165,6 +166,9 @@ def make_scheduler(optimizer: torch.optim.Optimizer, hyper: Hyperparameters, ste
 def make_ema(model: nn.Module, hyper: Hyperparameters) -> AveragedModel | None:
     """Build the exponential moving average of the weights (Polyak & Juditsky, 1992; Izmailov et al., 2018).
 
+    After n updates the decay is at most (1 + n) / (10 + n), as in TensorFlow's ExponentialMovingAverage. With a
+    constant decay the initial weights would make up most of the average of a short training.
+
     Args:
         model: The model, on its device.
         hyper: Gives the decay per step.
@@ -174,4 +178,16 @@ def make_ema(model: nn.Module, hyper: Hyperparameters) -> AveragedModel | None:
     """
     if hyper.ema_decay == 0:
         return None
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(hyper.ema_decay))  # type: ignore[no-untyped-call]
+    return AveragedModel(model, multi_avg_fn=partial(_update_average, hyper.ema_decay))
+
+
+@torch.no_grad()
+def _update_average(
+    decay: float, average: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int
+) -> None:
+    n = torch.as_tensor(updates)
+    # A scalar would have to be read from a GPU at every step.
+    share = 1 - ((1 + n) / (10 + n)).clamp(max=decay)
+    difference = torch._foreach_sub(list(current), list(average))
+    torch._foreach_mul_(difference, share)
+    torch._foreach_add_(list(average), difference)

@@ -98,12 +98,20 @@ def test_windows_overlap_and_a_cut_answer_is_not_learnt(tokenizer: PreTrainedTok
         shares.append((tokens.end[part] - tokens.start[part])[inside].sum() / 20)
     targets = make_targets(tokens, np.array([1]), [[answer]])
     assert targets.label.tolist() == [int(share >= 0.5) for share in shares]
-    assert targets.weight.tolist() == [float(share >= 0.5 or share == 0) for share in shares]
+    useful = np.array([share >= 0.5 or share == 0 for share in shares])
+    assert targets.weight.tolist() == pytest.approx((useful * len(useful) / useful.sum()).tolist())
     assert 1 <= targets.label.sum() < len(shares)
     none = targets.label == 0
     for window in np.flatnonzero(none):
         part = slice(tokens.offsets[window], tokens.offsets[window + 1])
         assert targets.start[part].sum() == 1 and (targets.start & targets.cls)[part].sum() == 1
+
+
+def test_a_long_post_counts_as_much_as_a_short_one(tokenizer: PreTrainedTokenizerBase, tmp_path: Path) -> None:
+    tokens = encode(tokenizer, tmp_path, ["I am tired ! " * 60, "I am tired !"], 0.25)
+    weight = make_targets(tokens, np.array([1, 0]), [[(0, 12)], []]).weight.numpy()
+    assert weight.mean() == pytest.approx(1) and (tokens.pair == 0).sum() > 2
+    assert weight[tokens.pair == 0].sum() == pytest.approx(weight[tokens.pair == 1].sum())
 
 
 def test_a_repeated_sentence_is_learnt_where_it_was_annotated(

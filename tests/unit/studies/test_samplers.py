@@ -1,11 +1,17 @@
 """The samplers of the stages."""
 
+from pathlib import Path
+
 import optuna
 import pytest
+from optuna.trial import TrialState
+from support.studies import study_in
 from support.tiny import tiny_settings
 
 from lib.studies.samplers import StaticSpaceGPSampler, StaticSpaceNSGAIISampler, StaticSpaceTPESampler
+from lib.studies.sobol import sobol_design
 from lib.studies.study import suggest_params
+from lib.studies.worker_registry import WorkerRegistry
 
 
 @pytest.mark.parametrize(
@@ -45,3 +51,41 @@ def test_a_gaussian_process_finds_a_peak_that_random_search_misses() -> None:
             study.tell(trial, -((params["head.dropout"] - 0.21) ** 2) - 1e6 * (params["optim.lr"] - 6e-4) ** 2)
         best.append(study.best_value)
     assert best[0] > -1e-3 and best[0] > best[1]
+
+
+def test_nsga_ii_breeds_from_trials_with_given_parameters(tmp_path: Path) -> None:
+    space, size = tiny_settings().space, 4
+    known = sobol_design(space, size, seed=7)
+    study = study_in(tmp_path, directions=["maximize", "minimize"])
+    registry = WorkerRegistry(tmp_path / "processes")
+    bred = []
+    for trial in study.claim_trials(
+        2 * size, registry, lambda number: StaticSpaceNSGAIISampler(space, seed=number, population_size=size), known
+    ):
+        params = suggest_params(trial, space)
+        bred.append(params)
+        study.end_trial(trial, {}, TrialState.COMPLETE, [params["optim.lr"], params["head.dropout"]])
+    registry.close()
+    generations = [trial.system_attrs["StaticSpaceNSGAIISampler:generation"] for trial in study.finished_trials()]
+    assert generations == [0] * size + [1] * size
+    inherited = [
+        sum(child[name] in {parent[name] for parent in known} for name in ("optim.lr", "head.dropout"))
+        for child in bred[size:]
+    ]
+    assert sum(inherited) >= size, "most rates are a parent's, unless they mutated"
+
+
+@pytest.mark.parametrize("fail", [True, False])
+def test_tpe_avoids_where_trials_fail(fail: bool) -> None:
+    space = tiny_settings().space
+    study = optuna.create_study(
+        direction="maximize", sampler=StaticSpaceTPESampler(space, seed=3, n_startup_trials=10)
+    )
+    high = []
+    for _ in range(60):
+        trial = study.ask()
+        dropout = suggest_params(trial, space)["head.dropout"]
+        high.append(dropout > 0.1)
+        # Above 0.1 training diverges, or, for comparison, ends like the others.
+        study.tell(trial, state=TrialState.FAIL) if fail and high[-1] else study.tell(trial, 0.5)
+    assert (sum(high[30:]) < 10) == fail

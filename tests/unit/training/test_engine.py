@@ -12,6 +12,7 @@ from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import WeightedSample
 from lib.training.data import TrainingData, TrainingFailure
 from lib.training.engine import TrainingOptions, train
+from lib.training.gradients import Gradients
 from lib.training.inference import predict_logits
 
 ANNOTATED = Objective(metric="f1_yes_no", population="annotated")
@@ -82,6 +83,22 @@ def test_a_non_finite_loss_and_lack_of_memory_fail_with_their_reason(experiment,
         model.label_head[-1].weight.fill_(float("nan"))
     with pytest.raises(TrainingFailure, match="the loss is not finite"):
         train(model, training_data, CPU, TrainingOptions(epochs=1, patience=1), seed=0)
+
+    model, training_data = model_and_data(experiment, hyper)
+    compute, steps = Gradients.compute, []
+
+    def diverge_at_the_last_step(self: Gradients, batches: object, seed: int, following: object) -> torch.Tensor:
+        loss = compute(self, batches, seed, following)
+        if following is None:
+            steps.append(loss.item())
+            self.weights.parameters[-1].grad.fill_(float("inf"))
+        return loss
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Gradients, "compute", diverge_at_the_last_step)
+        with pytest.raises(TrainingFailure, match="a gradient is not finite"):
+            train(model, training_data, CPU, TrainingOptions(epochs=1, patience=1), seed=0)
+    assert len(steps) == 1 and np.isfinite(steps[0])
 
     def full(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError

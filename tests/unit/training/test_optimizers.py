@@ -4,13 +4,14 @@ from itertools import pairwise
 import pytest
 import torch
 from support.training import CPU, model_and_data, params
+from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from lib.errors import UserError
 from lib.modeling.layers import parameter_depths
 from lib.settings.hyperparameters import Hyperparameters
 from lib.training.engine import TrainingOptions, train
-from lib.training.optimizers import check_optimizers, make_optimizer, make_scheduler, schedule_factor
+from lib.training.optimizers import check_optimizers, make_ema, make_optimizer, make_scheduler, schedule_factor
 
 CLASSES = {
     "adamw": "torch.optim.AdamW",
@@ -84,20 +85,33 @@ def test_one_cycle_rises_for_three_tenths_and_moves_momentum_against_the_rate(na
 
 
 def test_the_moving_average_of_the_weights_is_evaluated(experiment) -> None:
-    hyper = Hyperparameters.of(params(**{"optim.ema_decay": 0.9}))
+    hyper = Hyperparameters.of(params(**{"optim.ema_decay": 0.5, "optim.batch_size": 8}))
     model, training_data = model_and_data(experiment, hyper)
     average: list[torch.Tensor] = []
+    steps = iter(range(10**6))
 
     def follow(*_: object) -> None:
-        now = torch.cat([p.detach().flatten() for p in model.parameters()])
-        average[:] = [0.9 * average[0] + 0.1 * now if average else now]
+        now, step = torch.cat([p.detach().flatten() for p in model.parameters()]), next(steps)
+        decay = min(0.5, (1 + step) / (10 + step)) if step else 0.0
+        average[:] = [decay * average[0] + (1 - decay) * now if average else now]
 
     hook = register_optimizer_step_post_hook(follow)
     try:
         train(model, training_data, CPU, TrainingOptions(epochs=2, patience=2), seed=0)
     finally:
         hook.remove()
+    assert next(steps) > 10, "the decay has reached its limit"
     assert torch.allclose(average[0], torch.cat([p.detach().flatten() for p in model.parameters()]), atol=1e-6)
+
+
+def test_a_short_training_does_not_keep_its_first_weights_in_the_moving_average() -> None:
+    model = nn.Linear(1, 1)
+    average = make_ema(model, Hyperparameters.of(params(**{"optim.ema_decay": 0.999})))
+    for value in (0.0, *[1.0] * 100):
+        for parameter in model.parameters():
+            nn.init.constant_(parameter, value)
+        average.update_parameters(model)
+    assert all(parameter > 0.99 for parameter in average.module.parameters())
 
 
 def test_a_missing_optimizer_package_is_reported_at_the_start(monkeypatch) -> None:
