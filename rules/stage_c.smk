@@ -4,7 +4,7 @@ STAGE_C = SETTINGS.config.stage_c
 
 
 rule stage_c_candidates:
-    """Choose the candidate with the best F1 of the front, and others spread along the front."""
+    """Choose candidates with nearly the best F1, spread along the front."""
     input:
         pareto="results/{agent}/stage_b_pareto.json",
     output:
@@ -19,7 +19,7 @@ rule stage_c_candidates:
         mem_mb=4000,
         runtime=20,
     params:
-        candidates=STAGE_C.candidates,
+        candidates=(STAGE_C.candidates, STAGE_C.band),
     shell:
         "python -m lib stage-c-candidates {wildcards.agent} --log {log}"
 

@@ -62,8 +62,10 @@ def collect_stage_c(
 ) -> StageCResult:
     """Rank the candidates by mean objective and choose one by the one-standard-error rule.
 
-    Of the candidates whose mean objective lies within one corrected standard error of the best one, the candidate
-    with the lowest mean calibration error is chosen.
+    A candidate is as good as the best one if the mean difference of their objectives, fold by fold, is at most one
+    corrected standard error of these differences. Of these candidates the one with the lowest mean calibration error
+    is chosen. Scores of the same fold go up and down together, so a standard error of the best one's scores would
+    call candidates equal that are significantly worse.
 
     Args:
         experiment: Gives the examples and the settings; nothing is trained.
@@ -85,8 +87,7 @@ def collect_stage_c(
     )
     order = sorted(objective, key=lambda number: (-objective[number].mean(), number))
     best = order[0]
-    margin = corrected_standard_error(objective[best], ratio)
-    tied = [number for number in order if objective[number].mean() >= objective[best].mean() - margin]
+    tied = [number for number in order if is_as_good(objective[number], objective[best], ratio)]
     choice = min(tied, key=lambda number: (error[number].mean(), order.index(number)))
     ranking = [
         {
@@ -133,6 +134,21 @@ def collect_stage_c(
         },
         performance={"training_seconds": round(sum(r.performance["seconds"] for r in results), 1)},
     )
+
+
+def is_as_good(own: NDArray[np.float64], best: NDArray[np.float64], ratio: float) -> bool:
+    """Return whether a candidate is within one corrected standard error of the best one.
+
+    Args:
+        own: The candidate's score on each fold, (n,), n ≥ 2.
+        best: The best candidate's scores on the same folds, (n,).
+        ratio: Size of the held-out fold relative to the training part, 1 / (k − 1).
+
+    Returns:
+        Whether their mean difference is at most one standard error of the differences.
+    """
+    lead = best - own
+    return float(lead.mean()) <= corrected_standard_error(lead, ratio)
 
 
 def summarise_folds(values: NDArray[np.float64], ratio: float) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from lib.experiment.splits import Split, Splits
 from lib.files.hashing import derive_seed
 from lib.metrics.objective import Objective
 from lib.modeling.tokens import check_criteria_fit
-from lib.schemas.document import NO_TRAINING, Provenance, make_provenance, now
+from lib.schemas.document import NO_TRAINING, Provenance, make_provenance, now, training_versions
 from lib.schemas.run import Run
 from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.load import Settings
@@ -109,6 +109,9 @@ class Experiment:
         training = self.settings.config.training
         return {
             "engine": ENGINE_VERSION,
+            "packages": training_versions(),
+            "device": self.device.torch.type,
+            "compile": self.device.compile,
             "agent": self.agent.name,
             "seed": self.settings.config.seed,
             "corpus": self.development.corpus_hash,

@@ -37,6 +37,8 @@ PACKAGES = (
     "numpy",
     "snakemake",
 )
+# Those that only search or run jobs, or whose texts are identified by the bank, change no training.
+_NOT_TRAINING = ("nlpaug", "textattack", "optuna", "snakemake")
 
 
 class Provenance(FrozenSchema):
@@ -78,6 +80,11 @@ def code_version() -> str:
 def versions() -> dict[str, str]:
     """Return the versions of the packages that results depend on."""
     return dict(_package_versions())
+
+
+def training_versions() -> dict[str, str]:
+    """Return the versions of the packages that the numbers of a training depend on."""
+    return {name: found for name, found in versions().items() if name not in _NOT_TRAINING}
 
 
 @cache

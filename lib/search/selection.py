@@ -1,4 +1,4 @@
-"""Choose the candidates of Stage C, spread along the Pareto front of Stage B."""
+"""Choose the candidates of Stage C, which have nearly the best objective and are spread along the Pareto front."""
 
 import json
 import math
@@ -28,7 +28,8 @@ def select_candidates(search: AgentSearch, front: StageBResult) -> Candidates:
         UserError: Stage B has too few distinct completed configurations.
     """
     started = now()
-    chosen = choose_candidates(front.trials, search.settings.config.stage_c.candidates)
+    limits = search.settings.config.stage_c
+    chosen = choose_candidates(front.trials, limits.candidates, limits.band)
     return Candidates(
         provenance=search.provenance(started),
         agent=search.agent,
@@ -38,16 +39,19 @@ def select_candidates(search: AgentSearch, front: StageBResult) -> Candidates:
     )
 
 
-def choose_candidates(trials: Sequence[TrialResult], n: int) -> list[Candidate]:
-    """Pick n distinct configurations, from the front first and then from later ranks.
+def choose_candidates(trials: Sequence[TrialResult], n: int, band: float) -> list[Candidate]:
+    """Pick n distinct configurations that have nearly the best objective, spread along the front.
 
-    Within a rank, the configuration with the best objective is picked first. Each further one is the point farthest
-    from all points already picked, with objective and calibration error scaled to [0, 1]. The first k of n candidates
-    are the same as the candidates for n = k.
+    Configurations in the band, i.e. with an objective of at least (1 − band) times the best, come first. Within the
+    band they are picked by non-dominated rank. Within a rank, the one with the best objective is picked first, and
+    each further one is the point farthest from all points already picked, with objective and calibration error scaled
+    to [0, 1]. If the band has too few, those with the next best objectives follow. The first k of n candidates are
+    the same as the candidates for n = k.
 
     Args:
         trials: Ranked trials of Stage B.
         n: Number of candidates.
+        band: Width of the band, as a share of the best objective.
 
     Returns:
         The candidates in the order in which they were picked, numbered from 0.
@@ -56,14 +60,27 @@ def choose_candidates(trials: Sequence[TrialResult], n: int) -> list[Candidate]:
         UserError: There are fewer than n distinct configurations.
     """
     distinct: dict[str, TrialResult] = {}
-    for trial in sorted(trials, key=lambda t: (t.rank if t.rank is not None else 0, -(t.objective or 0.0), t.number)):
+    for trial in sorted(trials, key=lambda t: (t.rank or 0, -_objective(t), t.number)):
         distinct.setdefault(json.dumps(trial.params, sort_keys=True), trial)
-    pool = list(distinct.values())
-    if len(pool) < n:
+    if len(distinct) < n:
         raise UserError(
-            f"stage_c.candidates is {n}, but Stage B has only {len(pool)} distinct completed configurations;"
+            f"stage_c.candidates is {n}, but Stage B has only {len(distinct)} distinct completed configurations;"
             " lower it or raise stage_b.trials"
         )
+    least = (1 - band) * max(map(_objective, distinct.values()))
+    inside = [trial for trial in distinct.values() if _objective(trial) >= least]
+    outside = sorted((t for t in distinct.values() if _objective(t) < least), key=_objective, reverse=True)
+    picked = [*_spread(inside, n), *outside][:n]
+    return [_candidate(number, trial) for number, trial in enumerate(picked)]
+
+
+def _objective(trial: TrialResult) -> float:
+    assert trial.objective is not None
+    return trial.objective
+
+
+def _spread(pool: Sequence[TrialResult], n: int) -> list[TrialResult]:
+    """Pick at most n trials of a pool that is ordered by rank and objective, spread within each rank."""
     points = np.array([(t.objective, t.calibration_error) for t in pool], dtype=float)
     extent = np.ptp(points, axis=0)
     points = (points - points.min(axis=0)) / np.where(extent > 0, extent, 1)
@@ -76,7 +93,7 @@ def choose_candidates(trials: Sequence[TrialResult], n: int) -> list[Candidate]:
             picked.append(members.pop(int(np.argmax(gaps))))
         if len(picked) >= n:
             break
-    return [_candidate(number, pool[i]) for number, i in enumerate(picked[:n])]
+    return [pool[i] for i in picked[:n]]
 
 
 def _candidate(number: int, trial: TrialResult) -> Candidate:

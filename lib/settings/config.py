@@ -269,6 +269,12 @@ class StageCSettings(StrictSchema):
     candidates: Count
     folds: int = Field(ge=2)
     repeats: Count
+    band: float = Field(
+        default=0.1,
+        ge=0.0,
+        le=1.0,
+        description="share of the best objective of Stage B by which that of a candidate may be lower",
+    )
     ensemble: Count = Field(
         default=3, description="number of best models whose average is scored as well; 1 averages nothing"
     )

@@ -1,9 +1,12 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from support.training import params
 
-from lib.experiment.experiment import TrialPruned
+from lib.experiment.experiment import Experiment, TrialPruned
+from lib.schemas.document import versions
 from lib.training import engine
 
 
@@ -48,3 +51,26 @@ def test_the_test_set_never_reaches_an_experiment(experiment) -> None:
     splits = pd.read_parquet("results/corpus/splits.parquet")
     test = set(splits.query("part == 'test'")["post_id"])
     assert test and not test & set(experiment.examples.post_id) and not test & set(experiment.development.texts)
+
+
+def test_a_run_is_not_reused_with_other_packages_on_another_device_or_compiled(
+    experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, split = experiment.settings, experiment.splits.development(0)
+    keys = [experiment._key(params(), split, 2)]
+
+    def another() -> str:
+        return Experiment(settings, "criteria", experiment.results)._key(params(), split, 2)
+
+    assert another() == keys[0]
+    device = experiment.device
+    for other in (replace(device, torch=torch.device("meta")), replace(device, compile=True)):
+        with monkeypatch.context() as patched:
+            patched.setattr("lib.experiment.experiment.choose_device", lambda _, other=other: other)
+            keys.append(another())
+    for package, changes in (("torch", True), ("snakemake", False)):
+        with monkeypatch.context() as patched:
+            found = {**versions(), package: "9.9"}
+            patched.setattr("lib.schemas.document._package_versions", lambda found=found: found)
+            assert (another() != keys[0]) == changes
+    assert len(set(keys)) == 3

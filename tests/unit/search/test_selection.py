@@ -25,12 +25,22 @@ def test_candidates_are_the_best_then_spread_then_the_next_rank() -> None:
         result(4, 0.6, 0.2, 1),
         result(5, 0.9, 0.3, params={"n": 0}),
     ]
-    chosen = choose_candidates(pool, 5)
+    chosen = choose_candidates(pool, 5, band=1.0)
     assert [c.trial for c in chosen] == [0, 2, 3, 1, 4] and {c.epochs for c in chosen} == {2}
     for k in range(1, 5):
-        assert choose_candidates(pool, 5)[:k] == choose_candidates(pool, k)
+        assert choose_candidates(pool, k, band=1.0) == chosen[:k]
     with pytest.raises(UserError, match="only 5 distinct completed configurations"):
-        choose_candidates(pool, 6)
+        choose_candidates(pool, 6, band=1.0)
+
+
+def test_candidates_do_not_come_from_the_collapsed_end_of_the_front() -> None:
+    front = [result(n, 0.774 - 0.03 * n, 0.5 - 0.02 * n) for n in range(15)]
+    later = [result(20 + n, 0.77 - 0.002 * n, 0.6, rank=1) for n in range(8)]
+    chosen = choose_candidates([*front, *later], 10, band=0.1)
+    assert [c.trial for c in chosen[:3]] == [0, 2, 1] and {c.trial for c in chosen[3:]} < {t.number for t in later}
+    assert min(c.objective for c in chosen) >= 0.9 * 0.774
+    few = choose_candidates(front, 5, band=0.1)
+    assert sorted(c.trial for c in few[:3]) == [0, 1, 2] and [c.trial for c in few[3:]] == [3, 4], "the next best"
 
 
 def test_a_training_without_validation_lasts_until_nine_in_ten_seeds_had_their_best_epoch() -> None:
