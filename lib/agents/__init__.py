@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from lib.errors import UserError, unknown_name
+from lib.settings.space import Space
 
 if TYPE_CHECKING:
     from lib.agents.agent import Agent
@@ -11,6 +12,14 @@ if TYPE_CHECKING:
 # A new agent needs a module with an AGENT and an entry here. The list gives the names without importing torch.
 AGENTS = ("criteria", "evidence", "share", "joint")
 POST_AGENTS = ("evidence", "share", "joint")  # they read whole posts
+_SECOND_ENCODER = frozenset({"joint.backbone", "joint.fusion", "joint.dropout"})
+# Hyper-parameters that change nothing about an agent.
+_UNUSED = {
+    "criteria": _SECOND_ENCODER | {"data.overlap", "loss.span_weight", "span.max_answer"},
+    "evidence": _SECOND_ENCODER | {"model.pooling", "loss.span_weight"},
+    "share": _SECOND_ENCODER,
+    "joint": frozenset[str](),
+}
 
 
 def check_agent(name: str) -> None:
@@ -28,3 +37,13 @@ def get_agent(name: str) -> "Agent":
     check_agent(name)
     agent: Agent = import_module(f"lib.agents.{name}").AGENT
     return agent
+
+
+def unused_parameters(agent: str) -> frozenset[str]:
+    """Return the hyper-parameters that an agent does not use, named as in the search space."""
+    return _UNUSED[agent]
+
+
+def agent_space(space: Space, agent: str) -> Space:
+    """Return the space that is searched for an agent, in which the parameters that it does not use have one value."""
+    return space.with_fixed(unused_parameters(agent))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
+from lib.agents import unused_parameters
 from lib.metrics.formatting import (
     format_count,
     format_excluded,
@@ -457,11 +458,29 @@ def _failures(trials: Mapping[str, Sequence[FrozenTrial]]) -> Table:
     return Table(["stage", "reason", "trials"], [[*key, n] for key, n in reasons.most_common()])
 
 
+def used_params(params: Mapping[str, Any], agent: str) -> dict[str, Any]:
+    """Return those of a configuration's hyper-parameters that have an effect.
+
+    Args:
+        params: Hyper-parameters, named as in the search space.
+        agent: Name of the agent.
+
+    Returns:
+        Those that the agent uses, with those of augmentation if it augments, and the methods' weights if its strategy
+        uses them.
+    """
+    without = tuple(unused_parameters(agent))
+    if not params["aug.enabled"]:
+        without += ("aug.",)
+    elif params["aug.strategy"] != "custom":
+        without += ("aug.weight_",)
+    return {name: value for name, value in params.items() if not name.startswith(without)}
+
+
 def _params(data: ReportData) -> list[list[Any]]:
     return [
         [name, f"{value:.4g}" if isinstance(value, float) else value]
-        for name, value in data.stage_c.choice["params"].items()
-        if data.settings.space.augments or not name.startswith("aug.")
+        for name, value in used_params(data.stage_c.choice["params"], data.agent.name).items()
     ]
 
 

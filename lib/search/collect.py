@@ -37,7 +37,7 @@ def collect_stage_a(search: AgentSearch, trials: Sequence[FrozenTrial]) -> Stage
         agent=search.agent,
         objective=search.objective.name,
         calibration=search.objective.full_calibration_name,
-        space=search.settings.space,
+        space=search.space,
         counts=count_states(trials),
         trials=ranked[:TOP_TRIALS],
         augmentation=_effects(results, search.settings.config.seed) if augments else None,
@@ -62,7 +62,7 @@ def collect_stage_b(search: AgentSearch) -> StageBResult:
         agent=search.agent,
         objective=search.objective.name,
         calibration=search.objective.full_calibration_name,
-        space=search.settings.space,
+        space=search.space,
         counts=count_states(trials),
         trials=sorted(ranked, key=lambda r: (r.rank, -(r.objective or 0.0), r.number)),
     )

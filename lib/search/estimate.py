@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lib.agents import agent_space
 from lib.experiment.experiment import Experiment
 from lib.experiment.splits import Split
 from lib.files.hashing import derive_seed
@@ -83,8 +84,8 @@ def measure_machine(experiment: Experiment, seconds: float, job: float) -> Machi
     began = time.monotonic()
     found: list[tuple[float, ...]] = []
     seed = derive_seed(experiment.settings.config.seed, "calibration")
-    points = iter(sobol_design(experiment.settings.space, _MAX_CONFIGURATIONS, seed))
-    for params in points:
+    space = agent_space(experiment.settings.space, experiment.agent.name)
+    for params in sobol_design(space, _MAX_CONFIGURATIONS, seed):
         if len(found) >= _MIN_CONFIGURATIONS and time.monotonic() - began > seconds:
             break
         try:

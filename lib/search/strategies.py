@@ -15,11 +15,13 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 from optuna.trial import Trial, TrialState
 
+from lib.agents import agent_space
 from lib.files.hashing import derive_seed
 from lib.schemas.run import SeedResult, mean_over_seeds
 from lib.schemas.search import StageAResult
 from lib.settings.config import StageASettings, StageBSettings
 from lib.settings.load import Settings
+from lib.settings.space import Space
 from lib.studies.pruners import AshaPruner, is_dominated, min_trials_at_rung, rung_steps
 from lib.studies.samplers import StaticSpaceGPSampler, StaticSpaceNSGAIISampler, StaticSpaceTPESampler
 from lib.studies.sobol import sobol_design
@@ -32,6 +34,7 @@ class SearchStrategy:
 
     Attributes:
         stage: "stage_a" or "stage_b".
+        space: The agent's search space.
         limits: Budget and seeds of the stage.
         epochs: The most epochs of a training.
         directions: Whether to minimise or maximise, for each objective.
@@ -46,6 +49,7 @@ class SearchStrategy:
     """
 
     stage: str
+    space: Space
     limits: StageASettings | StageBSettings
     epochs: int
     directions: Sequence[Direction]
@@ -69,12 +73,13 @@ def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageARes
         The strategy, with one objective.
     """
     config, limits, epochs = settings.config, settings.config.stage_a, settings.config.training.epochs
+    space = agent_space(settings.space, agent)
 
     def sampler(number: int) -> BaseSampler:
         seed = derive_seed(config.seed, agent, "stage a", number)
         if limits.sampler == "gp":
-            return StaticSpaceGPSampler(settings.space, seed=seed)
-        return StaticSpaceTPESampler(settings.space, seed=seed, n_startup_trials=limits.startup_trials)
+            return StaticSpaceGPSampler(space, seed=seed)
+        return StaticSpaceTPESampler(space, seed=seed, n_startup_trials=limits.startup_trials)
 
     def after_epoch(trial: Trial, epoch: int, best: float) -> bool:
         if epoch == epochs:  # after_seed reports the end of the seed
@@ -86,10 +91,11 @@ def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageARes
         trial.report(mean_over_seeds(seeds)[0], epochs + len(seeds) - 1)
         return trial.should_prune()
 
-    known = [trial.params for other in earlier for trial in other.trials[: limits.warm_start]]
-    design = sobol_design(settings.space, limits.startup_trials, derive_seed(config.seed, agent, "stage a", "design"))
+    known = [space.adapted(trial.params) for other in earlier for trial in other.trials[: limits.warm_start]]
+    design = sobol_design(space, limits.startup_trials, derive_seed(config.seed, agent, "stage a", "design"))
     return SearchStrategy(
         stage="stage_a",
+        space=space,
         limits=limits,
         epochs=epochs,
         directions=["maximize"],
@@ -134,16 +140,17 @@ def stage_b_strategy(settings: Settings, agent: str, best: StageAResult) -> Sear
     Returns:
         The strategy, with two objectives (the score and the calibration error).
     """
-    config, limits = settings.config, settings.config.stage_b
+    config, limits, space = settings.config, settings.config.stage_b, agent_space(settings.space, agent)
 
     def sampler(number: int) -> BaseSampler:
         seed = derive_seed(config.seed, agent, "stage b", number)
         if limits.sampler == "tpe":
-            return StaticSpaceTPESampler(settings.space, seed=seed, n_startup_trials=limits.population_size)
-        return StaticSpaceNSGAIISampler(settings.space, seed=seed, population_size=limits.population_size)
+            return StaticSpaceTPESampler(space, seed=seed, n_startup_trials=limits.population_size)
+        return StaticSpaceNSGAIISampler(space, seed=seed, population_size=limits.population_size)
 
     return SearchStrategy(
         stage="stage_b",
+        space=space,
         limits=limits,
         epochs=config.training.epochs,
         directions=["maximize", "minimize"],

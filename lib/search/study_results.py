@@ -7,6 +7,7 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
 
+from lib.agents import agent_space
 from lib.errors import UserError
 from lib.metrics.objective import Objective
 from lib.schemas.corpus import CorpusManifest
@@ -14,6 +15,7 @@ from lib.schemas.document import Provenance, make_provenance
 from lib.schemas.run import SeedResult, mean_over_seeds
 from lib.schemas.search import TrialCounts, TrialResult
 from lib.settings.load import Settings
+from lib.settings.space import Space
 from lib.studies.location import StudyLocation, load_finished_trials
 
 
@@ -35,6 +37,11 @@ class AgentSearch:
     def objective(self) -> Objective:
         """What the search maximises and minimises."""
         return Objective.of(self.settings.config.objective)
+
+    @cached_property
+    def space(self) -> Space:
+        """The agent's search space."""
+        return agent_space(self.settings.space, self.agent)
 
     @cached_property
     def corpus_hash(self) -> str:

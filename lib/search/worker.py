@@ -91,13 +91,13 @@ def _identity(experiment: Experiment, strategy: SearchStrategy) -> dict[str, Any
         "epochs": strategy.epochs,
         "seeds": strategy.limits.seeds,
         "validation_fraction": experiment.settings.config.training.validation_fraction,
-        "space": experiment.settings.space.model_dump(mode="json")["parameters"],
+        "space": strategy.space.model_dump(mode="json")["parameters"],
     }
 
 
 def _run_trial(study: SharedStudy, trial: Trial, experiment: Experiment, strategy: SearchStrategy) -> None:
     """Train a trial's seeds in order and record how it ended."""
-    params = suggest_params(trial, experiment.settings.space)
+    params = suggest_params(trial, strategy.space)
     seeds: list[SeedResult] = []
     try:
         for seed in range(strategy.limits.seeds):

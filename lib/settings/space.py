@@ -1,7 +1,7 @@
 """Define the search space by a type and a range for every hyper-parameter, and constraints that narrow them."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
@@ -257,6 +257,15 @@ class Space(FrozenSchema):
         assert isinstance(parameter, Choices)
         return parameter.choices
 
+    def with_fixed(self, names: Collection[str]) -> "Space":
+        """Return the space with one value for each of these parameters: the first choice, or the lower end."""
+        return Space(parameters={n: p.fixed() if n in names else p for n, p in self.parameters.items()})
+
+    def adapted(self, params: Mapping[str, Value]) -> dict[str, Value]:
+        """Return hyper-parameters from another agent's search, with this space's value where it has only one."""
+        own = {name: parameter.bounds[0] for name, parameter in self.parameters.items() if not parameter.varies}
+        return {name: own.get(name, value) for name, value in params.items()}
+
     def differences(self, other: "Space") -> list[str]:
         """Return a line for each parameter that differs from that of another, earlier space."""
         lines = []
@@ -290,14 +299,15 @@ def apply_constraints(space: Space, constraints: Mapping[str, Constraint]) -> tu
 
 
 def fix_inactive_parameters(space: Space) -> Space:
-    """Return the space with the parameters of augmentation fixed if no trial can augment.
+    """Return the space with the parameters of augmentation fixed that no trial can use.
 
     Samplers then do not vary parameters that have no effect.
     """
-    if space.augments:
-        return space
-    fixed = {name: parameter.fixed() for name, parameter in space.parameters.items() if name.startswith("aug.")}
-    return Space(parameters={**space.parameters, **fixed})
+    if not space.augments:
+        return space.with_fixed([name for name in space.parameters if name.startswith("aug.")])
+    if "custom" not in space.augmentation_strategies:
+        return space.with_fixed([name for name in space.parameters if name.startswith("aug.weight_")])
+    return space
 
 
 def _narrowed(parameter: FloatRange | IntRange | Choices, constraint: Constraint) -> FloatRange | IntRange | Choices:

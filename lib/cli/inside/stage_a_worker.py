@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 
+from lib.agents import agent_space
 from lib.cli.command import Command
 from lib.cli.worker_command import add_worker_arguments, run_workers
 from lib.settings.load import read_settings
@@ -14,7 +15,7 @@ def run_stage_a_worker(options: Namespace) -> None:
 
     settings = read_settings(options.settings)
     earlier = [
-        read_stage(StageAResult, options.results / name / StageAResult.FILE, settings.space)
+        read_stage(StageAResult, options.results / name / StageAResult.FILE, agent_space(settings.space, name))
         for name in settings.config.earlier_agents(options.agent)
     ]
     run_workers(options, stage_a_strategy(settings, options.agent, earlier))

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 
+from lib.agents import agent_space
 from lib.cli.command import Command
 from lib.cli.paths import agent_path
 from lib.cli.worker_command import add_worker_arguments, run_workers
@@ -14,7 +15,8 @@ def run_stage_b_worker(options: Namespace) -> None:
     from lib.search.strategies import stage_b_strategy
 
     settings = read_settings(options.settings)
-    best = read_stage(StageAResult, agent_path(options, StageAResult.FILE), settings.space)
+    space = agent_space(settings.space, options.agent)
+    best = read_stage(StageAResult, agent_path(options, StageAResult.FILE), space)
     run_workers(options, stage_b_strategy(settings, options.agent, best))
 
 

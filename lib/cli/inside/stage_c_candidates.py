@@ -13,7 +13,7 @@ def choose_stage_c_candidates(options: Namespace) -> None:
     from lib.search.selection import select_candidates
 
     search = agent_search(options)
-    front = read_stage(StageBResult, agent_path(options, StageBResult.FILE), search.settings.space)
+    front = read_stage(StageBResult, agent_path(options, StageBResult.FILE), search.space)
     found = select_candidates(search, front)
     found.write(agent_path(options, f"stage_c/{found.FILE}"))
 

@@ -11,6 +11,7 @@ from support.augmented import experiment
 from support.checkouts import ROOT
 from support.tiny import TINY, worker_command
 
+from lib.agents import agent_space
 from lib.augmentation.bank import variants_path
 from lib.cli.main import main
 from lib.errors import UserError
@@ -57,7 +58,10 @@ def test_the_results_of_the_stages_are_consistent(copy_of_finished: Path) -> Non
     allowed = [e for e in c["ranking"] if e["within_one_standard_error"]]
     assert c["choice"]["calibration_error"]["mean"] == min(e["calibration_error"]["mean"] for e in allowed)
     assert c["provenance"]["corpus_hash"] == a.provenance.corpus_hash and c["schema_version"] == 2
-    assert read_stage(StageAResult, Path("results/criteria/stage_a_top50.json"), settings.space) == a
+    assert (
+        read_stage(StageAResult, Path("results/criteria/stage_a_top50.json"), agent_space(settings.space, "criteria"))
+        == a
+    )
     for name in ("stage_a_top50", "stage_b_pareto", "stage_c/candidates", "stage_c/baseline", "baseline", "stage_c"):
         document = json.loads(Path(f"results/criteria/{name}.json").read_text())
         scores = (document["objective"], document["calibration"])
@@ -107,6 +111,7 @@ def test_asha_prunes_the_first_seed_and_only_survivors_run_the_others(copy_of_fi
 
     monkeypatch.setattr("lib.experiment.experiment.train", train)
     delete_study_and_runs()
+    change_limits("stage_a", trials=12)
     assert search("a") == 0
     result = StageAResult.read("results/criteria/stage_a_top50.json")
     complete = [t for t in result.trials if t.state == "COMPLETE"]
@@ -155,7 +160,7 @@ def test_stage_a_also_prunes_between_seeds(copy_of_finished: Path, monkeypatch) 
     monkeypatch.setattr("lib.experiment.experiment.train", train_better_with_the_rate)
     delete_study_and_runs()
     change_limits("training", epochs=1)
-    change_limits("stage_a", trials=24, seeds=3)
+    change_limits("stage_a", trials=36, seeds=3)
     assert search("a") == 0
     seeds = [len(t.seeds) for t in StageAResult.read("results/criteria/stage_a_top50.json").trials]
     assert seeds == sorted(seeds, reverse=True) and seeds.count(1) > seeds.count(2) > 0 and seeds.count(3) > 0
@@ -180,7 +185,8 @@ def test_a_warm_start_tries_the_best_of_earlier_agents_early(copy_of_finished: P
     assert warm.config.earlier_agents("evidence") == ("criteria",) and warm.config.earlier_agents("criteria") == ()
     strategy, cold = stage_a_strategy(warm, "evidence", [best]), stage_a_strategy(settings, "evidence")
     first = min(min_trials_at_rung(warm.config.stage_a.reduction), warm.config.stage_a.startup_trials)
-    assert strategy.enqueued[first : first + 2] == [t.params for t in best.trials[:2]]
+    own = agent_space(settings.space, "evidence")
+    assert strategy.enqueued[first : first + 2] == [own.adapted(t.params) for t in best.trials[:2]]
     assert [*strategy.enqueued[:first], *strategy.enqueued[first + 2 :]] == list(cold.enqueued)
     Path("results/criteria/stage_a_top50.json").unlink()
     assert main(worker_command("a", "evidence").split()) == 1, "it needs what it begins with"

@@ -11,10 +11,11 @@ from support.planted import CRITERIA, PLANTED_PARAMS, corpus, prepare_training
 from support.tiny import params
 from support.training import CPU
 
-from lib.agents import AGENTS, POST_AGENTS, get_agent
+from lib.agents import AGENTS, POST_AGENTS, agent_space, get_agent, unused_parameters
 from lib.metrics.objective import Objective
 from lib.settings.config import Architecture
 from lib.settings.hyperparameters import Hyperparameters, Pooling
+from lib.settings.load import load_settings, merge, read_yaml
 from lib.tasks.examples import WeightedSample
 from lib.training.engine import TrainingOptions, train
 from lib.training.inference import predict_logits
@@ -55,6 +56,31 @@ def test_an_agent_runs_on_every_architecture_and_packing_changes_nothing(
             assert np.allclose(chances[0], np.concatenate(chances[1:]), atol=tolerance), pooling
     outcome = train(model, training_data, CPU, TrainingOptions(epochs=1, patience=1), seed=0)
     assert 0 <= outcome.scores["objective"] <= 1 and np.isfinite(outcome.history[0]["loss"])
+
+
+@pytest.mark.parametrize(("name", "dimensions"), [("criteria", 44), ("evidence", 45), ("share", 47), ("joint", 50)])
+def test_an_agent_searches_only_what_it_uses(name: str, dimensions: int, folder: Path) -> None:
+    space = load_settings(merge(read_yaml("config/config.yaml"), read_yaml("config/supermax.yaml"))).space
+    assert sum(p.varies for p in space.parameters.values()) == 50
+    assert sum(p.varies for p in agent_space(space, name).parameters.values()) == dimensions
+    other = {
+        "data.overlap": 0.5,
+        "loss.span_weight": 0.9,
+        "span.max_answer": 90,
+        "joint.fusion": "concat",
+        "joint.dropout": 0.4,
+        "model.pooling": "attention",
+    }
+    changed = {parameter: value for parameter, value in other.items() if parameter in unused_parameters(name)}
+    second = "electra" if "joint.backbone" in unused_parameters(name) else "roberta"
+    found = []
+    for backbone, more in (("roberta", {}), (second, changed)):
+        model, training_data = prepare_training(folder, name, corpus(12), second=backbone, **more)
+        found.append(train(model, training_data, CPU, TrainingOptions(epochs=1, patience=1), seed=0))
+    assert found[0].history == found[1].history and found[0].scores == found[1].scores
+    assert set(changed) | {"joint.backbone"} >= unused_parameters(name)
+    warm = agent_space(space, name).adapted(params(**other))
+    assert all(warm[n] == agent_space(space, name).parameters[n].bounds[0] for n in changed)
 
 
 def test_rules_are_fitted_on_other_posts() -> None:
