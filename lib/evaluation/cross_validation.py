@@ -1,6 +1,7 @@
 """Cross-validate the candidates of Stage C (repeated stratified group k-fold) and choose one."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,10 @@ from numpy.typing import NDArray
 from lib.agents.agent import Logits
 from lib.evaluation.default_params import default_params
 from lib.experiment.experiment import Experiment
+from lib.files.hashing import derive_seed
 from lib.metrics.corrected_t_test import corrected_resampled_t_test, corrected_standard_error
+from lib.metrics.resampling import average_precision_of_samples, sum_by_group
+from lib.metrics.selection_bias import ScoreOfSamples, correct_selection_bias
 from lib.schemas.document import now
 from lib.schemas.evaluation import CrossValidatedBaseline, FoldResult, StageCResult
 from lib.schemas.search import Candidates
@@ -126,6 +130,7 @@ def collect_stage_c(
             else compare_folds(objective[best], objective[runner_up], ratio)["significant"],
         },
         ensemble=_ensemble(experiment, by, order[: limits.ensemble], ratio) if limits.ensemble > 1 else None,
+        bias_corrected=correct_for_choice(experiment, [[by[number, n] for n in numbers] for number in order]),
         baseline={
             "name": base.name,
             "objective": summarise_folds(base_objective, ratio),
@@ -179,6 +184,64 @@ def compare_folds(first: NDArray[np.float64], second: NDArray[np.float64], ratio
     """
     test = corrected_resampled_t_test(first, second, ratio)
     return {"difference": test.difference, "t": test.t, "p": test.p, "significant": test.p < _SIGNIFICANT}
+
+
+def correct_for_choice(experiment: Experiment, candidates: Sequence[Sequence[FoldResult]]) -> dict[str, Any] | None:
+    """Correct the objective of the best candidate for having been chosen on the folds that score it.
+
+    Args:
+        experiment: Gives agent, examples and objective.
+        candidates: The results of each candidate on all folds.
+
+    Returns:
+        The corrected objective as {plain, value, low, high}, see `lib.metrics.selection_bias`, where `plain` is that
+        of all held-out predictions together; None if it is undefined.
+    """
+    index = np.concatenate([_scored_examples(experiment, fold)[1] for fold in candidates[0]])
+    group = experiment.examples.group[index]
+    scores = [_score_of_samples(experiment, folds, group) for folds in candidates]
+    seed = derive_seed(experiment.settings.config.seed, "bias correction")
+    found = correct_selection_bias(scores, len(np.unique(group)), seed)
+    return None if found is None else asdict(found)
+
+
+def _scored_examples(experiment: Experiment, fold: FoldResult) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places in a fold of the examples that the objective scores, and the examples."""
+    examples = experiment.examples
+    scored = examples.natural if experiment.objective.population == "natural" else examples.annotated
+    index = examples.indices_of(fold.examples)
+    places = np.flatnonzero((scored & examples.counted)[index])
+    return places, index[places]
+
+
+def _score_of_samples(
+    experiment: Experiment, folds: Sequence[FoldResult], group: NDArray[np.int64]
+) -> ScoreOfSamples:
+    """Return a candidate's objective as a function of the groups that count."""
+    agent, examples, objective = experiment.agent, experiment.examples, experiment.objective
+    hyper = Hyperparameters.of(folds[0].params)
+    decide = agent.decide if objective.population == "natural" else agent.decide_annotated
+    statistics, rankings = [], []
+    for fold in folds:
+        whole = WeightedSample.uniform(examples.indices_of(fold.examples))
+        logits, (places, index) = agent.load_logits(fold.logits), _scored_examples(experiment, fold)
+        values = agent.cross_fit(logits, examples, whole, hyper)
+        predictions = decide(
+            agent.select(logits, places), {name: each.select(places) for name, each in values.items()}, hyper
+        )
+        found, score = agent.sufficient_statistics(predictions, examples, WeightedSample.uniform(index))
+        statistics.append(found)
+        rankings.append(
+            [(predictions[task.name].yes_probability, task.truth(examples, index)) for task in agent.tasks]
+        )
+    if objective.metric == "average_precision":
+        joined = [
+            (np.concatenate([p for p, _ in each]), np.concatenate([truth for _, truth in each]))
+            for each in zip(*rankings, strict=True)
+        ]
+        return lambda drawn: average_precision_of_samples(joined, group, drawn)
+    summed, place = sum_by_group(np.concatenate(statistics), group), agent.score_names.index(objective.metric)
+    return lambda drawn: score(np.asarray(drawn @ summed))[:, place]
 
 
 def average_scores(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

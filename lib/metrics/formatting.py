@@ -65,6 +65,22 @@ def format_trainings(scores: Sequence[float | None], name: str) -> str:
     return f"Its probabilities are the means of {len(scores)} trainings, which alone have {name} {values}{spread}."
 
 
+def format_bias_corrected(score: Mapping[str, float] | None, name: str) -> str:
+    """Return a sentence about the score of the best candidate, corrected for its choice; '' if there is none.
+
+    Args:
+        score: {plain, value, low, high}, as in stage_c.json.
+        name: What the score is called, with its population.
+    """
+    if score is None:
+        return ""
+    return (
+        f"Best of the candidates on the folds that chose it: {name} {score['plain']:.3f}; corrected for this choice"
+        f" (BBC-CV) {format_interval(score)}. The choice of the candidates by Stages A and B on the same posts is not"
+        " corrected for."
+    )
+
+
 def format_groups(*, with_authors: bool) -> str:
     """Return a sentence that says which posts form a group; splits, intervals and tests keep groups whole."""
     if with_authors:

@@ -101,6 +101,26 @@ def bootstrap_ranking(
     return Interval(precision[0], *precision[1]), Interval(area[0], *area[1])
 
 
+def average_precision_of_samples(
+    rankings: Sequence[tuple[NDArray[np.float64], NDArray[np.int64]]],
+    groups: NDArray[np.int64],
+    drawn: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return the mean average precision of rankings for samples of groups.
+
+    Args:
+        rankings: As in `bootstrap_ranking`.
+        groups: (n,), the group of posts of each example.
+        drawn: (samples, groups), how often each sample holds each group, in the order of their numbers.
+
+    Returns:
+        (samples,), NaN where it is undefined.
+    """
+    which = np.unique(groups, return_inverse=True)[1]
+    found: NDArray[np.float64] = np.mean([_ranking_scores(*each, which, drawn)[0] for each in rankings], axis=0)
+    return found
+
+
 def _ranking_scores(
     probability: NDArray[np.float64], label: NDArray[np.int64], group: NDArray[np.int64], drawn: NDArray[np.int64]
 ) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial
 
 from lib.agents import unused_parameters
 from lib.metrics.formatting import (
+    format_bias_corrected,
     format_count,
     format_excluded,
     format_groups,
@@ -155,7 +156,8 @@ def _sections(data: ReportData) -> Sequence[Section]:
         Section("Stage B: Pareto front", "", [figures.plot_pareto_front(data.stage_b, data.objective)], wide=True),
         Section(
             "Stage C: cross-validation",
-            data.stage_c.choice["rule"] + ". " + _lead_of_best(data.stage_c),
+            f"{data.stage_c.choice['rule']}. {_lead_of_best(data.stage_c)}"
+            f" {format_bias_corrected(data.stage_c.bias_corrected, data.stage_c.objective)}".rstrip(),
             [figures.plot_folds(data.stage_c)],
             [_ranking(data.stage_c, data.objective)],
             wide=True,

@@ -120,12 +120,14 @@ class StageCResult(Document):
         calibration: The calibration error that decides between equals, in words.
         ranking: The candidates by mean objective, best first, with standard errors and tests against the best.
         choice: The chosen candidate, and the rule that chose it.
+        bias_corrected: The best candidate's objective, corrected for its choice on the same folds (BBC-CV), as
+            {plain, value, low, high}; None if it is undefined.
         ensemble: The members and scores of the average of the best; None if nothing is averaged.
         baseline: The baseline's scores, and the test of the chosen candidate against it.
     """
 
     KIND: ClassVar[str] = "stage_c"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
     FILE: ClassVar[str] = "stage_c.json"
 
     agent: str
@@ -135,6 +137,7 @@ class StageCResult(Document):
     calibration: str
     ranking: list[dict[str, Any]]
     choice: dict[str, Any]
+    bias_corrected: dict[str, float] | None
     ensemble: dict[str, Any] | None
     baseline: dict[str, Any]
     performance: dict[str, Any]

@@ -132,6 +132,7 @@ def cross_validation(agent: str = "criteria", population: str = "natural") -> St
         calibration="1 − Brier skill",
         ranking=[{**entry, "calibration_error": folds, "against_best": None}],
         choice={**entry, "rule": "best", "objective": folds, "calibration_error": folds},
+        bias_corrected={"plain": 0.45, "value": 0.4, "low": 0.3, "high": 0.5},
         ensemble=None,
         baseline={"name": "TF-IDF + logistic regression", "objective": {**folds, "mean": 0.2}},
         performance={},

@@ -10,6 +10,7 @@ from lib.cli.paths import agent_path, read_folds
 def write_stage_c(options: Namespace) -> None:
     """Write the ranking and the choice of Stage C and a picture of the folds."""
     from lib.evaluation.cross_validation import collect_stage_c
+    from lib.metrics.formatting import format_bias_corrected
     from lib.reporting import figures, svg
     from lib.schemas.evaluation import CrossValidatedBaseline
     from lib.schemas.search import Candidates
@@ -33,6 +34,8 @@ def write_stage_c(options: Namespace) -> None:
         f" ({result.choice['params']['model.backbone']}); {shown};"
         f" {result.baseline['name']} {base['mean']:.3f} ± {base['standard_error']:.3f}"
     )
+    if len(result.ranking) > 1 and result.bias_corrected is not None:
+        echo(f"stage_c {options.agent}: {format_bias_corrected(result.bias_corrected, result.objective)}")
 
 
 COMMAND = Command("stage-c", "Rank the candidates of Stage C and choose one.", write_stage_c, agent=True)
