@@ -56,7 +56,9 @@ def training(*more):
     Threads are left out, because they change only its speed.
     """
     settings = json.loads(
-        settings_json("seed", "training", "objective", "space", "storage", *more)
+        settings_json(
+            "seed", "training", "objective", "optimizers", "space", "storage", *more
+        )
     )
     del settings["training"]["threads"]
     return json.dumps(settings, sort_keys=True)

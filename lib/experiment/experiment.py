@@ -1,6 +1,6 @@
 """Run one training from settings to scores, or take it from the store of finished runs."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,14 @@ from lib.metrics.objective import Objective
 from lib.modeling.tokens import check_criteria_fit
 from lib.schemas.document import NO_TRAINING, Provenance, make_provenance, now, training_versions
 from lib.schemas.run import Run
-from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.hyperparameters import Hyperparameters, Optimizer
 from lib.settings.load import Settings
 from lib.tasks.examples import Examples, WeightedSample
 from lib.training.data import TrainingData, TrainingFailure
 from lib.training.engine import OnEpoch, TrainingOptions, TrainingResult, replay_history, train
 from lib.training.inference import predict_logits
 from lib.training.memory import MicroBatches
-from lib.training.optimizers import check_optimizers
+from lib.training.optimizers import OptimizerScale, check_optimizers
 
 # Increase it when the engine gives other numbers for the same hyper-parameters, or when sentences are cut in another
 # way, so that old runs are not reused.
@@ -116,6 +116,7 @@ class Experiment:
             "seed": self.settings.config.seed,
             "corpus": self.development.corpus_hash,
             "backbones": self.fingerprints(),
+            "optimizers": {n: each.model_dump(exclude={"source"}) for n, each in self.settings.optimizers.items()},
             "precision": "bf16" if self.device.bf16 else "fp32",
             "patience": training.patience,
             "development": self.development.fingerprint,
@@ -232,15 +233,22 @@ class Experiment:
             patience=self.settings.config.training.patience,
             checkpoint=self._store.checkpoint(key),
             stop_after=last_epoch,
+            scale=self._scale(params["optim.name"]),
         )
         trained, _ = self._learn(Hyperparameters.of(params), self.splits.without_validation(repetition), options)
         self._store.discard_checkpoint(key)
         return trained
 
+    def _scale(self, optimizer: Optimizer) -> OptimizerScale:
+        found = self.settings.optimizers.get(optimizer)
+        return OptimizerScale() if found is None else OptimizerScale(found.rate, found.decay)
+
     def _key(self, params: dict[str, Any], split: Split, epochs: Any) -> str:
         identity = self.identity if params["aug.enabled"] else self.identity_without_augmentation
+        identity = {name: value for name, value in identity.items() if name != "optimizers"}
         used = {name: identity["backbones"][name] for name in self.agent.backbone_names(Hyperparameters.of(params))}
-        return run_key({**identity, "backbones": used}, params, split, epochs)
+        scale = asdict(self._scale(params["optim.name"]))
+        return run_key({**identity, "backbones": used, "scale": scale}, params, split, epochs)
 
     def _learn(
         self, hyper: Hyperparameters, split: Split, options: TrainingOptions
@@ -284,6 +292,7 @@ class Experiment:
             keep_best=split.held_out is not None and len(split.validation) > 0,
             checkpoint=self._store.checkpoint(key),
             stop_after=last_epoch,
+            scale=self._scale(hyper.optimizer),
         )
         trained, training_data = self._learn(hyper, split, options)
         result = trained.result

@@ -171,6 +171,14 @@ class AugmentationWords(StrictSchema):
     )
 
 
+class OptimizerSettings(StrictSchema):
+    """An entry of config/optimizers.yaml: factors on the rate and the decay, which are given on AdamW's scale."""
+
+    rate: float = Field(gt=0)
+    decay: float = Field(ge=0)
+    source: str = Field(description="where the factors come from")
+
+
 class ObjectiveSettings(StrictSchema):
     """What the search maximises and minimises; docs/metrics.md defines the scores and populations."""
 
@@ -332,6 +340,10 @@ class Config(StrictSchema):
     agents: tuple[Name, ...] = Field(min_length=1)
     backbones: str = Field(description="file that declares the backbones")
     search_space: str = Field(description="file that declares the search space")
+    optimizers: str = Field(
+        default="config/optimizers.yaml",
+        description="file of each optimizer's factors on optim.lr and optim.weight_decay",
+    )
     constraints: dict[str, Constraint] = Field(
         default={}, description="narrower ranges for parameters of the search space"
     )

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -15,7 +15,8 @@ from lib.files.hashing import hash_value
 from lib.files.json_files import read_json
 from lib.files.yaml_files import load_yaml
 from lib.pydantic_base import FrozenSchema
-from lib.settings.config import AugmentationWords, BackboneSource, Config
+from lib.settings.config import AugmentationWords, BackboneSource, Config, OptimizerSettings
+from lib.settings.hyperparameters import Optimizer
 from lib.settings.space import (
     Space,
     apply_constraints,
@@ -34,6 +35,7 @@ class Settings(FrozenSchema):
 
     config: Config
     backbones: dict[str, BackboneSource]
+    optimizers: dict[str, OptimizerSettings]
     words: AugmentationWords
     space: Space
 
@@ -43,14 +45,15 @@ class Settings(FrozenSchema):
 
 
 def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Settings:
-    """Check a merged configuration and the three files it names.
+    """Check a merged configuration and the four files it names.
 
     Args:
         raw: The merged mapping, in which later files override earlier ones.
         files: The files that it was merged from, in that order. An error names the last file that sets the key.
 
     Returns:
-        The settings, with the search space narrowed by the constraints and the backbones that the space can suggest.
+        The settings, with the search space narrowed by the constraints, and the backbones and optimizers that the
+        space can suggest.
 
     Raises:
         UserError: A file is missing or a value is wrong; one line for each problem.
@@ -61,12 +64,13 @@ def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> S
     if config is None:
         raise UserError(problems)
     backbones, backbone_problems = _backbones(config.backbones)
+    optimizers, optimizer_problems = _optimizers(config.optimizers)
     words, word_problems = _words(config.augmentation.words)
     flat = flatten(read_yaml(config.search_space))
     space_problems = [
         f"{config.search_space}: {name}: {text}" for name, text in check_space(_numbers(flat), backbones)
     ]
-    problems += backbone_problems + word_problems + space_problems
+    problems += backbone_problems + optimizer_problems + word_problems + space_problems
     if problems or words is None:
         raise UserError(problems)
     space = Space.model_validate_json(json.dumps({"parameters": _numbers(flat)}))
@@ -78,8 +82,13 @@ def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> S
             f"{where.of(['baseline', 'backbone'])}: baseline.backbone: '{config.baseline.backbone}' is not among the"
             f" space's backbones: {', '.join(space.backbones)}"
         )
-    used = {name: backbones[name] for name in space.backbones}
-    return Settings(config=config, backbones=used, words=words, space=fix_inactive_parameters(space))
+    return Settings(
+        config=config,
+        backbones={name: backbones[name] for name in space.backbones},
+        optimizers={name: optimizers[name] for name in space.optimizers},
+        words=words,
+        space=fix_inactive_parameters(space),
+    )
 
 
 def resolve_settings(files: Sequence[Path], overlay: str | None) -> Settings:
@@ -243,6 +252,19 @@ def _backbones(path: str) -> tuple[dict[str, BackboneSource], list[str]]:
                 f"{path}: {_path([name, *e['loc'][1:]])}: {format_validation_error(e)}" for e in error.errors()
             ]
     return backbones, problems
+
+
+def _optimizers(path: str) -> tuple[dict[str, OptimizerSettings], list[str]]:
+    raw, found, problems = read_yaml(path), {}, []
+    known = get_args(Optimizer)
+    problems += [f"{path}: {n}: unknown optimizer{did_you_mean(str(n), known)}" for n in raw if n not in known]
+    problems += [f"{path}: {n}: is missing; give its 'rate', 'decay' and 'source'" for n in known if n not in raw]
+    for name in (n for n in known if n in raw):
+        try:
+            found[name] = OptimizerSettings.model_validate_json(json.dumps(_numbers(raw[name])))
+        except ValidationError as error:
+            problems += [f"{path}: {_path([name, *e['loc']])}: {format_validation_error(e)}" for e in error.errors()]
+    return found, problems
 
 
 def _words(path: str) -> tuple[AugmentationWords | None, list[str]]:

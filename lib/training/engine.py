@@ -25,7 +25,7 @@ from lib.training.epoch_sampler import EpochSampler
 from lib.training.gradients import Gradients
 from lib.training.inference import predict_logits
 from lib.training.memory import MicroBatches, out_of_memory
-from lib.training.optimizers import make_ema, make_optimizer, make_scheduler, warmup_share
+from lib.training.optimizers import OptimizerScale, make_ema, make_optimizer, make_scheduler, warmup_share
 
 Stopped = Literal["epochs", "patience", "collapsed", "pruned"]
 OnEpoch = Callable[[int, float], bool]
@@ -93,6 +93,7 @@ class TrainingOptions:
         checkpoint: File that is written after each epoch. If it exists at the start, the training is resumed.
         stop_after: The training ends after this epoch, although the schedule is longer. With an empty validation part
             nothing is scored and nothing else ends the training.
+        scale: The optimizer's factors on rate and decay; None for 1.
     """
 
     epochs: int
@@ -101,6 +102,7 @@ class TrainingOptions:
     keep_best: bool = False
     checkpoint: Path | None = None
     stop_after: int | None = None
+    scale: OptimizerScale | None = None
 
     @property
     def last_epoch(self) -> int:
@@ -209,7 +211,7 @@ class _Training:
             model.compile(dynamic=True)
         self.sampler = EpochSampler.of(training_data.examples, training_data.train, hyper.unannotated, seed)
         self.gradients = Gradients(model, training_data, device, memory)
-        self.optimizer = make_optimizer(model, hyper)
+        self.optimizer = make_optimizer(model, hyper, options.scale)
         self.planned, self.steps = sum(self._steps(epoch + 1) for epoch in range(options.epochs)), 0
         self.scheduler = make_scheduler(self.optimizer, hyper, self.planned)
         self.warmup_epochs = math.ceil(warmup_share(hyper) * options.epochs)

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,19 @@ from lib.settings.hyperparameters import Hyperparameters, Optimizer, Schedule
 
 _RESTARTS, _POWER = 3, 2.0
 _ONE_CYCLE_WARMUP = 0.3
+
+
+@dataclass(frozen=True)
+class OptimizerScale:
+    """Factors of an optimizer on hyper-parameters that are given on AdamW's scale (config/optimizers.yaml).
+
+    Attributes:
+        rate: Factor on the learning rate.
+        decay: Factor on the weight decay.
+    """
+
+    rate: float = 1.0
+    decay: float = 1.0
 
 
 def _optimizer_class(name: Optimizer) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
@@ -70,39 +84,44 @@ def check_optimizers(names: Sequence[Optimizer]) -> None:
         raise UserError(problems)
 
 
-def make_optimizer(model: nn.Module, hyper: Hyperparameters) -> torch.optim.Optimizer:
+def make_optimizer(
+    model: nn.Module, hyper: Hyperparameters, scale: OptimizerScale | None = None
+) -> torch.optim.Optimizer:
     """Build the optimizer, with one learning rate per layer (Howard & Ruder, 2018).
 
     The highest layer of an encoder has the learning rate `lr`. Each lower layer has `layer_decay` times the rate of
     the layer above it, and everything outside of the encoders has `head_lr_factor` times `lr`. Weight decay applies
-    to matrices only, not to norms and biases.
+    to matrices only, not to norms and biases. Some biases have two dimensions, such as XLNet's `r_w_bias`.
 
     Args:
         model: Its trainable parameters are optimized.
         hyper: Gives the optimizer, the rates and the weight decay.
+        scale: The optimizer's factors; None for those of AdamW, which are 1.
 
     Returns:
         The optimizer.
     """
+    scale = scale or OptimizerScale()
+    rate, decay = hyper.lr * scale.rate, hyper.weight_decay * scale.decay
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
-    for parameter, factor in _learning_rate_factors(model, hyper):
-        groups.setdefault((factor, parameter.ndim > 1), []).append(parameter)
+    for path, parameter, factor in _learning_rate_factors(model, hyper):
+        groups.setdefault((factor, parameter.ndim > 1 and not path.endswith("bias")), []).append(parameter)
     options = [
-        {"params": members, "lr": hyper.lr * factor, "weight_decay": hyper.weight_decay if matrix else 0.0}
+        {"params": members, "lr": rate * factor, "weight_decay": decay if matrix else 0.0}
         for (factor, matrix), members in groups.items()
     ]
     kind, fast = _optimizer_class(hyper.optimizer)
-    return kind(options, lr=hyper.lr, **fast)  # type: ignore[call-arg]
+    return kind(options, lr=rate, **fast)  # type: ignore[call-arg]
 
 
-def _learning_rate_factors(model: nn.Module, hyper: Hyperparameters) -> Iterator[tuple[nn.Parameter, float]]:
-    """Yield each trainable parameter with the factor on its learning rate."""
+def _learning_rate_factors(model: nn.Module, hyper: Hyperparameters) -> Iterator[tuple[str, nn.Parameter, float]]:
+    """Yield the path of each trainable parameter, the parameter, and the factor on its learning rate."""
     known = named_encoders(model)
     for name, child in model.named_children():
         depth, top = parameter_depths(child) if name in known else ({}, 0)
         for path, parameter in child.named_parameters():
             if parameter.requires_grad:
-                yield parameter, hyper.layer_decay ** (top - depth[path]) if depth else hyper.head_lr_factor
+                yield path, parameter, hyper.layer_decay ** (top - depth[path]) if depth else hyper.head_lr_factor
 
 
 def schedule_factor(schedule: Schedule, step: int, steps: int, warmup: float) -> float:

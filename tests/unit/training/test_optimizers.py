@@ -1,17 +1,30 @@
 import importlib
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from support.planted import fetch_tiny_backbone
 from support.training import CPU, model_and_data, params
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from lib.errors import UserError
+from lib.modeling.backbones import Backbones
 from lib.modeling.layers import parameter_depths
 from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.load import _optimizers
 from lib.training.engine import TrainingOptions, train
-from lib.training.optimizers import check_optimizers, make_ema, make_optimizer, make_scheduler, schedule_factor
+from lib.training.optimizers import (
+    OptimizerScale,
+    check_optimizers,
+    make_ema,
+    make_optimizer,
+    make_scheduler,
+    schedule_factor,
+)
 
 CLASSES = {
     "adamw": "torch.optim.AdamW",
@@ -56,6 +69,64 @@ def test_lamb_scales_the_step_by_the_size_of_the_weights() -> None:
         optimizer.step()
         steps.append((model[0].weight - scale).norm().item())
     assert steps[1] == pytest.approx(10 * steps[0], rel=1e-3)
+
+
+def moved(name: str, *, rate: float, decay: float, signal: float) -> tuple[float, float]:
+    """Return the mean update of a weight matrix in a step, and the share by which a step shrinks it.
+
+    The gradient is noise and a constant part, `signal` times as large; its norm is that of a clipped gradient.
+    """
+    scales = _optimizers("config/optimizers.yaml")[0]
+    hyper = replace(
+        Hyperparameters.of(params(**{"optim.name": name, "optim.lr": rate, "optim.weight_decay": decay})),
+        head_lr_factor=1.0,
+    )
+    generator = torch.Generator().manual_seed(0)
+
+    def normal(deviation: float) -> torch.Tensor:
+        return torch.randn(768, 768, generator=generator) * deviation
+
+    model = nn.Sequential(nn.Linear(768, 768, bias=False))
+    with torch.no_grad():
+        model[0].weight.copy_(normal(0.04))
+    optimizer = make_optimizer(model, hyper, OptimizerScale(scales[name].rate, scales[name].decay))
+    constant, updates, shrinkages = normal(1.0), [], []
+    for _ in range(60):
+        model[0].weight.grad = (normal(1.0) + signal * constant) * (2e-4 / (1 + signal**2) ** 0.5)
+        before = model[0].weight.detach().clone()
+        optimizer.step()
+        update = model[0].weight.detach() - before
+        updates.append(update.abs().mean().item())
+        shrinkages.append(-(update * before).sum().item() / before.square().sum().item())
+    return float(np.mean(updates[20:])), float(np.mean(shrinkages[20:]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signal", [0.3, 1.0])
+def test_one_rate_and_decay_move_and_shrink_a_matrix_equally_with_each_optimizer(project, signal: float) -> None:
+    updates, shrinkages = {}, {}
+    for name in CLASSES:
+        updates[name], kept = moved(name, rate=1e-3, decay=0.0, signal=signal)
+        shrinkages[name] = moved(name, rate=1e-3, decay=0.2, signal=signal)[1] - kept
+    # Everything lies within a factor of two.
+    assert max(updates.values()) < 2 * min(updates.values()), updates
+    assert max(shrinkages.values()) < 2 * min(shrinkages.values()) and min(shrinkages.values()) > 1e-4, shrinkages
+
+
+@pytest.mark.parametrize("name", ["xlnet", "convbert"])
+def test_biases_of_two_dimensions_do_not_decay(name: str, tmp_path: Path) -> None:
+    texts = ["I am tired and sad.", "The weather is fine."] * 20
+    fetch_tiny_backbone(tmp_path / name, name, texts)
+    model = nn.Module()
+    model.encoder = Backbones(tmp_path)._model(name)
+    hyper = Hyperparameters.of(params(**{"optim.weight_decay": 0.1}))
+    decays = {
+        id(parameter): group["weight_decay"]
+        for group in make_optimizer(model, hyper).param_groups
+        for parameter in group["params"]
+    }
+    biases = [p for path, p in model.named_parameters() if path.endswith("bias") and p.ndim > 1]
+    assert biases and all(decays[id(parameter)] == 0 for parameter in biases)
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "polynomial", "cosine_with_restarts"])
