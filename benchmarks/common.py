@@ -43,6 +43,8 @@ FIXED: dict[str, Any] = {
     "schedule.name": "linear",
     "schedule.warmup": 0.0,
     "loss.label_smoothing": 0.0,
+    "loss.positive_weight": 1.0,
+    "loss.focal_gamma": 0.0,
     "loss.span_weight": 0.5,
     "span.max_answer": 64,
     "null_policy.name": "none",

@@ -43,6 +43,8 @@ def default_params(settings: Settings) -> dict[str, Any]:
         schedule="linear",
         warmup=0.0,
         label_smoothing=0.0,
+        positive_weight=1.0,
+        focal_gamma=0.0,
         span_weight=0.5,
         max_answer=30,
         null_policy="threshold",

@@ -64,6 +64,8 @@ class Hyperparameters:
     schedule: Schedule = field(metadata=_named("schedule.name"))
     warmup: float = field(metadata=_rate("schedule.warmup"))
     label_smoothing: float = field(metadata=_rate("loss.label_smoothing"))
+    positive_weight: float = field(metadata=_named("loss.positive_weight", gt=0))
+    focal_gamma: float = field(metadata=_named("loss.focal_gamma", ge=0))
     span_weight: float = field(metadata=_rate("loss.span_weight"))
     overlap: float = field(metadata=_rate("data.overlap"))
     max_answer: int = field(metadata=_named("span.max_answer", ge=1))

@@ -22,7 +22,7 @@ from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import LogOddsAt, RuleValues, fit_f1_thresholds
 from lib.tasks.examples import Examples, Targets, WeightedSample
-from lib.tasks.task import Index, Task, TaskPredictions
+from lib.tasks.task import Index, Task, TaskPredictions, imbalance_factor
 
 LogOdds = NDArray[np.float64]
 
@@ -117,20 +117,20 @@ class LabelTask(Task[LogOdds, Labels]):
     predictions = Labels
 
     def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:
-        """Return the cross entropy with label smoothing, summed over windows.
+        """Return the cross entropy with label smoothing, class weight and focal factor, summed over windows.
 
         Args:
             outputs: 'label', (batch, 2).
             targets: The targets of the batch.
-            hyper: Gives the label smoothing.
+            hyper: Gives the label smoothing, and what `imbalance_factor` takes.
 
         Returns:
             A scalar.
         """
-        losses = F.cross_entropy(
-            outputs["label"].float(), targets.label, label_smoothing=hyper.label_smoothing, reduction="none"
-        )
-        return (losses * targets.weight).sum()
+        logits, label = outputs["label"].float(), targets.label
+        losses = F.cross_entropy(logits, label, label_smoothing=hyper.label_smoothing, reduction="none")
+        log_right = logits.log_softmax(dim=-1).gather(1, label[:, None])[:, 0]
+        return (losses * imbalance_factor(log_right, label, hyper) * targets.weight).sum()
 
     def window_logits(
         self, outputs: Outputs, targets: Targets, batch: Batch, hyper: Hyperparameters

@@ -31,7 +31,7 @@ from lib.modeling.tokens import Batch, Tokens
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import LogOddsAt, RuleValues, fit_soft_f1_thresholds
 from lib.tasks.examples import Examples, Targets, WeightedSample
-from lib.tasks.task import Index, Task, TaskPredictions
+from lib.tasks.task import Index, Task, TaskPredictions, imbalance_factor
 
 # The number of starts and of ends that are combined in a window, and of spans kept per window and per example.
 _ENDS, _BEST = 20, 10
@@ -193,13 +193,13 @@ class SpanTask(Task[ScoredSpans, Spans]):
     def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:
         """Return the marginal cross entropy of start and end over all gold tokens (Clark & Gardner, 2018).
 
-        The mean of the losses of start and end is summed over windows. Label smoothing spreads its share evenly over
-        the tokens that are possible.
+        The mean of the losses of start and end, each with class weight and focal factor, is summed over windows.
+        Label smoothing spreads its share evenly over the tokens that are possible.
 
         Args:
             outputs: 'start' and 'end', (batch, tokens) each.
             targets: The targets of the batch.
-            hyper: Gives the label smoothing.
+            hyper: Gives the label smoothing, and what `imbalance_factor` takes.
 
         Returns:
             A scalar.
@@ -210,7 +210,8 @@ class SpanTask(Task[ScoredSpans, Spans]):
             log = outputs[name].float().masked_fill(~possible, float("-inf")).log_softmax(dim=-1)
             right = log.masked_fill(~gold, float("-inf")).logsumexp(dim=-1)
             evenly = log.masked_fill(~possible, 0).sum(dim=-1) / possible.sum(dim=-1)
-            total = total - (1 - hyper.label_smoothing) * right - hyper.label_smoothing * evenly
+            loss = -(1 - hyper.label_smoothing) * right - hyper.label_smoothing * evenly
+            total = total + loss * imbalance_factor(right, targets.label, hyper)
         return (total / 2 * targets.weight).sum()
 
     def window_logits(

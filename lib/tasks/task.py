@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -18,6 +19,27 @@ from lib.tasks.examples import Examples, Targets, WeightedSample
 
 Index = NDArray[np.int64]
 LogitsT = TypeVar("LogitsT", bound=Sized)
+
+
+def imbalance_factor(log_right: Tensor, label: Tensor, hyper: Hyperparameters) -> Tensor:
+    """Return the factor on each loss that counters the imbalance of the classes.
+
+    It is the weight of the class, times (1 − p)^γ for the probability p of the right answer (focal loss; Lin et al.,
+    2017). Probabilities are calibrated after training, so neither biases them.
+
+    Args:
+        log_right: (batch,) log p.
+        label: (batch,) 1 for a positive window, else 0.
+        hyper: Gives the weight of positives, and γ.
+
+    Returns:
+        (batch,) the factors.
+    """
+    factor = torch.where(label == 1, hyper.positive_weight, 1.0)
+    if hyper.focal_gamma == 0:
+        return factor
+    # The gradient of a power below 1 is infinite at 0.
+    return factor * (-torch.expm1(log_right)).clamp(min=1e-6) ** hyper.focal_gamma
 
 
 class TaskPredictions(ABC):

@@ -35,7 +35,9 @@ def make_examples(
 
 def hyper(**more: object) -> Hyperparameters:
     """Return hyper-parameters without label smoothing."""
-    return Hyperparameters.of(params(**{"loss.label_smoothing": 0.0} | more))
+    return Hyperparameters.of(
+        params(**{"loss.label_smoothing": 0.0, "loss.positive_weight": 1.0, "loss.focal_gamma": 0.0} | more)
+    )
 
 
 def tokens() -> Tokens:

@@ -29,6 +29,16 @@ def test_the_span_loss_by_hand() -> None:
     assert loss == pytest.approx(float(expected), rel=1e-5)
 
 
+def test_windows_with_evidence_weigh_more_and_easy_ones_less() -> None:
+    known, task = tokens(), SpanTask()
+    _, targets = batch_of(known, make_targets(known, np.array([1]), [[(9, 18)]]))
+    assert targets.label.tolist() == [1, 1]
+    outputs = {"start": torch.randn(2, 7, generator=torch.Generator().manual_seed(0)), "end": torch.zeros(2, 7)}
+    plain = task.loss(outputs, targets, hyper()).item()
+    assert task.loss(outputs, targets, hyper(**{"loss.positive_weight": 3.0})).item() == pytest.approx(3 * plain)
+    assert 0 < task.loss(outputs, targets, hyper(**{"loss.focal_gamma": 1.0})).item() < plain
+
+
 def test_the_best_legal_span_is_found_across_windows_in_characters() -> None:
     known, task = tokens(), SpanTask()
     batch, targets = batch_of(known, make_targets(known, np.array([0]), [[]]))
