@@ -83,12 +83,17 @@ def _fingerprint(folder: Path) -> str:
 
 def _from_hub(name: str, source: HubBackbone) -> tuple[Path, str]:
     from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
 
     try:
         path = Path(snapshot_download(source.repo, revision=source.revision, allow_patterns=_HUB_FILES))
         if not (path / _WEIGHTS_FILE).exists():
             snapshot_download(source.repo, revision=path.name, allow_patterns=[_OLD_WEIGHTS_FILE])
+    except GatedRepoError:
+        raise UserError(
+            f"backbone '{name}': {source.repo} is gated; accept its terms at {constants.ENDPOINT}/{source.repo} with"
+            " your account, and run 'hf auth login' or set HF_TOKEN to one of its tokens"
+        ) from None
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise UserError(
             f"backbone '{name}': {source.repo} at {source.revision} cannot be fetched from the hub"
@@ -128,6 +133,8 @@ def _load(name: str, folder: Path, layers: int | None) -> tuple[Any, "PreTrained
         if layers is not None and layers > config.num_hidden_layers:
             raise UserError(f"backbone '{name}': layers is {layers}, but the model has {config.num_hidden_layers}")
         config.num_hidden_layers = layers or config.num_hidden_layers
+        if hasattr(config, "reference_compile"):
+            config.reference_compile = False  # ModernBERT would compile parts of itself; training.compile decides
         model = AutoModel.from_pretrained(folder, config=config, local_files_only=True, dtype=torch.float32)
         return model, AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:

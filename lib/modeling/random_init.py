@@ -1,4 +1,4 @@
-"""Models of the eight architectures with random weights, tiny or of base size, and tokenizers trained on a corpus."""
+"""Models of the known architectures with random weights, tiny or of base size, and tokenizers trained on a corpus."""
 
 import math
 from collections import Counter
@@ -49,6 +49,7 @@ _TINY: dict["Architecture", dict[str, Any]] = {
     },
     "convbert": {**_COMMON, "embedding_size": _WIDTH, "num_attention_heads": 4},
     "xlnet": {"d_model": _WIDTH, "n_layer": _LAYERS, "n_head": _HEADS, "d_inner": 2 * _WIDTH},
+    "modernbert": {**_COMMON, "local_attention": 32, "attention_dropout": 0.1, "reference_compile": False},
 }
 _BASE_COMMON: dict[str, Any] = {
     "hidden_size": 768,
@@ -67,6 +68,13 @@ _BASE: dict["Architecture", dict[str, Any]] = {
     "distilbert": {"dim": 768, "n_layers": 6, "n_heads": 12, "hidden_dim": 3072, "max_position_embeddings": 512},
     "convbert": {**_BASE_COMMON, "embedding_size": 768},
     "xlnet": {"d_model": 768, "n_layer": 12, "n_head": 12, "d_inner": 3072},
+    "modernbert": {
+        **_BASE_COMMON,
+        "num_hidden_layers": 22,
+        "intermediate_size": 1152,
+        "max_position_embeddings": 8192,
+        "reference_compile": False,
+    },
 }
 _SPECIAL: dict[str, dict[str, str]] = {
     "wordpiece": {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"},
@@ -78,8 +86,9 @@ _KIND: dict["Architecture", str] = {
     "deberta-v2": "unigram",
     "albert": "unigram",
     "xlnet": "unigram",
+    "modernbert": "bpe",
 }
-_WITHOUT_TYPES = ("roberta", "distilbert")
+_WITHOUT_TYPES = ("roberta", "distilbert", "modernbert")
 
 
 def build_random_backbone(
@@ -122,6 +131,7 @@ def random_encoder(
         architecture,
         vocab_size=vocabulary,
         **dict(zip(("pad_token_id", "bos_token_id", "eos_token_id"), special, strict=True)),
+        **({"cls_token_id": special[1], "sep_token_id": special[2]} if architecture == "modernbert" else {}),
         **(_TINY if size == "tiny" else _BASE)[architecture],
     )
     with torch.random.fork_rng(devices=[]):

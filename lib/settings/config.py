@@ -12,7 +12,9 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 Count = Annotated[int, Field(ge=1)]
 Tolerable = Literal["contradiction", "unknown_post", "unknown_criterion", "empty_text"]
-Architecture = Literal["bert", "roberta", "deberta-v2", "electra", "albert", "distilbert", "convbert", "xlnet"]
+Architecture = Literal[
+    "bert", "roberta", "deberta-v2", "electra", "albert", "distilbert", "convbert", "xlnet", "modernbert"
+]
 
 
 class Columns(StrictSchema):

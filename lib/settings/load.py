@@ -74,7 +74,7 @@ def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> S
     if problems or words is None:
         raise UserError(problems)
     space = Space.model_validate_json(json.dumps({"parameters": _numbers(flat)}))
-    space, narrowing = apply_constraints(space, config.constraints)
+    space, narrowing = apply_constraints(space, config.constraints, backbones)
     if narrowing:
         raise UserError(f"{where.of(['constraints', n])}: constraints: {n}: {text}" for n, text in narrowing)
     if config.baseline.backbone not in {None, *space.backbones}:
@@ -246,12 +246,22 @@ def _backbones(path: str) -> tuple[dict[str, BackboneSource], list[str]]:
             problems.append(f"{path}: {name}: a backbone's name may hold letters, digits, '.', '_' and '-'")
             continue
         try:
-            backbones[str(name)] = adapter.validate_python(value)
+            backbones[str(name)] = adapter.validate_python(_backbone_source(value))
         except ValidationError as error:
             problems += [
                 f"{path}: {_path([name, *e['loc'][1:]])}: {format_validation_error(e)}" for e in error.errors()
             ]
     return backbones, problems
+
+
+def _backbone_source(value: Any) -> Any:
+    """Return the mapping that the short form of a backbone stands for: a folder, or a hub id, perhaps @revision."""
+    if not isinstance(value, str):
+        return value
+    if value.startswith((".", "/", "~")):
+        return {"source": "folder", "path": str(Path(value).expanduser())}
+    repo, _, revision = value.partition("@")
+    return {"source": "hub", "repo": repo, "revision": revision or "main"}
 
 
 def _optimizers(path: str) -> tuple[dict[str, OptimizerSettings], list[str]]:

@@ -276,12 +276,15 @@ class Space(FrozenSchema):
         return lines
 
 
-def apply_constraints(space: Space, constraints: Mapping[str, Constraint]) -> tuple[Space, list[tuple[str, str]]]:
+def apply_constraints(
+    space: Space, constraints: Mapping[str, Constraint], backbones: Collection[str]
+) -> tuple[Space, list[tuple[str, str]]]:
     """Apply constraints to a search space.
 
     Args:
         space: The space to narrow. It is not changed.
-        constraints: A narrower range for each named parameter.
+        constraints: A narrower range for each named parameter. Those of backbones may name any declared one.
+        backbones: Names of the declared backbones.
 
     Returns:
         The narrowed space, and a (parameter name, problem) pair for each constraint that cannot be applied.
@@ -292,7 +295,7 @@ def apply_constraints(space: Space, constraints: Mapping[str, Constraint]) -> tu
             problems.append((name, f"unknown parameter{did_you_mean(name, parameters)}"))
             continue
         try:
-            parameters[name] = _narrowed(parameters[name], constraint)
+            parameters[name] = _narrowed(_with_choices(name, parameters[name], backbones), constraint)
         except ValueError as error:
             problems.append((name, str(error)))
     return Space(parameters=parameters), problems
@@ -308,6 +311,14 @@ def fix_inactive_parameters(space: Space) -> Space:
     if "custom" not in space.augmentation_strategies:
         return space.with_fixed([name for name in space.parameters if name.startswith("aug.weight_")])
     return space
+
+
+def _with_choices(
+    name: str, parameter: FloatRange | IntRange | Choices, backbones: Collection[str]
+) -> FloatRange | IntRange | Choices:
+    if name not in BACKBONES or not isinstance(parameter, Choices):
+        return parameter
+    return parameter.model_copy(update={"choices": tuple(dict.fromkeys([*parameter.choices, *backbones]))})
 
 
 def _narrowed(parameter: FloatRange | IntRange | Choices, constraint: Constraint) -> FloatRange | IntRange | Choices:

@@ -23,7 +23,7 @@ def test_every_fusion_carries_the_criteria_vector_into_the_evidence(
     fusion: Fusion, architecture: Architecture, folder: Path
 ) -> None:
     """The two encoders have different tokenizers. A change of the criteria vector changes the span logits."""
-    second: Architecture = "bert" if architecture == "roberta" else "roberta"
+    second: Architecture = "bert" if architecture in ("roberta", "modernbert") else "roberta"
     model, training_data = prepare_training(
         folder, "joint", corpus(12), first=architecture, second=second, **{"joint.fusion": fusion}
     )

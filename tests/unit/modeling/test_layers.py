@@ -60,8 +60,9 @@ def test_a_last_layer_for_the_first_token_only_gives_its_vector_and_gradient(
         for module in encoder.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
-            if hasattr(module, "dropout_prob"):
-                module.dropout_prob = 0.0
+            for name in ("dropout_prob", "attention_dropout"):
+                if hasattr(module, name):
+                    setattr(module, name, 0.0)
         if only:
             assert only_first_token(encoder) == (architecture in {"bert", "roberta", "electra"})
         with FastDropout(np.random.default_rng(0)) if quick else nullcontext():

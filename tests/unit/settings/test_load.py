@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 from support.checkouts import ROOT
-from support.tiny import TINY
+from support.tiny import TINY, tiny_settings
 
 from lib.errors import UserError
 from lib.settings.load import (
@@ -197,3 +197,23 @@ def test_the_schema_for_editors_is_up_to_date() -> None:
 def test_an_overlay_that_is_not_json_is_refused() -> None:
     with pytest.raises(UserError, match="--json: not valid JSON"):
         resolve_settings([ROOT / "config/config.yaml"], "{bad")
+
+
+def test_any_backbone_is_one_line_and_constraints_may_choose_it(project: Path) -> None:
+    file = Path("config/backbones.yaml")
+    lines = "field: mental/mental-bert-base-uncased\npinned: owner/name@v2\nown: ./folder\n"
+    own = project / "backbones.yaml"
+    own.write_text(file.read_text() + lines)
+    names = ["field", "pinned", "own"]
+    more = {"backbones": str(own), "constraints": {"model.backbone": {"choices": names}}}
+    found = tiny_settings(**more)
+    assert found.space.parameters["model.backbone"].choices == tuple(names)
+    sources = [found.backbones[name].model_dump(exclude={"layers", "architecture"}) for name in names]
+    assert sources == [
+        {"source": "hub", "repo": "mental/mental-bert-base-uncased", "revision": "main"},
+        {"source": "hub", "repo": "owner/name", "revision": "v2"},
+        {"source": "folder", "path": "folder"},
+    ]
+    more["constraints"] = {"model.backbone": {"choices": ["feild"]}}
+    with pytest.raises(UserError, match="'feild' is not in the space; did you mean 'field'"):
+        tiny_settings(**more)
