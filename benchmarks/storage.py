@@ -20,6 +20,7 @@ from support.servers import postgres, postgres_programs
 
 from lib.settings.load import load_settings, merge, read_yaml
 from lib.settings.space import Space
+from lib.studies.budget import Budget
 from lib.studies.location import StudyLocation
 from lib.studies.study import SharedStudy, suggest_params
 from lib.studies.worker_registry import WorkerRegistry
@@ -55,7 +56,8 @@ def run_trials(folder: Path, url: str | None, trials: int, objective: float, spa
     study, registry = open_study(folder, url), WorkerRegistry(folder / "processes")
     seconds = []
     begun = time.perf_counter()
-    for trial in study.claim_trials(trials, registry, lambda number: optuna.samplers.RandomSampler(seed=number)):
+    budget = Budget(trials)
+    for trial in study.claim_trials(budget, registry, lambda number: optuna.samplers.RandomSampler(seed=number)):
         asked = time.perf_counter()
         params = suggest_params(trial, space)
         suggested = time.perf_counter()

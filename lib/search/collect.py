@@ -51,7 +51,7 @@ def collect_stage_b(search: AgentSearch) -> StageBResult:
         UserError: The study has not spent its budget, or no trial gave a result.
     """
     started = now()
-    trials = search.finished("stage_b", search.settings.config.stage_b.trials)
+    trials = search.finished("stage_b")
     complete = [result for trial in trials if (result := trial_result(trial)).state == "COMPLETE"]
     if not complete:
         raise UserError(f"stage B of {search.agent}: no trial gave a result ({failure_reasons(trials)})")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from lib.agents import agent_space
 from lib.experiment.experiment import Experiment
 from lib.experiment.splits import Split
 from lib.files.hashing import derive_seed
-from lib.settings.config import Config, StageASettings
+from lib.settings.config import Config, StageASettings, StageBSettings
 from lib.settings.hyperparameters import Hyperparameters
 from lib.studies.pruners import min_trials_at_rung, rung_steps
 from lib.studies.sobol import sobol_design
@@ -162,14 +163,24 @@ def _stages(config: Config, timings: MachineTimings) -> Iterator[StageEstimate]:
         seconds = trainings * (timings.begin + more) + epochs * each + starts
         return StageEstimate(stage, round(trainings), round(epochs), seconds / 3600)
 
+    def limited(found: StageEstimate, limits: StageASettings | StageBSettings) -> StageEstimate:
+        """Return a stage's cost if its limits of hours end it before its trials do."""
+        hours = inf if limits.hours is None else limits.hours * config.workers * config.trials_per_gpu
+        gpu_hours = inf if limits.gpu_hours is None else limits.gpu_hours * config.trials_per_gpu
+        share = min(1.0, min(hours, gpu_hours) / max(found.hours, 1e-9))
+        work = round(share * found.trainings), round(share * found.epochs)
+        return StageEstimate(found.stage, *work, share * found.hours)
+
     horizon = config.training.epochs
     trainings, epochs = stage_a_work(a, horizon)
-    yield part("Stage A", trainings, epochs, timings.development_epoch, start(config.workers, light=1))
+    whole_a = part("Stage A", trainings, epochs, timings.development_epoch, start(config.workers, light=1))
+    yield limited(whole_a, a)
     share = _RACING if b.racing and b.seeds > 1 else 1.0
     # Stage B begins with the best of Stage A, whose trainings are reused.
     known = min(b.warm_start, b.trials) * min(a.seeds, b.seeds)
     seeds = max(0.0, b.trials * b.seeds * share - known)
-    yield part("Stage B", seeds, seeds * horizon, timings.development_epoch, start(config.workers, light=2))
+    whole_b = part("Stage B", seeds, seeds * horizon, timings.development_epoch, start(config.workers, light=2))
+    yield limited(whole_b, b)
     folds = c.candidates * c.folds * c.repeats
     yield part("Stage C", folds, folds * horizon, timings.fold_epoch, start(folds + 2), more=timings.held_out)
     yield part("baseline", base.seeds, base.seeds * base.epochs, timings.development_epoch, start(1))

@@ -4,26 +4,28 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 
 from optuna.trial import FrozenTrial, TrialState
 
 from lib.metrics.objective import Objective
 from lib.search.study_results import trial_result
+from lib.studies.budget import Budget
 
 
 class Progress:
     """Prints where a stage stands after each trial; the counts include the trials of all processes."""
 
-    def __init__(self, head: str, objective: Objective, total: int, before: int) -> None:
+    def __init__(self, head: str, objective: Objective, budget: Budget, before: int) -> None:
         """Start the clock.
 
         Args:
             head: Stage and agent, printed first.
             objective: Names the two numbers of a trial.
-            total: Budget of the study, in trials.
+            budget: Budget of the study.
             before: Trials that have ended already.
         """
-        self._head, self._objective, self._total, self._before = head, objective, total, before
+        self._head, self._objective, self._budget, self._before = head, objective, budget, before
         self._started = time.monotonic()
 
     def add(self, number: int, finished: Sequence[FrozenTrial]) -> None:
@@ -42,14 +44,29 @@ class Progress:
             best = f"{self._objective.name} {best}"
         else:
             scores = "  " + self._objective.describe(f"{result.objective:.3f}", f"{result.calibration_error:.3f}")
+        now = datetime.now()
         print(
-            f"{self._head}  {len(finished)}/{self._total}  trial {number} {result.state.lower()}{scores}"
+            f"{self._head}  {len(finished)}/{self._budget.trials}{self._budget.describe(finished, now)}"
+            f"  trial {number} {result.state.lower()}{scores}"
             f"  {result.params['model.backbone']}  {best}"
             f"  pruned {states[TrialState.PRUNED]}  failed {states[TrialState.FAIL]}"
-            f"  {each:.1f} s/trial  ETA {format_duration(each * max(0, self._total - len(finished)))}",
+            f"  {each:.1f} s/trial  ETA {format_eta(each, self._budget, finished, now)}",
             file=sys.stderr,
             flush=True,
         )
+
+
+def format_eta(each: float, budget: Budget, finished: Sequence[FrozenTrial], now: datetime) -> str:
+    """Return the time until the budget is spent.
+
+    Args:
+        each: Seconds from the end of a trial to that of the next.
+        budget: The budget.
+        finished: The trials that have ended.
+        now: The local time.
+    """
+    seconds, hours = each * max(0, budget.trials - len(finished)), budget.remaining_hours(finished, now)
+    return format_duration(seconds if hours is None else min(seconds, 3600 * hours))
 
 
 def format_best_trial(finished: Sequence[FrozenTrial]) -> str:

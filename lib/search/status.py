@@ -9,9 +9,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lib.metrics.objective import Objective
 from lib.schemas.evaluation import StageCResult
-from lib.search.progress import format_best_trial, format_duration
-from lib.search.study_results import study_location
+from lib.search.progress import format_best_trial, format_eta
+from lib.search.study_results import stage_budget, study_location
 from lib.settings.load import Settings
+from lib.studies.budget import Budget
 from lib.studies.location import load_trials, select_finished
 
 # Throughput is measured over this many last trials.
@@ -32,8 +33,8 @@ def describe_progress(settings: Settings, results: Path) -> str:
     objective = Objective.of(config.objective)
     lines = []
     for agent in config.agents:
-        for stage, budget in (("stage_a", config.stage_a.trials), ("stage_b", config.stage_b.trials)):
-            trials = load_trials(study_location(settings, results, agent, stage))
+        for stage in ("stage_a", "stage_b"):
+            trials, budget = load_trials(study_location(settings, results, agent, stage)), stage_budget(config, stage)
             head = f"{agent:10s} {stage}"
             line = study_line(trials, budget, datetime.now(), objective) if trials else "not begun"
             lines.append(f"{head}  {line}")
@@ -45,12 +46,12 @@ def describe_progress(settings: Settings, results: Path) -> str:
     return "\n".join(lines)
 
 
-def study_line(trials: Sequence[FrozenTrial], budget: int, now: datetime, objective: Objective) -> str:
+def study_line(trials: Sequence[FrozenTrial], budget: Budget, now: datetime, objective: Objective) -> str:
     """Return a line with counts, the best trial, trials per hour, time left and the failure rate.
 
     Args:
         trials: All trials of the study, in any state.
-        budget: Trials after which the study ends.
+        budget: Budget of the study.
         now: The local time; while trials run, throughput is measured up to it.
         objective: Names the score of the best trial.
 
@@ -59,17 +60,19 @@ def study_line(trials: Sequence[FrozenTrial], budget: int, now: datetime, object
     """
     states = Counter(trial.state for trial in trials)
     finished = select_finished(trials)
+    spent = budget.is_spent(finished, now)
     line = (
-        f"{len(finished)}/{budget}  complete {states[TrialState.COMPLETE]}  pruned {states[TrialState.PRUNED]}"
+        f"{len(finished)}/{budget.trials}{budget.describe(trials, now)}"
+        f"  complete {states[TrialState.COMPLETE]}  pruned {states[TrialState.PRUNED]}"
         f"  failed {states[TrialState.FAIL]}  running {states[TrialState.RUNNING]}"
         f"  {objective.name} {format_best_trial(finished)}"
     )
     # A rate needs at least two ends at different times.
     ends = sorted(trial.datetime_complete for trial in finished if trial.datetime_complete is not None)[-_LAST:]
     if len(ends) >= 2 and ends[-1] > ends[0]:
-        until = now if len(finished) < budget and states[TrialState.RUNNING] else ends[-1]
+        until = now if not spent and states[TrialState.RUNNING] else ends[-1]
         rate = (len(ends) - 1) / max(1e-9, (until - ends[0]).total_seconds())
         line += f"  {3600 * rate:.0f} trials/h"
-        if len(finished) < budget:
-            line += f"  ETA {format_duration((budget - len(finished)) / rate)}"
+        if not spent:
+            line += f"  ETA {format_eta(1 / rate, budget, finished, now)}"
     return line + (f"  failure rate {states[TrialState.FAIL] / len(finished):.1%}" if finished else "")

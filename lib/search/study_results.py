@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from lib.schemas.corpus import CorpusManifest
 from lib.schemas.document import Provenance, make_provenance
 from lib.schemas.run import SeedResult, mean_over_seeds
 from lib.schemas.search import TrialCounts, TrialResult
+from lib.settings.config import Config
 from lib.settings.load import Settings
 from lib.settings.space import Space
+from lib.studies.budget import Budget
 from lib.studies.location import StudyLocation, load_finished_trials
 
 
@@ -52,24 +55,28 @@ class AgentSearch:
         """Return the provenance of a document that only collects others and was begun at `started`."""
         return make_provenance(self.settings, started=started, corpus_hash=self.corpus_hash)
 
-    def finished(self, stage: str, budget: int) -> list[FrozenTrial]:
+    def finished(self, stage: str) -> list[FrozenTrial]:
         """Return the trials of a study that has spent its budget.
 
         Args:
             stage: "stage_a" or "stage_b".
-            budget: Trials that must have ended.
 
         Returns:
             All ended trials, by number.
 
         Raises:
-            UserError: Fewer trials have ended.
+            UserError: The budget is not spent.
         """
         location = study_location(self.settings, self.results, self.agent, stage)
-        finished = load_finished_trials(location)
-        if len(finished) < budget:
+        finished, budget, now = (
+            load_finished_trials(location),
+            stage_budget(self.settings.config, stage),
+            datetime.now(),
+        )
+        if not budget.is_spent(finished, now):
             raise UserError(
-                f"{location}: {len(finished)} of {budget} trials have finished; run the rest with"
+                f"{location}: {len(finished)} of {budget.trials} trials have finished"
+                f"{budget.describe(finished, now)}; run the rest with"
                 f" 'python -m lib {stage.replace('_', '-')}-worker {self.agent}"
                 f" --output {self.results / self.agent / stage / 'worker-0.json'}'"
             )
@@ -89,6 +96,17 @@ def study_location(settings: Settings, results: Path, agent: str, stage: str) ->
         The location; nothing is opened or created.
     """
     return StudyLocation(f"{agent}/{stage}", results / agent / "studies", settings.config.storage)
+
+
+def stage_budget(config: Config, stage: str) -> Budget:
+    """Return the budget of a stage.
+
+    Args:
+        config: The configuration.
+        stage: "stage_a" or "stage_b".
+    """
+    limits = config.stage_a if stage == "stage_a" else config.stage_b
+    return Budget(limits.trials, limits.hours, limits.gpu_hours, config.trials_per_gpu)
 
 
 def trial_result(trial: FrozenTrial) -> TrialResult:

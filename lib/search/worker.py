@@ -14,7 +14,7 @@ from lib.schemas.run import Run, SeedResult
 from lib.schemas.search import WorkerReport
 from lib.search.progress import Progress
 from lib.search.strategies import SearchStrategy
-from lib.search.study_results import study_location
+from lib.search.study_results import stage_budget, study_location
 from lib.search.watchdog import Watchdog
 from lib.studies.location import StudyLocation
 from lib.studies.study import SharedStudy, fail_trial, suggest_params
@@ -47,13 +47,14 @@ def run_worker(experiment: Experiment, strategy: SearchStrategy) -> WorkerReport
     )
     experiment.check()
     head, before = f"{strategy.stage} {experiment.agent.name}", len(study.finished_trials())
-    progress = Progress(head, experiment.objective, strategy.limits.trials, before)
+    budget = stage_budget(experiment.settings.config, strategy.stage)
+    progress = Progress(head, experiment.objective, budget, before)
     minutes = experiment.settings.config.trial_minutes
     watchdog = Watchdog(None if minutes is None else 60 * minutes)
     registry = WorkerRegistry(study.location.folder / "processes")
     numbers, busy = [], 0.0
     try:
-        for trial in study.claim_trials(strategy.limits.trials, registry, strategy.sampler, strategy.enqueued):
+        for trial in study.claim_trials(budget, registry, strategy.sampler, strategy.enqueued):
             begun = time.monotonic()
             with watchdog.watch(partial(_abort, study.location, trial, minutes)):
                 _run_trial(study, trial, experiment, strategy)

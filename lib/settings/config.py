@@ -229,6 +229,14 @@ class StageASettings(StrictSchema):
     """Stage A, which searches the whole space with TPE and ASHA."""
 
     trials: Count
+    hours: float | None = Field(
+        default=None,
+        gt=0,
+        description="hours, in which at least one trial runs, after which no trial begins; null sets no limit",
+    )
+    gpu_hours: float | None = Field(
+        default=None, gt=0, description="GPU hours of all trials after which no trial begins; null sets no limit"
+    )
     seeds: Count
     startup_trials: Count = Field(
         default=10, description="number of trials spread evenly over the space before the sampler begins"
@@ -260,6 +268,14 @@ class StageBSettings(StrictSchema):
     """Stage B, which searches with NSGA-II for high F1-macro and low calibration error."""
 
     trials: Count
+    hours: float | None = Field(
+        default=None,
+        gt=0,
+        description="hours, in which at least one trial runs, after which no trial begins; null sets no limit",
+    )
+    gpu_hours: float | None = Field(
+        default=None, gt=0, description="GPU hours of all trials after which no trial begins; null sets no limit"
+    )
     seeds: Count
     population_size: int = Field(default=50, ge=2)
     warm_start: int = Field(

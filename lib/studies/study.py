@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 import optuna
@@ -16,6 +17,7 @@ from lib.errors import UserError
 from lib.files.locks import wait_for_lock
 from lib.settings.space import Space
 from lib.studies.batched_writes import batched_writes
+from lib.studies.budget import BEGUN, Budget
 from lib.studies.location import StudyLocation, select_finished
 from lib.studies.optuna_internals import ENQUEUED_PARAMS, storage_id, suggest_value
 from lib.studies.samplers import distributions
@@ -90,18 +92,18 @@ class SharedStudy:
 
     def claim_trials(
         self,
-        budget: int,
+        budget: Budget,
         registry: WorkerRegistry,
         sampler: Callable[[int], BaseSampler],
         enqueued: Sequence[dict[str, Any]] = (),
     ) -> Iterator[Trial]:
-        """Yield trials for this process until `budget` trials have ended.
+        """Yield trials for this process until the study has spent its budget.
 
         Trials of dead processes come first. While other processes run the last trials, this one waits, and takes
         their trials over if the processes die.
 
         Args:
-            budget: Trials of the whole study, summed over all processes.
+            budget: Of the whole study, all processes together.
             registry: The processes that work on the study.
             sampler: Returns the sampler for a trial number. A resumed study then suggests the same values as an
                 uninterrupted one.
@@ -136,13 +138,13 @@ class SharedStudy:
                 trial.set_user_attr(name, value)
             trial.study.tell(trial, list(values) if values is not None else None, state)
 
-    def _next(self, budget: int, registry: WorkerRegistry, enqueued: Sequence[dict[str, Any]]) -> NextAction:
+    def _next(self, budget: Budget, registry: WorkerRegistry, enqueued: Sequence[dict[str, Any]]) -> NextAction:
         with self._exclusive():
             return self._claim(budget, registry, enqueued)
 
-    def _claim(self, budget: int, registry: WorkerRegistry, enqueued: Sequence[dict[str, Any]]) -> NextAction:
+    def _claim(self, budget: Budget, registry: WorkerRegistry, enqueued: Sequence[dict[str, Any]]) -> NextAction:
         """Claim a trial while no other process claims one; a running trial without an owner is then an orphan."""
-        trials = self._trials()
+        trials, now = self._trials(), datetime.now()
         running = [trial for trial in trials if trial.state == TrialState.RUNNING]
         for trial in running:
             state = registry.state(trial.system_attrs.get(_OWNER, ""))
@@ -156,10 +158,11 @@ class SharedStudy:
             with batched_writes(self._storage):
                 self._storage.set_trial_system_attr(trial_id, _DEATHS, deaths)
                 self._storage.set_trial_system_attr(trial_id, _OWNER, registry.name)
+                self._storage.set_trial_system_attr(trial_id, BEGUN, now.isoformat())
             return NextAction("run", trial_id, trial.number)
-        if len(trials) >= budget:
+        if budget.is_spent(trials, now):
             return NextAction("wait" if running else "stop")
-        attributes: dict[str, Any] = {_OWNER: registry.name}
+        attributes: dict[str, Any] = {_OWNER: registry.name, BEGUN: now.isoformat()}
         if len(trials) < len(enqueued):
             attributes[ENQUEUED_PARAMS] = enqueued[len(trials)]
         template = create_trial(state=TrialState.RUNNING, system_attrs=attributes)

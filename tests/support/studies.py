@@ -12,6 +12,7 @@ import optuna
 from optuna.trial import TrialState
 
 from lib.settings.space import Space
+from lib.studies.budget import Budget
 from lib.studies.location import StudyLocation
 from lib.studies.study import SharedStudy, suggest_params
 from lib.studies.worker_registry import WorkerRegistry
@@ -48,7 +49,7 @@ def run_trials(
     """Run trials until the study has spent its budget, or stop as if killed. Return the parameters of the trials."""
     params = []
     registry = WorkerRegistry(study.location.folder / "processes")
-    for done, trial in enumerate(study.claim_trials(budget, registry, make_sampler, **more)):
+    for done, trial in enumerate(study.claim_trials(Budget(budget), registry, make_sampler, **more)):
         params.append(suggest_params(trial, space))
         if (
             done == stop_after

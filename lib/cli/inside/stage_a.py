@@ -13,7 +13,7 @@ def write_stage_a(options: Namespace) -> None:
     from lib.search.collect import collect_stage_a
 
     search = agent_search(options)
-    trials = search.finished("stage_a", search.settings.config.stage_a.trials)
+    trials = search.finished("stage_a")
     result = collect_stage_a(search, trials)
     svg.save_svg(figures.plot_history(trials, search.objective), agent_path(options, "stage_a.svg"))
     result.write(agent_path(options, result.FILE))

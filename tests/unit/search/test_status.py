@@ -6,6 +6,7 @@ from optuna.trial import TrialState, create_trial
 
 from lib.metrics.objective import Objective
 from lib.search.status import study_line
+from lib.studies.budget import Budget
 
 
 def test_status_shows_counts_best_rate_and_time_left() -> None:
@@ -17,9 +18,9 @@ def test_status_shows_counts_best_rate_and_time_left() -> None:
         made.number, made.datetime_complete = number, start + timedelta(minutes=6 * number)
         trials.append(made)
     running = create_trial(state=TrialState.RUNNING)
-    line = study_line([*trials, running], 16, start + timedelta(minutes=30), Objective())
+    line = study_line([*trials, running], Budget(16), start + timedelta(minutes=30), Objective())
     assert line == (
         "6/16  complete 3  pruned 2  failed 1  running 1"
         "  F1-macro (natural prevalence) best 0.400 (trial 4)  10 trials/h  ETA 1:00:00  failure rate 16.7%"
     )
-    assert "trials/h" not in study_line([running], 16, start, Objective())
+    assert "trials/h" not in study_line([running], Budget(16), start, Objective())

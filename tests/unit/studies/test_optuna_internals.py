@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 from support.studies import sampler, study_in
 from support.tiny import tiny_settings
 
+from lib.studies.budget import Budget
 from lib.studies.journal import Journal
 from lib.studies.optuna_internals import (
     ENQUEUED_PARAMS,
@@ -43,7 +44,7 @@ def test_a_database_keeps_all_that_a_study_writes(tmp_path: Path) -> None:
     states = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.COMPLETE]
     study, space = study_in(tmp_path, url), tiny_settings().space
     registry = WorkerRegistry(tmp_path / "processes")
-    for trial in study.claim_trials(5, registry, sampler):
+    for trial in study.claim_trials(Budget(5), registry, sampler):
         suggest_params(trial, space)
         if trial.number == 4:
             break  # it stays RUNNING

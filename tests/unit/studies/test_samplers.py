@@ -8,6 +8,7 @@ from optuna.trial import TrialState
 from support.studies import study_in
 from support.tiny import tiny_settings
 
+from lib.studies.budget import Budget
 from lib.studies.samplers import StaticSpaceGPSampler, StaticSpaceNSGAIISampler, StaticSpaceTPESampler
 from lib.studies.sobol import sobol_design
 from lib.studies.study import suggest_params
@@ -59,9 +60,11 @@ def test_nsga_ii_breeds_from_trials_with_given_parameters(tmp_path: Path) -> Non
     study = study_in(tmp_path, directions=["maximize", "minimize"])
     registry = WorkerRegistry(tmp_path / "processes")
     bred = []
-    for trial in study.claim_trials(
-        2 * size, registry, lambda number: StaticSpaceNSGAIISampler(space, seed=number, population_size=size), known
-    ):
+
+    def sampler(number: int) -> StaticSpaceNSGAIISampler:
+        return StaticSpaceNSGAIISampler(space, seed=number, population_size=size)
+
+    for trial in study.claim_trials(Budget(2 * size), registry, sampler, known):
         params = suggest_params(trial, space)
         bred.append(params)
         study.end_trial(trial, {}, TrialState.COMPLETE, [params["optim.lr"], params["head.dropout"]])

@@ -12,6 +12,7 @@ from support.studies import run_trials, sampler, start_workers, study_in
 from support.tiny import tiny_settings
 
 from lib.errors import UserError
+from lib.studies.budget import Budget
 from lib.studies.study import MAX_DEATHS, fail_trial, suggest_params
 from lib.studies.worker_registry import WorkerRegistry
 
@@ -73,7 +74,7 @@ def test_a_trial_that_always_kills_its_process_fails(tmp_path: Path) -> None:
 def test_a_trial_survives_processes_that_stop_normally(tmp_path: Path) -> None:
     for _ in range(MAX_DEATHS + 1):
         registry = WorkerRegistry(tmp_path / "processes")
-        trial = next(study_in(tmp_path).claim_trials(1, registry, sampler))
+        trial = next(study_in(tmp_path).claim_trials(Budget(1), registry, sampler))
         registry.close()
     assert trial.number == 0 and study_in(tmp_path).finished_trials() == []
 
@@ -88,7 +89,7 @@ def test_another_study_under_the_same_name_is_refused_and_the_difference_named(t
 
 def test_a_trial_can_be_marked_as_failed_with_a_reason(tmp_path: Path) -> None:
     study = study_in(tmp_path)
-    trial = next(study.claim_trials(1, WorkerRegistry(tmp_path / "processes"), sampler))
+    trial = next(study.claim_trials(Budget(1), WorkerRegistry(tmp_path / "processes"), sampler))
     suggest_params(trial, tiny_settings().space)
     fail_trial(study.location.storage(), trial, "took too long")
     assert [(t.state, t.user_attrs["reason"]) for t in study.finished_trials()] == [

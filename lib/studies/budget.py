@@ -1,0 +1,85 @@
+"""Say when a study has spent its budget of trials, hours or GPU hours. All of it follows from the study's trials."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from optuna.trial import FrozenTrial, TrialState
+
+# The system attribute with the time at which a process began or took over a trial.
+BEGUN = "begun"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a study may spend; whichever ends first ends it. It belongs to the study, not to a worker.
+
+    Attributes:
+        trials: Number of trials.
+        hours: Hours in which at least one trial of the study ran; None for no limit.
+        gpu_hours: Hours of all trials together, divided by the number that share a GPU; None for no limit.
+        trials_per_gpu: Number of trials that share a GPU.
+    """
+
+    trials: int
+    hours: float | None = None
+    gpu_hours: float | None = None
+    trials_per_gpu: int = 1
+
+    def is_spent(self, trials: Sequence[FrozenTrial], now: datetime) -> bool:
+        """Return whether no further trial may begin.
+
+        Args:
+            trials: All trials of the study, in any state.
+            now: The local time, up to which running trials count.
+        """
+        return len(trials) >= self.trials or self.remaining_hours(trials, now) == 0
+
+    def remaining_hours(self, trials: Sequence[FrozenTrial], now: datetime) -> float | None:
+        """Return the hours that are left while one trial runs at a time; None without a limit of hours."""
+        left = []
+        if self.hours is not None:
+            left.append(self.hours - used_hours(trials, now))
+        if self.gpu_hours is not None:
+            spent = sum(end - begin for begin, end in _spans(trials, now)) / 3600
+            left.append(self.trials_per_gpu * self.gpu_hours - spent)
+        return max(0.0, min(left)) if left else None
+
+    def describe(self, trials: Sequence[FrozenTrial], now: datetime) -> str:
+        """Return how much of the hours is spent, as a phrase after the number of trials; '' without a limit."""
+        parts = []
+        if self.hours is not None:
+            parts.append(f"{used_hours(trials, now):.2f}/{self.hours:g} h")
+        if self.gpu_hours is not None:
+            spent = sum(end - begin for begin, end in _spans(trials, now)) / 3600 / self.trials_per_gpu
+            parts.append(f"{spent:.2f}/{self.gpu_hours:g} GPU h")
+        return "".join(f"  {part}" for part in parts)
+
+
+def used_hours(trials: Sequence[FrozenTrial], now: datetime) -> float:
+    """Return the hours in which at least one trial ran.
+
+    Times without a running trial, such as between a kill and a restart, do not count. Of a trial that was taken over
+    from a dead process only the time since then counts.
+
+    Args:
+        trials: All trials of the study, in any state.
+        now: The local time, up to which running trials count.
+    """
+    used, until = 0.0, float("-inf")
+    for begin, end in sorted(_spans(trials, now)):
+        used += max(0.0, end - max(begin, until))
+        until = max(until, end)
+    return used / 3600
+
+
+def _spans(trials: Sequence[FrozenTrial], now: datetime) -> list[tuple[float, float]]:
+    """Return the seconds at which each trial began and ended."""
+    spans = []
+    for trial in trials:
+        begun = trial.system_attrs.get(BEGUN)
+        start = trial.datetime_start if begun is None else datetime.fromisoformat(begun)
+        end = now if trial.state == TrialState.RUNNING else trial.datetime_complete
+        if start is not None and end is not None:
+            spans.append((start.timestamp(), end.timestamp()))
+    return spans
