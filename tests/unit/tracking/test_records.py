@@ -24,11 +24,10 @@ def test_the_scores_of_a_fold_name_their_population(population: str, places: lis
         split="fold-1-of-2-repeat-1",
         params={},
         sizes={},
-        best_epoch=1,
+        epochs=1,
         scores=scores,
         examples=[],
         logits={},
-        rules={},
         performance={},
     )
     fold.write(tmp_path / "stage_c" / "0-1.json")
