@@ -29,6 +29,7 @@ VOCABULARY = 15_000
 PAIRS, MEAN_LENGTH = 2_900, 60
 EPOCHS, SEEDS = 20, 3  # config/supermax.yaml, stage_a
 FIXED: dict[str, Any] = dict.fromkeys(NAMES, 0.0) | {
+    "loss.positive_weight": 1.0,
     "model.backbone": "random",
     "model.pooling": "mean",
     "model.gradient_checkpointing": False,

@@ -4,10 +4,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from lib.errors import UserError, unknown_name
-from lib.settings.space import Space
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the engine runs where pydantic, which the space needs, is not installed
     from lib.agents.agent import Agent
+    from lib.settings.space import Space
 
 # A new agent needs a module with an AGENT and an entry here. The list gives the names without importing torch.
 AGENTS = ("criteria", "evidence", "share", "joint")
@@ -44,6 +44,6 @@ def unused_parameters(agent: str) -> frozenset[str]:
     return _UNUSED[agent]
 
 
-def agent_space(space: Space, agent: str) -> Space:
+def agent_space(space: "Space", agent: str) -> "Space":
     """Return the space that is searched for an agent, in which the parameters that it does not use have one value."""
     return space.with_fixed(unused_parameters(agent))

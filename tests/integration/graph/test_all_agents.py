@@ -9,9 +9,10 @@ from support.tiny import agent_commands, change_settings
 
 from lib.agents import AGENTS, get_agent
 from lib.cli.main import main
+from lib.corpus.store import load_development
 from lib.metrics.spans import best_over_gold_answers
 from lib.settings.hyperparameters import Hyperparameters
-from lib.tasks.decision import RuleValues, load_rules
+from lib.tasks.examples import WeightedSample
 
 
 @pytest.mark.no_cover
@@ -48,9 +49,9 @@ def test_a_post_agent_runs_through_all_stages(agent: str, copy_of_finished: Path
     values: dict[str, list[float]] = {}
     golds_of: dict[str, list[str]] = {}
     reader, hyper = get_agent(agent), Hyperparameters.of(fold["params"])
-    criteria = [example.split(" ")[1] for example in fold["examples"]]
-    values_of = {task: RuleValues.of(rule, criteria) for task, rule in load_rules(fold["rules"]).items()}
-    answers = reader.decide(reader.load_logits(fold["logits"]), values_of, hyper)["span"]
+    examples = reader.examples(load_development(Path("results/corpus")))
+    logits, sample = reader.load_logits(fold["logits"]), WeightedSample.uniform(examples.indices_of(fold["examples"]))
+    answers = reader.decide(logits, reader.cross_fit(logits, examples, sample, hyper), hyper)["span"]
     for example, spans, yes in zip(fold["examples"], answers.candidates, answers.yes, strict=True):
         post, criterion = example.split(" ")
         mine = rows[(rows["post_id"] == post) & (rows["criterion"] == criterion)]

@@ -210,7 +210,7 @@ def fail_every_trial() -> None:
 
 @provokes("has only … distinct completed configurations")
 def complete_too_few_trials() -> None:
-    choose_candidates([], 2)
+    choose_candidates([], 2, band=0.1)
 
 
 @provokes("a line is damaged")
