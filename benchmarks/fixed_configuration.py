@@ -1,6 +1,6 @@
 """Train the criteria agent on a corpus with a fixed configuration of MiniLM, and score it on the test set.
 
-It shows what a corpus gives without a search, in three quarters of an hour on two CPU cores. The learning rate was
+It shows what a corpus gives without a search, within an hour on two CPU cores with two seeds. The learning rate was
 chosen on a held-out half of the development posts of the real comments in docs/performance.md. The rules come from
 cross-validation, as those of every final model. With several seeds the model averages its trainings, which are
 scored one by one too. A bag of words is scored beside them.
