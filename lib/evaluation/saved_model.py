@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -113,6 +114,9 @@ class SavedModel:
     def load(cls, folder: Path, device: Device) -> Self:
         """Read a model from a folder that `save_model` or `write` wrote.
 
+        A model that was trained and judged in single precision predicts in it, so that its predictions are those of
+        its evaluation.
+
         Args:
             folder: The model's folder.
             device: The device to predict on.
@@ -129,6 +133,7 @@ class SavedModel:
                 f" make it with 'snakemake --cores 2 {folder}'"
             )
         manifest = ModelManifest.read(folder / ModelManifest.FILE)
+        device = replace(device, bf16=device.bf16 and manifest.provenance.device.endswith("bf16"))
         if manifest.members:
             return cls.average(manifest, [cls.load(folder / name, device) for name in manifest.members])
         return cls(manifest, folder, _Network(manifest, folder, device), [])

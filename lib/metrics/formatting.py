@@ -75,9 +75,9 @@ def format_bias_corrected(score: Mapping[str, float] | None, name: str) -> str:
     if score is None:
         return ""
     return (
-        f"Best of the candidates on the folds that chose it: {name} {score['plain']:.3f}; corrected for this choice"
-        f" (BBC-CV) {format_interval(score)}. The choice of the candidates by Stages A and B on the same posts is not"
-        " corrected for."
+        f"Best of the candidates, by the held-out predictions of all folds together: {name} {score['plain']:.3f};"
+        f" corrected for this choice (BBC-CV) {format_interval(score)}. The choice of the candidates by Stages A and"
+        " B on the same posts is not corrected for."
     )
 
 

@@ -173,7 +173,7 @@ def _sections(data: ReportData) -> Sequence[Section]:
         Section(
             "Time and cost",
             "Time of the finished jobs, from Snakemake's benchmarks, at the rates of `costs` in the configuration.",
-            tables=[_costs(data), _throughput(data.runs)],
+            tables=[_costs(data), _throughput([*data.searched, *data.runs])],
         ),
         Section("Failed trials", "", tables=[table] if (table := _failures(data.trials)).rows else []),
         Section("The chosen configuration", "", tables=[Table(["hyper-parameter", "value"], _params(data))]),
@@ -444,7 +444,12 @@ def _throughput(runs: Sequence[Run]) -> Table:
     }
     rows = []
     for name, description in names.items():
-        values = [run.performance[name] for run in runs if name in run.performance]
+        # Those of Stage C score no epoch.
+        values = [
+            run.performance[name]
+            for run in runs
+            if name in run.performance and (name != "scoring_ratio" or run.scores)
+        ]
         if values:
             rows.append([description, f"{np.median(values):.4g}", f"{min(values):.4g}", f"{max(values):.4g}"])
     return Table(["trainings of the chosen configuration", "median", "lowest", "highest"], rows)

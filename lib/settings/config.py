@@ -422,9 +422,9 @@ class Config(StrictSchema):
         if self.corpus.unannotated_means == "unknown" and self.objective.population == "natural":
             problems.append(
                 (
-                    "objective.population",
-                    "'natural' needs the truth of all pairs, but corpus.unannotated_means is 'unknown'; use"
-                    " 'annotated'",
+                    "corpus.unannotated_means",
+                    "'unknown' leaves pairs without a truth, which objective.population 'natural' needs; use"
+                    " 'annotated' there",
                 )
             )
         if len(set(self.agents)) < len(self.agents):

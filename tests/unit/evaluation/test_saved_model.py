@@ -1,6 +1,7 @@
 """A saved model gives the numbers of the trained one, and has the full vocabulary."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -66,3 +67,14 @@ def test_a_folder_without_a_valid_model_is_refused(backbones: Path, tmp_path: Pa
     (tmp_path / ModelManifest.FILE).write_text(json.dumps(body))
     with pytest.raises(UserError, match="schema_version 99"):
         SavedModel.load(tmp_path, CPU)
+
+
+def test_a_model_predicts_in_the_precision_in_which_it_was_judged(backbones: Path, tmp_path: Path) -> None:
+    _, training_data, again = train_and_save(backbones, tmp_path, "criteria")
+    fast = replace(CPU, bf16=True)
+    examples = training_data.examples
+    for device, equal in (("cpu fp32", True), ("cpu bf16", False)):
+        made = again.manifest.provenance.model_copy(update={"device": device})
+        again.manifest.model_copy(update={"provenance": made}).write(tmp_path / ModelManifest.FILE)
+        logits = SavedModel.load(tmp_path, fast).logits(examples)
+        assert (flat(logits) == flat(again.logits(examples))) == equal
