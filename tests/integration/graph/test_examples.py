@@ -146,7 +146,8 @@ def test_the_target_all_makes_reports_and_mlflow_runs_for_snakemakes_own_report_
 def test_the_final_model_predicts_from_python(searched: Path) -> None:
     done = run(searched, command_of("predict"))
     assert done.returncode == 0, done.stderr
-    head, *rows = done.stdout.splitlines()[:4]
+    population, head, *rows = done.stdout.splitlines()[:5]
+    assert population == "The decision rules were fitted at natural prevalence."
     assert head.split() == ["criterion", "post_met", "post_probability"]
     assert {row.split()[0] for row in rows} == {"PAIN", "POOR_SLEEP", "LOW_ENERGY"}
     probabilities = [float(row.split()[2]) for row in rows]
