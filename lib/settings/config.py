@@ -225,8 +225,8 @@ class TrainingSettings(StrictSchema):
     )
 
 
-class StageASettings(StrictSchema):
-    """Stage A, which searches the whole space with TPE and ASHA."""
+class _SearchBudget(StrictSchema):
+    """The budget of Stage A or B."""
 
     trials: Count
     hours: float | None = Field(
@@ -238,6 +238,11 @@ class StageASettings(StrictSchema):
         default=None, gt=0, description="GPU hours of all trials after which no trial begins; null sets no limit"
     )
     seeds: Count
+
+
+class StageASettings(_SearchBudget):
+    """Stage A, which searches the whole space with TPE and ASHA."""
+
     startup_trials: Count = Field(
         default=10, description="number of trials spread evenly over the space before the sampler begins"
     )
@@ -264,19 +269,9 @@ class StageASettings(StrictSchema):
         return self.min_epochs or (epochs + 1) // 2
 
 
-class StageBSettings(StrictSchema):
+class StageBSettings(_SearchBudget):
     """Stage B, which searches with NSGA-II for high F1-macro and low calibration error."""
 
-    trials: Count
-    hours: float | None = Field(
-        default=None,
-        gt=0,
-        description="hours, in which at least one trial runs, after which no trial begins; null sets no limit",
-    )
-    gpu_hours: float | None = Field(
-        default=None, gt=0, description="GPU hours of all trials after which no trial begins; null sets no limit"
-    )
-    seeds: Count
     population_size: int = Field(default=50, ge=2)
     warm_start: int = Field(
         default=20, ge=0, description="number of best configurations of Stage A that are tried first"
