@@ -57,7 +57,14 @@ def training(*more):
     """
     settings = json.loads(
         settings_json(
-            "seed", "training", "objective", "optimizers", "space", "storage", *more
+            "seed",
+            "training",
+            "objective",
+            "decision",
+            "optimizers",
+            "space",
+            "storage",
+            *more,
         )
     )
     del settings["training"]["threads"]

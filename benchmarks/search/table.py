@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import FIXED, benchmark_experiment, prepare_project, write_benchmark_settings
+from common import ANNOTATED_ONLY, FIXED, benchmark_experiment, prepare_project, write_benchmark_settings
 
 from lib.corpus.stratify import split_posts
 from lib.experiment.experiment import Experiment
@@ -26,7 +26,8 @@ from lib.experiment.validation_sample import weighted_validation_sample
 from lib.files.atomic import write_text
 from lib.files.hashing import derive_seed
 from lib.schemas.run import Run
-from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.hyperparameters import NULL_POLICY, Hyperparameters, NullPolicy
+from lib.tasks.label import LabelTask
 from lib.training.epoch_sampler import EpochSampler
 
 AGENT, SEEDS = "criteria", 3
@@ -58,8 +59,9 @@ class Landscape:
         return [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
 
 
-# The trainings draw as few unannotated pairs as the search space allows, so that they are short.
-COMMON: dict[str, Any] = {"data.max_length": 64, "data.unannotated": 1.25, "null_policy.name": "threshold"}
+COMMON: dict[str, Any] = {"data.max_length": 64, "data.unannotated": 1.25}
+# The null policies that a training tries; for labels the other two make the same decisions.
+POLICIES: tuple[NullPolicy, ...] = ("none", "threshold")
 LANDSCAPES = {
     "first": Landscape(
         grid={
@@ -67,7 +69,7 @@ LANDSCAPES = {
             "model.pooling": ["cls", "mean", "max"],
             "optim.lr": [3e-5, 7.2e-5, 1.7e-4, 4.2e-4, 1e-3],
             "optim.head_lr_factor": [1.0, 10.0],
-            "optim.batch_size": [16, 32],
+            "optim.batch_size": [32, 64],
             "head.dropout": [0.0, 0.3],
         },
         ranges=("optim.lr", "optim.head_lr_factor", "head.dropout"),
@@ -122,15 +124,17 @@ def grid_constraints(landscape: Landscape) -> dict[str, dict[str, Any]]:
 
 
 def _fixed_params(landscape: Landscape) -> dict[str, Any]:
-    return FIXED | {"joint.backbone": landscape.grid["model.backbone"][0]} | landscape.rest
+    fixed = FIXED | {"joint.backbone": landscape.grid["model.backbone"][0]} | landscape.rest
+    return {name: value for name, value in fixed.items() if name != NULL_POLICY}
 
 
 def configuration(landscape: Landscape) -> dict[str, Any]:
     """Return the entries of the configuration that set the search space and the budget of a trial."""
     budget = {"trials": 10**6, "seeds": SEEDS}
-    return {
+    return ANNOTATED_ONLY | {
         "constraints": grid_constraints(landscape),
-        "training": {"epochs": landscape.epochs, "threads": 1, "evaluated_unannotated": 1.0},
+        "decision": {"null_policies": list(POLICIES)},
+        "training": {"epochs": landscape.epochs, "threads": 1},
         "stage_a": budget | {"startup_trials": 20},
         "stage_b": budget | {"population_size": 10, "warm_start": 5},
     }
@@ -150,11 +154,33 @@ def lookup(table: TabularBenchmark, params: dict[str, Any], seed: int) -> dict[s
         seed: The number of the seed.
 
     Returns:
-        The training, as `train_grid` stores it. The same arguments always give the same one.
+        `history`, `best_epoch`, `stopped`, `scores`, `test`, `tokens` and `seconds` of the training. They are those
+        of the null policy among the hyper-parameters, or else of the best one, as in a real training. The test posts
+        were always scored at the epoch that the best policy chose. The same arguments always give the same training.
     """
     draw = random.Random(json.dumps([seed, *(params[name] for name in table.landscape.grid)]))
     sides = [_draw_neighbour(table.landscape, name, params[name], draw.random()) for name in table.landscape.grid]
-    return table.trainings[tuple(sides)][seed]
+    found = table.trainings[tuple(sides)][seed]
+    if (policy := params.get(NULL_POLICY)) is None:
+        policy = max(POLICIES, key=lambda name: _best_epoch(found, name)["by_policy"][name]["objective"])
+    return _seen_by(found, LabelTask.same_policy.get(policy, policy))
+
+
+def _best_epoch(training: dict[str, Any], policy: str) -> dict[str, Any]:
+    best: dict[str, Any] = max(training["history"], key=lambda epoch: epoch["by_policy"][policy]["objective"])
+    return best
+
+
+def _seen_by(training: dict[str, Any], policy: str) -> dict[str, Any]:
+    """Return a training with the figures of one null policy."""
+    best = _best_epoch(training, policy)
+    history = [epoch | epoch["by_policy"][policy] for epoch in training["history"]]
+    return training | {
+        "history": history,
+        "best_epoch": int(best["epoch"]),
+        "scores": best["by_policy"][policy],
+        "test": training["test"][policy],
+    }
 
 
 def _draw_neighbour(landscape: Landscape, name: str, value: Any, drawn: float) -> Any:
@@ -205,7 +231,8 @@ def _train_point(landscape: Landscape, point: dict[str, Any]) -> list[dict[str, 
     for seed in range(SEEDS):
         where = table_split(experiment, landscape, seed)
         run = experiment.run(params, where, epochs=landscape.epochs)
-        entries.append(_as_entry(run, _tokens_per_epoch(experiment, Hyperparameters.of(params), where, run.epochs)))
+        tokens = _tokens_per_epoch(experiment, Hyperparameters.of(params), where, run.epochs)
+        entries.append(_as_entry(experiment, run, where) | {"tokens": tokens})
     return entries
 
 
@@ -218,15 +245,19 @@ def _tokens_per_epoch(experiment: Experiment, hyper: Hyperparameters, split: Spl
     return round(total / epochs)
 
 
-def _as_entry(run: Run, tokens: int) -> dict[str, Any]:
-    assert run.held_out is not None
+def _as_entry(experiment: Experiment, run: Run, split: Split) -> dict[str, Any]:
+    agent, examples, tested = experiment.agent, experiment.examples, split.held_out
+    assert run.logits is not None and tested is not None
+    logits = agent.load_logits(run.logits)
+    test = {}
+    for policy in POLICIES:
+        hyper = Hyperparameters.of({**run.params, NULL_POLICY: policy})
+        values = agent.cross_fit(logits, examples, tested, hyper)
+        test[policy] = _figures(experiment.objective.added_to(agent.scores(logits, values, examples, tested, hyper)))
     return {
         "history": run.history,
-        "best_epoch": run.best_epoch,
         "stopped": run.stopped,
-        "scores": _figures(run.scores),
-        "test": _figures(run.held_out),
-        "tokens": tokens,
+        "test": test,
         "seconds": run.performance["seconds"],
     }
 
@@ -263,24 +294,6 @@ def train_grid(landscape: Landscape, corpus: str | None, processes: int) -> None
 
 
 def read_trainings(landscape: Landscape) -> TabularBenchmark:
-    """Read the table in the working directory.
-
-    Older tables know the annotated pairs only, and call the objectives f1_macro and ece.
-    """
-    trainings = {
-        tuple(point): [_with_objectives(entry) for entry in entries]
-        for point, entries in json.loads(Path("table.json").read_text())
-    }
-    return TabularBenchmark(landscape, trainings)
-
-
-def _with_objectives(entry: dict[str, Any]) -> dict[str, Any]:
-    if "objective" in entry["scores"]:
-        return entry
-
-    def renamed(figures: dict[str, float]) -> dict[str, float]:
-        f1, ece = figures["f1_macro"], figures["ece"]
-        return figures | {"objective": f1, "calibration_error": ece, "f1_yes_no": f1}
-
-    history = [renamed(epoch) for epoch in entry["history"]]
-    return entry | {"history": history, **{part: renamed(entry[part]) for part in ("scores", "test")}}
+    """Read the table in the working directory."""
+    found = json.loads(Path("table.json").read_text())
+    return TabularBenchmark(landscape, {tuple(point): entries for point, entries in found})

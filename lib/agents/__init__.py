@@ -45,5 +45,5 @@ def unused_parameters(agent: str) -> frozenset[str]:
 
 
 def agent_space(space: "Space", agent: str) -> "Space":
-    """Return the space that is searched for an agent, in which the parameters that it does not use have one value."""
-    return space.with_fixed(unused_parameters(agent))
+    """Return the space that is searched for an agent, without the parameters that it does not use."""
+    return space.without(unused_parameters(agent))

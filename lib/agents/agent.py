@@ -15,7 +15,7 @@ from lib.corpus.sentences import Characters
 from lib.metrics.resampling import ScoreFromStatistics
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, SpecialTokens, Tokens
-from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.hyperparameters import Hyperparameters, NullPolicy
 from lib.tasks.decision import DecisionRule, RuleValues
 from lib.tasks.examples import Examples, Targets, TextPairs, WeightedSample
 from lib.tasks.task import Index, Task
@@ -119,6 +119,13 @@ class Agent(ABC):
         Returns:
             A model that takes each encoder's inputs and returns the outputs that the tasks' losses take.
         """
+
+    def distinct_policies(self, policies: Sequence[NullPolicy]) -> tuple[NullPolicy, ...]:
+        """Return the null policies that decide differently for this agent, each the first of its kind."""
+        kinds: dict[tuple[NullPolicy, ...], NullPolicy] = {}
+        for policy in policies:
+            kinds.setdefault(tuple(task.same_policy.get(policy, policy) for task in self.tasks), policy)
+        return tuple(kinds.values())
 
     def weight(self, task: str, hyper: Hyperparameters) -> float:
         """Return the weight of a task's loss.

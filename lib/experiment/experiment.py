@@ -1,6 +1,7 @@
 """Run one training from settings to scores, or take it from the store of finished runs."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from lib.metrics.objective import Objective
 from lib.modeling.tokens import check_criteria_fit
 from lib.schemas.document import NO_TRAINING, Provenance, make_provenance, now, training_versions
 from lib.schemas.run import Run
-from lib.settings.hyperparameters import Hyperparameters, Optimizer
+from lib.settings.hyperparameters import NULL_POLICY, Hyperparameters, NullPolicy, Optimizer
 from lib.settings.load import Settings
 from lib.tasks.examples import Examples, WeightedSample
 from lib.training.data import TrainingData, TrainingFailure
@@ -31,7 +32,7 @@ from lib.training.optimizers import OptimizerScale, check_optimizers
 
 # Increase it when the engine gives other numbers for the same hyper-parameters, or when sentences are cut in another
 # way, so that old runs are not reused.
-ENGINE_VERSION = 18
+ENGINE_VERSION = 19
 
 
 class TrialPruned(Exception):
@@ -121,7 +122,14 @@ class Experiment:
             "patience": training.patience,
             "development": self.development.fingerprint,
             "objective": self.settings.config.objective.model_dump(mode="json"),
+            "null_policies": list(self.policies({})),
         }
+
+    def policies(self, params: Mapping[str, Any]) -> tuple[NullPolicy, ...]:
+        """Return the null policies that a training tries: that of its parameters, or else the configured ones."""
+        if NULL_POLICY in params:
+            return (params[NULL_POLICY],)
+        return self.agent.distinct_policies(self.settings.config.decision.null_policies)
 
     def fingerprints(self) -> dict[str, str]:
         """Return the content hash of each backbone of the space."""
@@ -183,7 +191,7 @@ class Experiment:
         if stored is not None:
             return _replay(stored, on_epoch)
         try:
-            run = self._train(Hyperparameters.of(params), split, key, (epochs, last_epoch), on_epoch)
+            run = self._train(params, split, key, (epochs, last_epoch), on_epoch)
         except (TrialPruned, TrainingFailure):
             self._store.discard_checkpoint(key)
             raise
@@ -235,7 +243,7 @@ class Experiment:
             stop_after=last_epoch,
             scale=self._scale(params["optim.name"]),
         )
-        trained, _ = self._learn(Hyperparameters.of(params), self.splits.without_validation(repetition), options)
+        trained, _ = self._learn(params, self.splits.without_validation(repetition), options)
         self._store.discard_checkpoint(key)
         return trained
 
@@ -245,15 +253,17 @@ class Experiment:
 
     def _key(self, params: dict[str, Any], split: Split, epochs: Any) -> str:
         identity = self.identity if params["aug.enabled"] else self.identity_without_augmentation
-        identity = {name: value for name, value in identity.items() if name != "optimizers"}
+        identity = {**identity, "null_policies": list(self.policies(params))}
+        del identity["optimizers"]
         used = {name: identity["backbones"][name] for name in self.agent.backbone_names(Hyperparameters.of(params))}
         scale = asdict(self._scale(params["optim.name"]))
         return run_key({**identity, "backbones": used, "scale": scale}, params, split, epochs)
 
     def _learn(
-        self, hyper: Hyperparameters, split: Split, options: TrainingOptions
+        self, params: dict[str, Any], split: Split, options: TrainingOptions
     ) -> tuple[TrainedModel, TrainingData]:
         """Build a model and train it."""
+        hyper = Hyperparameters.of(params)
         seed = derive_seed(self.settings.config.seed, split.name)
         with seeded_torch(seed):
             features = self.builder.features(hyper)
@@ -270,6 +280,7 @@ class Experiment:
                 validation=split.validation,
                 objective=self.objective,
                 augmentation=augmentation,
+                policies=self.policies(params),
             )
             names = self.agent.backbone_names(hyper)
             memory = MicroBatches(self._cache / "micro_batches.json", self.device.model, *names, hyper.max_length)
@@ -278,7 +289,7 @@ class Experiment:
 
     def _train(
         self,
-        hyper: Hyperparameters,
+        params: dict[str, Any],
         split: Split,
         key: str,
         limits: tuple[int, int | None],
@@ -292,9 +303,9 @@ class Experiment:
             keep_best=split.held_out is not None and len(split.validation) > 0,
             checkpoint=self._store.checkpoint(key),
             stop_after=last_epoch,
-            scale=self._scale(hyper.optimizer),
+            scale=self._scale(params["optim.name"]),
         )
-        trained, training_data = self._learn(hyper, split, options)
+        trained, training_data = self._learn(params, split, options)
         result = trained.result
         if result.stopped == "pruned":
             raise TrialPruned(result)
@@ -304,7 +315,7 @@ class Experiment:
             agent=self.agent.name,
             key=key,
             split=split.name,
-            params=hyper.params(),
+            params=params,
             objective=self.objective.name,
             calibration=self.objective.full_calibration_name,
             epochs=epochs,
@@ -313,6 +324,7 @@ class Experiment:
             history=result.history,
             scores=result.scores,
             rules=result.rules,
+            policy=result.policy,
             augmented=result.augmented,
             performance=result.performance,
             **held_out,
@@ -320,7 +332,10 @@ class Experiment:
 
     def _hold_out(self, trained: TrainedModel, data: TrainingData, held_out: WeightedSample) -> dict[str, Any]:
         """Score the held-out part; the rules for each half of its groups are fitted on the other half."""
-        agent, examples, hyper = data.agent, data.examples, data.hyper
+        agent, examples = data.agent, data.examples
+        hyper = data.hyper
+        if trained.result.policy is not None:
+            hyper = replace(hyper, null_policy=trained.result.policy)
         logits = predict_logits(trained.model, agent, data.features, held_out.index, hyper, self.device)
         values = agent.cross_fit(logits, examples, held_out, hyper)
         scores = agent.scores(logits, values, examples, held_out, hyper)

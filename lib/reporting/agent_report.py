@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
-from lib.agents import unused_parameters
 from lib.metrics.formatting import (
     format_bias_corrected,
     format_count,
@@ -105,7 +104,7 @@ def _sections(data: ReportData) -> Sequence[Section]:
     a, limits = data.trials["stage_a"], data.settings.config.stage_a
     excluded = data.settings.config.corpus.excluded_criteria
     weights = figures.estimate_importances(a, data.settings.config.seed)
-    names = list(weights)[:7] or _varied(a)[:7]
+    names = list(weights)[:7] or [name for name in _varied(a) if all(name in trial.params for trial in a)][:7]
     return [
         Section(
             "Test set",
@@ -182,7 +181,7 @@ def _sections(data: ReportData) -> Sequence[Section]:
 
 
 def _varied(trials: Sequence[FrozenTrial]) -> list[str]:
-    names = trials[0].params if trials else {}
+    names = dict.fromkeys(name for trial in trials for name in trial.params)
     return [name for name in names if len({str(t.params.get(name)) for t in trials}) > 1]
 
 
@@ -465,29 +464,10 @@ def _failures(trials: Mapping[str, Sequence[FrozenTrial]]) -> Table:
     return Table(["stage", "reason", "trials"], [[*key, n] for key, n in reasons.most_common()])
 
 
-def used_params(params: Mapping[str, Any], agent: str) -> dict[str, Any]:
-    """Return those of a configuration's hyper-parameters that have an effect.
-
-    Args:
-        params: Hyper-parameters, named as in the search space.
-        agent: Name of the agent.
-
-    Returns:
-        Those that the agent uses, with those of augmentation if it augments, and the methods' weights if its strategy
-        uses them.
-    """
-    without = tuple(unused_parameters(agent))
-    if not params["aug.enabled"]:
-        without += ("aug.",)
-    elif params["aug.strategy"] != "custom":
-        without += ("aug.weight_",)
-    return {name: value for name, value in params.items() if not name.startswith(without)}
-
-
 def _params(data: ReportData) -> list[list[Any]]:
     return [
         [name, f"{value:.4g}" if isinstance(value, float) else value]
-        for name, value in used_params(data.stage_c.choice["params"], data.agent.name).items()
+        for name, value in data.stage_c.choice["params"].items()
     ]
 
 

@@ -145,7 +145,8 @@ def estimate_importances(trials: Sequence[FrozenTrial], seed: int) -> dict[str, 
 
     PED-ANOVA (Watanabe et al., 2023) finds the parameters that separate the best tenth of the trials from all of
     them. fANOVA (Hutter et al., 2014) finds those that explain the objective over the whole space. The sampler chose
-    the trials, so both are correlation, not a controlled experiment.
+    the trials, so both are correlation, not a controlled experiment. Parameters that only some of the trials use are
+    left out.
 
     Args:
         trials: All trials of the study.
@@ -160,7 +161,8 @@ def estimate_importances(trials: Sequence[FrozenTrial], seed: int) -> dict[str, 
         return {}
     study = optuna.create_study(direction="maximize")
     study.add_trials(complete)
-    varied = [n for n in complete[0].distributions if len({str(t.params[n]) for t in complete}) > 1]
+    common = [n for n in complete[0].distributions if all(n in t.params for t in complete)]
+    varied = [n for n in common if len({str(t.params[n]) for t in complete}) > 1]
     varied = [n for n in varied if not complete[0].distributions[n].single()]
     evaluators = (
         optuna.importance.PedAnovaImportanceEvaluator(),

@@ -12,6 +12,7 @@ from lib.schemas.evaluation import Baselines, FoldResult, StageCResult, TestEval
 from lib.schemas.run import Run
 from lib.schemas.search import StageAResult, StageBResult
 from lib.search.study_results import study_location
+from lib.settings.hyperparameters import NULL_POLICY
 from lib.settings.load import Settings
 from lib.studies.location import load_trials
 from lib.tasks.examples import Examples
@@ -63,7 +64,8 @@ def read_report_data(experiment: Experiment, folds: list[FoldResult]) -> ReportD
     folder = results / name
     result = StageCResult.read(folder / StageCResult.FILE)
     runs = [Run.read(path) for path in sorted((folder / "runs").glob("*.json"))]
-    own = sorted((run for run in runs if run.params == result.choice["params"]), key=lambda run: run.split)
+    searched = {name: value for name, value in result.choice["params"].items() if name != NULL_POLICY}
+    own = sorted((run for run in runs if run.params == searched), key=lambda run: run.split)
     return ReportData(
         settings=settings,
         objective=experiment.objective,

@@ -17,8 +17,9 @@ class TrialResult(FrozenSchema):
         number: Its number in the study.
         state: Optuna's name of its state, e.g. COMPLETE.
         params: Hyper-parameters, named as in the search space.
-        objective: Mean over its seeds; None if the trial failed.
+        objective: Mean over its seeds by `policy`; None if the trial failed.
         calibration_error: Likewise.
+        policy: The null policy that is best over its seeds.
         seeds: The result of each seed.
         rank: Non-dominated rank in Stage B, 0 for the Pareto front; None in Stage A.
         reason: Why it failed, if known.
@@ -29,6 +30,7 @@ class TrialResult(FrozenSchema):
     params: dict[str, Any]
     objective: float | None
     calibration_error: float | None
+    policy: str | None
     seeds: list[SeedResult]
     rank: int | None = None
     reason: str | None = None
@@ -71,7 +73,7 @@ class StageAResult(Document):
     """
 
     KIND: ClassVar[str] = "stage_a_top50"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
     FILE: ClassVar[str] = "stage_a_top50.json"
 
     agent: str
@@ -92,7 +94,7 @@ class StageBResult(Document):
     """
 
     KIND: ClassVar[str] = "stage_b_pareto"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
     FILE: ClassVar[str] = "stage_b_pareto.json"
 
     agent: str
@@ -131,7 +133,7 @@ class Candidate(FrozenSchema):
         number: Its number among the candidates, from 0.
         trial: Number of its trial in Stage B.
         rank: Non-dominated rank of the trial.
-        params: Hyper-parameters, named as in the search space.
+        params: Hyper-parameters, named as in the search space, and the null policy.
         epochs: After how many epochs its trainings end, from the best epochs of the trial's seeds.
         objective: Mean objective over the trial's seeds.
         calibration_error: Mean calibration error over the trial's seeds.
@@ -155,7 +157,7 @@ class Candidates(Document):
     """
 
     KIND: ClassVar[str] = "stage_c_candidates"
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
     FILE: ClassVar[str] = "candidates.json"
 
     agent: str

@@ -10,6 +10,7 @@ from lib.errors import UserError
 from lib.schemas.document import now
 from lib.schemas.search import Candidate, Candidates, StageBResult, TrialResult
 from lib.search.study_results import AgentSearch
+from lib.settings.hyperparameters import NULL_POLICY
 
 _EPOCH_QUANTILE = 0.9
 
@@ -102,7 +103,7 @@ def _candidate(number: int, trial: TrialResult) -> Candidate:
         number=number,
         trial=trial.number,
         rank=trial.rank or 0,
-        params=trial.params,
+        params={**trial.params, NULL_POLICY: trial.policy},
         epochs=epochs_to_train([seed.best_epoch for seed in trial.seeds]),
         objective=trial.objective,
         calibration_error=trial.calibration_error,

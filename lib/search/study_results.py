@@ -13,7 +13,7 @@ from lib.errors import UserError
 from lib.metrics.objective import Objective
 from lib.schemas.corpus import CorpusManifest
 from lib.schemas.document import Provenance, make_provenance
-from lib.schemas.run import SeedResult, mean_over_seeds
+from lib.schemas.run import SeedResult, best_policy, mean_over_seeds
 from lib.schemas.search import TrialCounts, TrialResult
 from lib.settings.config import Config
 from lib.settings.load import Settings
@@ -118,6 +118,7 @@ def trial_result(trial: FrozenTrial) -> TrialResult:
         params=trial.params,
         objective=mean_over_seeds(seeds)[0] if seeds else None,
         calibration_error=mean_over_seeds(seeds)[1] if seeds else None,
+        policy=best_policy(seeds) if seeds else None,
         seeds=seeds,
         reason=trial.user_attrs.get("reason"),
     )

@@ -128,6 +128,7 @@ def _seed_result(seed: int, key: str, run: Run | TrainingResult) -> SeedResult:
         key=key,
         objective=run.scores["objective"],
         calibration_error=run.scores["calibration_error"],
+        by_policy=run.history[run.best_epoch - 1]["by_policy"],
         best_epoch=run.best_epoch,
         epochs_run=len(run.history),
         stopped=run.stopped,

@@ -1,11 +1,12 @@
 """The typed models of config/*.yaml, with the meaning and the limits of every key."""
 
 import re
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from lib.pydantic_base import StrictSchema
+from lib.settings.hyperparameters import NullPolicy
 from lib.settings.space import Constraint
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -194,6 +195,23 @@ class ObjectiveSettings(StrictSchema):
     )
 
 
+class DecisionSettings(StrictSchema):
+    """How a prediction becomes yes or no."""
+
+    null_policies: tuple[NullPolicy, ...] = Field(
+        default=get_args(NullPolicy),
+        min_length=1,
+        description="null policies that are fitted after each epoch, of which the best one is kept; docs/agents.md"
+        " explains them",
+    )
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.null_policies)) < len(self.null_policies):
+            raise ValueError("null_policies: a policy is listed twice")
+        return self
+
+
 class TrainingSettings(StrictSchema):
     """The settings of every training, which its hyper-parameters do not change."""
 
@@ -375,6 +393,7 @@ class Config(StrictSchema):
     tfidf: TfidfSettings = TfidfSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     objective: ObjectiveSettings = ObjectiveSettings()
+    decision: DecisionSettings = DecisionSettings()
     training: TrainingSettings = TrainingSettings()
     stage_a: StageASettings
     stage_b: StageBSettings

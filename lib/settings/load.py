@@ -21,7 +21,7 @@ from lib.settings.space import (
     Space,
     apply_constraints,
     check_space,
-    fix_inactive_parameters,
+    drop_unused_parameters,
     flatten,
     format_validation_error,
 )
@@ -87,7 +87,7 @@ def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> S
         backbones={name: backbones[name] for name in space.backbones},
         optimizers={name: optimizers[name] for name in space.optimizers},
         words=words,
-        space=fix_inactive_parameters(space),
+        space=drop_unused_parameters(space),
     )
 
 

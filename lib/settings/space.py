@@ -8,7 +8,17 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from lib.errors import did_you_mean
 from lib.pydantic_base import FrozenSchema, StrictSchema
-from lib.settings.hyperparameters import NAMES, AugmentationStrategy, Optimizer, is_integer, value_problems
+from lib.settings.hyperparameters import (
+    NULL_POLICY,
+    SEARCHED,
+    AugmentationStrategy,
+    Condition,
+    Optimizer,
+    condition,
+    is_integer,
+    is_used,
+    value_problems,
+)
 
 Value = str | int | float | bool
 # The parameters whose choices are backbones.
@@ -32,9 +42,9 @@ class _Range(StrictSchema):
         """Whether there is more than one value."""
         return self.low < self.high
 
-    def fixed(self) -> Self:
-        """Return the range with its lowest value only."""
-        return self.model_copy(update={"high": self.low})
+    def contains(self, value: Value) -> bool:
+        """Return whether a number is in the range."""
+        return not isinstance(value, str) and self.low <= value <= self.high
 
     def __str__(self) -> str:
         return f"[{self.low:g}, {self.high:g}]{' log' if self.log else ''}"
@@ -103,13 +113,13 @@ class Choices(StrictSchema):
         """Whether there is more than one value."""
         return len(self.choices) > 1
 
+    def contains(self, value: Value) -> bool:
+        """Return whether a value is one of the choices."""
+        return value in self.choices
+
     def quantile(self, u: float) -> Value:
         """Return the quantile `u`, in [0, 1), of the distribution from which a random search draws."""
         return self.choices[int(u * len(self.choices))]
-
-    def fixed(self) -> Self:
-        """Return the choices with the first one only."""
-        return self.model_copy(update={"choices": self.choices[:1]})
 
     def __str__(self) -> str:
         return str(list(self.choices))
@@ -161,13 +171,13 @@ def check_space(flat: Mapping[str, Any], backbones: Mapping[str, Any]) -> Iterat
         (parameter name, problem) pairs; none if the space is valid.
     """
     for name in flat:
-        if name not in NAMES:
-            yield name, f"unknown parameter{did_you_mean(name, NAMES)}"
-    for name in NAMES:
+        if name not in SEARCHED:
+            yield name, _unknown(name)
+    for name in SEARCHED:
         if name not in flat:
             yield name, "is missing; declare every parameter (a single choice fixes one)"
     adapter: TypeAdapter[FloatRange | IntRange | Choices] = TypeAdapter(Parameter)
-    for name in (n for n in flat if n in NAMES):
+    for name in (n for n in flat if n in SEARCHED):
         try:
             parameter = adapter.validate_python(_tuples(flat[name]))
         except ValidationError as error:
@@ -175,6 +185,12 @@ def check_space(flat: Mapping[str, Any], backbones: Mapping[str, Any]) -> Iterat
                 yield ".".join([name, *map(str, problem["loc"][1:])]), format_validation_error(problem)
             continue
         yield from ((name, problem) for problem in _range_problems(name, parameter, backbones))
+
+
+def _unknown(name: str) -> str:
+    if name == NULL_POLICY:
+        return "is decided after training and not searched; list the policies in decision.null_policies"
+    return f"unknown parameter{did_you_mean(name, SEARCHED)}"
 
 
 def format_validation_error(problem: Mapping[str, Any]) -> str:
@@ -211,7 +227,7 @@ def _range_problems(
 
 
 class Space(FrozenSchema):
-    """A checked search space, which has a parameter for each hyper-parameter."""
+    """A checked search space, which has a parameter for each hyper-parameter that some trial can use."""
 
     parameters: dict[str, Parameter]
 
@@ -253,18 +269,37 @@ class Space(FrozenSchema):
         return tuple(float(share) for share in self._choices("aug.max_replace"))
 
     def _choices(self, name: str) -> tuple[Value, ...]:
-        parameter = self.parameters[name]
-        assert isinstance(parameter, Choices)
-        return parameter.choices
+        """Return the choices of a parameter; none if no trial can use it."""
+        parameter = self.parameters.get(name)
+        assert parameter is None or isinstance(parameter, Choices)
+        return () if parameter is None else parameter.choices
 
-    def with_fixed(self, names: Collection[str]) -> "Space":
-        """Return the space with one value for each of these parameters: the first choice, or the lower end."""
-        return Space(parameters={n: p.fixed() if n in names else p for n, p in self.parameters.items()})
+    def groups(self) -> list[dict[str, Parameter]]:
+        """Return the parameters in groups that are used together; a group comes after those that it depends on."""
+        found: dict[tuple[Condition, ...], dict[str, Parameter]] = {}
+        for name, parameter in self.parameters.items():
+            found.setdefault(_conditions(name), {})[name] = parameter
+        return [found[conditions] for conditions in sorted(found, key=len)]
+
+    def without(self, names: Collection[str]) -> "Space":
+        """Return the space without these parameters."""
+        return Space(parameters={name: p for name, p in self.parameters.items() if name not in names})
+
+    def used(self, params: Mapping[str, Value]) -> dict[str, Value]:
+        """Return those of a trial's values that it uses."""
+        return {name: value for name, value in params.items() if is_used(name, params)}
 
     def adapted(self, params: Mapping[str, Value]) -> dict[str, Value]:
-        """Return hyper-parameters from another agent's search, with this space's value where it has only one."""
+        """Return hyper-parameters of another agent or from elsewhere as the first values of a trial.
+
+        Args:
+            params: Values under the names of the search space.
+
+        Returns:
+            Those of parameters of this space, with its own value where it has only one.
+        """
         own = {name: parameter.bounds[0] for name, parameter in self.parameters.items() if not parameter.varies}
-        return {name: own.get(name, value) for name, value in params.items()}
+        return self.used({**{name: value for name, value in params.items() if name in self.parameters}, **own})
 
     def differences(self, other: "Space") -> list[str]:
         """Return a line for each parameter that differs from that of another, earlier space."""
@@ -292,7 +327,7 @@ def apply_constraints(
     parameters, problems = dict(space.parameters), []
     for name, constraint in constraints.items():
         if name not in parameters:
-            problems.append((name, f"unknown parameter{did_you_mean(name, parameters)}"))
+            problems.append((name, _unknown(name)))
             continue
         try:
             parameters[name] = _narrowed(_with_choices(name, parameters[name], backbones), constraint)
@@ -301,16 +336,23 @@ def apply_constraints(
     return Space(parameters=parameters), problems
 
 
-def fix_inactive_parameters(space: Space) -> Space:
-    """Return the space with the parameters of augmentation fixed that no trial can use.
+def drop_unused_parameters(space: Space) -> Space:
+    """Return the space without the parameters that no trial can use, so that no sampler varies them."""
+    return space.without([name for name in space.parameters if not _can_be_used(name, space)])
 
-    Samplers then do not vary parameters that have no effect.
-    """
-    if not space.augments:
-        return space.with_fixed([name for name in space.parameters if name.startswith("aug.")])
-    if "custom" not in space.augmentation_strategies:
-        return space.with_fixed([name for name in space.parameters if name.startswith("aug.weight_")])
-    return space
+
+def _can_be_used(name: str, space: Space) -> bool:
+    when = condition(name)
+    if when is None:
+        return True
+    other = space.parameters.get(when.name)
+    return other is not None and _can_be_used(when.name, space) and any(map(other.contains, when.values))
+
+
+def _conditions(name: str) -> tuple[Condition, ...]:
+    """Return the conditions under which a parameter is used, the outermost first."""
+    when = condition(name)
+    return () if when is None else (*_conditions(when.name), when)
 
 
 def _with_choices(

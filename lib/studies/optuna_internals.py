@@ -3,11 +3,14 @@
 pyproject.toml limits Optuna's version because of them, and a test uses each of them.
 """
 
-from collections.abc import Container
+from abc import abstractmethod
+from collections.abc import Callable, Container, Iterator, Mapping
 from copy import copy
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from optuna.distributions import BaseDistribution
+from optuna.samplers import NSGAIISampler, TPESampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages._cached_storage import _CachedStorage
 from optuna.storages.journal import BaseJournalBackend
@@ -60,6 +63,37 @@ def _as_pruned(trial: FrozenTrial) -> FrozenTrial:
     pruned = copy(trial)
     pruned.state, pruned.intermediate_values = TrialState.PRUNED, {}
     return pruned
+
+
+class GroupwiseTPESampler(TPESampler):
+    """TPE that suggests one group of parameters after another. Failed trials count as the worst."""
+
+    @abstractmethod
+    def used_groups(self, trial: FrozenTrial, found: Mapping[str, Any]) -> Iterator[dict[str, BaseDistribution]]:
+        """Yield the distributions of each group that a trial uses; `found` holds the values of the groups before."""
+
+    def _sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Suggest the groups in order. `sample_relative` shares the values of all with other processes."""
+        found: dict[str, Any] = {}
+        for group in self.used_groups(trial, found):
+            found |= super()._sample_relative(cast("Study", FailuresAsPruned(study)), trial, group)
+        return found
+
+
+# Returns the parameters of a child from a study, distributions and a population.
+Breed = Callable[[Study, dict[str, BaseDistribution], list[FrozenTrial]], dict[str, Any]]
+
+
+def wrap_child_generation(sampler: NSGAIISampler, child: Callable[..., dict[str, Any]]) -> None:
+    """Replace the way in which NSGA-II makes a child.
+
+    Args:
+        sampler: The sampler.
+        child: Called with the sampler's own way, of type `Breed`, before the arguments of that.
+    """
+    sampler._child_generation_strategy = partial(child, sampler._child_generation_strategy)
 
 
 def suggest_value(trial: Trial, name: str, distribution: BaseDistribution) -> Any:

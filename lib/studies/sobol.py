@@ -12,28 +12,32 @@ def sobol_design(space: Space, n: int, seed: int) -> list[dict[str, Any]]:
     a categorical parameter by chance, because all choices come almost equally often.
 
     Args:
-        space: All parameters; one that does not vary keeps its only value.
+        space: All parameters; one that does not vary keeps its only value. Those that a configuration does not use
+            are left out of it.
         n: Number of configurations; may be 0.
         seed: Seed of the scrambling.
 
     Returns:
-        n configurations, each a value for every parameter name.
+        n configurations, each a value for every parameter that it uses.
     """
     varied = {name: parameter for name, parameter in space.parameters.items() if parameter.varies}
     fixed = {name: parameter.quantile(0.0) for name, parameter in space.parameters.items() if name not in varied}
     if n == 0 or not varied:
-        return [dict(fixed) for _ in range(n)]
+        return [space.used(fixed) for _ in range(n)]
     import torch  # a worker has imported it already; SciPy's sequence would take another second to import
     from torch.quasirandom import SobolEngine
 
     engine = SobolEngine(len(varied), scramble=True, seed=seed)  # type: ignore[no-untyped-call]
     points = engine.draw(n, dtype=torch.float64).tolist()
     return [
-        {
-            **fixed,
-            **{
-                name: parameter.quantile(float(u)) for (name, parameter), u in zip(varied.items(), point, strict=True)
-            },
-        }
+        space.used(
+            {
+                **fixed,
+                **{
+                    name: parameter.quantile(float(u))
+                    for (name, parameter), u in zip(varied.items(), point, strict=True)
+                },
+            }
+        )
         for point in points
     ]

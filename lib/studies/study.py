@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from lib.errors import UserError
 from lib.files.locks import wait_for_lock
+from lib.settings.hyperparameters import is_used
 from lib.settings.space import Space
 from lib.studies.batched_writes import batched_writes
 from lib.studies.budget import BEGUN, Budget
@@ -176,21 +177,26 @@ class SharedStudy:
 
 
 def suggest_params(trial: Trial, space: Space) -> dict[str, Any]:
-    """Suggest every parameter of the space.
+    """Suggest every parameter that the trial uses.
 
     Optuna asks a sampler for parameters only when one is not fixed. A trial with fixed parameters would then get no
     generation, and NSGA-II would never breed from it. So the sampler is asked for every trial.
 
     Args:
         trial: The running trial that gets the values.
-        space: All parameters, in the order in which they are suggested.
+        space: All parameters.
 
     Returns:
-        The trial's value for each parameter name.
+        The trial's values by parameter name.
     """
     with batched_writes(trial.storage):
         _ = trial.relative_params
-        return {name: suggest_value(trial, name, d) for name, d in distributions(space).items()}
+        params: dict[str, Any] = {}
+        for group in space.groups():
+            for name, distribution in distributions(group).items():
+                if is_used(name, params):
+                    params[name] = suggest_value(trial, name, distribution)
+        return params
 
 
 def fail_trial(storage: BaseStorage, trial: FrozenTrial | Trial, reason: str) -> None:

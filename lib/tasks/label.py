@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from lib.metrics.classification import (
 )
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
-from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.hyperparameters import Hyperparameters, NullPolicy
 from lib.tasks.decision import LogOddsAt, RuleValues, fit_f1_thresholds
 from lib.tasks.examples import Examples, Targets, WeightedSample
 from lib.tasks.task import Index, Task, TaskPredictions, imbalance_factor
@@ -114,6 +114,7 @@ class LabelTask(Task[LogOdds, Labels]):
     """Predicts labels. The logits are the log odds of label 1, (n,)."""
 
     name = "label"
+    same_policy: ClassVar[Mapping[NullPolicy, NullPolicy]] = {"ratio": "threshold", "calibrated": "none"}
     predictions = Labels
 
     def loss(self, outputs: Outputs, targets: Targets, hyper: Hyperparameters) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from lib.corpus.sentences import Characters
 from lib.modeling.models import Outputs
 from lib.modeling.tokens import Batch, Tokens
-from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.hyperparameters import Hyperparameters, NullPolicy
 from lib.tasks.decision import DecisionRule, LogOddsAt, RuleValues, fit_calibration, fit_yes_no_threshold
 from lib.tasks.examples import Examples, Targets, WeightedSample
 
@@ -127,9 +127,11 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
 
     Attributes:
         name: Name of the task.
+        same_policy: For a null policy of which another one makes the same decisions, the name of the other one.
     """
 
     name: str
+    same_policy: ClassVar[Mapping[NullPolicy, NullPolicy]] = {}
     predictions: type[PredictionsT]
 
     @abstractmethod

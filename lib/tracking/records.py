@@ -150,13 +150,16 @@ def _trial(key: str, trial: FrozenTrial, runs: Mapping[str, Path], named: dict[s
     )
 
 
-def _epochs(history: list[dict[str, float]], prefix: str = "") -> list[MetricPoint]:
-    return [
-        (f"{prefix}{name}", value, int(epoch["epoch"]))
-        for epoch in history
-        for name, value in epoch.items()
-        if name != "epoch"
-    ]
+def _epochs(history: list[dict[str, Any]], prefix: str = "") -> list[MetricPoint]:
+    points = []
+    for epoch in history:
+        number, by_policy = int(epoch["epoch"]), epoch.get("by_policy", {})
+        points += [(f"{prefix}{n}", v, number) for n, v in epoch.items() if n not in ("epoch", "by_policy")]
+        if len(by_policy) > 1:
+            points += [
+                (f"{prefix}{p}/{n}", v, number) for p, figures in by_policy.items() for n, v in figures.items()
+            ]
+    return points
 
 
 def _folds(folder: Path, result: StageCResult, agent: str, named: dict[str, str]) -> StageRecords:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from lib.agents.agent import Agent, Features
 from lib.metrics.objective import Objective
-from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.hyperparameters import Hyperparameters, NullPolicy
 from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.task import Index
 
@@ -31,6 +31,7 @@ class TrainingData:
         validation: The examples to validate on; they may be none.
         objective: Chooses the best epoch.
         augmentation: Augments the annotated training examples of each epoch; None without augmentation.
+        policies: The null policies that are tried; the best one of each epoch counts.
     """
 
     agent: Agent
@@ -41,3 +42,4 @@ class TrainingData:
     validation: WeightedSample
     objective: Objective = field(default_factory=Objective)
     augmentation: "EpochAugmentation | None" = None
+    policies: tuple[NullPolicy, ...] = ("threshold",)

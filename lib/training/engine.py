@@ -4,8 +4,8 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lib.agents.agent import Logits
 from lib.devices.device import Device, peak_memory_mb
 from lib.devices.utilisation import measure_utilisation
 from lib.files.hashing import derive_seed
 from lib.modeling.layers import checkpoint_gradients, named_encoders
+from lib.settings.hyperparameters import Hyperparameters, NullPolicy
 from lib.tasks.task import Index
 from lib.training import checkpoints
 from lib.training.batches import training_batches
@@ -36,11 +38,12 @@ class TrainingResult:
     """The result of a training.
 
     Attributes:
-        scores: Of the validation part at the best epoch; empty without a validation part.
+        scores: Of the validation part at the best epoch; None without a validation part.
         rules: The decision rules of the best epoch, fitted on the validation part, as dumps.
+        policy: The best null policy of the best epoch; empty without a validation part.
         best_epoch: The epoch with the highest objective, counted from 1.
-        history: `epoch`, `loss`, `objective` and `calibration_error` of each epoch; without a validation part only
-            the first two.
+        history: `epoch`, `loss`, `objective` and `calibration_error` of each epoch, and the last two `by_policy`;
+            without a validation part only the first two.
         stopped: Why the training ended: after all epochs, by lack of patience, collapsed or pruned.
         augmented: How often each augmentation method changed an example.
         performance: Seconds, tokens per second, memory and utilisation.
@@ -48,8 +51,9 @@ class TrainingResult:
 
     scores: dict[str, Any] = field(default_factory=dict)
     rules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    policy: NullPolicy | None = None
     best_epoch: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
     stopped: Stopped = "epochs"
     augmented: dict[str, int] = field(default_factory=dict)
     performance: dict[str, float] = field(default_factory=dict)
@@ -159,7 +163,7 @@ def train(
     return training.result
 
 
-def replay_history(history: list[dict[str, float]], on_epoch: OnEpoch) -> TrainingResult | None:
+def replay_history(history: list[dict[str, Any]], on_epoch: OnEpoch) -> TrainingResult | None:
     """Report the epochs of an earlier training again, since it may be pruned now.
 
     Args:
@@ -173,7 +177,10 @@ def replay_history(history: list[dict[str, float]], on_epoch: OnEpoch) -> Traini
         best = max(history[:epochs], key=lambda entry: entry["objective"])
         if on_epoch(int(history[epochs - 1]["epoch"]), best["objective"]):
             scores = {name: best[name] for name in ("objective", "calibration_error")}
-            return TrainingResult(scores, best_epoch=int(best["epoch"]), history=history[:epochs], stopped="pruned")
+            policy = max(best["by_policy"], key=lambda name: best["by_policy"][name]["objective"])
+            result = TrainingResult(scores, policy=policy, best_epoch=int(best["epoch"]), stopped="pruned")
+            result.history = history[:epochs]
+            return result
     return None
 
 
@@ -187,6 +194,10 @@ def _stop_reason(training: "_Training", options: TrainingOptions) -> Stopped:
     if training.collapsed:
         return "collapsed" if min(training.collapsed, epoch - training.warmup_epochs) >= 2 * patience else "epochs"
     return "patience" if epoch - max(result.best_epoch, training.warmup_epochs) >= patience else "epochs"
+
+
+def _figures(scores: Mapping[str, Any]) -> dict[str, float]:
+    return {name: scores[name] for name in ("objective", "calibration_error")}
 
 
 class _Training:
@@ -247,19 +258,26 @@ class _Training:
         agent, examples, hyper = training_data.agent, training_data.examples, training_data.hyper
         sample = training_data.validation
         logits = predict_logits(self.evaluated, agent, training_data.features, sample.index, hyper, self.device)
-        values = agent.cross_fit(logits, examples, sample, hyper)
-        scores = training_data.objective.added_to(agent.scores(logits, values, examples, sample, hyper))
-        figures = {name: scores[name] for name in ("objective", "calibration_error")}
-        result.history.append({"epoch": epoch, "loss": loss, **figures})
+        tried = {p: self._scores(logits, replace(hyper, null_policy=p)) for p in training_data.policies}
+        policy = max(tried, key=lambda name: tried[name]["objective"])
+        scores, figures = tried[policy], {name: _figures(each) for name, each in tried.items()}
+        result.history.append({"epoch": epoch, "loss": loss, **figures[policy], "by_policy": figures})
         if not result.scores or scores["objective"] > result.scores["objective"]:
-            result.scores, result.best_epoch = scores, epoch
+            result.scores, result.best_epoch, result.policy = scores, epoch, policy
             names = sorted(set(examples.criterion))
-            rules = agent.fit_rules(logits, examples, sample, hyper, criteria=names)
+            chosen = replace(hyper, null_policy=policy)
+            rules = agent.fit_rules(logits, examples, sample, chosen, criteria=names)
             result.rules = {name: rule.dump() for name, rule in rules.items()}
             if self.options.keep_best:
                 self.best = {name: value.clone() for name, value in self.evaluated.state_dict().items()}
         self.collapsed = self.collapsed + 1 if agent.collapsed(logits) else 0
         self.clock.scoring += time.perf_counter() - began
+
+    def _scores(self, logits: Logits, hyper: Hyperparameters) -> dict[str, Any]:
+        """Score validation logits by rules that were fitted on the other half of the groups of posts."""
+        data = self.training_data
+        values = data.agent.cross_fit(logits, data.examples, data.validation, hyper)
+        return data.objective.added_to(data.agent.scores(logits, values, data.examples, data.validation, hyper))
 
     def finish(self) -> None:
         """Load the weights that were evaluated into the model, and record the performance."""

@@ -37,13 +37,13 @@ def tiny_settings(**more: object) -> Settings:
 
 
 def params(**more: object) -> dict[str, object]:
-    """Return a point of the tiny space, with the first choice or lower bound of each parameter not given."""
+    """Return a value for every parameter: those given, else the first choice or lower bound in the tiny space."""
     return _lowest() | more
 
 
 @cache
 def _lowest() -> dict[str, object]:
-    space = tiny_settings().space.parameters
+    space = tiny_settings(constraints={"aug.enabled": {"choices": [False, True]}}).space.parameters
     return {name: getattr(p, "choices", [getattr(p, "low", None)])[0] for name, p in space.items()}
 
 

@@ -282,7 +282,7 @@ def reproduce_with_other_scores() -> None:
         backbones={},
         trial=0,
         params=params(),
-        seeds=[SeedResult(seed=0, key="", best_epoch=1, epochs_run=1, stopped="epochs", **scores)],
+        seeds=[SeedResult(seed=0, key="", by_policy={}, best_epoch=1, epochs_run=1, stopped="epochs", **scores)],
         files={},
     ).write(TrialProvenance.FILE)
     with pytest.MonkeyPatch.context() as patch:

@@ -14,7 +14,7 @@ from support.training import CPU
 from lib.agents import AGENTS, POST_AGENTS, agent_space, get_agent, unused_parameters
 from lib.metrics.objective import Objective
 from lib.settings.config import Architecture
-from lib.settings.hyperparameters import Hyperparameters, Pooling
+from lib.settings.hyperparameters import Hyperparameters, NullPolicy, Pooling
 from lib.settings.load import load_settings, merge, read_yaml
 from lib.tasks.examples import WeightedSample
 from lib.training.engine import TrainingOptions, train
@@ -58,10 +58,10 @@ def test_an_agent_runs_on_every_architecture_and_packing_changes_nothing(
     assert 0 <= outcome.scores["objective"] <= 1 and np.isfinite(outcome.history[0]["loss"])
 
 
-@pytest.mark.parametrize(("name", "dimensions"), [("criteria", 46), ("evidence", 47), ("share", 49), ("joint", 52)])
+@pytest.mark.parametrize(("name", "dimensions"), [("criteria", 45), ("evidence", 46), ("share", 48), ("joint", 51)])
 def test_an_agent_searches_only_what_it_uses(name: str, dimensions: int, folder: Path) -> None:
     space = load_settings(merge(read_yaml("config/config.yaml"), read_yaml("config/supermax.yaml"))).space
-    assert sum(p.varies for p in space.parameters.values()) == 52
+    assert sum(p.varies for p in space.parameters.values()) == 51
     assert sum(p.varies for p in agent_space(space, name).parameters.values()) == dimensions
     other = {
         "data.overlap": 0.5,
@@ -80,7 +80,14 @@ def test_an_agent_searches_only_what_it_uses(name: str, dimensions: int, folder:
     assert found[0].history == found[1].history and found[0].scores == found[1].scores
     assert set(changed) | {"joint.backbone"} >= unused_parameters(name)
     warm = agent_space(space, name).adapted(params(**other))
-    assert all(warm[n] == agent_space(space, name).parameters[n].bounds[0] for n in changed)
+    assert not warm.keys() & unused_parameters(name)
+
+
+def test_policies_that_decide_the_same_are_tried_once() -> None:
+    every = get_args(NullPolicy)
+    assert get_agent("criteria").distinct_policies(every) == ("none", "threshold")
+    assert get_agent("criteria").distinct_policies(("ratio", "threshold")) == ("ratio",)
+    assert all(get_agent(name).distinct_policies(every) == every for name in POST_AGENTS)
 
 
 def test_rules_are_fitted_on_other_posts() -> None:

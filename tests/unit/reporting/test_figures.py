@@ -65,7 +65,16 @@ def test_every_figure_of_scores_names_the_population(population: str, where: str
     run = [{"epoch": 1, "loss": 0.5, "objective": 0.4}, {"epoch": 2, "loss": 0.4, "objective": 0.5}]
     effect = MethodEffect(method="synonym", trials=9, exposed=4, rho=0.1, low=-0.2, high=0.4)
     found = [
-        TrialResult(number=0, state="COMPLETE", params={}, objective=0.4, calibration_error=0.8, seeds=[], rank=0)
+        TrialResult(
+            number=0,
+            state="COMPLETE",
+            params={},
+            objective=0.4,
+            calibration_error=0.8,
+            policy="none",
+            seeds=[],
+            rank=0,
+        )
     ]
     for drawing in (
         figures.plot_history(trials, objective),

@@ -26,12 +26,14 @@ def test_stage_a_estimates_each_methods_effect_and_the_page_shows_it() -> None:
             | {f"aug.weight_{name}": float(name == "ocr") * i / 20 + 0.1 for name in METHODS},
             objective=0.4 + i / 50,
             calibration_error=0.1,
+            policy="threshold",
             seeds=[
                 SeedResult(
                     seed=0,
                     key="",
                     objective=0.4 + i / 50,
                     calibration_error=0.1,
+                    by_policy={},
                     best_epoch=1,
                     epochs_run=1,
                     stopped="epochs",

@@ -12,7 +12,14 @@ from lib.studies.budget import Budget
 
 def test_the_line_of_a_trial_names_both_numbers_and_the_population(capsys: pytest.CaptureFixture[str]) -> None:
     seed = SeedResult(
-        seed=0, key="", objective=0.4, calibration_error=0.75, best_epoch=1, epochs_run=2, stopped="epochs"
+        seed=0,
+        key="",
+        objective=0.4,
+        calibration_error=0.75,
+        by_policy={"threshold": {"objective": 0.4, "calibration_error": 0.75}},
+        best_epoch=1,
+        epochs_run=2,
+        stopped="epochs",
     )
     trial = create_trial(
         state=TrialState.COMPLETE,

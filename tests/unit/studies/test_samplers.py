@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -29,7 +30,10 @@ from lib.studies.worker_registry import WorkerRegistry
     ],
 )
 def test_a_sampler_that_knows_its_space_gives_the_suggestions_of_optunas_sampler(own, theirs) -> None:
-    space = tiny_settings().space
+    """In a space of which every trial uses all parameters."""
+    constraints = {"head.layers": {"high": 1}, "schedule.name": {"choices": ["one_cycle"]}}
+    space = tiny_settings(constraints=constraints).space
+    assert len(space.groups()) == 1
     suggested = []
     for sampler in (own(space), theirs()):
         study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
@@ -39,6 +43,27 @@ def test_a_sampler_that_knows_its_space_gives_the_suggestions_of_optunas_sampler
             study.tell(trial, [params["optim.lr"], params["head.dropout"]])
         suggested.append([trial.params for trial in study.trials])
     assert suggested[0] == suggested[1]
+
+
+@pytest.mark.parametrize("kind", ["tpe", "gp", "nsga2"])
+def test_a_sampler_suggests_what_a_trial_uses_and_learns_it_from_the_trials_that_used_it(kind: str) -> None:
+    """The objective is a weight where the strategy uses weights, and low elsewhere."""
+    space = tiny_settings(constraints={"aug.enabled": {"choices": [True]}}).space
+    samplers = {
+        "tpe": StaticSpaceTPESampler(space, seed=3, n_startup_trials=20),
+        "gp": StaticSpaceGPSampler(space, seed=3),
+        "nsga2": StaticSpaceNSGAIISampler(space, seed=3, population_size=10),
+    }
+    study = optuna.create_study(directions=["maximize"] * (1 + (kind == "nsga2")), sampler=samplers[kind])
+    for _ in range(90 if kind != "gp" else 12):
+        trial = study.ask()
+        params = suggest_params(trial, space)
+        assert params == space.used(params) and ("aug.weight_ocr" in params) == (params["aug.strategy"] == "custom")
+        value = params.get("aug.weight_ocr", -1.0)
+        study.tell(trial, [value] * len(study.directions))
+    if kind != "gp":  # it draws such parameters at random
+        last = [trial.params.get("aug.weight_ocr", -1.0) for trial in study.trials[-20:]]
+        assert np.mean([weight > 0.7 for weight in last]) > 0.6
 
 
 @pytest.mark.slow

@@ -51,6 +51,21 @@ def test_the_best_epoch_is_kept_and_patience_stops(experiment) -> None:
     assert outcome.stopped in {"patience", "collapsed"} and len(outcome.history) < 30
 
 
+def test_an_epoch_is_judged_by_its_best_null_policy(experiment) -> None:
+    hyper, found = Hyperparameters.of(params()), {}
+    for policies in (("none",), ("threshold",), ("none", "threshold")):
+        model, training_data = model_and_data(experiment, hyper)
+        data = replace(training_data, policies=policies)
+        found[policies] = train(model, data, CPU, TrainingOptions(epochs=3, patience=3), seed=0)
+    none, threshold, both = found.values()
+    for alone, policy in ((none, "none"), (threshold, "threshold")):
+        own = [{"objective": e["objective"], "calibration_error": e["calibration_error"]} for e in alone.history]
+        assert alone.policy == policy and [epoch["by_policy"][policy] for epoch in both.history] == own
+    best = max(none, threshold, key=lambda result: result.scores["objective"])
+    assert none.scores["objective"] != threshold.scores["objective"]
+    assert (both.policy, both.scores, both.rules) == (best.policy, best.scores, best.rules)
+
+
 def test_a_collapsed_model_stops_early(experiment) -> None:
     hyper = Hyperparameters.of(params(**{"optim.lr": 1e-9}))
     model, training_data = model_and_data(experiment, hyper)
