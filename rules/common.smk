@@ -45,7 +45,7 @@ def settings_json(*names):
     """Return the named parts of the settings as JSON. As a parameter of a rule, they rerun it when they change."""
     dump = SETTINGS.model_dump(mode="json")
     return json.dumps(
-        {name: dump["config"].get(name, dump.get(name)) for name in names},
+        {name: dump.get(name, dump["config"].get(name)) for name in names},
         sort_keys=True,
     )
 

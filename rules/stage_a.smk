@@ -26,7 +26,7 @@ rule stage_a_worker:
         mem_mb=16000 * SETTINGS.config.trials_per_gpu,
         runtime=10080,
     params:
-        settings=training("stage_a"),
+        settings=training("stage_a", "recipes"),
     shell:
         "python -m lib stage-a-worker {wildcards.agent} --output {output} --log {log}"
 

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from lib.agents.agent import Logits
-from lib.evaluation.default_params import default_params
 from lib.evaluation.refit import fit_final_rules
 from lib.experiment.bag_of_words import BagOfWords
 from lib.experiment.experiment import Experiment
@@ -22,6 +21,7 @@ from lib.schemas.evaluation import (
     CrossValidatedBaseline,
 )
 from lib.schemas.run import Run
+from lib.settings.default_params import default_params
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.task import Index

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.agents.agent import Logits
-from lib.evaluation.default_params import default_params
 from lib.experiment.experiment import Experiment
 from lib.files.hashing import derive_seed
 from lib.metrics.corrected_t_test import corrected_resampled_t_test, corrected_standard_error
@@ -17,6 +16,7 @@ from lib.metrics.selection_bias import ScoreOfSamples, correct_selection_bias
 from lib.schemas.document import now
 from lib.schemas.evaluation import CrossValidatedBaseline, FoldResult, StageCResult
 from lib.schemas.search import Candidates
+from lib.settings.default_params import default_params
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import WeightedSample
 

@@ -27,7 +27,6 @@ from lib.evaluation.by_post import (
     set_statistics,
 )
 from lib.evaluation.cross_validation import average_members
-from lib.evaluation.default_params import default_params
 from lib.evaluation.refit import FinalRules, RefitConfig, by_repeat, fit_final_rules, refit, refit_config
 from lib.evaluation.saved_model import SavedModel
 from lib.experiment.experiment import Experiment
@@ -57,6 +56,7 @@ from lib.schemas.evaluation import (
     TestEvaluation,
     TestOpening,
 )
+from lib.settings.default_params import default_params
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.label import Labels

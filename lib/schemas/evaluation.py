@@ -293,6 +293,7 @@ class TrialProvenance(Document):
     """
 
     KIND: ClassVar[str] = "provenance"
+    VERSION: ClassVar[int] = 2
     FILE: ClassVar[str] = "provenance.json"
 
     agent: str

@@ -19,6 +19,7 @@ from lib.agents import agent_space
 from lib.files.hashing import derive_seed
 from lib.schemas.run import SeedResult, mean_over_seeds
 from lib.schemas.search import StageAResult
+from lib.search.recipes import recipe_trials
 from lib.settings.config import StageASettings, StageBSettings
 from lib.settings.load import Settings
 from lib.settings.space import Space
@@ -91,8 +92,10 @@ def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageARes
         trial.report(mean_over_seeds(seeds)[0], epochs + len(seeds) - 1)
         return trial.should_prune()
 
-    known = [space.adapted(trial.params) for other in earlier for trial in other.trials[: limits.warm_start]]
     design = sobol_design(space, limits.startup_trials, derive_seed(config.seed, agent, "stage a", "design"))
+    recipes = recipe_trials(settings, space, design)
+    known = [space.adapted(trial.params) for other in earlier for trial in other.trials[: limits.warm_start]]
+    known += recipes[1:]
     return SearchStrategy(
         stage="stage_a",
         space=space,
@@ -106,7 +109,7 @@ def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageARes
         values=lambda seeds: mean_over_seeds(seeds)[:1],
         after_epoch=after_epoch,
         after_seed=after_seed,
-        enqueued=with_warm_start(design, known, min_trials_at_rung(limits.reduction)),
+        enqueued=[*recipes[:1], *with_warm_start(design, known, min_trials_at_rung(limits.reduction))],
     )
 
 
@@ -120,7 +123,7 @@ def with_warm_start(
 
     Args:
         design: Configurations spread over the space.
-        known: Best configurations of other agents.
+        known: The best configurations of other agents, and recipes.
         first: How many configurations of the design come before the known ones.
 
     Returns:

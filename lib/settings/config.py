@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from lib.pydantic_base import StrictSchema
 from lib.settings.hyperparameters import NullPolicy
-from lib.settings.space import Constraint
+from lib.settings.space import Constraint, Value
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -182,6 +182,13 @@ class OptimizerSettings(StrictSchema):
     source: str = Field(description="where the factors come from")
 
 
+class Recipe(StrictSchema):
+    """An entry of config/recipes.yaml: hyper-parameters from the literature, named as in the search space."""
+
+    source: str = Field(description="where they come from")
+    params: dict[str, Value] = Field(min_length=1)
+
+
 class ObjectiveSettings(StrictSchema):
     """What the search maximises and minimises; docs/metrics.md defines the scores and populations."""
 
@@ -329,7 +336,7 @@ class FinalSettings(StrictSchema):
 
 
 class BaselineSettings(StrictSchema):
-    """The baseline transformer, which has the Hugging Face Trainer's defaults (lib/evaluation/default_params.py)."""
+    """The baseline transformer, which has the Hugging Face Trainer's defaults (lib/settings/default_params.py)."""
 
     backbone: str | None = Field(default=None, description="backbone to train; null takes the first of the space")
     epochs: Count = 3
@@ -374,6 +381,10 @@ class Config(StrictSchema):
     optimizers: str = Field(
         default="config/optimizers.yaml",
         description="file of each optimizer's factors on optim.lr and optim.weight_decay",
+    )
+    recipes: str | None = Field(
+        default="config/recipes.yaml",
+        description="file of hyper-parameters from the literature that Stage A tries early; null tries none",
     )
     constraints: dict[str, Constraint] = Field(
         default={}, description="narrower ranges for parameters of the search space"

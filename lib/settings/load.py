@@ -15,8 +15,8 @@ from lib.files.hashing import hash_value
 from lib.files.json_files import read_json
 from lib.files.yaml_files import load_yaml
 from lib.pydantic_base import FrozenSchema
-from lib.settings.config import AugmentationWords, BackboneSource, Config, OptimizerSettings
-from lib.settings.hyperparameters import Optimizer
+from lib.settings.config import AugmentationWords, BackboneSource, Config, OptimizerSettings, Recipe
+from lib.settings.hyperparameters import SEARCHED, Optimizer, value_problems
 from lib.settings.space import (
     Space,
     apply_constraints,
@@ -26,7 +26,7 @@ from lib.settings.space import (
     format_validation_error,
 )
 
-VERSION = 1
+VERSION = 2
 _SCALAR = re.compile(r"^([+-]?\d+(\.\d*)?([eE][+-]?\d+)?|true|false|null)$")
 
 
@@ -36,6 +36,7 @@ class Settings(FrozenSchema):
     config: Config
     backbones: dict[str, BackboneSource]
     optimizers: dict[str, OptimizerSettings]
+    recipes: dict[str, Recipe]
     words: AugmentationWords
     space: Space
 
@@ -45,7 +46,7 @@ class Settings(FrozenSchema):
 
 
 def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Settings:
-    """Check a merged configuration and the four files it names.
+    """Check a merged configuration and the files it names.
 
     Args:
         raw: The merged mapping, in which later files override earlier ones.
@@ -65,12 +66,13 @@ def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> S
         raise UserError(problems)
     backbones, backbone_problems = _backbones(config.backbones)
     optimizers, optimizer_problems = _optimizers(config.optimizers)
+    recipes, recipe_problems = ({}, []) if config.recipes is None else _recipes(config.recipes)
     words, word_problems = _words(config.augmentation.words)
     flat = flatten(read_yaml(config.search_space))
     space_problems = [
         f"{config.search_space}: {name}: {text}" for name, text in check_space(_numbers(flat), backbones)
     ]
-    problems += backbone_problems + optimizer_problems + word_problems + space_problems
+    problems += backbone_problems + optimizer_problems + recipe_problems + word_problems + space_problems
     if problems or words is None:
         raise UserError(problems)
     space = Space.model_validate_json(json.dumps({"parameters": _numbers(flat)}))
@@ -86,6 +88,7 @@ def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> S
         config=config,
         backbones={name: backbones[name] for name in space.backbones},
         optimizers={name: optimizers[name] for name in space.optimizers},
+        recipes=recipes,
         words=words,
         space=drop_unused_parameters(space),
     )
@@ -274,6 +277,24 @@ def _optimizers(path: str) -> tuple[dict[str, OptimizerSettings], list[str]]:
             found[name] = OptimizerSettings.model_validate_json(json.dumps(_numbers(raw[name])))
         except ValidationError as error:
             problems += [f"{path}: {_path([name, *e['loc']])}: {format_validation_error(e)}" for e in error.errors()]
+    return found, problems
+
+
+def _recipes(path: str) -> tuple[dict[str, Recipe], list[str]]:
+    found: dict[str, Recipe] = {}
+    problems: list[str] = []
+    for name, value in read_yaml(path).items():
+        try:
+            recipe = Recipe.model_validate_json(json.dumps(_numbers(value)))
+        except ValidationError as error:
+            problems += [f"{path}: {_path([name, *e['loc']])}: {format_validation_error(e)}" for e in error.errors()]
+            continue
+        for parameter, given in recipe.params.items():
+            if parameter not in SEARCHED:
+                problems.append(f"{path}: {name}: {parameter}: unknown parameter{did_you_mean(parameter, SEARCHED)}")
+                continue
+            problems += [f"{path}: {name}: {parameter}: {text}" for text in value_problems(parameter, given)]
+        found[str(name)] = recipe
     return found, problems
 
 

@@ -1,0 +1,59 @@
+"""Recipes are first trials where they lie in the space."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from support.studies import study_in
+from support.tiny import TINY
+
+from lib.agents import agent_space
+from lib.errors import UserError
+from lib.search.recipes import recipe_trials
+from lib.search.strategies import stage_a_strategy
+from lib.settings.default_params import default_params
+from lib.settings.load import Settings, load_settings, merge, read_yaml
+from lib.studies.budget import Budget
+from lib.studies.sobol import sobol_design
+from lib.studies.study import suggest_params
+from lib.studies.worker_registry import WorkerRegistry
+
+
+def production(**more: object) -> Settings:
+    raw = merge(read_yaml("config/config.yaml"), read_yaml("config/supermax.yaml"))
+    return load_settings(merge(raw, {"stage_a": TINY["stage_a"], **more}))
+
+
+def test_the_trainers_defaults_are_the_first_trial_and_other_recipes_come_early(tmp_path: Path) -> None:
+    settings = production(stage_a={"startup_trials": 10})
+    strategy = stage_a_strategy(settings, "criteria")
+    study, registry = study_in(tmp_path), WorkerRegistry(tmp_path / "processes")
+    trial = next(study.claim_trials(Budget(1), registry, strategy.sampler, strategy.enqueued))
+    first = suggest_params(trial, strategy.space)
+    registry.close()
+    default = default_params(settings)
+    assert first == {name: default[name] for name in first} and first["optim.lr"] == 5e-5
+    rates = [trial["optim.lr"] for trial in strategy.enqueued]
+    assert len(rates) == 10 + len(settings.recipes)
+    assert [settings.recipes[name].params["optim.lr"] for name in list(settings.recipes)[1:]] == rates[3:8]
+    backbones = {trial["model.backbone"] for trial in strategy.enqueued[3:8]}
+    assert len(backbones) > 1, "other recipes have backbones of the design"
+
+
+def test_recipes_outside_of_the_space_are_left_out() -> None:
+    settings = production(constraints={"optim.lr": {"low": 6e-5}, "model.pooling": {"choices": ["mean", "max"]}})
+    space = agent_space(settings.space, "criteria")
+    (only,) = recipe_trials(settings, space, sobol_design(space, 4, 0))
+    assert only["optim.lr"] == 1e-4 and only["optim.layer_decay"] == 0.8
+    assert "model.pooling" not in only, "the default is cls, so the sampler suggests another"
+    assert stage_a_strategy(production(recipes=None), "criteria").enqueued[0]["optim.lr"] != 5e-5
+
+
+def test_a_wrong_recipe_is_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "recipes.yaml"
+    wrong = {"source": "me", "params": {"optim.name": "adam_w", "optim.rl": 1e-4}}
+    file.write_text(yaml.safe_dump({"mine": wrong}))
+    with pytest.raises(UserError) as error:
+        production(recipes=str(file))
+    assert error.value.lines[0].startswith(f"{file}: mine: optim.name: 'adam_w' is not possible")
+    assert error.value.lines[1].startswith(f"{file}: mine: optim.rl: unknown parameter (did you mean 'optim.lr'")
