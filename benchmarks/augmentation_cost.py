@@ -63,7 +63,9 @@ def trained(experiment: Experiment, hyper: Hyperparameters, ratios: list[float])
     torch.manual_seed(0)
     features, train_part = experiment.builder.features(hyper), experiment.splits.development(0).train
     known = train_part[experiment.examples.annotated[train_part]]
-    augmentation = experiment.builder.augmentation(hyper, features, known, 0) if hyper.augment else None
+    augmentation = (
+        experiment.builder.augmentation(hyper, features, known, "development-0", 0) if hyper.augment else None
+    )
     model, _ = experiment.builder.model(hyper)
     training_data = TrainingData(
         experiment.agent,

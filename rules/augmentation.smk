@@ -40,7 +40,13 @@ rule augmentation_bank:
         mem_mb=lambda wildcards, threads: 2500 * threads,
         runtime=720,
     params:
-        settings=settings_json("augmentation", "words"),
+        settings=settings_json("augmentation", "words", "tfidf", "seed"),
+        splits=(
+            SETTINGS.config.training.validation_fraction,
+            max(SETTINGS.config.stage_a.seeds, SETTINGS.config.stage_b.seeds),
+            (SETTINGS.config.stage_c.folds, SETTINGS.config.stage_c.repeats),
+            SETTINGS.config.final.seeds,
+        ),
         asked=(SETTINGS.space.augmentation_strategies, SETTINGS.space.strengths),
     shell:
         "python -m lib augmentation-bank {wildcards.agent} --processes {threads}"

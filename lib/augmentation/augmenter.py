@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lib.augmentation.bank import MethodVariants
 from lib.augmentation.edits import Edit, apply_edits, merge_edits
 from lib.augmentation.methods import strategy_methods
+from lib.augmentation.reserved import TfidfWeights
 from lib.corpus.sentences import Characters, sentences
 from lib.files.hashing import derive_seed
 from lib.settings.hyperparameters import Hyperparameters
@@ -83,7 +84,13 @@ class Augmenter:
     """Draws the augmented examples of an epoch from the bank. The same seed and epoch give the same texts."""
 
     def __init__(
-        self, banks: Mapping[str, MethodVariants], texts: AugmentableTexts, hyper: Hyperparameters, *, seed: int
+        self,
+        banks: Mapping[str, MethodVariants],
+        texts: AugmentableTexts,
+        hyper: Hyperparameters,
+        weights: TfidfWeights,
+        *,
+        seed: int,
     ) -> None:
         """Prepare to draw.
 
@@ -91,9 +98,11 @@ class Augmenter:
             banks: The variants of each method, by its name.
             texts: The pieces of all examples.
             hyper: Gives the methods, their weights and how often and how strongly they are applied.
+            weights: TF-IDF weights of words in the training part, for the antonym guard.
             seed: Seed of the draws of all epochs.
         """
         self._banks, self._texts, self._hyper, self._seed = banks, texts, hyper, seed
+        self._weights = weights
         names = strategy_methods(hyper.augmentation_strategy)
         weight = np.array([hyper.weight(name) if hyper.augmentation_strategy == "custom" else 1.0 for name in names])
         self._names = [name for name, w in zip(names, weight, strict=True) if w > 0]
@@ -144,10 +153,18 @@ class Augmenter:
             piece, place = np.nonzero(asked == method)
             bank = self._banks[name]
             which = (number[piece, place] * bank.number).astype(np.int64)
-            made = bank.variants(text[piece], self._hyper.max_replace, which, only_low=low)
+            made = bank.variants(text[piece], self._hyper.max_replace, which)
+            if low:
+                made = [
+                    self._low(self._texts.unique[row], edits) for row, edits in zip(text[piece], made, strict=True)
+                ]
             for i, j, edits in zip(piece.tolist(), place.tolist(), made, strict=True):
                 found[i][j] = edits
         return iter(found)
+
+    def _low(self, text: str, edits: list[Edit]) -> list[Edit]:
+        """Return the edits that change only words of low weight."""
+        return [edit for edit, low in zip(edits, self._weights.is_low(text, edits), strict=True) if low]
 
     def _augment(self, example: int, edits: Iterator[list[list[Edit]]]) -> tuple[str, list[Characters], set[int]]:
         """Return an example's new text, the characters of its answers in it, and the methods that changed something.

@@ -60,16 +60,13 @@ class MethodVariants:
     def _inserted_text(self) -> bytes:
         return self._arrays["text"].tobytes()
 
-    def variants(
-        self, texts: NDArray[np.int64], strength: float, numbers: NDArray[np.int64], *, only_low: bool
-    ) -> list[list[Edit]]:
+    def variants(self, texts: NDArray[np.int64], strength: float, numbers: NDArray[np.int64]) -> list[list[Edit]]:
         """Return the edits of one variant of each of n texts.
 
         Args:
             texts: (n,) places of texts in the bank.
             strength: The strength, which must be one of the bank's.
             numbers: (n,) the number of the variant, in 0…number-1.
-            only_low: Whether to leave out edits of words that are not of low weight, see `TfidfWeights`.
 
         Returns:
             The edits of each text, in order of their places; none where the variant is the text itself.
@@ -80,14 +77,13 @@ class MethodVariants:
         until = np.cumsum(count)
         # The places of all edits of all rows, concatenated.
         at = np.repeat(first - until + count, count) + np.arange(count.sum())
-        columns = [kept[name][at].tolist() for name in ("group", "start", "end", "low")]
+        columns = [kept[name][at].tolist() for name in ("group", "start", "end")]
         begin, end = kept["offsets"][at].tolist(), kept["offsets"][at + 1].tolist()
         edits = [
-            Edit(group, start, stop, self._inserted_text[a:b].decode()) if low or not only_low else None
-            for group, start, stop, low, a, b in zip(*columns, begin, end, strict=True)
+            Edit(group, start, stop, self._inserted_text[a:b].decode())
+            for group, start, stop, a, b in zip(*columns, begin, end, strict=True)
         ]
-        parts = pairwise([0, *until.tolist()])
-        return [[edit for edit in edits[a:b] if edit is not None] for a, b in parts]
+        return [edits[a:b] for a, b in pairwise([0, *until.tolist()])]
 
     def words(self) -> set[str]:
         """Return every word that some edit inserts."""

@@ -39,14 +39,14 @@ from lib.augmentation.libraries import (
     seeded_generators,
 )
 from lib.augmentation.negation import groups_that_negate, join_groups_that_negate
-from lib.augmentation.reserved import ReservedTerms, TfidfWeights
+from lib.augmentation.reserved import ReservedTerms
 from lib.devices.garbage import collect_garbage_less_often
 from lib.files.atomic import replacing, write_json
 from lib.files.hashing import derive_seed, hash_value
 from lib.files.json_files import read_json
 from lib.schemas.augmentation import BankEntry
 
-FORMAT = 4
+FORMAT = 5
 _ATTEMPTS = 3
 _CHUNK = 64
 
@@ -76,24 +76,19 @@ class AugmentationTools:
 
     Attributes:
         reserved: Finds the reserved terms.
-        weights: The TF-IDF weights of words; empty where the method has no TF-IDF cache.
         augmenters: Each strength with the method at that strength.
     """
 
     reserved: ReservedTerms
-    weights: TfidfWeights
     augmenters: list[tuple[float, Augment]]
 
     @classmethod
     def of(cls, config: MethodConfig) -> "AugmentationTools":
         """Load the tools of a method."""
-        weights = (
-            TfidfWeights.read(config.resources.tfidf) if config.resources.tfidf is not None else TfidfWeights({})
-        )
         augmenters = [
             (strength, make_augmenter(config.method, strength, config.resources)) for strength in config.strengths
         ]
-        return cls(ReservedTerms(config.terms), weights, augmenters)
+        return cls(ReservedTerms(config.terms), augmenters)
 
 
 # A process computes many chunks of texts with the same method, so it keeps the tools of the last one.
@@ -106,13 +101,11 @@ class Variant:
 
     Attributes:
         edits: Its differences from the text.
-        low: Whether each edit changes only words of low weight.
         refused: Groups of edits that were dropped because they touched a reserved term or changed a negation.
         error: The type of the library's exception, or None.
     """
 
     edits: list[Edit]
-    low: list[bool]
     refused: int = 0
     error: str | None = None
 
@@ -139,7 +132,6 @@ def _variants(texts: Sequence[str], config: MethodConfig, tools: AugmentationToo
             config.method,
             augmenter,
             derive_seed(0, text, config.method, augmenter[0], number),
-            tools.weights,
         )
         for text, spans in ((text, tools.reserved.spans(text)) for text in texts)
         for augmenter in tools.augmenters
@@ -153,17 +145,16 @@ def _variant(
     method: str,
     augmenter: tuple[float, Augment],
     seed: int,
-    weights: TfidfWeights,
 ) -> Variant:
     """Return the first variant of a few seeds that differs from the text; many texts have no word to change."""
-    variant, (strength, augment) = Variant([], []), augmenter
+    variant, (strength, augment) = Variant([]), augmenter
     for attempt in range(_ATTEMPTS):
         try:
             with seeded_generators(derive_seed(seed, attempt)):
                 new = augment(text)
         except Exception as error:  # the libraries raise errors of many types, and all are counted
             # The message is not kept, since it may hold the text.
-            return Variant([], [], variant.refused, type(error).__name__)
+            return Variant([], variant.refused, type(error).__name__)
         edits = [edit for edit in diff_edits(text, new, FINE) if not _only_spaced(text, edit, method)]
         touching = {edit.group for edit in edits if touches(edit, spans)} | groups_that_negate(edits, text)
         variant.refused += len(touching)
@@ -176,7 +167,6 @@ def _variant(
         ):
             # Edits of whole words, so that merged edits of several methods never split a word.
             variant.edits = join_groups_that_negate(diff_edits(text, result, WHOLE), text)
-            variant.low = weights.is_low(text, variant.edits)
             break
     return variant
 
@@ -244,7 +234,7 @@ def bank_key(config: MethodConfig, texts: Sequence[str], *, tfidf: str, lexicon:
     Args:
         config: The method and its parameters.
         texts: The texts.
-        tfidf: The key of the TF-IDF cache.
+        tfidf: The key of the TF-IDF fit that the method reads; '' if it reads none.
         lexicon: The fingerprint of the lexical data.
 
     Returns:
@@ -283,7 +273,7 @@ def bank_entry(config: MethodConfig, key: str, texts: Sequence[str], cache: Path
     if show:
         bank = MethodVariants(variants_path(cache, key), config.strengths, config.variants)
         rows = np.arange(len(texts))
-        made = bank.variants(rows, config.strengths[-1], np.zeros_like(rows), only_low=False)
+        made = bank.variants(rows, config.strengths[-1], np.zeros_like(rows))
         changed = [(text, apply_edits(text, edits)) for text, edits in zip(texts, made, strict=True) if edits]
         examples = changed[:: max(1, len(changed) // 3)][:3]
     note = None
@@ -320,7 +310,6 @@ def _write_edits(to: Path, made: Sequence[Variant]) -> None:
             group=np.array([edit.group for edit in edits], dtype=np.int32),
             start=np.array([edit.start for edit in edits], dtype=np.int32),
             end=np.array([edit.end for edit in edits], dtype=np.int32),
-            low=np.array([low for variant in made for low in variant.low], dtype=bool),
             text=np.frombuffer(b"".join(replacements), dtype=np.uint8),
             offsets=np.cumsum([0, *map(len, replacements)], dtype=np.int64),
             words=np.frombuffer("\n".join(brought).encode(), dtype=np.uint8),

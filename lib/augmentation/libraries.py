@@ -147,7 +147,11 @@ def _nlpaug(method: str, strength: float, resources: LexicalResources) -> Any:
     }
     if method == "tfidf" and resources.tfidf is None:
         raise UserError("method 'tfidf' reads the TF-IDF cache of an agent; give its name with --agent")
-    return makers[method]()
+    augmenter = makers[method]()
+    if method == "tfidf":
+        # nlpaug reads the cache once a process, so the cache of another split would stay in use.
+        augmenter.model = augmenter.get_model(force_reload=True)
+    return augmenter
 
 
 def _textattack(method: str, strength: float, resources: LexicalResources) -> Any:

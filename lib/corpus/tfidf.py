@@ -31,17 +31,31 @@ def build_tfidf(texts: list[str], settings: TfidfSettings, *, cache: Path, folde
     Returns:
         key, texts, features and performance of the `TfidfManifest`.
     """
-    key = hash_value([sorted(texts), settings.model_dump(mode="json"), 1])
-    kept = cache / key
-    reused = (kept / "facts.json").exists()
-    if not reused:
-        _fit(texts, settings, kept)
+    kept, reused = fit_cached(texts, settings, cache)
     for name in FILES:
         with replacing(folder / name) as temporary:
             temporary.write_bytes((kept / name).read_bytes())
     facts = read_json(kept / "facts.json")
     performance = {"build_seconds": facts.pop("build_seconds"), "reused": reused}
-    return {"key": key, **facts, "performance": performance}
+    return {"key": kept.name, **facts, "performance": performance}
+
+
+def fit_cached(texts: list[str], settings: TfidfSettings, cache: Path) -> tuple[Path, bool]:
+    """Return the folder of FILES in the cache, and whether they were fitted before.
+
+    Args:
+        texts: The texts, in any order.
+        settings: Settings of the vectorizer.
+        cache: Folder that keeps fits.
+
+    Returns:
+        The folder, whose name is the key of the fit, and whether it is an earlier fit.
+    """
+    kept = cache / hash_value([sorted(texts), settings.model_dump(mode="json"), 1])
+    reused = (kept / "facts.json").exists()
+    if not reused:
+        _fit(texts, settings, kept)
+    return kept, reused
 
 
 def _fit(texts: list[str], settings: TfidfSettings, folder: Path) -> None:

@@ -269,7 +269,9 @@ class Experiment:
             features = self.builder.features(hyper)
             # Started before the model is built, so that the first epoch's texts are ready when training begins.
             known = split.train[self.examples.annotated[split.train]]
-            augmentation = self.builder.augmentation(hyper, features, known, seed) if hyper.augment else None
+            augmentation = (
+                self.builder.augmentation(hyper, features, known, split.name, seed) if hyper.augment else None
+            )
             model, _ = self.builder.model(hyper)
             training_data = TrainingData(
                 agent=self.agent,

@@ -13,6 +13,7 @@ from lib.agents.agent import Agent, Features
 from lib.augmentation.augmenter import AugmentableTexts, Augmenter
 from lib.augmentation.bank import MethodVariants, variants_path
 from lib.augmentation.methods import strategies_methods
+from lib.augmentation.reserved import TfidfWeights
 from lib.devices.device import Device
 from lib.errors import UserError
 from lib.modeling.backbones import Backbones
@@ -42,6 +43,7 @@ class ModelBuilder:
         self.backbones = Backbones(results / "backbones")
         self._agent, self._examples, self._device = agent, examples, device
         self._tokens, self._variants = results / "cache" / "tokens", results / "cache" / "augmentation"
+        self._tfidf = results / "cache" / "tfidf"
         self._manifest = results / agent.name / "augmentation" / BankManifest.FILE
         self._last: tuple[Any, Features] | None = None
 
@@ -68,7 +70,7 @@ class ModelBuilder:
         return self._last[1]
 
     def augmentation(
-        self, hyper: Hyperparameters, features: Features, train: NDArray[np.int64], seed: int
+        self, hyper: Hyperparameters, features: Features, train: NDArray[np.int64], split: str, seed: int
     ) -> EpochAugmentation:
         """Return the augmentation of the training examples, which makes the data of each epoch.
 
@@ -76,12 +78,23 @@ class ModelBuilder:
             hyper: Hyper-parameters; they say which methods are applied, and how often.
             features: Features of all examples, on the device.
             train: Indices of the training examples, (n,).
+            split: Name of the split, for what was fitted on its training part.
             seed: Seed of all random choices.
 
         Returns:
             The augmentation; it already prepares the first epoch, and the caller closes it.
+
+        Raises:
+            UserError: The bank does not know the split.
         """
-        augmenter = Augmenter(self._banks, self._texts, hyper, seed=seed)
+        fitted = self.bank.splits.get(split)
+        if fitted is None:
+            raise UserError(
+                f"{self._manifest}: has no TF-IDF of '{split}'; remove the file to have it computed again"
+            )
+        banks = {**self._banks, "tfidf": self._variants_of(fitted.variants)}
+        weights = TfidfWeights.read(self._tfidf / fitted.tfidf)
+        augmenter = Augmenter(banks, self._texts, hyper, weights, seed=seed)
 
         def tokenize(examples: Examples) -> Features:
             return features_of_augmented(
@@ -110,11 +123,10 @@ class ModelBuilder:
 
     @cached_property
     def _banks(self) -> dict[str, MethodVariants]:
-        bank = self.bank
-        return {
-            name: MethodVariants(variants_path(self._variants, entry.key), bank.levels, bank.variants)
-            for name, entry in bank.methods.items()
-        }
+        return {name: self._variants_of(entry.key) for name, entry in self.bank.methods.items()}
+
+    def _variants_of(self, key: str) -> MethodVariants:
+        return MethodVariants(variants_path(self._variants, key), self.bank.levels, self.bank.variants)
 
     @cached_property
     def _texts(self) -> AugmentableTexts:
@@ -122,5 +134,7 @@ class ModelBuilder:
 
     @cached_property
     def _new_words(self) -> list[str]:
-        """Every word that augmentation can add, in a fixed order."""
-        return sorted(set[str]().union(*(bank.words() for bank in self._banks.values())))
+        """Every word that augmentation can add in any split, in a fixed order, so that splits share the features."""
+        own = {fitted.variants for fitted in self.bank.splits.values()} if "tfidf" in self._banks else set[str]()
+        banks = [*self._banks.values(), *map(self._variants_of, sorted(own))]
+        return sorted(set[str]().union(*(bank.words() for bank in banks)))

@@ -92,6 +92,18 @@ class Splits:
         name = "all of development" + (f", training {repetition + 1}" if repetition else "")
         return Split(name, np.arange(len(self.examples)), _nothing())
 
+    def training_parts(self) -> dict[str, NDArray[np.int64]]:
+        """Return the training part of every split that the graph trains on, by the split's name."""
+        config, posts = self.config, self._posts
+        stages, cross = (config.stage_a, config.stage_b), config.stage_c
+        parts = {
+            f"development-{number}": self._parts(posts.development_parts(number), 1)[0]
+            for number in range(max(stage.seeds for stage in stages))
+        }
+        splits = [self.fold(number, cross.folds) for number in range(cross.folds * cross.repeats)]
+        splits += [self.without_validation(repetition) for repetition in range(config.final.seeds)]
+        return parts | {split.name: split.train for split in splits}
+
     def _parts(self, assigned: Mapping[str, int], count: int) -> list[NDArray[np.int64]]:
         """Return the examples of each part, from the part of each post."""
         part = np.array([assigned[post_id] for post_id in self.examples.post_id])

@@ -47,10 +47,33 @@ class BankEntry(FrozenSchema):
     performance: dict[str, float]
 
 
+class SplitTfidf(FrozenSchema):
+    """What was fitted on the training part of a split.
+
+    Attributes:
+        tfidf: Key of the TF-IDF fit.
+        variants: Name of the file with the variants of the method `tfidf`.
+    """
+
+    tfidf: str
+    variants: str
+
+
 class BankManifest(Document):
-    """The variants of an agent's texts by method."""
+    """The variants of an agent's texts by method.
+
+    Attributes:
+        agent: Name of the agent.
+        texts: Number of texts.
+        levels: The strengths.
+        variants: Number of variants of each text, method and strength.
+        methods: What each method did; `tfidf` with a fit on all development posts, as the final model uses it.
+        splits: What each split has for itself, by its name; empty if no method needs TF-IDF.
+        performance: Seconds and bytes.
+    """
 
     KIND: ClassVar[str] = "augmentation_bank"
+    VERSION: ClassVar[int] = 2
     FILE: ClassVar[str] = "bank.json"
 
     agent: str
@@ -58,4 +81,5 @@ class BankManifest(Document):
     levels: list[float]
     variants: int
     methods: dict[str, BankEntry]
+    splits: dict[str, SplitTfidf]
     performance: dict[str, float]

@@ -11,9 +11,11 @@ from lib.augmentation.bank import counts_path
 from lib.augmentation.build_bank import MethodConfig
 from lib.augmentation.libraries import LexicalResources
 from lib.augmentation.methods import METHODS
+from lib.corpus.tfidf import fit_cached
 from lib.experiment.experiment import Experiment
 from lib.files.json_files import read_json
-from lib.schemas.augmentation import BankEntry, BankManifest
+from lib.schemas.augmentation import BankEntry, BankManifest, SplitTfidf
+from lib.settings.config import TfidfSettings
 from lib.settings.load import read_settings, save_settings
 from support.tiny import empty_provenance, params, tiny_settings
 
@@ -33,6 +35,7 @@ def experiment(agent: str) -> Experiment:
         build_bank._write_variants(cache, f"{agent}-{method}", _variants(tuple(texts), method), 1.0)
         counts = read_json(counts_path(cache, f"{agent}-{method}"))
         entries[method] = BankEntry(key=f"{agent}-{method}", note=None, examples=[], **counts)
+    fitted, _ = fit_cached(list(dict.fromkeys(made.examples.text)), TfidfSettings(), Path("results/cache/tfidf"))
     BankManifest(
         provenance=empty_provenance(),
         agent=agent,
@@ -40,6 +43,7 @@ def experiment(agent: str) -> Experiment:
         levels=[STRENGTH],
         variants=2,
         methods=entries,
+        splits=dict.fromkeys(made.splits.training_parts(), SplitTfidf(tfidf=fitted.name, variants=f"{agent}-tfidf")),
         performance={"seconds": 1.0, "bytes": 2.0**20},
     ).write(f"results/{agent}/augmentation/bank.json")
     return made

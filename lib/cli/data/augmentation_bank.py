@@ -2,6 +2,7 @@
 
 import time
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from typing import Any
 
 from lib.cli.augmentation_inputs import method_resources, reserved_terms, searched_methods
@@ -22,27 +23,40 @@ def write_bank(options: Namespace) -> None:
     """Compute the variants of an agent's texts for every method that the space can suggest."""
     from lib.agents import get_agent
     from lib.augmentation.augmenter import AugmentableTexts
-    from lib.augmentation.bank import counts_path
+    from lib.augmentation.bank import counts_path, variants_path
     from lib.augmentation.build_bank import MethodConfig, bank_entry, bank_key, write_missing_variants
-    from lib.schemas.augmentation import BankManifest, Lexicon
-    from lib.schemas.corpus import CorpusManifest, TfidfManifest
+    from lib.corpus.tfidf import fit_cached
+    from lib.experiment.splits import Splits
+    from lib.schemas.augmentation import BankManifest, Lexicon, SplitTfidf
+    from lib.schemas.corpus import CorpusManifest
 
     began, started, settings = time.perf_counter(), now(), read_settings(options.settings)
     development, agent = load_development_set(options), get_agent(options.agent)
     examples = agent.examples(development)
     texts = AugmentableTexts(examples, whole=not agent.reads_posts).unique
-    of_tfidf = TfidfManifest.read(agent_path(options, f"tfidf/{TfidfManifest.FILE}")).key
     of_lexicon = Lexicon.read(options.results / "lexicon" / Lexicon.FILE).fingerprint
-    configs = {}
-    for method in searched_methods(settings):
+
+    def config_of(method: str, tfidf: Path | None) -> tuple[str, MethodConfig]:
         config = MethodConfig(
             method=method,
             strengths=settings.space.strengths,
             variants=settings.config.augmentation.variants,
             terms=reserved_terms(settings, development.criteria),
-            resources=method_resources(options, settings, agent_path(options, "tfidf")),
+            resources=method_resources(options, settings, tfidf),
         )
-        configs[bank_key(config, texts, tfidf=of_tfidf, lexicon=of_lexicon)] = config
+        return bank_key(config, texts, tfidf=tfidf.name if tfidf is not None else "", lexicon=of_lexicon), config
+
+    methods = searched_methods(settings)
+    configs = dict(config_of(method, None) for method in methods if method != "tfidf")
+    splits: dict[str, SplitTfidf] = {}
+    # What is fitted on text may only see the training part, so each split has its own TF-IDF.
+    for name, train in Splits(settings.config, development, agent, examples).training_parts().items():
+        seen = list(dict.fromkeys(examples.text[i] for i in train))
+        tfidf, _ = fit_cached(seen, settings.config.tfidf, options.results / "cache" / "tfidf")
+        key, config = config_of("tfidf", tfidf)
+        splits[name] = SplitTfidf(tfidf=tfidf.name, variants=key)
+        if "tfidf" in methods:
+            configs[key] = config
     cache = options.results / "cache" / "augmentation"
     ready: list[str] = []
 
@@ -54,8 +68,9 @@ def write_bank(options: Namespace) -> None:
     write_missing_variants(texts, configs, cache, options.processes, done)
     # Only a generated corpus' texts may be shown.
     show = CorpusManifest.read(options.results / "corpus" / CorpusManifest.FILE).generated
+    # The last fit of TF-IDF is that of all development posts.
     entries = {config.method: bank_entry(config, name, texts, cache, show=show) for name, config in configs.items()}
-    size = sum(entry.performance["bytes"] for entry in entries.values())
+    size = sum(variants_path(cache, name).stat().st_size for name in configs)
     seconds = round(time.perf_counter() - began, 2)
     BankManifest(
         provenance=make_provenance(settings, started=started, corpus_hash=development.corpus_hash),
@@ -64,6 +79,7 @@ def write_bank(options: Namespace) -> None:
         levels=list(settings.space.strengths),
         variants=settings.config.augmentation.variants,
         methods=entries,
+        splits=splits,
         performance={"seconds": seconds, "bytes": size},
     ).write(agent_path(options, f"augmentation/{BankManifest.FILE}"))
     notes = "".join(f"; {name}: {entry.note}" for name, entry in entries.items() if entry.note)

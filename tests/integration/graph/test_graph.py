@@ -2,17 +2,22 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from support.checkouts import copy_repository
 from support.tiny import TINY
 
+from lib.augmentation.augmenter import AugmentableTexts
+from lib.augmentation.bank import MethodVariants, variants_path
 from lib.cli.main import main
-from lib.settings.load import merge
+from lib.experiment.experiment import Experiment
+from lib.settings.load import merge, read_settings
 
 pytestmark = pytest.mark.workflow
 
@@ -59,17 +64,35 @@ def test_a_search_that_augments_makes_its_bank_first_and_reports_each_methods_ef
     shown = (checkout / page).read_text()
     assert "| keyboard | " in shown and "no person wrote them" in shown and "| deletion |" not in shown
 
+    monkeypatch.chdir(checkout)
+    check_that_tfidf_replaces_by_words_of_the_training_part()
     words = ["augment", "--method", "keyboard", "--text", "I sleep badly and depression follows", "--variants", "2"]
     command = [sys.executable, "-m", "lib", *words]
     shown = subprocess.check_output(command, cwd=checkout, env=environment, text=True)
     assert shown.count("depression") == 2
     # In this process the command must not replace it by one with a fixed hash seed.
     monkeypatch.setenv("PYTHONHASHSEED", "0")
-    monkeypatch.chdir(checkout)
     assert main(words) == 0 and capsys.readouterr().out == shown
     assert main(["augment", "--method", "clare"]) == 1
     assert "method 'clare' is refused: runs a language model" in capsys.readouterr().err
     assert main(["augment"]) == 0 and len(capsys.readouterr().out.splitlines()) == 17
+
+
+def check_that_tfidf_replaces_by_words_of_the_training_part() -> None:
+    made = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
+    bank, examples = made.builder.bank, made.examples
+    texts = AugmentableTexts(examples, whole=True)
+    brought = set()
+    for name, train in made.splits.training_parts().items():
+        seen = {word for i in train for word in re.findall(r"\w+", examples.text[i].lower())}
+        file = variants_path(Path("results/cache/augmentation"), bank.splits[name].variants)
+        variants = MethodVariants(file, bank.levels, bank.variants)
+        rows = np.array(sorted({row for i in train for row in texts.rows[i]}))
+        edits = variants.variants(rows, bank.levels[0], np.zeros_like(rows))
+        inserted = {word for row in edits for e in row for word in re.findall(r"\w+", e.text.lower())}
+        assert len(inserted) > 20 and inserted <= seen, name
+        brought.add(frozenset(inserted))
+    assert len(brought) == 1 + 2 + 1, "a development split, two folds, and all posts"
 
 
 @pytest.mark.parametrize("view", ["--rulegraph", "--dag"])

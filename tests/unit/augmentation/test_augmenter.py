@@ -6,12 +6,14 @@ from hypothesis import strategies as st
 from support.made_examples import make_examples
 from support.tiny import params
 
-from lib.augmentation.augmenter import AugmentableTexts, Augmenter, augmentation_spans
+from lib.augmentation.augmenter import AugmentableTexts, AugmentedExamples, Augmenter, augmentation_spans
 from lib.augmentation.edits import WHOLE, Edit, apply_edits, diff_edits
 from lib.augmentation.methods import METHODS
+from lib.augmentation.reserved import TfidfWeights
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples
 
+UNKNOWN = TfidfWeights({})
 SENTENCES = ["I am so tired.", "Nothing helps!", "I sleep badly, most nights", "Why me?", "It is fine."]
 
 
@@ -27,11 +29,9 @@ class Shouting:
         words = [word.upper() + self.marks if i % 2 else word for i, word in enumerate(text.split())]
         return " ".join(["oh", *words])
 
-    def variants(
-        self, texts: np.ndarray, strength: float, numbers: np.ndarray, *, only_low: bool
-    ) -> list[list[Edit]]:
+    def variants(self, texts: np.ndarray, strength: float, numbers: np.ndarray) -> list[list[Edit]]:
         asked = [self.texts[text] for text in texts]
-        return [[] if only_low else diff_edits(text, self.shout(text), WHOLE) for text in asked]
+        return [diff_edits(text, self.shout(text), WHOLE) for text in asked]
 
 
 @st.composite
@@ -55,7 +55,7 @@ def test_answer_offsets_follow_the_augmented_text(post: tuple[str, list[tuple[in
     old = examples(text, answers)
     texts = AugmentableTexts(old, whole=False)
     bank = Shouting(texts.unique)
-    augmenter = Augmenter(dict.fromkeys(METHODS, bank), texts, hyper(), seed=1)
+    augmenter = Augmenter(dict.fromkeys(METHODS, bank), texts, hyper(), UNKNOWN, seed=1)
     new = augmenter.epoch(np.array([0]), 1).examples
     for (a, b), (c, d) in zip(answers, new.gold_spans[0], strict=True):
         # Augment the answer alone, piece by piece.
@@ -86,7 +86,7 @@ def test_the_same_seed_and_epoch_give_the_same_texts_and_others_do_not() -> None
 
     def drawn(seed: int, epoch: int, **more: object):
         augmenter = Augmenter(
-            banks, AugmentableTexts(old, whole=True), hyper(**{"aug.p_apply": 0.3} | more), seed=seed
+            banks, AugmentableTexts(old, whole=True), hyper(**{"aug.p_apply": 0.3} | more), UNKNOWN, seed=seed
         )
         return augmenter.epoch(np.arange(100), epoch)
 
@@ -103,13 +103,18 @@ def test_strategies_and_the_guard_decide_which_methods_are_drawn() -> None:
     old = make_examples(text, [[]] * 50, ["x"] * 50)
     banks = {name: Shouting([text]) for name in METHODS}
 
+    def drawn(weights: TfidfWeights = UNKNOWN, **more: object) -> AugmentedExamples:
+        augmenter = Augmenter(banks, AugmentableTexts(old, whole=True), hyper(**more), weights, seed=0)
+        return augmenter.epoch(np.arange(50), 1)
+
     def used(**more: object) -> set[str]:
-        return set(
-            Augmenter(banks, AugmentableTexts(old, whole=True), hyper(**more), seed=0).epoch(np.arange(50), 1).applied
-        )
+        return set(drawn(**more).applied)
 
     assert {METHODS[name].library for name in used(**{"aug.strategy": "textattack"})} == {"textattack"}
     only = {f"aug.weight_{name}": 0.0 for name in METHODS} | {"aug.strategy": "custom"}
     assert used(**only) == set()
     assert used(**only | {"aug.weight_antonym": 0.5}) == {"antonym"}
-    assert used(**only | {"aug.weight_antonym": 0.5, "aug.antonym_guard": "on_low_weight"}) == set()
+    guarded = only | {"aug.weight_antonym": 0.5, "aug.antonym_guard": "on_low_weight"}
+    assert set(drawn(**guarded).examples.text) == {"oh one two three four"}, "words of unknown weight stay"
+    weights = TfidfWeights({"one": 1.0, "two": 1.0, "three": 1.0, "four": 9.0})
+    assert set(drawn(weights, **guarded).examples.text) == {"oh one TWO three four"}

@@ -65,7 +65,7 @@ def made(resources: LexicalResources, make_once: MakeOnce) -> tuple[dict[str, Me
 
 def variants(bank: MethodVariants, strength: float, texts: list[str]) -> list[tuple[str, str]]:
     rows, numbers = np.repeat(np.arange(len(texts)), 2), np.tile([0, 1], len(texts))
-    edits = bank.variants(rows, strength, numbers, only_low=False)
+    edits = bank.variants(rows, strength, numbers)
     return [(texts[row], apply_edits(texts[row], of_row)) for row, of_row in zip(rows, edits, strict=True)]
 
 

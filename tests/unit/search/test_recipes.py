@@ -14,6 +14,7 @@ from lib.search.strategies import stage_a_strategy
 from lib.settings.default_params import default_params
 from lib.settings.load import Settings, load_settings, merge, read_yaml
 from lib.studies.budget import Budget
+from lib.studies.pruners import min_trials_at_rung
 from lib.studies.sobol import sobol_design
 from lib.studies.study import suggest_params
 from lib.studies.worker_registry import WorkerRegistry
@@ -35,8 +36,9 @@ def test_the_trainers_defaults_are_the_first_trial_and_other_recipes_come_early(
     assert first == {name: default[name] for name in first} and first["optim.lr"] == 5e-5
     rates = [trial["optim.lr"] for trial in strategy.enqueued]
     assert len(rates) == 10 + len(settings.recipes)
-    assert [settings.recipes[name].params["optim.lr"] for name in list(settings.recipes)[1:]] == rates[3:8]
-    backbones = {trial["model.backbone"] for trial in strategy.enqueued[3:8]}
+    early = slice(start := 1 + min_trials_at_rung(settings.config.stage_a.reduction), start + 5)
+    assert [settings.recipes[name].params["optim.lr"] for name in list(settings.recipes)[1:]] == rates[early]
+    backbones = {trial["model.backbone"] for trial in strategy.enqueued[early]}
     assert len(backbones) > 1, "other recipes have backbones of the design"
 
 
@@ -56,4 +58,4 @@ def test_a_wrong_recipe_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         production(recipes=str(file))
     assert error.value.lines[0].startswith(f"{file}: mine: optim.name: 'adam_w' is not possible")
-    assert error.value.lines[1].startswith(f"{file}: mine: optim.rl: unknown parameter (did you mean 'optim.lr'")
+    assert error.value.lines[1].startswith(f"{file}: mine: optim.rl: unknown parameter; did you mean 'optim.lr'?")

@@ -21,10 +21,10 @@ def test_an_epoch_learns_augmented_texts_of_the_training_part_only(agent: str) -
     hyper = Hyperparameters.of(augmenting_params(agent))
     _, features = made.builder.model(hyper)
     split = made.splits.development(0)
-    augmentation = made.builder.augmentation(hyper, features, split.train, 0)
+    augmentation = made.builder.augmentation(hyper, features, split.train, split.name, 0)
     tokens = features.tokens[0]
     first = augmentation.epoch_data(1, last=False)
-    again = made.builder.augmentation(hyper, features, split.train, 0).epoch_data(1, last=True)
+    again = made.builder.augmentation(hyper, features, split.train, split.name, 0).epoch_data(1, last=True)
     assert torch.equal(first.features.tokens[0].ids, again.features.tokens[0].ids)
     assert first.windows.tolist() == again.windows.tolist() and first.applied == again.applied
     second = augmentation.epoch_data(2, last=True)
