@@ -38,6 +38,7 @@ wildcard_constraints:
     backbone="|".join(SETTINGS.backbones),
     candidate=r"\d+",
     fold=r"\d+",
+    repeat=r"\d+",
     worker=r"\d+",
 
 

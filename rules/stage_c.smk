@@ -3,6 +3,31 @@
 STAGE_C = SETTINGS.config.stage_c
 
 
+def race_before(wildcards):
+    """Return the file with the candidates that are still trained in a fold's repeat."""
+    repeat = int(wildcards.fold) // STAGE_C.folds
+    if not STAGE_C.racing or repeat == 0:
+        return []
+    return f"results/{wildcards.agent}/stage_c/race-{repeat}.json"
+
+
+def repeat_of_race(wildcards):
+    """Return the folds of the repeat that a race is decided after, and the race before it."""
+    repeat = int(wildcards.repeat)
+    folds = expand(
+        "results/{agent}/stage_c/{candidate}-{fold}.json",
+        agent=wildcards.agent,
+        candidate=range(STAGE_C.candidates),
+        fold=range((repeat - 1) * STAGE_C.folds, repeat * STAGE_C.folds),
+    )
+    before = (
+        [f"results/{wildcards.agent}/stage_c/race-{repeat - 1}.json"]
+        if repeat > 1
+        else []
+    )
+    return folds + before
+
+
 rule stage_c_candidates:
     """Choose candidates with nearly the best F1, spread along the front."""
     input:
@@ -31,6 +56,7 @@ rule stage_c_fold:
         backbones=BACKBONES,
         bank=BANK,
         candidates="results/{agent}/stage_c/candidates.json",
+        race=race_before,
     output:
         "results/{agent}/stage_c/{candidate}-{fold}.json",
     log:
@@ -46,10 +72,30 @@ rule stage_c_fold:
         runtime=240,
     params:
         settings=training(),
-        folds=STAGE_C.folds,
+        folds=(STAGE_C.folds, STAGE_C.racing),
     shell:
         "python -m lib stage-c-fold {wildcards.agent} --candidate {wildcards.candidate} --fold {wildcards.fold}"
         " --log {log}"
+
+
+rule stage_c_race:
+    """Give up the candidates that are significantly worse than the best one after a repeat."""
+    input:
+        corpus="results/corpus/corpus.json",
+        folds=repeat_of_race,
+    output:
+        "results/{agent}/stage_c/race-{repeat}.json",
+    log:
+        "results/{agent}/logs/stage_c/race-{repeat}.log",
+    benchmark:
+        "results/{agent}/benchmarks/stage_c/race-{repeat}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    shell:
+        "python -m lib stage-c-race {wildcards.agent} --repeat {wildcards.repeat} --log {log}"
 
 
 rule stage_c_baseline:
@@ -75,7 +121,7 @@ rule stage_c_baseline:
 
 
 rule stage_c:
-    """Rank the candidates, test the lead of the best, choose one, and score the average of the best."""
+    """Rank the candidates, test the lead of the best, choose one, and select an ensemble."""
     input:
         candidates="results/{agent}/stage_c/candidates.json",
         baseline="results/{agent}/stage_c/baseline.json",

@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.agents.agent import Logits
+from lib.evaluation.ensemble import (
+    held_out_predictions,
+    score_selection,
+    scored_examples,
+    select_ensemble,
+)
 from lib.experiment.experiment import Experiment
 from lib.files.hashing import derive_seed
 from lib.metrics.corrected_t_test import corrected_resampled_t_test, corrected_standard_error
@@ -16,7 +21,6 @@ from lib.metrics.selection_bias import ScoreOfSamples, correct_selection_bias
 from lib.schemas.document import now
 from lib.schemas.evaluation import CrossValidatedBaseline, FoldResult, StageCResult
 from lib.schemas.search import Candidates
-from lib.settings.default_params import default_params
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import WeightedSample
 
@@ -66,6 +70,8 @@ def collect_stage_c(
 ) -> StageCResult:
     """Rank the candidates by mean objective and choose one by the one-standard-error rule.
 
+    Candidates that racing gave up come last, with the folds that they had. They are neither chosen nor averaged.
+
     A candidate is as good as the best one if the mean difference of their objectives, fold by fold, is at most one
     corrected standard error of these differences. Of these candidates the one with the lowest mean calibration error
     is chosen. Scores of the same fold go up and down together, so a standard error of the best one's scores would
@@ -74,24 +80,26 @@ def collect_stage_c(
     Args:
         experiment: Gives the examples and the settings; nothing is trained.
         chosen: All candidates.
-        results: The result of every candidate on every fold, in any order.
+        results: The results of the candidates on the folds, in any order. A candidate that was given up has those of
+            the first repeats only.
         base: The TF-IDF baseline on the same folds.
 
     Returns:
-        The ranking, the choice, the average of the best candidates, and the comparison with the baseline.
+        The ranking, the choice, the ensemble, and the comparison with the baseline.
     """
     started = now()
     limits = experiment.settings.config.stage_c
     by = {(result.candidate, result.fold): result for result in results}
-    numbers = range(limits.folds * limits.repeats)
-    ratio = 1 / (limits.folds - 1)
+    ratio, count = 1 / (limits.folds - 1), limits.folds * limits.repeats
+    had = {c.number: [n for n in range(count) if (c.number, n) in by] for c in chosen.candidates}
     objective, error = (
-        {c.number: np.array([by[c.number, n].scores[name] for n in numbers]) for c in chosen.candidates}
+        {c: np.array([by[c, n].scores[name] for n in numbers]) for c, numbers in had.items()}
         for name in ("objective", "calibration_error")
     )
-    order = sorted(objective, key=lambda number: (-objective[number].mean(), number))
+    order = sorted(had, key=lambda number: (-len(had[number]), -objective[number].mean(), number))
+    finished = [number for number in order if len(had[number]) == count]
     best = order[0]
-    tied = [number for number in order if is_as_good(objective[number], objective[best], ratio)]
+    tied = [number for number in finished if is_as_good(objective[number], objective[best], ratio)]
     choice = min(tied, key=lambda number: (error[number].mean(), order.index(number)))
     ranking = [
         {
@@ -100,15 +108,18 @@ def collect_stage_c(
             "objective": summarise_folds(objective[number], ratio),
             "calibration_error": summarise_folds(error[number], ratio),
             "within_one_standard_error": number in tied,
-            "against_best": None if number == best else compare_folds(objective[best], objective[number], ratio),
-            "scores": average_scores([by[number, n].scores for n in numbers]),
+            "given_up_after": None if number in finished else len(had[number]),
+            "against_best": None
+            if number == best
+            else compare_folds(objective[best][: len(had[number])], objective[number], ratio),
+            "scores": average_scores([by[number, n].scores for n in had[number]]),
         }
         for number in order
     ]
     base_objective, base_error = (
         np.array([fold.scores[name] for fold in base.folds]) for name in ("objective", "calibration_error")
     )
-    runner_up = order[1] if len(order) > 1 else None
+    runner_up = finished[1] if len(finished) > 1 else None
     return StageCResult(
         provenance=experiment.provenance(started),
         agent=experiment.agent.name,
@@ -129,8 +140,8 @@ def collect_stage_c(
             if runner_up is None
             else compare_folds(objective[best], objective[runner_up], ratio)["significant"],
         },
-        ensemble=_ensemble(experiment, by, order[: limits.ensemble], ratio) if limits.ensemble > 1 else None,
-        bias_corrected=correct_for_choice(experiment, [[by[number, n] for n in numbers] for number in order]),
+        ensemble=_ensemble(experiment, by, finished, objective[best], ratio) if limits.ensemble > 1 else None,
+        bias_corrected=correct_for_choice(experiment, [[by[number, n] for n in range(count)] for number in finished]),
         baseline={
             "name": base.name,
             "objective": summarise_folds(base_objective, ratio),
@@ -139,6 +150,36 @@ def collect_stage_c(
         },
         performance={"training_seconds": round(sum(r.performance["seconds"] for r in results), 1)},
     )
+
+
+def candidates_in_the_race(
+    experiment: Experiment, candidates: Sequence[int], results: Sequence[FoldResult]
+) -> list[int]:
+    """Return the candidates that are not significantly worse than the best one on the folds so far.
+
+    A candidate that the best one leads significantly (corrected resampled t-test, one-sided) could only be chosen if
+    later folds contradicted the earlier ones, so its further folds are not trained. The decision is made after whole
+    repeats, and depends on nothing but their results (compare Bergman et al., 2024, who give up after each fold).
+
+    Args:
+        experiment: Gives the number of folds.
+        candidates: The numbers of the candidates that were in the race until now.
+        results: Their results on all folds of the repeats so far.
+
+    Returns:
+        The numbers of those that stay, in order.
+    """
+    by = {(result.candidate, result.fold): result.scores["objective"] for result in results}
+    numbers = sorted({result.fold for result in results})
+    scores = {candidate: np.array([by[candidate, number] for number in numbers]) for candidate in candidates}
+    best = max(candidates, key=lambda candidate: (scores[candidate].mean(), -candidate))
+    ratio = 1 / (experiment.settings.config.stage_c.folds - 1)
+
+    def stays(candidate: int) -> bool:
+        test = corrected_resampled_t_test(scores[best], scores[candidate], ratio)
+        return candidate == best or test.p / 2 >= _SIGNIFICANT
+
+    return [candidate for candidate in candidates if stays(candidate)]
 
 
 def is_as_good(own: NDArray[np.float64], best: NDArray[np.float64], ratio: float) -> bool:
@@ -197,21 +238,12 @@ def correct_for_choice(experiment: Experiment, candidates: Sequence[Sequence[Fol
         The corrected objective as {plain, value, low, high}, see `lib.metrics.selection_bias`, where `plain` is that
         of all held-out predictions together; None if it is undefined.
     """
-    index = np.concatenate([_scored_examples(experiment, fold)[1] for fold in candidates[0]])
+    index = np.concatenate([scored_examples(experiment, fold)[1] for fold in candidates[0]])
     group = experiment.examples.group[index]
     scores = [_score_of_samples(experiment, folds, group) for folds in candidates]
     seed = derive_seed(experiment.settings.config.seed, "bias correction")
     found = correct_selection_bias(scores, len(np.unique(group)), seed)
     return None if found is None else asdict(found)
-
-
-def _scored_examples(experiment: Experiment, fold: FoldResult) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the places in a fold of the examples that the objective scores, and the examples."""
-    examples = experiment.examples
-    scored = examples.natural if experiment.objective.population == "natural" else examples.annotated
-    index = examples.indices_of(fold.examples)
-    places = np.flatnonzero((scored & examples.counted)[index])
-    return places, index[places]
 
 
 def _score_of_samples(
@@ -224,7 +256,7 @@ def _score_of_samples(
     statistics, rankings = [], []
     for fold in folds:
         whole = WeightedSample.uniform(examples.indices_of(fold.examples))
-        logits, (places, index) = agent.load_logits(fold.logits), _scored_examples(experiment, fold)
+        logits, (places, index) = agent.load_logits(fold.logits), scored_examples(experiment, fold)
         values = agent.cross_fit(logits, examples, whole, hyper)
         predictions = decide(
             agent.select(logits, places), {name: each.select(places) for name, each in values.items()}, hyper
@@ -274,53 +306,22 @@ def _summed(values: Sequence[Any]) -> Any:
 
 
 def _ensemble(
-    experiment: Experiment, by: dict[tuple[int, int], FoldResult], members: list[int], ratio: float
+    experiment: Experiment,
+    by: Mapping[tuple[int, int], FoldResult],
+    candidates: Sequence[int],
+    best: NDArray[np.float64],
+    ratio: float,
 ) -> dict[str, Any]:
-    """Score the average of the members' held-out probabilities, fold by fold.
+    """Select an ensemble on all folds, and score the selection fold by fold without the fold itself.
 
-    Its rules are those of the default policy, fitted on the other folds of the same repeat.
+    best: The objective of the best candidate on each fold.
     """
-    averages = {
-        number: average_members(experiment, [by[member, number] for member in members])
-        for number in sorted({n for _, n in by})
-    }
-    k = experiment.settings.config.stage_c.folds
-    hyper = Hyperparameters.of(default_params(experiment.settings))
-    agent, examples = experiment.agent, experiment.examples
-    objective: list[float] = []
-    error: list[float] = []
-    for number, (logits, index) in averages.items():
-        others = [averages[n] for n in averages if n // k == number // k and n != number]
-        reference = WeightedSample.uniform(np.concatenate([index for _, index in others]))
-        known, names = agent.concatenate_logits([own for own, _ in others]), list(experiment.development.criteria)
-        rules = agent.fit_rules(known, examples, reference, hyper, criteria=names)
-        values = agent.rule_values(rules, examples, index)
-        scores = agent.scores(logits, values, examples, WeightedSample.uniform(index), hyper)
-        for target, value in zip((objective, error), experiment.objective.values(scores), strict=True):
-            target.append(value)
+    numbers, most = range(len(best)), experiment.settings.config.stage_c.ensemble
+    by_fold = {n: {c: held_out_predictions(experiment, by[c, n]) for c in candidates} for n in numbers}
+    objective, error = map(np.array, score_selection(experiment, by_fold, most))
     return {
-        "members": members,
-        "objective": summarise_folds(np.array(objective), ratio),
-        "calibration_error": summarise_folds(np.array(error), ratio),
+        "picks": select_ensemble(by_fold, numbers, most),
+        "objective": summarise_folds(objective, ratio),
+        "calibration_error": summarise_folds(error, ratio),
+        "against_best": compare_folds(objective, best, ratio),
     }
-
-
-def average_members(experiment: Experiment, folds: Sequence[FoldResult]) -> tuple[Logits, NDArray[np.int64]]:
-    """Average the calibrated probabilities of several models on the same fold.
-
-    The rules for each half of the fold's groups are fitted on the other half.
-
-    Args:
-        experiment: Gives agent and examples.
-        folds: The result of each model.
-
-    Returns:
-        Logits that have these probabilities, and the examples that they belong to.
-    """
-    agent, examples = experiment.agent, experiment.examples
-    index = examples.indices_of(folds[0].examples)
-    members = []
-    for fold in folds:
-        logits, hyper = agent.load_logits(fold.logits), Hyperparameters.of(fold.params)
-        members.append((logits, agent.cross_fit(logits, examples, WeightedSample.uniform(index), hyper)))
-    return agent.average_logits(members), index

@@ -7,6 +7,7 @@ from lib.metrics.formatting import (
     format_excluded,
     format_groups,
     format_interval,
+    format_picks,
     format_score,
     format_times,
     format_trainings,
@@ -83,7 +84,9 @@ def model_card(
     thresholds = policy in ("threshold", "ratio")
     fitted = "Temperatures, offsets and thresholds" if thresholds else "Temperatures and offsets"
     trainings = format_trainings([each["f1_macro"] for each in test.seeds], f"F1-macro ({where})")
-    times = f", {len(manifest.members)} times with different seeds" if manifest.members else ""
+    picks = test.chosen["ensemble"] if test.chosen["delivered"] == "ensemble" else []
+    what = f"An ensemble of candidates ({format_picks(picks)})" if picks else f"A `{test.chosen['backbone']}`"
+    times = f", {len(manifest.members)} times with different seeds" if manifest.members and not picks else ""
     trainings = f"{trainings}\n" if trainings else ""
     count = test.sizes[test.population]
     pairs = f"{count} annotated pairs" if test.population == "annotated" else f"{count} pairs at {where}"
@@ -91,7 +94,7 @@ def model_card(
     return f"""\
 # {manifest.agent} model
 
-A `{test.chosen["backbone"]}` for the agent `{manifest.agent}`, chosen by cross-validation and trained on all of the
+{what} for the agent `{manifest.agent}`, chosen by cross-validation and trained on all of the
 development set: {trained["posts"]} posts, {trained["examples"]} pairs ({trained["annotated"]} of them annotated),
 {format_count(trained["epochs"], "epoch")}{times}, {source}.
 

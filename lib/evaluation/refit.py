@@ -12,12 +12,13 @@ import numpy as np
 from lib.agents.agent import Logits, Rules
 from lib.evaluation.by_post import fit_post_rule, labelled_post_criterion_pairs
 from lib.evaluation.calibration_in_the_large import fit_calibration_in_the_large
+from lib.evaluation.ensemble import average_held_out, ensemble_hyper, held_out_predictions
 from lib.evaluation.saved_model import SavedModel, save_model
 from lib.experiment.experiment import Experiment
 from lib.files.hashing import derive_seed
 from lib.schemas.document import now
 from lib.schemas.evaluation import FoldResult, ModelManifest
-from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.hyperparameters import NULL_POLICY, Hyperparameters
 from lib.tasks.decision import DecisionRule, load_rules
 from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.task import Index
@@ -77,14 +78,15 @@ class RefitConfig:
         schedule_epochs: Epochs for which the learning rate schedule is laid out.
         last_epoch: Epoch after which the training ends.
         rules: The rules with which the model decides afterwards.
-        average_rules: The rules of the average of several such models, which averages calibrated probabilities.
+        average_rules: The rules of the average of several such models, which averages calibrated probabilities; None
+            if it is trained once.
     """
 
     params: dict[str, Any]
     schedule_epochs: int
     last_epoch: int
     rules: FinalRules
-    average_rules: FinalRules
+    average_rules: FinalRules | None = None
 
 
 def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitConfig:
@@ -119,6 +121,33 @@ def refit_config(experiment: Experiment, folds: Sequence[FoldResult]) -> RefitCo
         rules=FinalRules.mean(single),
         average_rules=FinalRules.mean(average),
     )
+
+
+def ensemble_rules(experiment: Experiment, folds: Sequence[FoldResult], picks: Sequence[int]) -> FinalRules:
+    """Fit the rules of an ensemble on its held-out predictions; with repeats they are means over the repeats.
+
+    Args:
+        experiment: Gives agent and examples.
+        folds: Results of the members on all folds.
+        picks: The numbers of the candidates, each as often as its weight says.
+
+    Returns:
+        The rules.
+    """
+    by = {(fold.candidate, fold.fold): fold for fold in folds}
+    hyper = ensemble_hyper(experiment)
+
+    def average(number: int) -> tuple[Logits, Index]:
+        members = {pick: held_out_predictions(experiment, by[pick, number]) for pick in set(picks)}
+        return average_held_out(experiment, members, picks)
+
+    def fit(repeat: Sequence[FoldResult]) -> FinalRules:
+        averages = [average(fold.fold) for fold in repeat]
+        logits = experiment.agent.concatenate_logits([own for own, _ in averages])
+        return fit_final_rules(experiment, logits, np.concatenate([index for _, index in averages]), hyper)
+
+    first = [fold for fold in folds if fold.candidate == picks[0]]
+    return FinalRules.mean([fit(repeat) for repeat in by_repeat(first, experiment.settings.config.stage_c.folds)])
 
 
 def by_repeat(folds: Sequence[FoldResult], k: int) -> list[list[FoldResult]]:
@@ -178,20 +207,49 @@ def refit(experiment: Experiment, config: RefitConfig, seeds: int = 1) -> SavedM
     Raises:
         TrainingFailure: A training gives no result.
     """
-    known = experiment.examples
-    rng = np.random.default_rng(derive_seed(experiment.settings.config.seed, "calibration in the large"))
-    examples = known.select(np.sort(rng.permutation(known.main_population_index())[:_MOST_PAIRS]))
+    examples = _some_examples(experiment)
     refitted = [_refit_once(experiment, config, number, examples) for number in range(seeds)]
     if seeds == 1:
         return refitted[0][0]
+    assert config.average_rules is not None
     members = [model for model, _ in refitted]
-    update = {
-        "members": tuple(f"training-{number}" for number in range(1, seeds + 1)),
-        "performance": {"seconds": round(sum(each.manifest.performance["seconds"] for each in members), 3)},
-    }
-    average = SavedModel.average(members[0].manifest.model_copy(update=update), members)
+    average = _average([f"training-{number}" for number in range(1, seeds + 1)], members, config.params)
     logits = average.average_logits([each for _, each in refitted], examples)
     return _with_rules(experiment, average, config.average_rules, logits, examples)
+
+
+def refitted_ensemble(
+    experiment: Experiment, models: Mapping[int, SavedModel], picks: Sequence[int], rules: FinalRules
+) -> SavedModel:
+    """Return the weighted average of refitted candidates.
+
+    Args:
+        experiment: Gives agent and development pairs.
+        models: The refitted candidates, by number.
+        picks: The candidates; one that is named twice has twice the weight.
+        rules: Rules that were fitted on the average of held-out probabilities.
+
+    Returns:
+        The average, which predicts and can be saved as any model.
+    """
+    examples = _some_examples(experiment)
+    params = {**models[picks[0]].manifest.params, NULL_POLICY: ensemble_hyper(experiment).null_policy}
+    average = _average([f"candidate-{number}" for number in picks], [models[number] for number in picks], params)
+    return _with_rules(experiment, average, rules, average.logits(examples), examples)
+
+
+def _some_examples(experiment: Experiment) -> Examples:
+    """Return development pairs of the main population, on which calibration in the large is checked."""
+    known = experiment.examples
+    rng = np.random.default_rng(derive_seed(experiment.settings.config.seed, "calibration in the large"))
+    return known.select(np.sort(rng.permutation(known.main_population_index())[:_MOST_PAIRS]))
+
+
+def _average(folders: Sequence[str], models: Sequence[SavedModel], params: dict[str, Any]) -> SavedModel:
+    """Return the average of models, with the names of their folders and the rules of the first one."""
+    seconds = sum(model.manifest.performance["seconds"] for model in dict.fromkeys(models))
+    update = {"members": tuple(folders), "params": params, "performance": {"seconds": round(seconds, 3)}}
+    return SavedModel.average(models[0].manifest.model_copy(update=update), models)
 
 
 def _refit_once(

@@ -135,7 +135,8 @@ class SavedModel:
         manifest = ModelManifest.read(folder / ModelManifest.FILE)
         device = replace(device, bf16=device.bf16 and manifest.provenance.device.endswith("bf16"))
         if manifest.members:
-            return cls.average(manifest, [cls.load(folder / name, device) for name in manifest.members])
+            read = {name: cls.load(folder / name, device) for name in dict.fromkeys(manifest.members)}
+            return cls.average(manifest, [read[name] for name in manifest.members])
         return cls(manifest, folder, _Network(manifest, folder, device), [])
 
     @classmethod
@@ -144,7 +145,7 @@ class SavedModel:
 
         Args:
             manifest: Describes the average and its rules; `members` names a folder for each model.
-            members: The models.
+            members: The models. One that is given twice counts twice.
         """
         return cls(manifest, members[0].folder, None, members)
 
@@ -157,7 +158,7 @@ class SavedModel:
         if not self.members:
             shutil.copytree(self.folder, folder)
         else:
-            for name, member in zip(self.manifest.members, self.members, strict=True):
+            for name, member in dict(zip(self.manifest.members, self.members, strict=True)).items():
                 member.write(folder / name)
         self.manifest.write(folder / ModelManifest.FILE)
 
@@ -187,7 +188,8 @@ class SavedModel:
         """Return the model's logits for pairs, before its rules are applied."""
         if self._network is not None:
             return self._network.logits(pairs)
-        return self.average_logits([member.logits(pairs) for member in self.members], pairs)
+        found = {member: member.logits(pairs) for member in dict.fromkeys(self.members)}
+        return self.average_logits([found[member] for member in self.members], pairs)
 
     def average_logits(self, members: Sequence[Logits], pairs: TextPairs) -> Logits:
         """Return the logits of the average for pairs, from those of each of its members."""

@@ -1,4 +1,4 @@
-"""Score the chosen model once on the test set, and compare it with the average of the best and the baselines."""
+"""Score the final model once on the test set, and compare it with the other models and the baselines."""
 
 import math
 import time
@@ -26,8 +26,15 @@ from lib.evaluation.by_post import (
     set_scores_from_statistics,
     set_statistics,
 )
-from lib.evaluation.cross_validation import average_members
-from lib.evaluation.refit import FinalRules, RefitConfig, by_repeat, fit_final_rules, refit, refit_config
+from lib.evaluation.refit import (
+    FinalRules,
+    RefitConfig,
+    ensemble_rules,
+    fit_final_rules,
+    refit,
+    refit_config,
+    refitted_ensemble,
+)
 from lib.evaluation.saved_model import SavedModel
 from lib.experiment.experiment import Experiment
 from lib.files.hashing import derive_seed
@@ -62,7 +69,7 @@ from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.label import Labels
 from lib.tasks.task import Index, TaskPredictions
 
-CHOSEN = "chosen"
+CHOSEN, ENSEMBLE = "chosen", "ensemble"
 # The least relative gain in F1-macro over the strongest baseline, in %, and the greatest ECE on annotated pairs.
 GAIN_PERCENT, ECE = 2.0, 0.10
 # The values of scores that are not in [0, 1].
@@ -78,7 +85,7 @@ def evaluate_on_test_set(
     baselines: Baselines,
     progress: Callable[[str], None],
 ) -> tuple[SavedModel, TestEvaluation]:
-    """Refit the chosen candidate, the best few and the default transformer, then open the test set once.
+    """Refit the chosen candidate, the ensemble and the default transformer, then open the test set once.
 
     All models are trained and calibrated before the test set is opened. The opening is recorded in
     test_openings.jsonl.
@@ -91,7 +98,8 @@ def evaluate_on_test_set(
         progress: Called with a phrase after each step that takes long.
 
     Returns:
-        The chosen model, and the scores of all models with 95 % intervals and paired comparisons.
+        The model to deliver, and the scores of all models with 95 % intervals and paired comparisons. Those of the
+        delivered model come first.
 
     Raises:
         TrainingFailure: A refit gives no result.
@@ -102,14 +110,14 @@ def evaluate_on_test_set(
         when=now(),
         code_version=code_version(),
         config_hash=experiment.settings.config_hash(),
-        model=f"candidate {result.choice['candidate']}",
+        model="ensemble" if models.delivered == ENSEMBLE else f"candidate {models.delivered}",
     )
     results = experiment.results
     part, openings = open_test_set(
         results / "corpus", results / experiment.agent.name / "test_openings.jsonl", opening
     )
     examples = experiment.agent.examples(part).scored()
-    outputs, seeds = _predict_test_set(experiment, result, models, examples)
+    outputs, seeds = _predict_test_set(experiment, models, examples)
     natural, annotated = int(examples.natural.sum()), int(examples.annotated.sum())
     progress(
         f"{len(outputs)} models scored on {len(examples)} test pairs"
@@ -117,14 +125,15 @@ def evaluate_on_test_set(
     )
     asked = [name for name in part.criteria if name not in part.excluded]
     scored, against = _compare_models(experiment, outputs, examples, asked)
-    chosen = models.refits[result.choice["candidate"]]
+    chosen = models.refits[models.delivered]
     return chosen, TestEvaluation(
         provenance=experiment.provenance(started),
         agent=experiment.agent.name,
         chosen={
             "candidate": result.choice["candidate"],
             "backbone": result.choice["params"]["model.backbone"],
-            "average_of": result.members,
+            "delivered": experiment.settings.config.final.deliver,
+            "ensemble": result.ensemble["picks"] if result.ensemble is not None else [],
         },
         population=scored[0].scores["population"],
         sizes={
@@ -218,13 +227,15 @@ class _FittedModels:
     """All models that the test set compares.
 
     Attributes:
-        refits: The refitted candidates by number, and the default transformer.
-        average_rules: The rules of the candidates' average; None if nothing is averaged.
+        refits: The refitted candidates by number, the ensemble if there is one, and the default transformer.
+        choice: The number of the chosen candidate.
+        delivered: The key in `refits` of the model that is delivered.
         baselines: The baselines without a transformer, by name.
     """
 
     refits: dict[int | str, SavedModel]
-    average_rules: FinalRules | None
+    choice: int
+    delivered: int | str
     baselines: dict[str, _Baseline]
 
 
@@ -237,9 +248,11 @@ def _fit_models(
 ) -> _FittedModels:
     """Fit all models and their rules on the development set."""
     hyper = Hyperparameters.of(default_params(experiment.settings))
+    choice = result.choice["candidate"]
     return _FittedModels(
         refits=_refit_models(experiment, result, folds, baselines, progress),
-        average_rules=_average_rules(experiment, folds, result.members) if result.members else None,
+        choice=choice,
+        delivered=ENSEMBLE if experiment.settings.config.final.deliver == "ensemble" else choice,
         baselines={
             BAG_OF_WORDS: _fit_bag_of_words(experiment, hyper),
             MAJORITY: _fit_majority(experiment),
@@ -254,7 +267,7 @@ def _refit_models(
     baselines: Baselines,
     progress: Callable[[str], None],
 ) -> dict[int | str, SavedModel]:
-    """Return the refitted candidates by number, and the default transformer."""
+    """Return the refitted candidates by number, the ensemble if there is one, and the default transformer."""
     wanted = dict.fromkeys([result.choice["candidate"], *result.members])
     configs: dict[int | str, RefitConfig] = {
         number: refit_config(experiment, [fold for fold in folds if fold.candidate == number]) for number in wanted
@@ -264,7 +277,6 @@ def _refit_models(
         schedule_epochs=baselines.epochs,
         last_epoch=baselines.epochs,
         rules=FinalRules.load(baselines.rules, baselines.post_rule),
-        average_rules=FinalRules.load(baselines.rules, baselines.post_rule),
     )
     models: dict[int | str, SavedModel] = {}
     for number, config in configs.items():
@@ -275,24 +287,19 @@ def _refit_models(
         seconds, epochs = time.perf_counter() - clock, format_count(config.last_epoch, "epoch")
         times = f", {seeds} times" if seeds > 1 else ""
         progress(f"{len(models)}/{len(configs)}  {name} trained for {epochs}{times}  {seconds:.1f} s")
-        manifest = models[number].manifest
-        for task, found in manifest.calibration_in_the_large.items():
-            progress(f"{name}  {task}: {found.sentence(population_name(manifest.population))}")
+        _report_calibration(models[number], name, progress)
+    if result.ensemble is not None:
+        picks = result.ensemble["picks"]
+        own = [fold for fold in folds if fold.candidate in picks]
+        candidates = {number: models[number] for number in result.members}
+        models[ENSEMBLE] = refitted_ensemble(experiment, candidates, picks, ensemble_rules(experiment, own, picks))
+        _report_calibration(models[ENSEMBLE], ENSEMBLE, progress)
     return models
 
 
-def _average_rules(experiment: Experiment, folds: Sequence[FoldResult], members: Sequence[int]) -> FinalRules:
-    """Fit the rules of the average of several candidates on their held-out predictions."""
-    by = {(fold.candidate, fold.fold): fold for fold in folds}
-    hyper = Hyperparameters.of(default_params(experiment.settings))
-
-    def fit(repeat: Sequence[FoldResult]) -> FinalRules:
-        averages = [average_members(experiment, [by[member, fold.fold] for member in members]) for fold in repeat]
-        logits = experiment.agent.concatenate_logits([own for own, _ in averages])
-        return fit_final_rules(experiment, logits, np.concatenate([index for _, index in averages]), hyper)
-
-    first = [fold for fold in folds if fold.candidate == members[0]]
-    return FinalRules.mean([fit(repeat) for repeat in by_repeat(first, experiment.settings.config.stage_c.folds)])
+def _report_calibration(model: SavedModel, name: int | str, progress: Callable[[str], None]) -> None:
+    for task, found in model.manifest.calibration_in_the_large.items():
+        progress(f"{name}  {task}: {found.sentence(population_name(model.manifest.population))}")
 
 
 def _fit_bag_of_words(experiment: Experiment, hyper: Hyperparameters) -> _Baseline:
@@ -369,44 +376,27 @@ def _predict_with_members(model: SavedModel, examples: Examples) -> tuple[_Model
 
     if not model.members:
         return output(model, model.logits(examples)), []
-    members = [output(member, member.logits(examples)) for member in model.members]
-    return output(model, model.average_logits([each.logits for each in members], examples)), members
-
-
-def _average(
-    experiment: Experiment, members: Sequence[_ModelOutput], rules: FinalRules, examples: Examples
-) -> _ModelOutput:
-    agent, index = experiment.agent, np.arange(len(examples))
-    logits = agent.average_logits(
-        [(each.logits, agent.rule_values(each.rules.by_task, examples, index)) for each in members]
-    )
-    return _ModelOutput(logits, rules, Hyperparameters.of(default_params(experiment.settings)))
+    members = [output(member, member.logits(examples)) for member in dict.fromkeys(model.members)]
+    found = dict(zip(dict.fromkeys(model.members), members, strict=True))
+    return output(model, model.average_logits([found[each].logits for each in model.members], examples)), members
 
 
 def _predict_test_set(
-    experiment: Experiment, result: StageCResult, models: _FittedModels, examples: Examples
+    experiment: Experiment, models: _FittedModels, examples: Examples
 ) -> tuple[dict[str, _ModelOutput], list[_ModelOutput]]:
-    """Return every model's output for the test set, that of the chosen model first, and those of its members."""
-    default, choice = Hyperparameters.of(default_params(experiment.settings)), result.choice["candidate"]
-    chosen, seeds = _predict_with_members(models.refits[choice], examples)
-    others = {number: _predict(model, examples) for number, model in models.refits.items() if number != choice}
-    given = {choice: chosen, **others}
-    averages = {}
-    if models.average_rules is not None:
-        members = [given[number] for number in result.members]
-        averages[f"average of the best {len(members)}"] = _average(
-            experiment, members, models.average_rules, examples
-        )
-    outputs = {
-        CHOSEN: chosen,
-        **averages,
-        DEFAULT: given[DEFAULT],
-        **{
-            name: _ModelOutput(baseline.logits(examples), baseline.rules, default)
-            for name, baseline in models.baselines.items()
-        },
-    }
-    return outputs, seeds
+    """Return every model's output for the test set, that of the delivered model first, and those of its trainings."""
+    default = Hyperparameters.of(default_params(experiment.settings))
+    chosen, members = _predict_with_members(models.refits[models.delivered], examples)
+    outputs = {CHOSEN: chosen}
+    if ENSEMBLE in models.refits and models.delivered != ENSEMBLE:
+        outputs[ENSEMBLE] = _predict(models.refits[ENSEMBLE], examples)
+    if models.delivered == ENSEMBLE:
+        outputs[f"candidate {models.choice} alone"] = _predict(models.refits[models.choice], examples)
+        members = []
+    outputs[DEFAULT] = _predict(models.refits[DEFAULT], examples)
+    for name, baseline in models.baselines.items():
+        outputs[name] = _ModelOutput(baseline.logits(examples), baseline.rules, default)
+    return outputs, members
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Format the numbers of an evaluation as text."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import stdev
 from typing import Any
@@ -113,3 +114,9 @@ def format_unknown_sets(posts: Mapping[str, float]) -> str:
     if posts["left_out"]:
         return f" Posts left out of the sets, because one of their criteria is unknown: {posts['left_out']}."
     return " Every post has an unknown criterion, which counts as not met in the sets." * bool(posts["incomplete"])
+
+
+def format_picks(picks: Sequence[int]) -> str:
+    """Return the members of an ensemble with their weights, such as 'candidates 3 (2/3), 0 (1/3)'."""
+    weights = Counter(picks)
+    return "candidates " + ", ".join(f"{number} ({count}/{len(picks)})" for number, count in weights.items())

@@ -15,6 +15,7 @@ from lib.metrics.formatting import (
     format_groups,
     format_interval,
     format_p,
+    format_picks,
     format_score,
     format_times,
     format_trainings,
@@ -406,11 +407,28 @@ def _ranking(result: StageCResult, objective: Objective) -> Table:
                 f"{score['mean']:.3f} ± {score['standard_error']:.3f}",
                 f"{error['mean']:.3f}",
                 "" if p is None else format_p(p["p"]),
-                "yes" if entry["candidate"] == result.choice["candidate"] else "",
+                "yes" if entry["candidate"] == result.choice["candidate"] else _given_up(entry),
+            ]
+        )
+    if result.ensemble is not None:
+        score, error = result.ensemble["objective"], result.ensemble["calibration_error"]
+        rows.append(
+            [
+                f"ensemble of {format_picks(result.ensemble['picks'])}",
+                "",
+                f"{score['mean']:.3f} ± {score['standard_error']:.3f}",
+                f"{error['mean']:.3f}",
+                format_p(result.ensemble["against_best"]["p"]),
+                "",
             ]
         )
     columns = ["", "backbone", objective.name, objective.full_calibration_name, "p against the best", "chosen"]
     return Table(columns, rows)
+
+
+def _given_up(entry: Mapping[str, Any]) -> str:
+    folds = entry["given_up_after"]
+    return "" if folds is None else f"given up after {format_count(folds, 'fold')}"
 
 
 def _costs(data: ReportData) -> Table:

@@ -272,11 +272,11 @@ def plot_pareto_front(result: StageBResult, objective: Objective) -> str:
 
 @with_style
 def plot_folds(result: StageCResult) -> str:
-    """Draw the objective by fold of the candidates, the average and the baseline, with corrected standard errors."""
+    """Draw the objective by fold of candidates, ensemble and baseline, with corrected standard errors."""
     entries = [(f"candidate {e['candidate']}", e["objective"], BLUE) for e in result.ranking]
     entries = [(n, v, ORANGE if n == f"candidate {result.choice['candidate']}" else c) for n, v, c in entries]
     if result.ensemble is not None:
-        entries += [(f"average of {', '.join(map(str, result.members))}", result.ensemble["objective"], GREEN)]
+        entries += [(f"ensemble of {', '.join(map(str, result.members))}", result.ensemble["objective"], GREEN)]
     entries += [(result.baseline["name"], result.baseline["objective"], GREY)]
     chosen = next(e for e in result.ranking if e["candidate"] == result.choice["candidate"])
     where = population_name(chosen["scores"]["population"])
@@ -288,7 +288,7 @@ def plot_folds(result: StageCResult) -> str:
         axes.errorbar(values["mean"], place, xerr=values["standard_error"], fmt="o", color=colour, capsize=4)
     label_y_axis(axes, [name for name, _, _ in entries])
     set_labels(axes, f"{result.objective} ± corrected standard error (orange is chosen)")
-    title = f"{result.objective} by fold of candidates, their average and the baseline, and F1 by criterion ({where})"
+    title = f"{result.objective} by fold of candidates, ensemble and baseline, and F1 by criterion ({where})"
     return render_svg(figure, "folds", title)
 
 
@@ -340,8 +340,8 @@ def plot_model_comparison(test: TestEvaluation) -> str:
 
 
 def _model_colour(name: str) -> str:
-    """Return the colour of a model, by its name, since there is an average only if the configuration asks for one."""
-    return ORANGE if name == "chosen" else GREEN if name.startswith("average of ") else GREY
+    """Return the colour of a model, by its name, since only some configurations have an ensemble."""
+    return ORANGE if name == "chosen" else GREEN if name == "ensemble" or name.startswith("candidate ") else GREY
 
 
 @with_style

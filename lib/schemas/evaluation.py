@@ -1,9 +1,11 @@
 """The documents of Stage C and of the final evaluation."""
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field
 
+from lib.files.json_files import read_json
 from lib.pydantic_base import FrozenSchema
 from lib.schemas.document import Document
 from lib.schemas.run import SeedResult
@@ -43,6 +45,42 @@ class FoldResult(Document):
     examples: list[str]
     logits: dict[str, Any]
     performance: dict[str, Any]
+
+
+class Race(Document):
+    """stage_c/race-{repeat}.json, the candidates that are trained in the repeats after this one.
+
+    Attributes:
+        repeat: Number of the repeat, from 1.
+        candidates: Their numbers.
+    """
+
+    KIND: ClassVar[str] = "stage_c_race"
+
+    agent: str
+    repeat: int
+    candidates: list[int]
+
+
+class GivenUpFold(Document):
+    """stage_c/{candidate}-{fold}.json of a candidate that racing gave up before this fold."""
+
+    KIND: ClassVar[str] = "stage_c_given_up"
+
+    agent: str
+    candidate: int
+    fold: int
+
+
+def read_fold(path: Path) -> FoldResult | None:
+    """Return the result of a fold, or None if its candidate was given up before.
+
+    Raises:
+        UserError: The file is missing or broken.
+    """
+    body = read_json(path)
+    given_up = isinstance(body, dict) and body.get("kind") == GivenUpFold.KIND
+    return None if given_up else FoldResult.read(path)
 
 
 class BaselineFold(FrozenSchema):
@@ -118,16 +156,18 @@ class StageCResult(Document):
         repeats: Number of repeats.
         objective: The score that ranks the candidates and its population, in words.
         calibration: The calibration error that decides between equals, in words.
-        ranking: The candidates by mean objective, best first, with standard errors and tests against the best.
+        ranking: The candidates by mean objective, best first, with standard errors and tests against the best. Those
+            that were given up come last, with the number of folds that they had.
         choice: The chosen candidate, and the rule that chose it.
         bias_corrected: The best candidate's objective, corrected for its choice on the same folds (BBC-CV), as
             {plain, value, low, high}; None if it is undefined.
-        ensemble: The members and scores of the average of the best; None if nothing is averaged.
+        ensemble: Of candidates that are averaged: `picks` names each as often as its weight says, with the scores of
+            such a selection; None if nothing is averaged.
         baseline: The baseline's scores, and the test of the chosen candidate against it.
     """
 
     KIND: ClassVar[str] = "stage_c"
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
     FILE: ClassVar[str] = "stage_c.json"
 
     agent: str
@@ -144,8 +184,8 @@ class StageCResult(Document):
 
     @property
     def members(self) -> list[int]:
-        """The candidates that are averaged."""
-        return self.ensemble["members"] if self.ensemble is not None else []
+        """The different candidates that are averaged, the one with the greatest weight first."""
+        return list(dict.fromkeys(self.ensemble["picks"])) if self.ensemble is not None else []
 
 
 class ModelScores(FrozenSchema):
@@ -234,17 +274,18 @@ class CalibrationInTheLarge(FrozenSchema):
 
 
 class TestEvaluation(Document):
-    """test.json, the evaluation of the chosen model, the average of the best and the baselines on the test set.
+    """test.json, the evaluation of the delivered model, the other models and the baselines on the test set.
 
     Attributes:
-        chosen: The chosen candidate and its backbone, and the members of the average.
+        chosen: The chosen candidate and its backbone, the picks of the ensemble, and which of the two is delivered
+            ('single' or 'ensemble').
         population: The population of the main scores, 'natural' or 'annotated'.
         sizes: Number of posts, groups of posts, examples, annotated and natural examples, and positives of the
             population.
         examples: Ids of the examples.
         truth: Label of each example.
         criteria: Criterion of each example.
-        models: The chosen model, the average of the best, then the baselines.
+        models: The delivered model, the ensemble or the chosen candidate if it is not delivered, then the baselines.
         seeds: Scores of each training of the chosen candidate, if its model is their average, as in
             `ModelScores.scores`.
         against: The chosen model compared with each other model.
@@ -255,7 +296,7 @@ class TestEvaluation(Document):
     """
 
     KIND: ClassVar[str] = "test"
-    VERSION: ClassVar[int] = 8
+    VERSION: ClassVar[int] = 9
     FILE: ClassVar[str] = "test.json"
 
     agent: str

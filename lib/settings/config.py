@@ -321,17 +321,26 @@ class StageCSettings(StrictSchema):
         le=1.0,
         description="share of the best objective of Stage B by which that of a candidate may be lower",
     )
+    racing: bool = Field(
+        default=True,
+        description="whether a candidate that is significantly worse than the best one after a repeat is trained no"
+        " further",
+    )
     ensemble: Count = Field(
-        default=3, description="number of best models whose average is scored as well; 1 averages nothing"
+        default=5, description="most candidates of the ensemble that is scored as well; 1 averages nothing"
     )
 
 
 class FinalSettings(StrictSchema):
-    """The final model, the chosen candidate trained on the whole development set."""
+    """The final model, trained on the whole development set."""
+
+    deliver: Literal["single", "ensemble"] = Field(
+        default="single", description="whether the chosen candidate or the ensemble becomes results/{agent}/model"
+    )
 
     seeds: Count = Field(
         default=1,
-        description="number of trainings with different seeds; the final model averages their probabilities",
+        description="number of trainings of each candidate with different seeds; their probabilities are averaged",
     )
 
 
@@ -429,6 +438,8 @@ class Config(StrictSchema):
                     f"{self.stage_c.candidates} is above stage_b.trials {self.stage_b.trials}",
                 )
             )
+        if self.final.deliver == "ensemble" and self.stage_c.ensemble == 1:
+            problems.append(("final.deliver", "'ensemble' needs stage_c.ensemble above 1"))
         epochs = self.training.epochs
         if self.stage_a.first_rung(epochs) > epochs:
             problems.append(("stage_a.min_epochs", f"{self.stage_a.min_epochs} is above training.epochs {epochs}"))

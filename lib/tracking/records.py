@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lib.metrics.objective import Objective
 from lib.schemas.document import Provenance
-from lib.schemas.evaluation import Baselines, FoldResult, StageCResult, TestEvaluation
+from lib.schemas.evaluation import Baselines, FoldResult, StageCResult, TestEvaluation, read_fold
 from lib.schemas.run import Run
 from lib.schemas.search import StageAResult, StageBResult
 from lib.search.study_results import study_location
@@ -166,7 +166,8 @@ def _folds(folder: Path, result: StageCResult, agent: str, named: dict[str, str]
     head = f"{agent}/stage_c/{result.provenance.finished}"
     children = []
     for path in sorted((folder / "stage_c").glob("[0-9]*-[0-9]*.json")):
-        fold = FoldResult.read(path)
+        if (fold := read_fold(path)) is None:
+            continue
         points = [*_fold_scores(fold)]
         points += [(f"perf/{name}", float(value), fold.fold) for name, value in fold.performance.items()]
         tags = {**named, "candidate": str(fold.candidate), "fold": fold.split}

@@ -102,7 +102,7 @@ def evaluation(
     return TestEvaluation(
         provenance=empty_provenance(),
         agent=agent,
-        chosen={"candidate": 0, "backbone": "tiny-bert", "average_of": []},
+        chosen={"candidate": 0, "backbone": "tiny-bert", "delivered": "single", "ensemble": []},
         population=population,
         sizes={"posts": 3, "groups": 3, "examples": 9, "annotated": 4, "natural": 5, "positives": 2},
         examples=[str(i) for i in range(6)],
@@ -130,7 +130,7 @@ def cross_validation(agent: str = "criteria", population: str = "natural") -> St
         repeats=1,
         objective=Objective(population=population).name,
         calibration="1 − Brier skill",
-        ranking=[{**entry, "calibration_error": folds, "against_best": None}],
+        ranking=[{**entry, "calibration_error": folds, "given_up_after": None, "against_best": None}],
         choice={**entry, "rule": "best", "objective": folds, "calibration_error": folds},
         bias_corrected={"plain": 0.45, "value": 0.4, "low": 0.3, "high": 0.5},
         ensemble=None,

@@ -10,6 +10,7 @@ from lib.cli.inside.stage_c import COMMAND as STAGE_C
 from lib.cli.inside.stage_c_baseline import COMMAND as STAGE_C_BASELINE
 from lib.cli.inside.stage_c_candidates import COMMAND as STAGE_C_CANDIDATES
 from lib.cli.inside.stage_c_fold import COMMAND as STAGE_C_FOLD
+from lib.cli.inside.stage_c_race import COMMAND as STAGE_C_RACE
 
 COMMANDS = (
     STAGE_A_WORKER,
@@ -18,6 +19,7 @@ COMMANDS = (
     STAGE_B,
     STAGE_C_CANDIDATES,
     STAGE_C_FOLD,
+    STAGE_C_RACE,
     STAGE_C_BASELINE,
     STAGE_C,
     BASELINE,

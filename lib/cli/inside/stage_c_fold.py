@@ -3,8 +3,8 @@
 from argparse import ArgumentParser, Namespace
 
 from lib.cli.command import Command, echo
-from lib.cli.experiments import training_experiment
-from lib.cli.paths import agent_path
+from lib.cli.experiments import agent_search, training_experiment
+from lib.cli.paths import agent_path, read_race
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -14,9 +14,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def score_one_fold(options: Namespace) -> None:
-    """Train one candidate without one fold and score it on that fold."""
+    """Train one candidate without one fold and score it on that fold, unless it was given up before."""
     from lib.schemas.search import Candidates
 
+    if _was_given_up(options):
+        return
     chosen = Candidates.read(agent_path(options, f"stage_c/{Candidates.FILE}"))
     with training_experiment(options) as experiment:
         from lib.evaluation.cross_validation import score_fold
@@ -30,6 +32,24 @@ def score_one_fold(options: Namespace) -> None:
         f"  {experiment.objective.describe(score, error)}"
         f"  {format_count(result.epochs, 'epoch')}  {result.performance['seconds']:.1f} s"
     )
+
+
+def _was_given_up(options: Namespace) -> bool:
+    """Return whether the candidate is out of the race, and if so, write a file that says it."""
+    from lib.schemas.document import now
+    from lib.schemas.evaluation import GivenUpFold
+
+    started, search = now(), agent_search(options)
+    limits = search.settings.config.stage_c
+    repeat = options.fold // limits.folds
+    if not (limits.racing and repeat) or options.candidate in read_race(options, repeat).candidates:
+        return False
+    given_up = GivenUpFold(
+        provenance=search.provenance(started), agent=options.agent, candidate=options.candidate, fold=options.fold
+    )
+    given_up.write(agent_path(options, f"stage_c/{options.candidate}-{options.fold}.json"))
+    echo(f"stage_c {options.agent}  candidate {options.candidate}  was given up before fold {options.fold}")
+    return True
 
 
 COMMAND = Command(

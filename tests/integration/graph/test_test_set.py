@@ -16,11 +16,22 @@ from support.tiny import agent_commands, change_settings, tiny_settings
 
 from lib.agents.agent import Rules
 from lib.cli.main import main
-from lib.evaluation.refit import refit, refit_config
+from lib.corpus.store import open_test_set
+from lib.errors import UserError
+from lib.evaluation.refit import publish_model, refit, refit_config
 from lib.evaluation.saved_model import WEIGHTS, SavedModel
+from lib.evaluation.test_set import evaluate_on_test_set
 from lib.experiment.experiment import Experiment
 from lib.schemas.corpus import CorpusManifest
-from lib.schemas.evaluation import BAG_OF_WORDS, DEFAULT, MAJORITY, Baselines, FoldResult, TestEvaluation
+from lib.schemas.evaluation import (
+    BAG_OF_WORDS,
+    DEFAULT,
+    MAJORITY,
+    Baselines,
+    FoldResult,
+    StageCResult,
+    TestEvaluation,
+)
 from lib.settings.load import read_settings, save_settings
 
 
@@ -28,7 +39,7 @@ def test_the_test_result_compares_the_chosen_model_with_an_ensemble_and_three_ba
     copy_of_finished: Path,
 ) -> None:
     test = TestEvaluation.read("results/criteria/test.json")
-    assert [m.name for m in test.models] == ["chosen", "average of the best 2", DEFAULT, BAG_OF_WORDS, MAJORITY]
+    assert [m.name for m in test.models] == ["chosen", "ensemble", DEFAULT, BAG_OF_WORDS, MAJORITY]
     splits = pd.read_parquet("results/corpus/splits.parquet")
     held = set(splits["post_id"][splits["part"] == "test"])
     rows = pd.read_parquet("results/corpus/annotations.parquet")
@@ -71,7 +82,7 @@ def test_the_test_result_compares_the_chosen_model_with_an_ensemble_and_three_ba
             assert lead["value"] == pytest.approx(own - theirs)
             assert 0 < lead["p"] <= lead["p_holm"] <= 1
     gains = [v.gain_percent for v in test.against[1:] if v.gain_percent is not None]
-    own, *others = (m.scores["brier_skill"] for m in test.models if not m.name.startswith("average"))
+    own, *others = (m.scores["brier_skill"] for m in test.models if m.name != "ensemble")
     assert list(test.targets.values()) == [min(gains) >= 2, own > max(others)]
     texts = pd.read_parquet("results/corpus/posts.parquet")["text"]
     assert not any(text[:25] in Path("results/criteria/test.json").read_text() for text in texts)
@@ -162,6 +173,36 @@ def test_the_final_model_is_the_average_of_its_trainings(copy_of_finished: Path)
     card = Path("results/criteria/model/README.md").read_text()
     assert "2 times with different seeds" in card
     assert "means of 2 trainings, which alone have F1-macro (natural prevalence)" in card
+
+
+def test_the_ensemble_can_be_delivered_and_predicts_as_it_was_judged(copy_of_finished: Path) -> None:
+    """It has one candidate twice, so that candidate has twice the weight."""
+    before, result = (kind.read(f"results/criteria/{kind.FILE}") for kind in (TestEvaluation, StageCResult))
+    result = result.model_copy(update={"ensemble": {**result.ensemble, "picks": [1, 1, 0]}})
+    change_settings(final={"deliver": "ensemble"})
+    experiment = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
+    folds = [FoldResult.read(path) for path in sorted(Path("results/criteria/stage_c").glob("[0-9]-*.json"))]
+    baselines = Baselines.read(f"results/criteria/{Baselines.FILE}")
+    model, test = evaluate_on_test_set(experiment, result, folds, baselines, print)
+    assert [m.name for m in test.models[:2]] == ["chosen", f"candidate {result.choice['candidate']} alone"]
+    assert test.models[1].f1_macro == before.models[0].f1_macro and test.seeds == []
+    publish_model(model, Path("published"), "card")
+    folders = sorted(path.name for path in Path("published").iterdir() if path.is_dir())
+    assert folders == ["candidate-0", "candidate-1"]
+    loaded = SavedModel.load(Path("published"), experiment.device)
+    part, _ = open_test_set(Path("results/corpus"), Path("openings.jsonl"), test.openings[0])
+    examples = experiment.agent.examples(part).scored()
+    own = examples.select(examples.main_population_index())
+    predictions = loaded.predict(own)["label"]
+    assert predictions.yes.tolist() == test.models[0].answers["label"]["yes"]
+    heavy, light = (loaded.members[place].predict(own)["label"].probability for place in (0, 2))
+    neutral = loaded.agent.rule_values(
+        loaded.agent.neutral_rules(list(loaded.manifest.criteria)), own, np.arange(len(own))
+    )
+    mean = loaded.agent.decide(loaded.logits(own), neutral, loaded.hyper)["label"].probability
+    assert mean == pytest.approx((2 * heavy + light) / 3, abs=1e-6)
+    with pytest.raises(UserError, match="final.deliver: 'ensemble' needs stage_c.ensemble above 1"):
+        tiny_settings(final={"deliver": "ensemble"}, stage_c={"ensemble": 1})
 
 
 def test_repeats_of_the_cross_validation_do_not_count_a_sentence_twice(copy_of_finished: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_criterion_without_a_positive_is_named_and_not_drawn_as_zero() -> None
     assert bars[0] == bars[1] - 1 and "no pair is positive" not in labels(drawn_zero)
 
 
-@pytest.mark.parametrize("second", ["average of the best 2", "default transformer"])
+@pytest.mark.parametrize("second", ["ensemble", "default transformer"])
 def test_only_an_average_has_the_colour_of_averages(second: str) -> None:
     drawing = figures.plot_model_comparison(evaluation(names=("chosen", second, "majority")))
     assert svg.ORANGE.lower() in drawing and (svg.GREEN.lower() in drawing) == ("average" in second)

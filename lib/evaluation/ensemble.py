@@ -1,0 +1,173 @@
+"""Select an ensemble of candidates on their held-out predictions (Caruana et al., 2004), and score it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lib.agents.agent import AllValues, Logits
+from lib.experiment.experiment import Experiment
+from lib.metrics.classification import Floats
+from lib.schemas.evaluation import FoldResult
+from lib.settings.default_params import default_params
+from lib.settings.hyperparameters import Hyperparameters
+from lib.tasks.examples import WeightedSample
+
+# How often a candidate is picked, at most. A candidate that is picked twice has twice the weight.
+_PICKS = 20
+# Keeps the log loss of a confident error finite.
+_LEAST = 1e-6
+
+
+@dataclass(frozen=True)
+class HeldOutPredictions:
+    """What a candidate predicts for a fold that it did not learn from.
+
+    Attributes:
+        index: (n,) the examples.
+        logits: Of the n examples, by task.
+        values: The values of rules that were fitted on the other half of the groups, by task.
+        probability: (tasks, scored) calibrated probabilities of yes of the examples that the objective scores.
+        truth: (tasks, scored) 1 where yes is right, else 0.
+    """
+
+    index: NDArray[np.int64]
+    logits: Logits
+    values: AllValues
+    probability: Floats
+    truth: NDArray[np.int64]
+
+
+def scored_examples(experiment: Experiment, fold: FoldResult) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places in a fold of the examples that the objective scores, and the examples."""
+    examples = experiment.examples
+    scored = examples.natural if experiment.objective.population == "natural" else examples.annotated
+    index = examples.indices_of(fold.examples)
+    places = np.flatnonzero((scored & examples.counted)[index])
+    return places, index[places]
+
+
+def held_out_predictions(experiment: Experiment, fold: FoldResult) -> HeldOutPredictions:
+    """Return the calibrated predictions of a candidate on a fold."""
+    agent, examples, hyper = experiment.agent, experiment.examples, Hyperparameters.of(fold.params)
+    index, logits = examples.indices_of(fold.examples), agent.load_logits(fold.logits)
+    values = agent.cross_fit(logits, examples, WeightedSample.uniform(index), hyper)
+    predictions = agent.decide(logits, values, hyper)
+    places, scored = scored_examples(experiment, fold)
+    return HeldOutPredictions(
+        index,
+        logits,
+        values,
+        np.stack([predictions[task.name].yes_probability[places] for task in agent.tasks]),
+        np.stack([task.truth(examples, scored) for task in agent.tasks]),
+    )
+
+
+def greedy_selection(probability: Floats, truth: NDArray[np.int64], most: int) -> list[int]:
+    """Pick the models whose average has the lowest log loss, one after the other and with replacement.
+
+    Each step adds the model that lowers the log loss of the average the most. The selection ends where the loss is
+    lowest. The log loss is a smoother guide than F1, which follows the chance of few positives.
+
+    Args:
+        probability: (tasks, models, n) the probabilities of yes.
+        truth: (tasks, n) 1 where yes is right, else 0.
+        most: The greatest number of different models, at least 1.
+
+    Returns:
+        The picked models, in order; one that is picked twice counts twice.
+    """
+    total, picks, losses = np.zeros(truth.shape), list[int](), list[float]()
+    models = range(probability.shape[1])
+    for size in range(1, _PICKS + 1):
+        allowed = models if len(set(picks)) < most else sorted(set(picks))
+        tried = [_log_loss((total + probability[:, model]) / size, truth) for model in allowed]
+        best = allowed[int(np.argmin(tried))]
+        total = total + probability[:, best]
+        picks.append(best)
+        losses.append(min(tried))
+    return picks[: int(np.argmin(losses)) + 1]
+
+
+def _log_loss(probability: Floats, truth: NDArray[np.int64]) -> float:
+    right = np.where(truth == 1, probability, 1 - probability)
+    return float(-np.log(np.clip(right, _LEAST, 1.0)).mean())
+
+
+def average_held_out(
+    experiment: Experiment, members: Mapping[int, HeldOutPredictions], picks: Sequence[int]
+) -> tuple[Logits, NDArray[np.int64]]:
+    """Average the calibrated probabilities of several candidates on the same fold.
+
+    Args:
+        experiment: Gives the agent.
+        members: The predictions of each candidate, by its number.
+        picks: The candidates that are averaged; one that is named twice counts twice.
+
+    Returns:
+        Logits that have these probabilities, and the examples that they belong to.
+    """
+    averaged = experiment.agent.average_logits([(members[pick].logits, members[pick].values) for pick in picks])
+    return averaged, members[picks[0]].index
+
+
+# The predictions of each candidate by its number, for each fold by its number.
+ByFold = Mapping[int, Mapping[int, HeldOutPredictions]]
+
+
+def select_ensemble(by_fold: ByFold, folds: Sequence[int], most: int) -> list[int]:
+    """Select candidates on some folds.
+
+    Args:
+        by_fold: The predictions of all candidates.
+        folds: The folds.
+        most: As in `greedy_selection`.
+
+    Returns:
+        The numbers of the picked candidates, the one that was picked most often first.
+    """
+    numbers = list(by_fold[folds[0]])
+    probability = np.concatenate(
+        [np.stack([by_fold[fold][number].probability for number in numbers], axis=1) for fold in folds], axis=-1
+    )
+    truth = np.concatenate([by_fold[fold][numbers[0]].truth for fold in folds], axis=-1)
+    picked = Counter(numbers[pick] for pick in greedy_selection(probability, truth, most))
+    return [number for number, count in picked.most_common() for _ in range(count)]
+
+
+def score_selection(experiment: Experiment, by_fold: ByFold, most: int) -> tuple[list[float], list[float]]:
+    """Score ensembles that were selected on the other folds of the same repeat, whose rules were fitted there too.
+
+    Args:
+        experiment: Gives agent, examples and settings.
+        by_fold: The predictions of all candidates.
+        most: As in `greedy_selection`.
+
+    Returns:
+        The objective and the calibration error of each fold.
+    """
+    agent, examples = experiment.agent, experiment.examples
+    hyper, names = ensemble_hyper(experiment), list(experiment.development.criteria)
+    k, found = experiment.settings.config.stage_c.folds, []
+    for number in by_fold:
+        others = [n for n in by_fold if n // k == number // k and n != number]
+        picks = select_ensemble(by_fold, others, most)
+        averages = [average_held_out(experiment, by_fold[n], picks) for n in others]
+        reference = WeightedSample.uniform(np.concatenate([index for _, index in averages]))
+        known = agent.concatenate_logits([own for own, _ in averages])
+        rules = agent.fit_rules(known, examples, reference, hyper, criteria=names)
+        logits, index = average_held_out(experiment, by_fold[number], picks)
+        values = agent.rule_values(rules, examples, index)
+        scores = agent.scores(logits, values, examples, WeightedSample.uniform(index), hyper)
+        found.append(experiment.objective.values(scores))
+    objective, error = zip(*found, strict=True)
+    return list(objective), list(error)
+
+
+def ensemble_hyper(experiment: Experiment) -> Hyperparameters:
+    """Return the hyper-parameters of an ensemble, of which only the null policy counts."""
+    params: dict[str, Any] = default_params(experiment.settings)
+    return Hyperparameters.of(params)

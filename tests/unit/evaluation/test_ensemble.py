@@ -1,0 +1,41 @@
+"""Greedy ensemble selection (Caruana et al., 2004)."""
+
+import numpy as np
+from scipy.special import expit
+
+from lib.evaluation.ensemble import greedy_selection
+
+
+def made(n: int, noise: list[float], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return calibrated probabilities of models with independent noise, and the truth."""
+    rng = np.random.default_rng(seed)
+    signal = rng.normal(0, 2, n)
+    truth = (rng.random(n) < expit(signal)).astype(int)
+    odds = [signal + rng.normal(0, each, n) for each in noise]
+    return np.stack([expit(o / (1 + each / 4)) for o, each in zip(odds, noise, strict=True)])[None], truth[None]
+
+
+def log_loss(probability: np.ndarray, truth: np.ndarray) -> float:
+    return float(-np.log(np.where(truth == 1, probability, 1 - probability)).mean())
+
+
+def test_a_selection_is_better_than_each_model_on_other_examples_and_leaves_bad_ones_out() -> None:
+    probability, truth = made(4000, [1.0, 1.0, 1.0, 9.0])
+    picks = greedy_selection(probability[..., :2000], truth[..., :2000], most=4)
+    assert set(picks) == {0, 1, 2}
+    later = probability[0, :, 2000:]
+    alone = [log_loss(model, truth[0, 2000:]) for model in later]
+    assert log_loss(later[picks].mean(axis=0), truth[0, 2000:]) < min(alone)
+
+
+def test_a_selection_begins_with_the_best_model_and_has_at_most_so_many_different_ones() -> None:
+    probability, truth = made(3000, [1.5, 1.0, 1.2, 1.1])
+    picks = greedy_selection(probability, truth, most=2)
+    assert picks[0] == 1 and len(set(picks)) == 2
+    assert greedy_selection(probability, truth, most=1) == [1]
+
+
+def test_a_model_that_is_worth_more_is_picked_more_often() -> None:
+    probability, truth = made(5000, [0.6, 2.0])
+    picks = greedy_selection(probability, truth, most=2)
+    assert picks.count(0) > picks.count(1)
