@@ -6,11 +6,11 @@ rule backbone:
     input:
         backbone_corpus,
     output:
-        "results/backbones/{backbone}/backbone.json",
+        "{results}/backbones/{backbone}/backbone.json",
     log:
-        "results/logs/backbone-{backbone}.log",
+        "{results}/logs/backbone-{backbone}.log",
     benchmark:
-        "results/benchmarks/backbone-{backbone}.tsv"
+        "{results}/benchmarks/backbone-{backbone}.tsv"
     localrule: True
     conda:
         "../envs/environment.yaml"
@@ -19,4 +19,4 @@ rule backbone:
             wildcards.backbone
         ].model_dump_json(),
     shell:
-        "python -m lib backbone {wildcards.backbone} --log {log}"
+        "python -m lib backbone {wildcards.backbone} --results {wildcards.results} --log {log}"

@@ -33,7 +33,9 @@ os.umask(0o077)
 SETTINGS = checked_settings()
 
 
+# The folder of all results, or that of an outer fold, which has the same files.
 wildcard_constraints:
+    results=r"results(/outer-\d+)?",
     agent="|".join(SETTINGS.config.agents),
     backbone="|".join(SETTINGS.backbones),
     candidate=r"\d+",
@@ -89,12 +91,19 @@ def corpus_files():
 def backbone_corpus(wildcards):
     """Return the corpus as input of a random backbone, whose tokenizer is trained on it."""
     needed = SETTINGS.backbones[wildcards.backbone].needs_corpus
-    return ["results/corpus/corpus.json"] if needed else []
+    return [f"{wildcards.results}/corpus/corpus.json"] if needed else []
 
 
-BACKBONES = expand(
-    "results/backbones/{backbone}/backbone.json", backbone=SETTINGS.backbones
-)
+def backbones(wildcards):
+    """Return the backbones that the space can suggest."""
+    return expand(
+        "{results}/backbones/{backbone}/backbone.json",
+        results=wildcards.results,
+        backbone=SETTINGS.backbones,
+    )
+
+
+OUTER_FOLDS = range(1, (SETTINGS.config.outer_folds or 0) + 1)
 THREADS = SETTINGS.config.training.threads
 
 

@@ -22,27 +22,33 @@ rule generate_corpus:
         "python -m lib generate-corpus --output results/generated --log {log}"
 
 
+def outer_fold(wildcards):
+    """Return the option for the corpus of an outer fold; nothing for that of the main search."""
+    _, _, number = wildcards.results.partition("/outer-")
+    return f"--outer-fold {number}" if number else ""
+
+
 rule corpus:
     """Check every row, find the sentences in their posts, split by author or near-duplicate, write the report."""
     input:
         posts=corpus_files()[0],
         annotations=corpus_files()[1],
     output:
-        manifest="results/corpus/corpus.json",
-        posts="results/corpus/posts.parquet",
-        annotations="results/corpus/annotations.parquet",
-        unknown="results/corpus/unknown.parquet",
-        splits="results/corpus/splits.parquet",
-        report="results/corpus/report.md",
+        manifest="{results}/corpus/corpus.json",
+        posts="{results}/corpus/posts.parquet",
+        annotations="{results}/corpus/annotations.parquet",
+        unknown="{results}/corpus/unknown.parquet",
+        splits="{results}/corpus/splits.parquet",
+        report="{results}/corpus/report.md",
         picture=report(
-            "results/corpus/report.svg",
+            "{results}/corpus/report.svg",
             caption="../workflow/report/corpus.rst",
             category="Corpus",
         ),
     log:
-        "results/logs/corpus.log",
+        "{results}/logs/corpus.log",
     benchmark:
-        "results/benchmarks/corpus.tsv"
+        "{results}/benchmarks/corpus.tsv"
     conda:
         "../envs/environment.yaml"
     resources:
@@ -51,5 +57,6 @@ rule corpus:
     params:
         settings=settings_json("seed", "corpus"),
         folder=lambda wildcards: SETTINGS.config.corpus.dir or "results/generated",
+        fold=outer_fold,
     shell:
-        "python -m lib corpus --input {params.folder:q} --log {log}"
+        "python -m lib corpus --input {params.folder:q} {params.fold} --results {wildcards.results} --log {log}"

@@ -1,6 +1,33 @@
 """A report for each agent, a summary of all agents, and MLflow."""
 
 
+rule nested:
+    """Compare the searches of the outer folds, each scored on posts that no part of it saw."""
+    input:
+        stage_c="results/{agent}/stage_c.json",
+        test="results/{agent}/test.json",
+        searches=expand("results/outer-{fold}/{{agent}}/stage_c.json", fold=OUTER_FOLDS),
+        tests=expand("results/outer-{fold}/{{agent}}/test.json", fold=OUTER_FOLDS),
+    output:
+        document="results/{agent}/nested.json",
+        picture=report(
+            "results/{agent}/nested.svg",
+            caption="../workflow/report/nested.rst",
+            category="{agent}",
+        ),
+    log:
+        "results/{agent}/logs/nested.log",
+    conda:
+        "../envs/environment.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        folds=len(OUTER_FOLDS),
+    shell:
+        "python -m lib nested {wildcards.agent} --log {log}"
+
+
 rule agent_report:
     """Write an agent's report as one HTML file."""
     input:
@@ -10,6 +37,7 @@ rule agent_report:
         "results/{agent}/stage_c.json",
         "results/{agent}/baseline.json",
         "results/{agent}/test.json",
+        nested="results/{agent}/nested.json" if OUTER_FOLDS else [],
     output:
         report(
             "results/{agent}/report.html",

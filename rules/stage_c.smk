@@ -8,20 +8,21 @@ def race_before(wildcards):
     repeat = int(wildcards.fold) // STAGE_C.folds
     if not STAGE_C.racing or repeat == 0:
         return []
-    return f"results/{wildcards.agent}/stage_c/race-{repeat}.json"
+    return f"{wildcards.results}/{wildcards.agent}/stage_c/race-{repeat}.json"
 
 
 def repeat_of_race(wildcards):
     """Return the folds of the repeat that a race is decided after, and the race before it."""
     repeat = int(wildcards.repeat)
     folds = expand(
-        "results/{agent}/stage_c/{candidate}-{fold}.json",
+        "{results}/{agent}/stage_c/{candidate}-{fold}.json",
+        results=wildcards.results,
         agent=wildcards.agent,
         candidate=range(STAGE_C.candidates),
         fold=range((repeat - 1) * STAGE_C.folds, repeat * STAGE_C.folds),
     )
     before = (
-        [f"results/{wildcards.agent}/stage_c/race-{repeat - 1}.json"]
+        [f"{wildcards.results}/{wildcards.agent}/stage_c/race-{repeat - 1}.json"]
         if repeat > 1
         else []
     )
@@ -31,13 +32,13 @@ def repeat_of_race(wildcards):
 rule stage_c_candidates:
     """Choose candidates with nearly the best F1, spread along the front."""
     input:
-        pareto="results/{agent}/stage_b_pareto.json",
+        pareto="{results}/{agent}/stage_b_pareto.json",
     output:
-        "results/{agent}/stage_c/candidates.json",
+        "{results}/{agent}/stage_c/candidates.json",
     log:
-        "results/{agent}/logs/stage_c_candidates.log",
+        "{results}/{agent}/logs/stage_c_candidates.log",
     benchmark:
-        "results/{agent}/benchmarks/stage_c_candidates.tsv"
+        "{results}/{agent}/benchmarks/stage_c_candidates.tsv"
     conda:
         "../envs/environment.yaml"
     resources:
@@ -46,23 +47,23 @@ rule stage_c_candidates:
     params:
         candidates=(STAGE_C.candidates, STAGE_C.band),
     shell:
-        "python -m lib stage-c-candidates {wildcards.agent} --log {log}"
+        "python -m lib stage-c-candidates {wildcards.agent} --results {wildcards.results} --log {log}"
 
 
 rule stage_c_fold:
     """Train one candidate without one fold and score it on that fold."""
     input:
-        corpus="results/corpus/corpus.json",
-        backbones=BACKBONES,
+        corpus="{results}/corpus/corpus.json",
+        backbones=backbones,
         bank=BANK,
-        candidates="results/{agent}/stage_c/candidates.json",
+        candidates="{results}/{agent}/stage_c/candidates.json",
         race=race_before,
     output:
-        "results/{agent}/stage_c/{candidate}-{fold}.json",
+        "{results}/{agent}/stage_c/{candidate}-{fold}.json",
     log:
-        "results/{agent}/logs/stage_c/{candidate}-{fold}.log",
+        "{results}/{agent}/logs/stage_c/{candidate}-{fold}.log",
     benchmark:
-        "results/{agent}/benchmarks/stage_c/{candidate}-{fold}.tsv"
+        "{results}/{agent}/benchmarks/stage_c/{candidate}-{fold}.tsv"
     conda:
         "../envs/environment.yaml"
     threads: THREADS
@@ -75,39 +76,39 @@ rule stage_c_fold:
         folds=(STAGE_C.folds, STAGE_C.racing),
     shell:
         "python -m lib stage-c-fold {wildcards.agent} --candidate {wildcards.candidate} --fold {wildcards.fold}"
-        " --log {log}"
+        " --results {wildcards.results} --log {log}"
 
 
 rule stage_c_race:
     """Give up the candidates that are significantly worse than the best one after a repeat."""
     input:
-        corpus="results/corpus/corpus.json",
+        corpus="{results}/corpus/corpus.json",
         folds=repeat_of_race,
     output:
-        "results/{agent}/stage_c/race-{repeat}.json",
+        "{results}/{agent}/stage_c/race-{repeat}.json",
     log:
-        "results/{agent}/logs/stage_c/race-{repeat}.log",
+        "{results}/{agent}/logs/stage_c/race-{repeat}.log",
     benchmark:
-        "results/{agent}/benchmarks/stage_c/race-{repeat}.tsv"
+        "{results}/{agent}/benchmarks/stage_c/race-{repeat}.tsv"
     conda:
         "../envs/environment.yaml"
     resources:
         mem_mb=4000,
         runtime=20,
     shell:
-        "python -m lib stage-c-race {wildcards.agent} --repeat {wildcards.repeat} --log {log}"
+        "python -m lib stage-c-race {wildcards.agent} --repeat {wildcards.repeat} --results {wildcards.results} --log {log}"
 
 
 rule stage_c_baseline:
     """Score TF-IDF with logistic regression on the same folds."""
     input:
-        corpus="results/corpus/corpus.json",
+        corpus="{results}/corpus/corpus.json",
     output:
-        "results/{agent}/stage_c/baseline.json",
+        "{results}/{agent}/stage_c/baseline.json",
     log:
-        "results/{agent}/logs/stage_c_baseline.log",
+        "{results}/{agent}/logs/stage_c_baseline.log",
     benchmark:
-        "results/{agent}/benchmarks/stage_c_baseline.tsv"
+        "{results}/{agent}/benchmarks/stage_c_baseline.tsv"
     conda:
         "../envs/environment.yaml"
     resources:
@@ -117,30 +118,30 @@ rule stage_c_baseline:
         settings=training("tfidf"),
         folds=(STAGE_C.folds, STAGE_C.repeats),
     shell:
-        "python -m lib stage-c-baseline {wildcards.agent} --log {log}"
+        "python -m lib stage-c-baseline {wildcards.agent} --results {wildcards.results} --log {log}"
 
 
 rule stage_c:
     """Rank the candidates, test the lead of the best, choose one, and select an ensemble."""
     input:
-        candidates="results/{agent}/stage_c/candidates.json",
-        baseline="results/{agent}/stage_c/baseline.json",
+        candidates="{results}/{agent}/stage_c/candidates.json",
+        baseline="{results}/{agent}/stage_c/baseline.json",
         folds=expand(
-            "results/{{agent}}/stage_c/{candidate}-{fold}.json",
+            "{{results}}/{{agent}}/stage_c/{candidate}-{fold}.json",
             candidate=range(STAGE_C.candidates),
             fold=range(STAGE_C.folds * STAGE_C.repeats),
         ),
     output:
-        choice="results/{agent}/stage_c.json",
+        choice="{results}/{agent}/stage_c.json",
         picture=report(
-            "results/{agent}/stage_c.svg",
+            "{results}/{agent}/stage_c.svg",
             caption="../workflow/report/stage_c.rst",
             category="{agent}",
         ),
     log:
-        "results/{agent}/logs/stage_c.log",
+        "{results}/{agent}/logs/stage_c.log",
     benchmark:
-        "results/{agent}/benchmarks/stage_c.tsv"
+        "{results}/{agent}/benchmarks/stage_c.tsv"
     conda:
         "../envs/environment.yaml"
     resources:
@@ -149,4 +150,4 @@ rule stage_c:
     params:
         settings=settings_json("stage_c", "objective"),
     shell:
-        "python -m lib stage-c {wildcards.agent} --log {log}"
+        "python -m lib stage-c {wildcards.agent} --results {wildcards.results} --log {log}"

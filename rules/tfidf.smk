@@ -4,16 +4,16 @@
 rule tfidf:
     """Fit on development text only, or reuse an earlier fit on the same text."""
     input:
-        corpus="results/corpus/corpus.json",
+        corpus="{results}/corpus/corpus.json",
     output:
-        manifest="results/{agent}/tfidf/manifest.json",
-        model="results/{agent}/tfidf/tfidf.joblib",
-        idf="results/{agent}/tfidf/tfidfaug_w2idf.txt",
-        tfidf="results/{agent}/tfidf/tfidfaug_w2tfidf.txt",
+        manifest="{results}/{agent}/tfidf/manifest.json",
+        model="{results}/{agent}/tfidf/tfidf.joblib",
+        idf="{results}/{agent}/tfidf/tfidfaug_w2idf.txt",
+        tfidf="{results}/{agent}/tfidf/tfidfaug_w2tfidf.txt",
     log:
-        "results/{agent}/logs/tfidf.log",
+        "{results}/{agent}/logs/tfidf.log",
     benchmark:
-        "results/{agent}/benchmarks/tfidf.tsv"
+        "{results}/{agent}/benchmarks/tfidf.tsv"
     conda:
         "../envs/environment.yaml"
     resources:
@@ -22,4 +22,4 @@ rule tfidf:
     params:
         settings=settings_json("tfidf"),
     shell:
-        "python -m lib tfidf {wildcards.agent} --log {log}"
+        "python -m lib tfidf {wildcards.agent} --results {wildcards.results} --log {log}"

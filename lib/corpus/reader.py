@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,14 @@ class Corpus:
             ]
         )
 
+    def restricted_to(self, post_ids: Collection[str]) -> "Corpus":
+        """Return the corpus with only these posts, in their old order. Its oddities are those of the whole corpus."""
+        posts, rows, unknown = (
+            table[table["post_id"].isin(post_ids)].reset_index(drop=True)
+            for table in (self.posts, self.annotations, self.unknown)
+        )
+        return Corpus(posts, rows, self.criteria, self.oddities, unknown)
+
 
 def sample_posts(corpus: Corpus, share: float, seed: int) -> Corpus:
     """Draw a share of the posts with their annotations.
@@ -82,12 +90,7 @@ def sample_posts(corpus: Corpus, share: float, seed: int) -> Corpus:
     if share == 1.0:
         return corpus
     drawn = np.random.default_rng(seed).permutation(len(corpus.posts))[: max(1, round(share * len(corpus.posts)))]
-    posts = corpus.posts.iloc[np.sort(drawn)].reset_index(drop=True)
-    rows, unknown = (
-        table[table["post_id"].isin(posts["post_id"])].reset_index(drop=True)
-        for table in (corpus.annotations, corpus.unknown)
-    )
-    return Corpus(posts, rows, corpus.criteria, corpus.oddities, unknown)
+    return corpus.restricted_to(set(corpus.posts["post_id"].iloc[drawn]))
 
 
 @dataclass

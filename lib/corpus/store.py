@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lib.corpus.reader import ANNOTATION_COLUMNS, Corpus
-from lib.corpus.stratify import split_posts
+from lib.corpus.stratify import split_folds, split_posts
 from lib.errors import UserError
 from lib.files.atomic import replacing
 from lib.files.hashing import derive_seed, hash_value
@@ -88,6 +88,28 @@ def split_off_test_set(corpus: Corpus, test_fraction: float, seed: int) -> pd.Da
     shares = [1 - test_fraction, test_fraction]
     parts = split_posts(corpus.annotations, groups, shares, derive_seed(seed, corpus.hash(), "test"))
     return pd.DataFrame({"post_id": list(parts), "part": [("development", "test")[part] for part in parts.values()]})
+
+
+def split_off_outer_fold(
+    corpus: Corpus, parts: pd.DataFrame, fold: int, k: int, seed: int
+) -> tuple[Corpus, pd.DataFrame]:
+    """Return the development posts as a corpus of their own, with one fold of them as its test set.
+
+    Args:
+        corpus: The checked corpus.
+        parts: The split, as `split_off_test_set` returns it. Posts of the test set are left out.
+        fold: Number of the outer fold, from 1.
+        k: Number of outer folds.
+        seed: Seed of the folds.
+
+    Returns:
+        The development posts, and their split in the form of `split_off_test_set`.
+    """
+    own = corpus.restricted_to(set(parts["post_id"][parts["part"] == "development"]))
+    groups = dict(zip(own.posts["post_id"], own.posts["group"].tolist(), strict=True))
+    folds = split_folds(own.annotations, groups, k=k, repeat=0, seed=derive_seed(seed, "outer folds"))
+    named = ["test" if number == fold - 1 else "development" for number in folds.values()]
+    return own, pd.DataFrame({"post_id": list(folds), "part": named})
 
 
 def save_tables(corpus: Corpus, parts: pd.DataFrame, folder: Path) -> None:

@@ -26,6 +26,7 @@ from lib.metrics.objective import SCORE_NAMES, WITHHELD, Objective, population_n
 from lib.metrics.squad_scores import SPAN_COLUMNS, squad_rows
 from lib.reporting import figures
 from lib.reporting.costs import Cost, read_costs, total_cost
+from lib.reporting.nested import deviation_rows, deviations, plot_nested
 from lib.reporting.page import Section, Table, render_page
 from lib.reporting.report_data import ReportData
 from lib.schemas.evaluation import ModelScores, StageCResult, TestEvaluation
@@ -162,6 +163,7 @@ def _sections(data: ReportData) -> Sequence[Section]:
             [_ranking(data.stage_c, data.objective)],
             wide=True,
         ),
+        *_nested(data),
         Section(
             "Learning curves",
             "Trainings of the chosen configuration in Stage B. Those of Stage C and of the final model end after"
@@ -429,6 +431,35 @@ def _ranking(result: StageCResult, objective: Objective) -> Table:
 def _given_up(entry: Mapping[str, Any]) -> str:
     folds = entry["given_up_after"]
     return "" if folds is None else f"given up after {format_count(folds, 'fold')}"
+
+
+def _nested(data: ReportData) -> list[Section]:
+    """Return the deviations between seeds, splits and searches, and the searches of the outer folds if any."""
+    nested, objective = data.nested, data.objective
+    found = deviations(objective, data.stage_c, data.test) if nested is None else nested.deviations
+    columns = [f"standard deviation of {objective.name} between", "measured", "its own part"]
+    text = (
+        "Other splits also have other seeds, and other searches other splits and seeds; the own part is what remains"
+        " without these."
+    )
+    sections = [Section("Variance", text, tables=[Table(columns, deviation_rows(found))])]
+    if nested is None:
+        return sections
+    rows = [
+        [f"outer fold {each['fold']}", each["backbone"], *(_score(each[name]) for name in _SEARCH_SCORES)]
+        for each in nested.searches
+    ]
+    heads = ["", "backbone", nested.objective, "cross-validated", "bias-corrected"]
+    mean, error = nested.score["mean"], nested.score["standard_error"]
+    text = (
+        f"Each outer fold repeated the whole search on the other development posts. On their own posts the delivered"
+        f" models have a mean {nested.objective} of {mean:.3f} ± {error:.3f}, which is the score of the search as a"
+        " procedure."
+    )
+    return [*sections, Section("Nested cross-validation", text, [plot_nested(nested)], [Table(heads, rows)])]
+
+
+_SEARCH_SCORES = ("score", "cross_validated", "bias_corrected")
 
 
 def _costs(data: ReportData) -> Table:

@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial
 from lib.agents.agent import Agent
 from lib.experiment.experiment import Experiment
 from lib.metrics.objective import Objective
-from lib.schemas.evaluation import Baselines, FoldResult, StageCResult, TestEvaluation
+from lib.schemas.evaluation import Baselines, FoldResult, NestedResult, StageCResult, TestEvaluation
 from lib.schemas.run import Run
 from lib.schemas.search import StageAResult, StageBResult
 from lib.search.study_results import study_location
@@ -28,6 +28,7 @@ class ReportData:
         folds: The fold results of all candidates.
         runs: The runs of the chosen configuration on the folds.
         searched: Its runs on the development splits of Stage B.
+        nested: The searches of the outer folds; None without nested cross-validation.
         folder: The agent's folder of results.
     """
 
@@ -44,6 +45,7 @@ class ReportData:
     searched: list[Run]
     baselines: Baselines
     test: TestEvaluation
+    nested: NestedResult | None
     folder: Path
 
 
@@ -64,8 +66,9 @@ def read_report_data(experiment: Experiment, folds: list[FoldResult]) -> ReportD
     folder = results / name
     result = StageCResult.read(folder / StageCResult.FILE)
     runs = [Run.read(path) for path in sorted((folder / "runs").glob("*.json"))]
-    searched = {name: value for name, value in result.choice["params"].items() if name != NULL_POLICY}
-    own = sorted((run for run in runs if run.params == searched), key=lambda run: run.split)
+    # Trainings of the search tried all null policies, and those of the folds the best one.
+    searched, policy = result.choice["params"], {NULL_POLICY: None}
+    own = sorted((run for run in runs if run.params | policy == searched | policy), key=lambda run: run.split)
     return ReportData(
         settings=settings,
         objective=experiment.objective,
@@ -80,5 +83,6 @@ def read_report_data(experiment: Experiment, folds: list[FoldResult]) -> ReportD
         searched=[run for run in own if run.scores],
         baselines=Baselines.read(folder / Baselines.FILE),
         test=TestEvaluation.read(folder / TestEvaluation.FILE),
+        nested=NestedResult.read(folder / NestedResult.FILE) if settings.config.outer_folds else None,
         folder=folder,
     )

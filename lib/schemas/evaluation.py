@@ -321,6 +321,27 @@ class TestEvaluation(Document):
         return best, next(comparison for comparison in self.against if comparison.other == best.name)
 
 
+class NestedResult(Document):
+    """nested.json, the searches of the outer folds of nested cross-validation.
+
+    Attributes:
+        objective: The score and its population, in words.
+        searches: For each outer fold its number, the backbone and hyper-parameters that its search chose, the score
+            of the delivered model on its posts, and the cross-validated and the bias-corrected score of its search.
+        score: Mean of the scores over the outer folds, and its corrected standard error.
+        deviations: As `lib.reporting.nested.deviations` returns them.
+    """
+
+    KIND: ClassVar[str] = "nested"
+    FILE: ClassVar[str] = "nested.json"
+
+    agent: str
+    objective: str
+    searches: list[dict[str, Any]]
+    score: dict[str, float]
+    deviations: dict[str, dict[str, float | None]]
+
+
 class TrialProvenance(Document):
     """provenance.json, all that is needed to reproduce an agent's chosen trial.
 

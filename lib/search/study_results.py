@@ -95,7 +95,9 @@ def study_location(settings: Settings, results: Path, agent: str, stage: str) ->
     Returns:
         The location; nothing is opened or created.
     """
-    return StudyLocation(f"{agent}/{stage}", results / agent / "studies", settings.config.storage)
+    # Outer folds share a database with the main search.
+    outer = f"{results.name}/" if results.name.startswith("outer-") else ""
+    return StudyLocation(f"{outer}{agent}/{stage}", results / agent / "studies", settings.config.storage)
 
 
 def stage_budget(config: Config, stage: str) -> Budget:

@@ -420,6 +420,11 @@ class Config(StrictSchema):
     stage_c: StageCSettings
     final: FinalSettings = FinalSettings()
     baseline: BaselineSettings = BaselineSettings()
+    outer_folds: Annotated[int, Field(ge=2)] | None = Field(
+        default=None,
+        description="number of outer folds in each of which the whole search is repeated (nested cross-validation);"
+        " null repeats none",
+    )
     costs: CostSettings = CostSettings()
     watch: WatchSettings = WatchSettings()
     tracking: TrackingSettings = TrackingSettings()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib.cli.command import Command, echo
+from lib.errors import UserError
 from lib.files.atomic import write_text
 from lib.schemas.document import make_provenance, now
 from lib.settings.load import read_settings
@@ -19,14 +20,20 @@ if TYPE_CHECKING:  # importing pandas takes a second, and --help does not need i
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("--input", type=Path, required=True, help="folder of the corpus")
+    parser.add_argument(
+        "--outer-fold",
+        type=int,
+        help="take the development posts only, with this outer fold (from 1) as the test set",
+    )
 
 
-def read_split_corpus(config: "Config", folder: Path) -> "tuple[Corpus, pd.DataFrame]":
+def read_split_corpus(config: "Config", folder: Path, outer_fold: int | None = None) -> "tuple[Corpus, pd.DataFrame]":
     """Read the configured share of a corpus, and split it into development and test set.
 
     Args:
         config: The configuration.
         folder: Folder of the corpus.
+        outer_fold: Number of the outer fold that takes the place of the test set; None for the test set.
 
     Returns:
         The checked corpus, and the columns post_id and part as `split_off_test_set` returns them.
@@ -35,13 +42,17 @@ def read_split_corpus(config: "Config", folder: Path) -> "tuple[Corpus, pd.DataF
         UserError: The corpus has problems, or too few groups of posts for its splits.
     """
     from lib.corpus.reader import read_corpus, sample_posts
-    from lib.corpus.store import split_off_test_set
+    from lib.corpus.store import split_off_outer_fold, split_off_test_set
     from lib.experiment.post_splits import check_groups
     from lib.files.hashing import derive_seed
 
     settings, seed = config.corpus, derive_seed(config.corpus.test_seed, "share of the corpus")
     corpus = sample_posts(read_corpus(settings, folder), settings.share, seed)
     parts = split_off_test_set(corpus, settings.test_fraction, settings.test_seed)
+    if outer_fold is not None:
+        if config.outer_folds is None or not 1 <= outer_fold <= config.outer_folds:
+            raise UserError(f"--outer-fold {outer_fold}: the configuration has outer_folds: {config.outer_folds}")
+        corpus, parts = split_off_outer_fold(corpus, parts, outer_fold, config.outer_folds, config.seed)
     check_groups(corpus, parts, config)
     return corpus, parts
 
@@ -60,7 +71,7 @@ def prepare_corpus(options: Namespace) -> None:
 
     started, settings = now(), read_settings(options.settings)
     corpus = settings.config.corpus
-    read, parts = read_split_corpus(settings.config, options.input)
+    read, parts = read_split_corpus(settings.config, options.input, options.outer_fold)
     folder: Path = options.results / "corpus"
     generated = corpus.dir is None
     save_tables(read, parts, folder)

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from support.augmented import experiment
 from support.checkouts import ROOT
-from support.tiny import TINY, worker_command
+from support.tiny import TINY, change_settings, worker_command
 
 from lib.agents import agent_space
 from lib.augmentation.bank import variants_path
 from lib.cli.main import main
 from lib.errors import UserError
+from lib.experiment.experiment import Experiment
+from lib.schemas.evaluation import FoldResult, Race, StageCResult, read_fold
 from lib.schemas.search import StageAResult, StageBResult, read_stage
 from lib.search.strategies import stage_a_strategy
 from lib.settings.load import Settings, read_settings, save_settings
@@ -104,7 +106,8 @@ def test_asha_prunes_the_first_seed_and_only_survivors_run_the_others(copy_of_fi
         outcome = TrainingResult()
         for epoch in (1, 2, 3):
             f1 = training_data.hyper.lr * 500 + epoch / 100
-            outcome.history.append({"epoch": epoch, "loss": 1.0, "objective": f1, "calibration_error": 0.1})
+            figures = {"objective": f1, "calibration_error": 0.1}
+            outcome.history.append({"epoch": epoch, "loss": 1.0, **figures, "by_policy": {"threshold": figures}})
             outcome.scores, outcome.best_epoch = {"objective": f1, "calibration_error": 0.1}, epoch
             if options.on_epoch is not None and options.on_epoch(epoch, f1):
                 outcome.stopped = "pruned"
@@ -134,7 +137,9 @@ def train_better_with_the_rate(model, training_data, device, options, *, seed=0,
         "objective": training_data.hyper.lr * 500 + shift + noise,
         "calibration_error": 0.6 - training_data.hyper.lr * 500 + shift,
     }
-    return TrainingResult(scores, best_epoch=1, history=[{"epoch": 1, "loss": 1.0, **scores}])
+    return TrainingResult(
+        scores, best_epoch=1, history=[{"epoch": 1, "loss": 1.0, **scores, "by_policy": {"none": scores}}]
+    )
 
 
 @pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
@@ -245,3 +250,30 @@ def test_a_bank_that_lacks_something_is_refused_at_the_start(capsys) -> None:
     Path("results/criteria/augmentation/bank.json").unlink()
     assert main(worker_command("a").split()) == 1
     assert "bank.json: no such file" in capsys.readouterr().err
+
+
+def test_a_race_gives_a_candidate_up_and_stage_c_goes_on_without_it(copy_of_finished: Path, monkeypatch) -> None:
+    """The first repeat is worse for candidate 0 on both folds, by the same difference."""
+    change_settings(stage_c={"repeats": 2})
+    folder = Path("results/criteria/stage_c")
+    for number in range(2):
+        fold = FoldResult.read(folder / f"0-{number}.json")
+        other = FoldResult.read(folder / f"1-{number}.json").scores["objective"]
+        fold.model_copy(update={"scores": fold.scores | {"objective": other - 0.1}}).write(
+            folder / f"0-{number}.json"
+        )
+    assert main(["stage-c-race", "criteria", "--repeat", "1"]) == 0
+    assert Race.read(folder / "race-1.json").candidates == [1]
+    for number in (2, 3):
+        with monkeypatch.context() as patch:
+            patch.setattr(Experiment, "run", lambda *_, **__: pytest.fail("trained"))
+            assert main(["stage-c-fold", "criteria", "--candidate", "0", "--fold", str(number)]) == 0
+        assert read_fold(folder / f"0-{number}.json") is None
+        assert main(["stage-c-fold", "criteria", "--candidate", "1", "--fold", str(number)]) == 0
+    assert main(["stage-c-baseline", "criteria"]) == 0 and main(["stage-c", "criteria"]) == 0
+    result = StageCResult.read("results/criteria/stage_c.json")
+    assert [(entry["candidate"], entry["given_up_after"]) for entry in result.ranking] == [(1, None), (0, 2)]
+    assert len(result.ranking[0]["objective"]["folds"]) == 4 and set(result.ensemble["picks"]) == {1}
+    assert result.choice["candidate"] == 1 and result.choice["lead_of_best_is_significant"] is None
+    assert main(["final", "criteria"]) == 0 and main(["report", "criteria"]) == 0
+    assert "given up after 2 folds" in Path("results/criteria/report.html").read_text()

@@ -96,6 +96,7 @@ def test_every_opening_is_counted_and_nothing_is_fitted_after_it(copy_of_finishe
         "refit._train",
         "test_set.fit_bag_of_words",
         "test_set.fit_final_rules",
+        "test_set.ensemble_rules",
         "test_set.fit_post_rule",
         "test_set.open_test_set",
     ):
@@ -103,10 +104,13 @@ def test_every_opening_is_counted_and_nothing_is_fitted_after_it(copy_of_finishe
         monkeypatch.setattr(f"lib.evaluation.{name}", lambda *a, real=real, name=name: order.append(name) or real(*a))
     assert main(["final", "criteria"]) == 0
     assert order.pop() == "test_set.open_test_set"
+    result = StageCResult.read("results/criteria/stage_c.json")
+    candidates = {result.choice["candidate"], *result.members}
     assert Counter(order) == {
-        "refit._train": 5,
+        "refit._train": 2 * len(candidates) + 1,
         "test_set.fit_bag_of_words": 1,
-        "test_set.fit_final_rules": 2,
+        "test_set.fit_final_rules": 1,
+        "test_set.ensemble_rules": 1,
         "test_set.fit_post_rule": 1,
     }
     again = TestEvaluation.read("results/criteria/test.json")
@@ -201,7 +205,7 @@ def test_the_ensemble_can_be_delivered_and_predicts_as_it_was_judged(copy_of_fin
     )
     mean = loaded.agent.decide(loaded.logits(own), neutral, loaded.hyper)["label"].probability
     assert mean == pytest.approx((2 * heavy + light) / 3, abs=1e-6)
-    with pytest.raises(UserError, match="final.deliver: 'ensemble' needs stage_c.ensemble above 1"):
+    with pytest.raises(UserError, match=r"final\.deliver: 'ensemble' needs stage_c\.ensemble above 1"):
         tiny_settings(final={"deliver": "ensemble"}, stage_c={"ensemble": 1})
 
 
