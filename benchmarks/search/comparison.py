@@ -28,25 +28,34 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 from scipy import stats
 from search.table import AGENT, LANDSCAPES, SEEDS, TabularBenchmark, lookup, read_trainings, train_grid
-from search.variants import STAGE_A_VARIANTS, STAGE_B_VARIANTS, repetition_settings, stage_a_variant
+from search.variants import (
+    STAGE_A_VARIANTS,
+    STAGE_B_VARIANTS,
+    repetition_settings,
+    stage_a_variant,
+    stage_b_variant,
+)
 
 from lib.agents import get_agent
 from lib.experiment.experiment import Experiment, TrialPruned
 from lib.metrics.objective import Objective
 from lib.metrics.pareto import hypervolume
 from lib.schemas.document import NO_TRAINING, Provenance, make_provenance
+from lib.schemas.run import SeedResult, best_policy
 from lib.search.collect import rank_trials
-from lib.search.strategies import SearchStrategy, stage_b_strategy
+from lib.search.strategies import SearchStrategy
 from lib.search.study_results import study_location, trial_result
 from lib.search.worker import run_worker
+from lib.settings.hyperparameters import NULL_POLICY
 from lib.settings.load import Settings
 from lib.studies.location import load_trials
 from lib.training.engine import OnEpoch, replay_history
 
 # (tokens so far, development F1, test F1) of each completed trial that was the best so far.
 Trajectory = Sequence[tuple[int, float, float]]
-# The reference point of the hypervolume: the F1 of a model that always says no, and a calibration error of 0.5.
-REFERENCE = (0.0, 0.5)
+# The reference point of the hypervolume: the F1 of a model that always says no, and no Brier skill.
+REFERENCE = (0.35, 1.0)
+SCORE = "F1 of yes and no (annotated pairs)"
 COLOURS = {"a": "#E69F00", "b": "#999999", "c": "#009E73", "stage A": "#0072B2"}
 
 
@@ -170,9 +179,11 @@ def mean_test_scores(table: TabularBenchmark, trial: FrozenTrial) -> tuple[float
         trial: A completed trial.
 
     Returns:
-        F1 and calibration error as the search's objective names them, each as the mean over the seeds.
+        F1 and calibration error as the search's objective names them, each as the mean over the seeds, by the null
+        policy that is best over the seeds.
     """
-    found = [lookup(table, trial.params, seed)["test"] for seed in range(SEEDS)]
+    policy = best_policy([SeedResult(**seed) for seed in trial.user_attrs["seeds"]])
+    found = [lookup(table, {**trial.params, NULL_POLICY: policy}, seed)["test"] for seed in range(SEEDS)]
     return float(np.mean([e["objective"] for e in found])), float(np.mean([e["calibration_error"] for e in found]))
 
 
@@ -230,13 +241,8 @@ def run_job(job: Job, trials_in_budget: int) -> dict[str, Any]:
         return {"trajectory": incumbent_trajectory(table, trials), "trials": len(trials), "complete": complete}
     # Stage B starts from a Stage A that had a third of the budget.
     best = run_search(stage_a_variant("stage A", job.repetition, table), job.repetition, table, budget / 3)
-    settings = repetition_settings(job.repetition)
-    limits = settings.config.stage_b.model_copy(
-        update={"sampler": job.variant.split()[0], "racing": "racing" in job.variant}
-    )
-    settings = settings.model_copy(update={"config": settings.config.model_copy(update={"stage_b": limits})})
     first: Any = SimpleNamespace(trials=rank_trials([trial_result(trial) for trial in best]))
-    trials = run_search(stage_b_strategy(settings, AGENT, first), job.repetition, table, budget)
+    trials = run_search(stage_b_variant(job.variant, job.repetition, first), job.repetition, table, budget)
     return {"trials": len(trials), "hypervolumes": hypervolume_curve(table, trials, budget)}
 
 
@@ -251,24 +257,37 @@ def hypervolume_curve(
         budget: The tokens of the search.
 
     Returns:
-        Ten pairs of hypervolumes, on development and on test posts.
+        Ten pairs of hypervolumes, on development and on test posts, as shares of those of the whole table.
     """
     marks: list[tuple[float, float]] = []
     total, found, tested = 0, [(0.0, 1.0)], [(0.0, 1.0)]
+    whole = whole_front(table, "scores"), whole_front(table, "test")
+
+    def shares() -> tuple[float, float]:
+        return hypervolume(found, REFERENCE) / whole[0], hypervolume(tested, REFERENCE) / whole[1]
+
     for trial in trials:
         total += trial_tokens(table, trial)
         while len(marks) < 10 and total > budget * (len(marks) + 1) / 10:
-            marks.append((normalised_hypervolume(found), normalised_hypervolume(tested)))
+            marks.append(shares())
         if trial.state == TrialState.COMPLETE:
             found.append((trial.values[0], trial.values[1]))
             tested.append(mean_test_scores(table, trial))
-    last = normalised_hypervolume(found), normalised_hypervolume(tested)
-    return marks + [last] * (10 - len(marks))
+    return marks + [shares()] * (10 - len(marks))
 
 
-def normalised_hypervolume(points: Sequence[tuple[float, float]]) -> float:
-    """Return the hypervolume of (F1, calibration error) points, as a share of that of a perfect model."""
-    return hypervolume(points, REFERENCE) / ((1 - REFERENCE[0]) * REFERENCE[1])
+def whole_front(table: TabularBenchmark, part: str) -> float:
+    """Return the hypervolume of all points of the grid, as means over the seeds at their best null policy.
+
+    part: 'scores' for development posts, 'test' for test posts.
+    """
+    points = []
+    for point in table.trainings:
+        params = dict(zip(table.landscape.grid, point, strict=True))
+        found = [lookup(table, params, seed)[part] for seed in range(SEEDS)]
+        f1, error = (float(np.mean([e[n] for e in found])) for n in ("objective", "calibration_error"))
+        points.append((f1, error))
+    return hypervolume(points, REFERENCE)
 
 
 def search_budget(table: TabularBenchmark, trials: int) -> float:
@@ -377,8 +396,8 @@ def print_stage_a(found: dict[Job, dict[str, Any]], landscape: str, repetitions:
         for variant in variants_run(found, "a")
     }
     trajectories = {variant: [run["trajectory"] for run in runs[variant]] for variant in runs}
-    print(f"\n{landscape}: {budget / 1e6:.1f} M tokens each, {repetitions} repetitions")
-    print("| search | trials | complete | development F1 | test F1 | tokens to (a)'s F1 | to (a)'s test F1 |")
+    print(f"\n{landscape}: {budget / 1e6:.1f} M tokens each, {repetitions} repetitions, {SCORE}")
+    print("| search | trials | complete | development | test | tokens to (a)'s development F1 | to (a)'s test F1 |")
     print("|---|---|---|---|---|---|---|")
     for variant, those in trajectories.items():
         ends = [format_mean_interval([incumbent_f1(points, budget, which) for points in those]) for which in (1, 2)]
@@ -438,7 +457,7 @@ def draw_trajectories(
                     100 * grid, mean - half, mean + half, color=COLOURS[variant], alpha=0.15, linewidth=0
                 )
             axes.set_xlabel("training tokens, % of the budget")
-            axes.set_ylabel(f"{landscape}: {title} F1")
+            axes.set_ylabel(f"{landscape}, {title}: {SCORE}", fontsize=8)
             axes.spines[["top", "right"]].set_visible(False)
     panels[0, 1].legend(frameon=False, fontsize=8)
     figure.savefig(path, format="svg", metadata={"Date": None})
@@ -460,7 +479,7 @@ def run_searches(landscape: str, folder: Path, options: argparse.Namespace) -> t
     if not (folder / "config").exists():
         (folder / "config").symlink_to(Path("config").resolve())
     with chdir(folder):
-        train_grid(LANDSCAPES[landscape], corpus, os.cpu_count() or 1)
+        train_grid(LANDSCAPES[landscape], landscape, corpus, os.cpu_count() or 1)
         stages = [("a", variant) for variant in STAGE_A_VARIANTS if variant in ("a", *options.variants)]
         stages += [("b", variant) for variant in STAGE_B_VARIANTS if variant in options.variants]
         jobs = [Job(landscape, stage, variant, r) for stage, variant in stages for r in range(options.repetitions)]
@@ -473,7 +492,9 @@ def run_searches(landscape: str, folder: Path, options: argparse.Namespace) -> t
 def run() -> None:
     """Run the searches, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpus", help="folder of a corpus (default: generate one)")
+    parser.add_argument(
+        "--corpus", help="folder of a corpus to train tables on (default: those of the repository)"
+    )
     parser.add_argument(
         "--folder", type=Path, default=Path(".bench/search"), help="folder that keeps the tables of trainings"
     )

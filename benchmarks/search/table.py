@@ -5,6 +5,7 @@ generated, and the encoders are tiny. The trainings choose their best epoch by t
 prevalence. Each of them also scores test posts that no search sees.
 """
 
+import gzip
 import itertools
 import json
 import math
@@ -60,6 +61,8 @@ class Landscape:
 
 
 COMMON: dict[str, Any] = {"data.max_length": 64, "data.unannotated": 1.25}
+# Tables of trainings on shared/data/goemotions-like posts.
+TABLES = Path(__file__).parent / "tables"
 # The null policies that a training tries; for labels the other two make the same decisions.
 POLICIES: tuple[NullPolicy, ...] = ("none", "threshold")
 LANDSCAPES = {
@@ -155,32 +158,23 @@ def lookup(table: TabularBenchmark, params: dict[str, Any], seed: int) -> dict[s
 
     Returns:
         `history`, `best_epoch`, `stopped`, `scores`, `test`, `tokens` and `seconds` of the training. They are those
-        of the null policy among the hyper-parameters, or else of the best one, as in a real training. The test posts
-        were always scored at the epoch that the best policy chose. The same arguments always give the same training.
+        of the null policy among the hyper-parameters, or else those of the best policy of each epoch, as in a real
+        training. The test posts were scored at the epoch that was best by the best policy. The same arguments always
+        give the same training.
     """
     draw = random.Random(json.dumps([seed, *(params[name] for name in table.landscape.grid)]))
     sides = [_draw_neighbour(table.landscape, name, params[name], draw.random()) for name in table.landscape.grid]
     found = table.trainings[tuple(sides)][seed]
-    if (policy := params.get(NULL_POLICY)) is None:
-        policy = max(POLICIES, key=lambda name: _best_epoch(found, name)["by_policy"][name]["objective"])
-    return _seen_by(found, LabelTask.same_policy.get(policy, policy))
-
-
-def _best_epoch(training: dict[str, Any], policy: str) -> dict[str, Any]:
-    best: dict[str, Any] = max(training["history"], key=lambda epoch: epoch["by_policy"][policy]["objective"])
-    return best
-
-
-def _seen_by(training: dict[str, Any], policy: str) -> dict[str, Any]:
-    """Return a training with the figures of one null policy."""
-    best = _best_epoch(training, policy)
-    history = [epoch | epoch["by_policy"][policy] for epoch in training["history"]]
-    return training | {
-        "history": history,
-        "best_epoch": int(best["epoch"]),
-        "scores": best["by_policy"][policy],
-        "test": training["test"][policy],
-    }
+    history = found["history"]
+    if (policy := params.get(NULL_POLICY)) is not None:
+        policy = LabelTask.same_policy.get(policy, policy)
+        own = [(epoch, {policy: epoch["by_policy"][policy]}) for epoch in history]
+        history = [{**epoch, **kept[policy], "by_policy": kept} for epoch, kept in own]
+    best = max(history, key=lambda epoch: epoch["objective"])
+    policy = max(best["by_policy"], key=lambda name: best["by_policy"][name]["objective"])
+    scores = {name: best[name] for name in ("objective", "calibration_error")}
+    own_figures = {"best_epoch": int(best["epoch"]), "scores": scores, "test": found["test"][policy]}
+    return {**found, "history": history, **own_figures}
 
 
 def _draw_neighbour(landscape: Landscape, name: str, value: Any, drawn: float) -> Any:
@@ -268,16 +262,20 @@ def _figures(scores: dict[str, Any]) -> dict[str, float]:
     return own | {name: scores["annotated"][name] for name in ("f1_yes_no", "ece")}
 
 
-def train_grid(landscape: Landscape, corpus: str | None, processes: int) -> None:
+def train_grid(landscape: Landscape, name: str, corpus: str | None, processes: int) -> None:
     """Write the settings and, unless it exists, table.json with a training for each point of the grid and seed.
 
-    The working directory must contain config/, and also gets corpus and backbones if there is no table.
+    Without a corpus the table is that of the repository. The working directory must contain config/, and also gets
+    corpus and backbones if trainings are needed.
 
     Args:
         landscape: The grid.
-        corpus: Folder of a corpus, or None to generate one.
+        name: Name of the landscape.
+        corpus: Folder of a corpus, on which to train; None for the table of the repository.
         processes: Number of processes.
     """
+    if corpus is None:
+        write_text(Path("table.json"), gzip.decompress((TABLES / f"{name}.json.gz").read_bytes()).decode())
     if Path("table.json").exists():
         write_benchmark_settings(corpus, **configuration(landscape))
         return

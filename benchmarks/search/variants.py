@@ -2,25 +2,36 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
+from optuna.distributions import BaseDistribution
 from optuna.pruners import NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.trial import Trial, TrialState
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
 from scipy import stats
 from search.table import AGENT, SEEDS, TabularBenchmark, lookup
 
+from lib.files.hashing import derive_seed
 from lib.schemas.run import SeedResult
-from lib.search.strategies import SearchStrategy, stage_a_strategy, with_warm_start
+from lib.schemas.search import StageAResult
+from lib.search.strategies import SearchStrategy, stage_a_strategy, stage_b_strategy, with_warm_start
+from lib.settings.hyperparameters import NULL_POLICY, NullPolicy
 from lib.settings.load import Settings, read_settings
+from lib.settings.space import Choices, Space
+from lib.studies.optuna_internals import ENQUEUED_PARAMS
 from lib.studies.pruners import AshaPruner, is_dominated, min_trials_at_rung, rung_steps
+from lib.studies.samplers import StaticSpaceNSGAIISampler
 
+# (a), (b) and (c) search the null policy, as most scripts do.
 STAGE_A_VARIANTS = {
     "a": "(a) TPE, no pruning, all seeds",
     "b": "(b) random search, all seeds",
     "c": "(c) TPE + ASHA on epochs, all seeds",
     "stage A": "Stage A",
+    "policy: searched": "  the null policy is searched",
+    "recipes: none": "  without recipes",
     "gp": "  a Gaussian process, not TPE",
     "seeds: all": "  no rungs for seeds",
     "seeds: racing": "  racing over seeds in place of rungs",
@@ -36,6 +47,7 @@ STAGE_A_VARIANTS = {
     "rungs: knowing": "  rungs that know each trial's end (a bound)",
 }
 STAGE_B_VARIANTS = {
+    "before": "NSGA-II, racing, as before (no child of Stage A's best, the null policy is searched)",
     "nsga2": "NSGA-II",
     "nsga2 racing": "NSGA-II, racing",
     "tpe": "multi-objective TPE",
@@ -69,6 +81,12 @@ def _report_epoch(trial: Trial, epoch: int, best: float) -> bool:
     return trial.should_prune()
 
 
+def _with_policies(space: Space) -> Space:
+    """Return a space in which the null policy is a hyper-parameter."""
+    policies = Choices(type="categorical", choices=get_args(NullPolicy))
+    return Space(parameters={**space.parameters, NULL_POLICY: policies})
+
+
 def all_seeds_strategy(
     repetition: int, sampler: Callable[[int], BaseSampler], *, asha: bool = False
 ) -> SearchStrategy:
@@ -83,8 +101,10 @@ def all_seeds_strategy(
         The strategy.
     """
     pruner = SuccessiveHalvingPruner(min_resource=2, reduction_factor=3) if asha else NopPruner()
+    ours = stage_a_strategy(repetition_settings(repetition), AGENT)
     return replace(
-        stage_a_strategy(repetition_settings(repetition), AGENT),
+        ours,
+        space=_with_policies(ours.space),
         pruner=pruner,
         after_epoch=_report_epoch if asha else None,
         after_seed=_never,
@@ -150,7 +170,8 @@ def warm_started_strategy(repetition: int, table: TabularBenchmark, *, good: boo
     trained = table.trainings
     order = sorted(trained, key=lambda point: -np.mean([seed["test"]["objective"] for seed in trained[point]]))
     chosen = order[:5] if good else order[-5:]
-    first = [{**strategy.enqueued[0], **dict(zip(table.landscape.grid, point, strict=True))} for point in chosen]
+    base = strategy.enqueued[-1]
+    first = [{**base, **dict(zip(table.landscape.grid, point, strict=True))} for point in chosen]
     return replace(
         strategy,
         enqueued=with_warm_start(strategy.enqueued, first, min_trials_at_rung(settings.config.stage_a.reduction)),
@@ -190,6 +211,63 @@ def oracle_strategy(repetition: int, table: TabularBenchmark) -> SearchStrategy:
     )
 
 
+def policy_searching_strategy(repetition: int) -> SearchStrategy:
+    """Return Stage A with the null policy as a hyper-parameter."""
+    settings = repetition_settings(repetition)
+    return stage_a_strategy(settings.model_copy(update={"space": _with_policies(settings.space)}), AGENT)
+
+
+class ChildlessNSGAIISampler(StaticSpaceNSGAIISampler):
+    """NSGA-II for which trials with given parameters belong to no generation, as Optuna 5 has it by default."""
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Suggest nothing for a trial with given parameters.
+
+        Args:
+            study: The study.
+            trial: The trial that gets the parameters.
+            search_space: The distributions of the parameters.
+
+        Returns:
+            The values by parameter name.
+        """
+        if ENQUEUED_PARAMS in trial.system_attrs:
+            return {}
+        return super().sample_relative(study, trial, search_space)
+
+
+def stage_b_variant(name: str, repetition: int, first: StageAResult) -> SearchStrategy:
+    """Return a variant of Stage B.
+
+    Args:
+        name: A key of `STAGE_B_VARIANTS`.
+        repetition: Determines the settings.
+        first: The result of Stage A, from which it starts.
+
+    Returns:
+        The strategy.
+    """
+    settings, before = repetition_settings(repetition), name == "before"
+    update = {"sampler": "tpe" if name.startswith("tpe") else "nsga2", "racing": before or "racing" in name}
+    limits = settings.config.stage_b.model_copy(update=update)
+    settings = settings.model_copy(update={"config": settings.config.model_copy(update={"stage_b": limits})})
+    if not before:
+        return stage_b_strategy(settings, AGENT, first)
+    space = _with_policies(settings.space)
+    ours = stage_b_strategy(settings.model_copy(update={"space": space}), AGENT, first)
+    size = limits.population_size
+
+    def sampler(number: int) -> BaseSampler:
+        seed = derive_seed(repetition, "before", number)
+        return ChildlessNSGAIISampler(ours.space, seed=seed, population_size=size)
+
+    policies = {trial.number: {**trial.params, NULL_POLICY: trial.policy} for trial in first.trials}
+    enqueued = [policies[trial.number] for trial in first.trials[: limits.warm_start]]
+    return replace(ours, sampler=sampler, enqueued=enqueued)
+
+
 def stage_a_variant(name: str, repetition: int, table: TabularBenchmark) -> SearchStrategy:
     """Return a variant of Stage A.
 
@@ -208,6 +286,10 @@ def stage_a_variant(name: str, repetition: int, table: TabularBenchmark) -> Sear
         "b": lambda: all_seeds_strategy(repetition, lambda seed: RandomSampler(seed=seed)),
         "c": lambda: all_seeds_strategy(repetition, tpe, asha=True),
         "stage A": lambda: ours,
+        "policy: searched": lambda: policy_searching_strategy(repetition),
+        "recipes: none": lambda: stage_a_strategy(
+            repetition_settings(repetition).model_copy(update={"recipes": {}}), AGENT
+        ),
         "gp": lambda: stage_a_strategy(repetition_settings(repetition, sampler="gp"), AGENT),
         "seeds: all": lambda: replace(ours, after_seed=_never),
         "seeds: racing": lambda: replace(ours, after_seed=race_over_seeds),
