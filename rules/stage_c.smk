@@ -8,7 +8,7 @@ def race_before(wildcards):
     repeat = int(wildcards.fold) // STAGE_C.folds
     if not STAGE_C.racing or repeat == 0:
         return []
-    return f"{wildcards.results}/{wildcards.agent}/stage_c/race-{repeat}.json"
+    return f"{wildcards.results}/{wildcards.agent}/stage_c/race_{repeat}.json"
 
 
 def repeat_of_race(wildcards):
@@ -22,7 +22,7 @@ def repeat_of_race(wildcards):
         fold=range((repeat - 1) * STAGE_C.folds, repeat * STAGE_C.folds),
     )
     before = (
-        [f"{wildcards.results}/{wildcards.agent}/stage_c/race-{repeat - 1}.json"]
+        [f"{wildcards.results}/{wildcards.agent}/stage_c/race_{repeat - 1}.json"]
         if repeat > 1
         else []
     )
@@ -85,11 +85,11 @@ rule stage_c_race:
         corpus="{results}/corpus/corpus.json",
         folds=repeat_of_race,
     output:
-        "{results}/{agent}/stage_c/race-{repeat}.json",
+        "{results}/{agent}/stage_c/race_{repeat}.json",
     log:
-        "{results}/{agent}/logs/stage_c/race-{repeat}.log",
+        "{results}/{agent}/logs/stage_c/race_{repeat}.log",
     benchmark:
-        "{results}/{agent}/benchmarks/stage_c/race-{repeat}.tsv"
+        "{results}/{agent}/benchmarks/stage_c/race_{repeat}.tsv"
     conda:
         "../envs/environment.yaml"
     resources:

@@ -492,9 +492,7 @@ def run_searches(landscape: str, folder: Path, options: argparse.Namespace) -> t
 def run() -> None:
     """Run the searches, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--corpus", help="folder of a corpus to train tables on (default: those of the repository)"
-    )
+    parser.add_argument("--corpus", help="folder of a corpus to train tables on (default: those of the repository)")
     parser.add_argument(
         "--folder", type=Path, default=Path(".bench/search"), help="folder that keeps the tables of trainings"
     )

@@ -59,4 +59,4 @@ def read_race(options: Namespace, repeat: int) -> "Race":
     """Read which candidates are in the race after a repeat, counted from 1."""
     from lib.schemas.evaluation import Race
 
-    return Race.read(agent_path(options, f"stage_c/race-{repeat}.json"))
+    return Race.read(agent_path(options, f"stage_c/race_{repeat}.json"))

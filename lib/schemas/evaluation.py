@@ -48,7 +48,7 @@ class FoldResult(Document):
 
 
 class Race(Document):
-    """stage_c/race-{repeat}.json, the candidates that are trained in the repeats after this one.
+    """stage_c/race_{repeat}.json, the candidates that are trained in the repeats after this one.
 
     Attributes:
         repeat: Number of the repeat, from 1.

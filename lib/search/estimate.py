@@ -144,9 +144,15 @@ def estimate_stages(config: Config, timings: MachineTimings) -> list[StageEstima
         timings: Measurements of this machine.
 
     Returns:
-        Stage A, Stage B, Stage C, the baseline and the final model, in this order.
+        Stage A, Stage B, Stage C, the baseline, the final model and, if there are any, all outer folds, in this order.
     """
-    return list(_stages(config, timings))
+    main = list(_stages(config, timings))
+    if config.outer_folds is None:
+        return main
+    # Each outer fold leaves one in k posts out.
+    k = config.outer_folds
+    work = k * sum(each.trainings for each in main), k * sum(each.epochs for each in main)
+    return [*main, StageEstimate(f"{k} outer folds", *work, (k - 1) * sum(each.hours for each in main))]
 
 
 def _stages(config: Config, timings: MachineTimings) -> Iterator[StageEstimate]:
@@ -185,8 +191,15 @@ def _stages(config: Config, timings: MachineTimings) -> Iterator[StageEstimate]:
     yield part("Stage C", folds, folds * horizon, timings.fold_epoch, start(folds + 2), more=timings.held_out)
     yield part("baseline", base.seeds, base.seeds * base.epochs, timings.development_epoch, start(1))
     whole = timings.fold_epoch * c.folds / (c.folds - 1)
-    refits = min(c.ensemble, c.candidates) * config.final.seeds
+    # The chosen candidate may be no member of the ensemble.
+    refits = _refits(config)
     yield part("final model", refits + 1, refits * horizon + base.epochs, whole, start(1))
+
+
+def _refits(config: Config) -> int:
+    """Return the most trainings of candidates for the final model: the chosen one and the members of the ensemble."""
+    members = min(config.stage_c.ensemble, config.stage_c.candidates) if config.stage_c.ensemble > 1 else 0
+    return min(members + 1, config.stage_c.candidates) * config.final.seeds
 
 
 def stage_a_work(limits: StageASettings, horizon: int) -> tuple[float, float]:
@@ -229,7 +242,7 @@ def disk_mb(
     """
     c = config.stage_c
     # The chosen candidate's are copied from the cache when they are published.
-    models = (min(c.ensemble, c.candidates) + 1) * config.final.seeds + 1
+    models = _refits(config) + config.final.seeds + 1
     trainings = stage_a_work(config.stage_a, config.training.epochs)[0] + config.stage_b.trials * config.stage_b.seeds
     return {
         "backbones": backbones_mb,

@@ -26,7 +26,7 @@ def write_race(options: Namespace) -> None:
     race = Race(
         provenance=experiment.provenance(started), agent=options.agent, repeat=options.repeat, candidates=stay
     )
-    race.write(agent_path(options, f"stage_c/race-{options.repeat}.json"))
+    race.write(agent_path(options, f"stage_c/race_{options.repeat}.json"))
     given_up = sorted(set(before) - set(stay))
     echo(
         f"stage_c {options.agent}  repeat {options.repeat}: {len(stay)} candidates stay"

@@ -263,7 +263,7 @@ def test_a_race_gives_a_candidate_up_and_stage_c_goes_on_without_it(copy_of_fini
             folder / f"0-{number}.json"
         )
     assert main(["stage-c-race", "criteria", "--repeat", "1"]) == 0
-    assert Race.read(folder / "race-1.json").candidates == [1]
+    assert Race.read(folder / "race_1.json").candidates == [1]
     for number in (2, 3):
         with monkeypatch.context() as patch:
             patch.setattr(Experiment, "run", lambda *_, **__: pytest.fail("trained"))

@@ -167,10 +167,10 @@ def test_pages_break_at_100_columns() -> None:
             assert len(line) <= 100 or unbreakable, f"{path.relative_to(ROOT)}: {line}"
 
 
-def ask_snakemake(checkout: Path, option: str) -> str:
+def ask_snakemake(checkout: Path, option: str, more: str = "") -> str:
     """Return what Snakemake prints about the graph of one agent that augments."""
     augmented = "'constraints={aug.enabled: {choices: [false, true]}}'"
-    done = run(checkout, f"snakemake --quiet all {option} --config {augmented} 'agents=[criteria]' -- all")
+    done = run(checkout, f"snakemake --quiet all {option} --config {augmented} 'agents=[criteria]' {more} -- all")
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -195,8 +195,9 @@ def test_the_readme_draws_the_graph_of_the_rules(checkout: Path) -> None:
 
 @pytest.fixture(scope="module")
 def rule_of_file(checkout: Path) -> dict[str, str]:
-    """The rule that writes each file of the graph."""
-    head, *lines = (line.split("\t") for line in ask_snakemake(checkout, "--summary").splitlines())
+    """The rule that writes each file of the graph, with a race after a repeat and nested cross-validation."""
+    shown = ask_snakemake(checkout, "--summary", "'stage_c={repeats: 2}' outer_folds=2")
+    head, *lines = (line.split("\t") for line in shown.splitlines())
     return {line[0]: line[head.index("rule")] for line in lines}
 
 

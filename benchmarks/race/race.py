@@ -1,0 +1,226 @@
+"""Race this pipeline against other searches on the same two cores, with the same encoder, corpus and time.
+
+The rivals are the Hugging Face Trainer's hyperparameter_search (Optuna, bf16, group_by_length) and AutoGluon's
+MultiModalPredictor. They train as a careful user would make them: on the annotated pairs and five unannotated
+negatives for each, with posts kept together, and with a threshold that is fitted on natural validation posts. They
+are scored with the threshold and at 0.5, and the better of the two counts. Finished runs are kept, so that the race
+can be run in parts.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from common import ROOT, prepare_project
+from numpy.typing import NDArray
+
+from lib.agents import get_agent
+from lib.corpus.store import CorpusPart, load_development, open_test_set
+from lib.corpus.stratify import split_posts
+from lib.files.atomic import write_json
+from lib.metrics.formatting import format_interval
+from lib.metrics.resampling import bootstrap, sum_by_group
+from lib.schemas.document import code_version, now
+from lib.schemas.evaluation import TestEvaluation, TestOpening
+from lib.settings.load import merge, read_yaml
+from lib.tasks.examples import Examples, WeightedSample
+from lib.tasks.label import Labels
+
+SYSTEMS = {"pipeline": "this pipeline", "trainer": "Trainer, hyperparameter_search", "autogluon": "AutoGluon"}
+AGENT, BACKBONE, VALIDATION = "criteria", "minilm", 0.2
+# What the time of the race leaves to the stages: the rest is for the folds, the final model and the baselines.
+SHARES = {"stage_a": 0.35, "stage_b": 0.15}
+THRESHOLDS = np.linspace(0.02, 0.98, 49)
+
+
+def configuration(seed: int, minutes: float) -> dict[str, Any]:
+    """Return what the race changes in the embedded default."""
+    stages = {name: {"hours": share * minutes / 60, "trials": 1000} for name, share in SHARES.items()}
+    return merge(
+        stages,
+        {
+            "seed": seed,
+            "agents": [AGENT],
+            "constraints": {
+                "model.backbone": {"choices": [BACKBONE]},
+                "joint.backbone": {"choices": [BACKBONE]},
+            },
+            "stage_a": {"startup_trials": 5},
+            "tracking": {"uri": None},
+        },
+    )
+
+
+def run_pipeline(folder: Path, seed: int, minutes: float, corpus: str | None) -> None:
+    """Run the real graph up to the final model, as a user does."""
+    overlay = configuration(seed, minutes)
+    if corpus is not None:
+        overlay["corpus"] = {
+            "dir": corpus,
+            "test_fraction": read_yaml(ROOT / "config/config.yaml")["corpus"]["test_fraction"],
+        }
+    (folder / "race.json").write_text(json.dumps(overlay))
+    target = f"results/{AGENT}/test.json"
+    command = ["snakemake", "--snakefile", str(ROOT / "workflow/Snakefile"), "--cores", "2", "--resources", "gpu=1"]
+    command += ["--configfile", str(ROOT / "config/config.yaml"), "race.json", "--", target]
+    subprocess.run(command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
+
+
+def write_pairs(folder: Path, seed: int) -> None:
+    """Write train.csv, validation.csv and test.csv for a rival; the test set's labels are left out."""
+    development = load_development(Path("results/corpus"))
+    examples = get_agent(AGENT).examples(development).scored()
+    part = split_posts(development.annotations, development.groups, [1 - VALIDATION, VALIDATION], seed)
+    of = np.array([part[post_id] for post_id in examples.post_id])
+    for name, chosen in (("train", of == 0), ("validation", of == 1)):
+        _table(examples, np.flatnonzero(chosen)).to_csv(folder / f"{name}.csv", index=False)
+    tested = _test_examples(folder)
+    _table(tested, np.arange(len(tested))).drop(columns="label").to_csv(folder / "test.csv", index=False)
+
+
+def _table(examples: Examples, index: NDArray[np.int64]) -> pd.DataFrame:
+    columns = {
+        "id": [examples.ids[i] for i in index],
+        "criterion": [examples.criterion_text[examples.criterion[i]] for i in index],
+        "text": [examples.text[i] for i in index],
+        "label": examples.label[index],
+        "annotated": examples.annotated[index].astype(int),
+        "natural": examples.natural[index].astype(int),
+    }
+    return pd.DataFrame(columns)
+
+
+def _test_examples(folder: Path) -> Examples:
+    opening = TestOpening(when=now(), code_version=code_version(), config_hash="race", model=folder.name)
+    part: CorpusPart = open_test_set(Path("results/corpus"), folder / "test_openings.jsonl", opening)[0]
+    return get_agent(AGENT).examples(part).scored()
+
+
+def score(examples: Examples, probability: NDArray[np.float64], yes: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return F1-macro at natural prevalence and F1 of yes and no on annotated pairs, with 95 % intervals."""
+    agent, found = get_agent(AGENT), {}
+    for level, mask, metric in (
+        ("natural", examples.natural, "f1_macro"),
+        ("annotated", examples.annotated, "f1_yes_no"),
+    ):
+        index = np.flatnonzero(mask)
+        predictions = {"label": Labels(probability[index], yes[index])}
+        statistics, score_of = agent.sufficient_statistics(predictions, examples, WeightedSample.uniform(index))
+        intervals = bootstrap(sum_by_group(statistics, examples.group[index]), score_of, 0)
+        interval = intervals[agent.score_names.index(metric)]
+        found[level] = {"value": interval.value, "low": interval.low, "high": interval.high}
+    return found
+
+
+def best_threshold(validation: pd.DataFrame) -> float:
+    """Return the threshold with the highest F1-macro over criteria on natural validation pairs."""
+    own = validation[validation["natural"] == 1]
+
+    def f1_macro(threshold: float) -> float:
+        yes = own["probability"] >= threshold
+        scores = []
+        for _, rows in own.assign(yes=yes).groupby("criterion"):
+            if rows["label"].any():
+                hits = int((rows["yes"] & (rows["label"] == 1)).sum())
+                scores.append(2 * hits / (int(rows["yes"].sum()) + int(rows["label"].sum())))
+        return float(np.mean(scores))
+
+    return float(max(THRESHOLDS, key=f1_macro))
+
+
+def run_rival(system: str, folder: Path, seed: int, minutes: float, python: str) -> dict[str, Any]:
+    """Run a rival in a process of its own, and score its predictions."""
+    write_pairs(folder, seed)
+    program = Path(__file__).with_name(f"{system}_rival.py")
+    encoder = Path("results/backbones").resolve() / BACKBONE
+    words = [python, str(program), str(folder), str(encoder), "--minutes", str(minutes), "--seed", str(seed)]
+    subprocess.run(words, check=True)
+    validation, tested = (pd.read_csv(folder / f"{name}_predictions.csv") for name in ("validation", "test"))
+    examples = _test_examples(folder)
+    probability = tested.set_index("id")["probability"].loc[list(examples.ids)].to_numpy()
+    threshold = best_threshold(pd.read_csv(folder / "validation.csv").merge(validation, on="id"))
+    kinds = {"at 0.5": 0.5, "threshold": threshold}
+    found = {name: score(examples, probability, probability >= limit) for name, limit in kinds.items()}
+    best = {
+        level: max((each[level] for each in found.values()), key=lambda interval: interval["value"])
+        for level in ("natural", "annotated")
+    }
+    return {"scores": best, "decisions": found, "fitted_threshold": threshold}
+
+
+def run_one(system: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Run one system with one seed, in the current folder, unless its result is there."""
+    folder = Path(system, str(seed)).resolve()
+    result = folder / "result.json"
+    if result.exists():
+        found: dict[str, Any] = json.loads(result.read_text())
+        return found
+    folder.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    if system == "pipeline":
+        if not (folder / "config").exists():
+            (folder / "config").symlink_to(ROOT / "config")
+        run_pipeline(folder, seed, options.minutes, options.corpus)
+        taken = time.monotonic() - began
+        test = TestEvaluation.read(folder / f"results/{AGENT}/test.json")
+        model = test.models[0]
+        scores = {"natural": model.f1_macro, "annotated": model.intervals["annotated"]["f1_yes_no"]}
+        found = {"scores": scores}
+    else:
+        python = options.autogluon if system == "autogluon" else sys.executable
+        found = run_rival(system, folder, seed, options.minutes, python)
+        taken = time.monotonic() - began
+    found |= {"system": system, "seed": seed, "minutes": round(taken / 60, 1)}
+    write_json(result, found)
+    return found
+
+
+def print_table(results: Sequence[dict[str, Any]]) -> None:
+    """Print the results, and whether the pipeline leads in every seed."""
+    print("| system | seed | minutes | F1-macro, natural prevalence | F1 of yes and no, annotated pairs |")
+    print("|---|---|---|---|---|")
+    for each in results:
+        scores = " | ".join(format_interval(each["scores"][level]) for level in ("natural", "annotated"))
+        print(f"| {SYSTEMS[each['system']]} | {each['seed']} | {each['minutes']} | {scores} |")
+    for level in ("natural", "annotated"):
+        own = {each["seed"]: each["scores"][level]["value"] for each in results if each["system"] == "pipeline"}
+        others = [each for each in results if each["system"] != "pipeline" and each["seed"] in own]
+        if own and others:
+            ahead = all(own[each["seed"]] > each["scores"][level]["value"] for each in others)
+            print(f"{level}: the pipeline is {'ahead in every seed' if ahead else 'not ahead in every seed'}")
+
+
+def main() -> None:
+    """Run what is missing, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--corpus", help="folder of a corpus (default: generate one)")
+    parser.add_argument("--folder", type=Path, default=Path(".bench/race"), help="folder that keeps finished runs")
+    parser.add_argument("--minutes", type=float, default=20.0, help="time of each run")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS))
+    parser.add_argument("--autogluon", help="Python of an environment with autogluon.multimodal; null leaves it out")
+    options = parser.parse_args()
+    options.corpus = None if options.corpus is None else str(Path(options.corpus).resolve())
+    options.folder.mkdir(parents=True, exist_ok=True)
+    systems = [name for name in options.systems if name != "autogluon" or options.autogluon]
+    with chdir(options.folder):
+        if not Path("config").exists():
+            Path("config").symlink_to(ROOT / "config")
+            test_fraction = read_yaml("config/config.yaml")["corpus"]["test_fraction"]
+            generator = read_yaml("config/config.yaml")["generator"]
+            prepare_project(options.corpus, [BACKBONE], corpus={"test_fraction": test_fraction}, generator=generator)
+        results = [run_one(system, seed, options) for seed in options.seeds for system in systems]
+    print_table(results)
+
+
+if __name__ == "__main__":
+    main()
