@@ -144,7 +144,7 @@ def estimate_stages(config: Config, timings: MachineTimings) -> list[StageEstima
         timings: Measurements of this machine.
 
     Returns:
-        Stage A, Stage B, Stage C, the baseline, the final model and, if there are any, all outer folds, in this order.
+        Stage A, Stage B, Stage C, the baseline, the final model and the outer folds, if any, in this order.
     """
     main = list(_stages(config, timings))
     if config.outer_folds is None:

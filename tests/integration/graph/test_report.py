@@ -68,6 +68,7 @@ def test_the_report_has_every_section_and_holds_no_text(reported: str, capsys) -
         "Stage A: parallel coordinates",
         "Stage B: Pareto front",
         "Stage C: cross-validation",
+        "Variance",
         "Learning curves",
         "Time and cost",
         "The chosen configuration",

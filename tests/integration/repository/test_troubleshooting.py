@@ -265,6 +265,7 @@ def remove_the_augmented_texts() -> None:
         levels=[0.2],
         variants=1,
         methods=dict.fromkeys(METHODS, entry),
+        splits={},
         performance={},
     ).write(RESULTS / "criteria/augmentation" / BankManifest.FILE)
     space = tiny_settings(constraints={"aug.enabled": {"choices": [True]}}).space

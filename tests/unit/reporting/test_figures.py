@@ -104,6 +104,6 @@ def test_a_criterion_without_a_positive_is_named_and_not_drawn_as_zero() -> None
 
 
 @pytest.mark.parametrize("second", ["ensemble", "default transformer"])
-def test_only_an_average_has_the_colour_of_averages(second: str) -> None:
+def test_only_an_ensemble_has_the_colour_of_ensembles(second: str) -> None:
     drawing = figures.plot_model_comparison(evaluation(names=("chosen", second, "majority")))
-    assert svg.ORANGE.lower() in drawing and (svg.GREEN.lower() in drawing) == ("average" in second)
+    assert svg.ORANGE.lower() in drawing and (svg.GREEN.lower() in drawing) == (second == "ensemble")
