@@ -167,11 +167,15 @@ def warm_started_strategy(repetition: int, table: TabularBenchmark, *, good: boo
     """
     settings = repetition_settings(repetition)
     strategy = stage_a_strategy(settings, AGENT)
-    trained = table.trainings
-    order = sorted(trained, key=lambda point: -np.mean([seed["test"]["objective"] for seed in trained[point]]))
+    points = [dict(zip(table.landscape.grid, point, strict=True)) for point in table.trainings]
+
+    def tested(point: dict[str, Any]) -> float:
+        return float(np.mean([lookup(table, point, seed)["test"]["objective"] for seed in range(SEEDS)]))
+
+    order = sorted(points, key=tested, reverse=True)
     chosen = order[:5] if good else order[-5:]
     base = strategy.enqueued[-1]
-    first = [{**base, **dict(zip(table.landscape.grid, point, strict=True))} for point in chosen]
+    first = [{**base, **point} for point in chosen]
     return replace(
         strategy,
         enqueued=with_warm_start(strategy.enqueued, first, min_trials_at_rung(settings.config.stage_a.reduction)),
