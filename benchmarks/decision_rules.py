@@ -20,7 +20,7 @@ from lib.evaluation.by_post import labelled_post_criterion_pairs
 from lib.evaluation.refit import by_repeat
 from lib.experiment.experiment import Experiment
 from lib.metrics.classification import binary_scores
-from lib.schemas.evaluation import FoldResult
+from lib.schemas.evaluation import read_fold
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule, RuleValues, fit_calibration, fit_f1_thresholds, fit_soft_f1_thresholds
 from lib.tasks.examples import WeightedSample
@@ -51,7 +51,8 @@ def held_out_pairs(experiment: Experiment, candidate: int) -> dict[str, Pairs]:
     """
     agent, examples = experiment.agent, experiment.examples
     paths = (experiment.results / agent.name / "stage_c").glob(f"{candidate}-*.json")
-    folds = by_repeat([FoldResult.read(path) for path in paths], experiment.settings.config.stage_c.folds)[0]
+    read = [fold for fold in map(read_fold, paths) if fold is not None]
+    folds = by_repeat(read, experiment.settings.config.stage_c.folds)[0]
     hyper = Hyperparameters.of(folds[0].params)
     index = examples.indices_of([name for fold in folds for name in fold.examples])
     logits = agent.concatenate_logits([agent.load_logits(fold.logits) for fold in folds])

@@ -29,11 +29,11 @@ if "stage-a-worker" in sys.orig_argv:
     from lib.training.engine import TrainingResult
 
     def run(self, params, split, *, epochs, on_epoch=None):
-        highest = 0.9 - abs(params["head.dropout"] - 0.2) - abs(params["schedule.warmup"] - 0.1)
+        highest = 0.9 - abs(params["head.dropout"] - 0.2) - abs(params.get("schedule.warmup", 0.0) - 0.1)
         history = []
         for epoch in range(1, epochs + 1):
             scores = {"objective": highest * (1 - 0.5**epoch), "calibration_error": 0.1}
-            history.append({"epoch": epoch, "loss": 1.0, **scores})
+            history.append({"epoch": epoch, "loss": 1.0, **scores, "by_policy": {"threshold": scores}})
             if on_epoch is not None and on_epoch(epoch, scores["objective"]):
                 raise experiment.TrialPruned(
                     TrainingResult(scores, best_epoch=epoch, history=history, stopped="pruned")

@@ -58,5 +58,6 @@ rule corpus:
         settings=settings_json("seed", "corpus"),
         folder=lambda wildcards: SETTINGS.config.corpus.dir or "results/generated",
         fold=outer_fold,
+        of=lambda wildcards: len(OUTER_FOLDS) if outer_fold(wildcards) else 0,
     shell:
         "python -m lib corpus --input {params.folder:q} {params.fold} --results {wildcards.results} --log {log}"

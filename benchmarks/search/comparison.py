@@ -167,8 +167,8 @@ def trial_tokens(table: TabularBenchmark, trial: FrozenTrial) -> int:
     Returns:
         The non-padding tokens of all epochs of all seeds.
     """
-    each = [seed["tokens"] for seed in next(iter(table.trainings.values()))]
-    return sum(each[s["seed"]] * s["epochs_run"] for s in trial.user_attrs["seeds"])
+    seeds = trial.user_attrs["seeds"]
+    return sum(lookup(table, trial.params, s["seed"])["tokens"] * s["epochs_run"] for s in seeds)
 
 
 def mean_test_scores(table: TabularBenchmark, trial: FrozenTrial) -> tuple[float, float]:

@@ -265,8 +265,8 @@ def _figures(scores: dict[str, Any]) -> dict[str, float]:
 def train_grid(landscape: Landscape, name: str, corpus: str | None, processes: int) -> None:
     """Write the settings and, unless it exists, table.json with a training for each point of the grid and seed.
 
-    Without a corpus the table is that of the repository. The working directory must contain config/, and also gets
-    corpus and backbones if trainings are needed.
+    Without a corpus the table is that of the repository, unless there is one. The working directory must contain
+    config/, and also gets corpus and backbones if trainings are needed.
 
     Args:
         landscape: The grid.
@@ -274,7 +274,7 @@ def train_grid(landscape: Landscape, name: str, corpus: str | None, processes: i
         corpus: Folder of a corpus, on which to train; None for the table of the repository.
         processes: Number of processes.
     """
-    if corpus is None:
+    if corpus is None and not Path("table.json").exists():
         write_text(Path("table.json"), gzip.decompress((TABLES / f"{name}.json.gz").read_bytes()).decode())
     if Path("table.json").exists():
         write_benchmark_settings(corpus, **configuration(landscape))

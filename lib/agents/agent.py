@@ -219,8 +219,25 @@ class Agent(ABC):
         Returns:
             The rules by task.
         """
-        rules = {task.name: task.fit_rule(logits[task.name], examples, sample, hyper) for task in self.tasks}
-        return rules if criteria is None else {name: rule.completed(criteria) for name, rule in rules.items()}
+        return self._fit_rules_each(logits, examples, sample, [hyper], criteria)[0]
+
+    def _fit_rules_each(
+        self,
+        logits: Logits,
+        examples: Examples,
+        sample: WeightedSample,
+        each: Sequence[Hyperparameters],
+        criteria: Sequence[str] | None,
+    ) -> list[Rules]:
+        """Return the rules by task for each of several null policies."""
+        found = {task.name: task.fit_rules(logits[task.name], examples, sample, each) for task in self.tasks}
+        return [
+            {
+                name: rules[place] if criteria is None else rules[place].completed(criteria)
+                for name, rules in found.items()
+            }
+            for place in range(len(each))
+        ]
 
     def neutral_rules(self, criteria: Sequence[str]) -> Rules:
         """Return rules that change no probability and predict yes where it is the more probable answer."""
@@ -256,20 +273,38 @@ class Agent(ABC):
         Returns:
             The values for the n examples, by task. They are neutral where the other half is empty.
         """
+        return self.cross_fit_each(logits, examples, sample, [hyper])[0]
+
+    def cross_fit_each(
+        self, logits: Logits, examples: Examples, sample: WeightedSample, each: Sequence[Hyperparameters]
+    ) -> list[AllValues]:
+        """Return what `cross_fit` returns for each of several null policies, with one fit of temperature and offset.
+
+        Args:
+            logits: Of n examples, by task.
+            examples: All examples.
+            sample: The n examples that the logits belong to, with their weights.
+            each: Hyper-parameters that differ in their null policy.
+
+        Returns:
+            The values for the n examples, by task, for each policy.
+        """
         place = {group: place for place, group in enumerate(np.unique(examples.group[sample.index]).tolist())}
         half = np.array([place[group] % 2 for group in examples.group[sample.index].tolist()])
         names = sorted({examples.criterion[i] for i in sample.index})
-        parts: dict[str, list[tuple[RuleValues, NDArray[np.bool_]]]] = {task.name: [] for task in self.tasks}
+        neutral = dict(self.neutral_rules(names))
+        parts: list[dict[str, list[tuple[RuleValues, NDArray[np.bool_]]]]] = [
+            {task.name: [] for task in self.tasks} for _ in each
+        ]
         for own in (half == 0, half == 1):
-            there = np.flatnonzero(~own)
-            rules = dict(self.neutral_rules(names))
+            there, fitted = np.flatnonzero(~own), [neutral] * len(each)
             if len(there):
-                rules = dict(
-                    self.fit_rules(self.select(logits, there), examples, sample.select(there), hyper, criteria=names)
-                )
-            for name, values in self.rule_values(rules, examples, sample.index[own]).items():
-                parts[name].append((values, own))
-        return {name: RuleValues.merged(found) for name, found in parts.items()}
+                others, others_sample = self.select(logits, there), sample.select(there)
+                fitted = [dict(r) for r in self._fit_rules_each(others, examples, others_sample, each, names)]
+            for found, rules in zip(parts, fitted, strict=True):
+                for name, values in self.rule_values(rules, examples, sample.index[own]).items():
+                    found[name].append((values, own))
+        return [{name: RuleValues.merged(found) for name, found in part.items()} for part in parts]
 
     def decide(self, logits: Logits, values: AllValues, hyper: Hyperparameters) -> Predictions:
         """Decide at the thresholds of natural prevalence.
@@ -332,10 +367,22 @@ class Agent(ABC):
         """
         return {task.name: task.logits_from_log_odds(scored) for task in self.tasks}
 
-    def average_logits(self, members: Sequence[tuple[Logits, AllValues]]) -> Logits:
-        """Average the calibrated probabilities of several models for the same examples, and return their logits."""
+    def average_logits(
+        self, members: Sequence[tuple[Logits, AllValues]], weights: Sequence[float] | None = None
+    ) -> Logits:
+        """Average the calibrated probabilities of several models for the same examples, and return their logits.
+
+        Args:
+            members: The logits of each model, and the values of its rules.
+            weights: The weight of each model; None for equal ones.
+
+        Returns:
+            The logits by task, to be used at temperature 1 without offsets.
+        """
         return {
-            task.name: task.average_logits([(logits[task.name], values[task.name]) for logits, values in members])
+            task.name: task.average_logits(
+                [(logits[task.name], values[task.name]) for logits, values in members], weights
+            )
             for task in self.tasks
         }
 

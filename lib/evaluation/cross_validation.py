@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from lib.evaluation.ensemble import (
     held_out_predictions,
     score_selection,
-    scored_examples,
     select_ensemble,
 )
 from lib.experiment.experiment import Experiment
@@ -70,7 +69,8 @@ def collect_stage_c(
 ) -> StageCResult:
     """Rank the candidates by mean objective and choose one by the one-standard-error rule.
 
-    Candidates that racing gave up come last, with the folds that they had. They are neither chosen nor averaged.
+    Candidates that racing gave up come last, with the folds that they had. They are neither chosen nor averaged, but
+    count for the bias-corrected score, which is that of the repeats that all candidates had.
 
     A candidate is as good as the best one if the mean difference of their objectives, fold by fold, is at most one
     corrected standard error of these differences. Of these candidates the one with the lowest mean calibration error
@@ -238,12 +238,21 @@ def correct_for_choice(experiment: Experiment, candidates: Sequence[Sequence[Fol
         The corrected objective as {plain, value, low, high}, see `lib.metrics.selection_bias`, where `plain` is that
         of all held-out predictions together; None if it is undefined.
     """
-    index = np.concatenate([scored_examples(experiment, fold)[1] for fold in candidates[0]])
+    index = np.concatenate([_scored_examples(experiment, fold)[1] for fold in candidates[0]])
     group = experiment.examples.group[index]
     scores = [_score_of_samples(experiment, folds, group) for folds in candidates]
     seed = derive_seed(experiment.settings.config.seed, "bias correction")
     found = correct_selection_bias(scores, len(np.unique(group)), seed)
     return None if found is None else asdict(found)
+
+
+def _scored_examples(experiment: Experiment, fold: FoldResult) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places in a fold of the examples that the objective scores, and the examples."""
+    examples = experiment.examples
+    scored = examples.natural if experiment.objective.population == "natural" else examples.annotated
+    index = examples.indices_of(fold.examples)
+    places = np.flatnonzero((scored & examples.counted)[index])
+    return places, index[places]
 
 
 def _score_of_samples(
@@ -256,7 +265,7 @@ def _score_of_samples(
     statistics, rankings = [], []
     for fold in folds:
         whole = WeightedSample.uniform(examples.indices_of(fold.examples))
-        logits, (places, index) = agent.load_logits(fold.logits), scored_examples(experiment, fold)
+        logits, (places, index) = agent.load_logits(fold.logits), _scored_examples(experiment, fold)
         values = agent.cross_fit(logits, examples, whole, hyper)
         predictions = decide(
             agent.select(logits, places), {name: each.select(places) for name, each in values.items()}, hyper
@@ -323,5 +332,5 @@ def _ensemble(
         "picks": select_ensemble(by_fold, numbers, most),
         "objective": summarise_folds(objective, ratio),
         "calibration_error": summarise_folds(error, ratio),
-        "against_best": compare_folds(objective, best, ratio),
+        "against_best": compare_folds(best, objective, ratio),
     }

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from lib.experiment.experiment import Experiment
 from lib.metrics.classification import Floats
 from lib.schemas.evaluation import FoldResult
 from lib.settings.default_params import default_params
-from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.hyperparameters import NULL_POLICY, Hyperparameters
 from lib.tasks.examples import WeightedSample
 
 # How often a candidate is picked, at most. A candidate that is picked twice has twice the weight.
@@ -30,8 +29,9 @@ class HeldOutPredictions:
         index: (n,) the examples.
         logits: Of the n examples, by task.
         values: The values of rules that were fitted on the other half of the groups, by task.
-        probability: (tasks, scored) calibrated probabilities of yes of the examples that the objective scores.
-        truth: (tasks, scored) 1 where yes is right, else 0.
+        probability: (tasks, main) probabilities of yes of the pairs of the main population that count, for which they
+            are calibrated.
+        truth: (tasks, main) 1 where yes is right, else 0.
     """
 
     index: NDArray[np.int64]
@@ -41,28 +41,20 @@ class HeldOutPredictions:
     truth: NDArray[np.int64]
 
 
-def scored_examples(experiment: Experiment, fold: FoldResult) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the places in a fold of the examples that the objective scores, and the examples."""
-    examples = experiment.examples
-    scored = examples.natural if experiment.objective.population == "natural" else examples.annotated
-    index = examples.indices_of(fold.examples)
-    places = np.flatnonzero((scored & examples.counted)[index])
-    return places, index[places]
-
-
 def held_out_predictions(experiment: Experiment, fold: FoldResult) -> HeldOutPredictions:
     """Return the calibrated predictions of a candidate on a fold."""
     agent, examples, hyper = experiment.agent, experiment.examples, Hyperparameters.of(fold.params)
     index, logits = examples.indices_of(fold.examples), agent.load_logits(fold.logits)
     values = agent.cross_fit(logits, examples, WeightedSample.uniform(index), hyper)
     predictions = agent.decide(logits, values, hyper)
-    places, scored = scored_examples(experiment, fold)
+    places = examples.main_population_index(index)
+    places = places[examples.counted[index[places]]]
     return HeldOutPredictions(
         index,
         logits,
         values,
         np.stack([predictions[task.name].yes_probability[places] for task in agent.tasks]),
-        np.stack([task.truth(examples, scored) for task in agent.tasks]),
+        np.stack([task.truth(examples, index[places]) for task in agent.tasks]),
     )
 
 
@@ -110,7 +102,10 @@ def average_held_out(
     Returns:
         Logits that have these probabilities, and the examples that they belong to.
     """
-    averaged = experiment.agent.average_logits([(members[pick].logits, members[pick].values) for pick in picks])
+    weights = Counter(picks)
+    averaged = experiment.agent.average_logits(
+        [(members[pick].logits, members[pick].values) for pick in weights], list(weights.values())
+    )
     return averaged, members[picks[0]].index
 
 
@@ -168,6 +163,10 @@ def score_selection(experiment: Experiment, by_fold: ByFold, most: int) -> tuple
 
 
 def ensemble_hyper(experiment: Experiment) -> Hyperparameters:
-    """Return the hyper-parameters of an ensemble, of which only the null policy counts."""
-    params: dict[str, Any] = default_params(experiment.settings)
-    return Hyperparameters.of(params)
+    """Return the hyper-parameters of an ensemble, of which only the null policy counts.
+
+    The policy is `threshold` if it is allowed, else the first one of `decision.null_policies`.
+    """
+    allowed = experiment.settings.config.decision.null_policies
+    policy = "threshold" if "threshold" in allowed else allowed[0]
+    return Hyperparameters.of({**default_params(experiment.settings), NULL_POLICY: policy})

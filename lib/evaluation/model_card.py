@@ -83,10 +83,13 @@ def model_card(
     policy = manifest.params["null_policy.name"]
     thresholds = policy in ("threshold", "ratio")
     fitted = "Temperatures, offsets and thresholds" if thresholds else "Temperatures and offsets"
-    trainings = format_trainings([each["f1_macro"] for each in test.seeds], f"F1-macro ({where})")
-    picks = test.chosen["ensemble"] if test.chosen["delivered"] == "ensemble" else []
-    what = f"An ensemble of candidates ({format_picks(picks)})" if picks else f"A `{test.chosen['backbone']}`"
-    times = f", {len(manifest.members)} times with different seeds" if manifest.members and not picks else ""
+    seeds = [] if test.delivers_ensemble else test.seeds
+    trainings = format_trainings([each["f1_macro"] for each in seeds], f"F1-macro ({where})")
+    if test.delivers_ensemble:
+        what, how = f"An ensemble ({format_picks(test.chosen['ensemble'])})", "each for its own number of epochs"
+    else:
+        what, how = f"A `{test.chosen['backbone']}`", format_count(trained["epochs"], "epoch")
+        how += f", {len(manifest.members)} times with different seeds" if manifest.members else ""
     trainings = f"{trainings}\n" if trainings else ""
     count = test.sizes[test.population]
     pairs = f"{count} annotated pairs" if test.population == "annotated" else f"{count} pairs at {where}"
@@ -96,7 +99,7 @@ def model_card(
 
 {what} for the agent `{manifest.agent}`, chosen by cross-validation and trained on all of the
 development set: {trained["posts"]} posts, {trained["examples"]} pairs ({trained["annotated"]} of them annotated),
-{format_count(trained["epochs"], "epoch")}{times}, {source}.
+{how}, {source}.
 
 ## How good it is
 

@@ -214,7 +214,7 @@ def refit(experiment: Experiment, config: RefitConfig, seeds: int = 1) -> SavedM
     assert config.average_rules is not None
     members = [model for model, _ in refitted]
     average = _average([f"training-{number}" for number in range(1, seeds + 1)], members, config.params)
-    logits = average.average_logits([each for _, each in refitted], examples)
+    logits = average.average_logits(dict(refitted), examples)
     return _with_rules(experiment, average, config.average_rules, logits, examples)
 
 

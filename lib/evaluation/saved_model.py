@@ -1,7 +1,8 @@
 """Save a trained model as a self-contained folder of weights, tokenizers and decision settings, and load it."""
 
 import shutil
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -188,17 +189,14 @@ class SavedModel:
         """Return the model's logits for pairs, before its rules are applied."""
         if self._network is not None:
             return self._network.logits(pairs)
-        found = {member: member.logits(pairs) for member in dict.fromkeys(self.members)}
-        return self.average_logits([found[member] for member in self.members], pairs)
+        return self.average_logits({member: member.logits(pairs) for member in dict.fromkeys(self.members)}, pairs)
 
-    def average_logits(self, members: Sequence[Logits], pairs: TextPairs) -> Logits:
-        """Return the logits of the average for pairs, from those of each of its members."""
-        every = np.arange(len(pairs))
+    def average_logits(self, members: "Mapping[SavedModel, Logits]", pairs: TextPairs) -> Logits:
+        """Return the logits of the average for pairs, from those of each of its different members."""
+        every, weights = np.arange(len(pairs)), Counter[SavedModel](self.members)
         return self.agent.average_logits(
-            [
-                (logits, self.agent.rule_values(member.rules, pairs, every))
-                for logits, member in zip(members, self.members, strict=True)
-            ]
+            [(logits, self.agent.rule_values(model.rules, pairs, every)) for model, logits in members.items()],
+            [weights[model] for model in members],
         )
 
     def predict(self, pairs: TextPairs) -> Predictions:

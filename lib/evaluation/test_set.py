@@ -376,27 +376,28 @@ def _predict_with_members(model: SavedModel, examples: Examples) -> tuple[_Model
 
     if not model.members:
         return output(model, model.logits(examples)), []
-    members = [output(member, member.logits(examples)) for member in dict.fromkeys(model.members)]
-    found = dict(zip(dict.fromkeys(model.members), members, strict=True))
-    return output(model, model.average_logits([found[each].logits for each in model.members], examples)), members
+    members = {member: output(member, member.logits(examples)) for member in dict.fromkeys(model.members)}
+    logits = model.average_logits({member: each.logits for member, each in members.items()}, examples)
+    return output(model, logits), list(members.values())
 
 
 def _predict_test_set(
     experiment: Experiment, models: _FittedModels, examples: Examples
 ) -> tuple[dict[str, _ModelOutput], list[_ModelOutput]]:
-    """Return every model's output for the test set, that of the delivered model first, and those of its trainings."""
+    """Return every model's output for the test set, the delivered one's first, and those of the chosen trainings."""
     default = Hyperparameters.of(default_params(experiment.settings))
-    chosen, members = _predict_with_members(models.refits[models.delivered], examples)
-    outputs = {CHOSEN: chosen}
-    if ENSEMBLE in models.refits and models.delivered != ENSEMBLE:
-        outputs[ENSEMBLE] = _predict(models.refits[ENSEMBLE], examples)
-    if models.delivered == ENSEMBLE:
-        outputs[f"candidate {models.choice} alone"] = _predict(models.refits[models.choice], examples)
-        members = []
+    single, trainings = _predict_with_members(models.refits[models.choice], examples)
+    outputs = {CHOSEN: single}
+    if ENSEMBLE in models.refits:
+        ensemble = _predict(models.refits[ENSEMBLE], examples)
+        if models.delivered == ENSEMBLE:
+            outputs = {CHOSEN: ensemble, f"candidate {models.choice} alone": single}
+        else:
+            outputs[ENSEMBLE] = ensemble
     outputs[DEFAULT] = _predict(models.refits[DEFAULT], examples)
     for name, baseline in models.baselines.items():
         outputs[name] = _ModelOutput(baseline.logits(examples), baseline.rules, default)
-    return outputs, members
+    return outputs, trainings
 
 
 @dataclass(frozen=True)

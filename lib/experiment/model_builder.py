@@ -14,10 +14,11 @@ from lib.augmentation.augmenter import AugmentableTexts, Augmenter
 from lib.augmentation.bank import MethodVariants, variants_path
 from lib.augmentation.methods import strategies_methods
 from lib.augmentation.reserved import TfidfWeights
+from lib.corpus.tfidf import WORD_TO_IDF
 from lib.devices.device import Device
 from lib.errors import UserError
 from lib.modeling.backbones import Backbones
-from lib.schemas.augmentation import BankManifest
+from lib.schemas.augmentation import BankManifest, SplitTfidf
 from lib.settings.hyperparameters import Hyperparameters
 from lib.settings.space import Space
 from lib.tasks.examples import Examples
@@ -116,10 +117,17 @@ class ModelBuilder:
         """
         missing = sorted(set(strategies_methods(space.augmentation_strategies)) - self.bank.methods.keys())
         missing += [n for n, e in self.bank.methods.items() if not variants_path(self._variants, e.key).exists()]
+        missing += [f"tfidf for {name}" for name, fitted in self.bank.splits.items() if not self._is_complete(fitted)]
         if missing:
             raise UserError(
                 f"{self._manifest}: no texts augmented by {', '.join(missing)}; remove it to have them computed again"
             )
+
+    def _is_complete(self, fitted: SplitTfidf) -> bool:
+        variants = variants_path(self._variants, fitted.variants)
+        return (self._tfidf / fitted.tfidf / WORD_TO_IDF).exists() and (
+            "tfidf" not in self.bank.methods or variants.exists()
+        )
 
     @cached_property
     def _banks(self) -> dict[str, MethodVariants]:

@@ -120,3 +120,10 @@ def format_picks(picks: Sequence[int]) -> str:
     """Return the members of an ensemble with their weights, such as 'candidates 3 (2/3), 0 (1/3)'."""
     weights = Counter(picks)
     return "candidates " + ", ".join(f"{number} ({count}/{len(picks)})" for number, count in weights.items())
+
+
+def format_delivered(chosen: Mapping[str, Any]) -> str:
+    """Return what the delivered model is, from `TestEvaluation.chosen`."""
+    if chosen["delivered"] == "ensemble":
+        return f"ensemble of {format_picks(chosen['ensemble'])}"
+    return f"{chosen['backbone']} (candidate {chosen['candidate']})"

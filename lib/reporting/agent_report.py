@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 from lib.metrics.formatting import (
     format_bias_corrected,
     format_count,
+    format_delivered,
     format_excluded,
     format_groups,
     format_interval,
@@ -55,13 +56,14 @@ def headline(test: TestEvaluation, result: StageCResult) -> list[str]:
     """
     chosen = test.models[0]
     strongest, comparison = test.strongest()
-    cv = result.choice["objective"]
+    cv = result.objective_of(test)
     met = "; ".join(f"{name}: {'met' if is_met else 'NOT met'}" for name, is_met in test.targets.items())
     significance = "not significant" if comparison.f1_macro["p"] >= 0.05 else "significant"
     where = population_name(test.population)
-    trainings = format_trainings([each["f1_macro"] for each in test.seeds], f"F1-macro ({where})")
+    seeds = [] if test.delivers_ensemble else test.seeds
+    trainings = format_trainings([each["f1_macro"] for each in seeds], f"F1-macro ({where})")
     return [
-        f"Chosen: {test.chosen['backbone']} (candidate {test.chosen['candidate']}), on {test.sizes['posts']} test"
+        f"Chosen: {format_delivered(test.chosen)}, on {test.sizes['posts']} test"
         f" posts ({test.sizes['groups']} groups): F1-macro ({where}) {format_interval(chosen.f1_macro)},"
         f" ECE ({where}) {format_interval(chosen.ece)};"
         f" cross-validated {result.objective} {cv['mean']:.3f} ± {cv['standard_error']:.3f}.",
@@ -393,8 +395,10 @@ def _trial_counts(data: ReportData) -> Table:
 
 def _lead_of_best(result: StageCResult) -> str:
     significant = result.choice["lead_of_best_is_significant"]
-    if significant is None:
+    if len(result.ranking) == 1:
         return "There was only one candidate."
+    if significant is None:
+        return "All other candidates were given up, because the best one leads them significantly."
     return f"The lead of the best candidate over the next is {'' if significant else 'not '}significant."
 
 

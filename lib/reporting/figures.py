@@ -31,6 +31,7 @@ from lib.reporting.svg import (
     with_style,
 )
 from lib.schemas.evaluation import StageCResult, TestEvaluation
+from lib.schemas.run import SeedResult, mean_over_seeds
 from lib.schemas.search import MethodEffect, StageBResult
 from lib.settings.config import StageASettings
 from lib.studies.pruners import rung_steps
@@ -87,9 +88,9 @@ def plot_history(trials: Sequence[FrozenTrial], objective: Objective) -> str:
 
 
 def mean_objective(trial: FrozenTrial) -> float | None:
-    """Return the mean objective of the seeds that a trial trained."""
-    seeds = trial.user_attrs.get("seeds") or []
-    return float(np.mean([seed["objective"] for seed in seeds])) if seeds else None
+    """Return the mean objective of the seeds that a trial trained, by the null policy that is best over them."""
+    seeds = [SeedResult(**seed) for seed in trial.user_attrs.get("seeds", [])]
+    return mean_over_seeds(seeds)[0] if seeds else None
 
 
 def rung_counts(trials: Sequence[FrozenTrial], limits: StageASettings, epochs: int) -> list[tuple[str, int, int]]:

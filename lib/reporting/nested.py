@@ -49,10 +49,10 @@ def compare_searches(
     searches = [
         {
             "fold": number,
-            "backbone": test.chosen["backbone"],
+            "backbone": "ensemble" if test.delivers_ensemble else test.chosen["backbone"],
             "params": found.choice["params"],
             "score": score,
-            "cross_validated": found.choice["objective"]["mean"],
+            "cross_validated": found.objective_of(test)["mean"],
             "bias_corrected": found.bias_corrected["value"] if found.bias_corrected is not None else None,
         }
         for number, ((found, test), score) in enumerate(zip(outer, scores, strict=True), 1)
@@ -86,17 +86,16 @@ def deviations(
         outer: The scores of the searches of the outer folds; none without nested cross-validation.
 
     Returns:
-        For 'seeds', 'splits' and 'searches' the 'measured' deviation and its 'own' part; None where it is not
-        measured.
+        For 'seeds', 'splits' and 'searches' the 'measured' deviation and its 'own' part; None where it, or what has
+        to be subtracted, is not measured.
     """
     alone = [objective.values(scores)[0] for scores in test.seeds]
     folds = result.choice["objective"]["folds"]
     seeds, splits, searches = (stdev(each) if len(each) > 1 else None for each in (alone, folds, outer))
-    of_splits = None if splits is None else max(0.0, splits**2 - (seeds or 0.0) ** 2)
+    of_splits = None if seeds is None or splits is None else max(0.0, splits**2 - seeds**2)
     of_searches = None
-    if searches is not None and of_splits is not None:
-        averaged = (seeds or 0.0) ** 2 / max(1, len(alone))
-        of_searches = max(0.0, searches**2 - of_splits * len(outer) / result.folds - averaged)
+    if seeds is not None and of_splits is not None and searches is not None:
+        of_searches = max(0.0, searches**2 - of_splits * len(outer) / result.folds - seeds**2 / len(alone))
     return {
         "seeds": {"measured": seeds, "own": seeds},
         "splits": {"measured": splits, "own": _root(of_splits)},

@@ -28,10 +28,10 @@ def summary_entry(result: StageCResult, test: TestEvaluation) -> dict[str, Any]:
     chosen, (strongest, comparison) = test.models[0], test.strongest()
     return {
         "agent": test.agent,
-        "backbone": test.chosen["backbone"],
+        "backbone": "ensemble" if test.delivers_ensemble else test.chosen["backbone"],
         "population": test.population,
         "objective": result.objective,
-        "cross_validated": result.choice["objective"],
+        "cross_validated": result.objective_of(test),
         "by_post": chosen.intervals.get("post"),
         "f1_macro": chosen.f1_macro,
         "ece": chosen.ece,

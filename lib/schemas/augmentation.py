@@ -68,7 +68,7 @@ class BankManifest(Document):
         levels: The strengths.
         variants: Number of variants of each text, method and strength.
         methods: What each method did; `tfidf` with a fit on all development posts, as the final model uses it.
-        splits: What each split has for itself, by its name; empty if no method needs TF-IDF.
+        splits: What each split that the graph trains on has for itself, by its name.
         performance: Seconds and bytes.
     """
 

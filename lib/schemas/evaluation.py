@@ -182,6 +182,12 @@ class StageCResult(Document):
     baseline: dict[str, Any]
     performance: dict[str, Any]
 
+    def objective_of(self, test: "TestEvaluation") -> dict[str, Any]:
+        """Return the cross-validated objective of the model that is delivered."""
+        found: dict[str, Any] = (self.ensemble if test.delivers_ensemble else None) or self.choice
+        objective: dict[str, Any] = found["objective"]
+        return objective
+
     @property
     def members(self) -> list[int]:
         """The different candidates that are averaged, the one with the greatest weight first."""
@@ -287,7 +293,7 @@ class TestEvaluation(Document):
         criteria: Criterion of each example.
         models: The delivered model, the ensemble or the chosen candidate if it is not delivered, then the baselines.
         seeds: Scores of each training of the chosen candidate, if its model is their average, as in
-            `ModelScores.scores`.
+            `ModelScores.scores`, also if the ensemble is delivered.
         against: The chosen model compared with each other model.
         targets: Whether each target is met, by name.
         calibration_in_the_large: Calibration in the large of each task of the chosen model.
@@ -313,6 +319,11 @@ class TestEvaluation(Document):
     calibration_in_the_large: dict[str, CalibrationInTheLarge] = Field(default_factory=dict)
     openings: list[TestOpening]
     performance: dict[str, Any]
+
+    @property
+    def delivers_ensemble(self) -> bool:
+        """Whether the delivered model is the ensemble."""
+        return bool(self.chosen["delivered"] == "ensemble")
 
     def strongest(self) -> tuple[ModelScores, PairedComparison]:
         """Return the baseline with the highest F1-macro, and the comparison of the chosen model with it."""

@@ -149,10 +149,13 @@ def estimate_stages(config: Config, timings: MachineTimings) -> list[StageEstima
     main = list(_stages(config, timings))
     if config.outer_folds is None:
         return main
-    # Each outer fold leaves one in k posts out.
+    # Each outer fold leaves one in k posts out; limits of hours do not shrink with them.
     k = config.outer_folds
+    limits = {"Stage A": config.stage_a, "Stage B": config.stage_b}
+    limited = {name for name, own in limits.items() if own.hours is not None or own.gpu_hours is not None}
+    hours = sum((k if each.stage in limited else k - 1) * each.hours for each in main)
     work = k * sum(each.trainings for each in main), k * sum(each.epochs for each in main)
-    return [*main, StageEstimate(f"{k} outer folds", *work, (k - 1) * sum(each.hours for each in main))]
+    return [*main, StageEstimate(f"{k} outer folds", *work, hours)]
 
 
 def _stages(config: Config, timings: MachineTimings) -> Iterator[StageEstimate]:
@@ -240,14 +243,14 @@ def disk_mb(
     Returns:
         MB by purpose.
     """
-    c = config.stage_c
+    c, searches = config.stage_c, 1 + (config.outer_folds or 0)
     # The chosen candidate's are copied from the cache when they are published.
     models = _refits(config) + config.final.seeds + 1
     trainings = stage_a_work(config.stage_a, config.training.epochs)[0] + config.stage_b.trials * config.stage_b.seeds
     return {
-        "backbones": backbones_mb,
+        "backbones": searches * backbones_mb,
         # Each running training stores weights, two moments of the optimizer and perhaps an average of the weights.
         "checkpoints of running trainings": 4 * timings.model_mb * config.workers * config.trials_per_gpu,
-        "refitted models": models * (timings.model_mb + backbones_mb / max(1, len(backbones))),
-        "finished trainings and studies": 0.02 * (trainings + c.candidates * c.folds * c.repeats * 3),
+        "refitted models": searches * models * (timings.model_mb + backbones_mb / max(1, len(backbones))),
+        "finished trainings and studies": searches * 0.02 * (trainings + c.candidates * c.folds * c.repeats * 3),
     }

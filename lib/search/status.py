@@ -1,7 +1,7 @@
 """Describe the states of the trials of every study, its best trial so far, its throughput and the time left."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -29,21 +29,24 @@ def describe_progress(settings: Settings, results: Path) -> str:
     Returns:
         The lines, joined by line breaks.
     """
-    config = settings.config
-    objective = Objective.of(config.objective)
-    lines = []
+    outer = [results / f"outer-{fold}" for fold in range(1, (settings.config.outer_folds or 0) + 1)]
+    return "\n".join(line for folder in (results, *outer) for line in _search_lines(settings, folder))
+
+
+def _search_lines(settings: Settings, results: Path) -> Iterator[str]:
+    """Yield the lines of the main search, or of that of an outer fold."""
+    config, objective = settings.config, Objective.of(settings.config.objective)
+    outer = f"  {results.name}" if results.name.startswith("outer-") else ""
     for agent in config.agents:
         for stage in ("stage_a", "stage_b"):
             trials, budget = load_trials(study_location(settings, results, agent, stage)), stage_budget(config, stage)
-            head = f"{agent:10s} {stage}"
             line = study_line(trials, budget, datetime.now(), objective) if trials else "not begun"
-            lines.append(f"{head}  {line}")
+            yield f"{agent:10s} {stage}{outer}  {line}"
         limits = config.stage_c
         folds = limits.candidates * limits.folds * limits.repeats
         done = len(list((results / agent / "stage_c").glob("[0-9]*-[0-9]*.json")))
         ready = "" if not (results / agent / StageCResult.FILE).exists() else "  finished"
-        lines.append(f"{agent:10s} stage_c  {done}/{folds} folds{ready}")
-    return "\n".join(lines)
+        yield f"{agent:10s} stage_c{outer}  {done}/{folds} folds{ready}"
 
 
 def study_line(trials: Sequence[FrozenTrial], budget: Budget, now: datetime, objective: Objective) -> str:

@@ -17,7 +17,7 @@ from optuna.trial import Trial, TrialState
 
 from lib.agents import agent_space
 from lib.files.hashing import derive_seed
-from lib.schemas.run import SeedResult, mean_over_seeds
+from lib.schemas.run import SeedResult, best_policy, mean_over_seeds
 from lib.schemas.search import StageAResult
 from lib.search.recipes import recipe_trials
 from lib.settings.config import StageASettings, StageBSettings
@@ -93,9 +93,10 @@ def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageARes
         return trial.should_prune()
 
     design = sobol_design(space, limits.startup_trials, derive_seed(config.seed, agent, "stage a", "design"))
-    recipes = recipe_trials(settings, space, design)
+    recipes, first = recipe_trials(settings, space, design), next(iter(settings.recipes), None)
     known = [space.adapted(trial.params) for other in earlier for trial in other.trials[: limits.warm_start]]
-    known += recipes[1:]
+    known += [params for name, params in recipes.items() if name != first]
+    very_first = [recipes[first]] if first in recipes else []
     return SearchStrategy(
         stage="stage_a",
         space=space,
@@ -109,7 +110,7 @@ def stage_a_strategy(settings: Settings, agent: str, earlier: Sequence[StageARes
         values=lambda seeds: mean_over_seeds(seeds)[:1],
         after_epoch=after_epoch,
         after_seed=after_seed,
-        enqueued=[*recipes[:1], *with_warm_start(design, known, min_trials_at_rung(limits.reduction))],
+        enqueued=[*very_first, *with_warm_start(design, known, min_trials_at_rung(limits.reduction))],
     )
 
 
@@ -174,7 +175,12 @@ def _is_dominated(trial: Trial, seeds: list[SeedResult]) -> bool:
     completed = trial.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
     if not completed:
         return False
-    finished = np.array(
-        [[(-s["objective"], s["calibration_error"]) for s in t.user_attrs["seeds"]] for t in completed]
-    )
-    return is_dominated(np.array([(-s.objective, s.calibration_error) for s in seeds]), finished)
+    finished = np.array([_losses([SeedResult(**seed) for seed in t.user_attrs["seeds"]]) for t in completed])
+    return is_dominated(np.array(_losses(seeds)), finished)
+
+
+def _losses(seeds: list[SeedResult]) -> list[tuple[float, float]]:
+    """Return what Stage B minimises, for each seed, by the null policy that is best over the seeds."""
+    policy = best_policy(seeds)
+    own = [seed.by_policy[policy] for seed in seeds]
+    return [(-each["objective"], each["calibration_error"]) for each in own]

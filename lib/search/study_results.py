@@ -78,7 +78,7 @@ class AgentSearch:
                 f"{location}: {len(finished)} of {budget.trials} trials have finished"
                 f"{budget.describe(finished, now)}; run the rest with"
                 f" 'python -m lib {stage.replace('_', '-')}-worker {self.agent}"
-                f" --output {self.results / self.agent / stage / 'worker-0.json'}'"
+                f" --output {self.results / self.agent / stage / 'worker-0.json'} --results {self.results}'"
             )
         return finished
 

@@ -257,16 +257,19 @@ class LabelTask(Task[LogOdds, Labels]):
         odds = self.decision_function(logits, values, hyper)
         return Labels(expit(odds), odds >= threshold)
 
-    def average_logits(self, members: Sequence[tuple[LogOdds, RuleValues]]) -> LogOdds:
+    def average_logits(
+        self, members: Sequence[tuple[LogOdds, RuleValues]], weights: Sequence[float] | None = None
+    ) -> LogOdds:
         """Average the calibrated probabilities of several models, and return their log odds.
 
         Args:
             members: The logits of each model for the same n examples, and the values of its rule.
+            weights: The weight of each model; None for equal ones.
 
         Returns:
             (n,) log odds. They are finite, as probabilities are clipped to [1e-12, 1 - 1e-12].
         """
-        mean = np.mean([expit(values.calibrate(logits)) for logits, values in members], axis=0)
+        mean = np.average([expit(values.calibrate(logits)) for logits, values in members], axis=0, weights=weights)
         odds: LogOdds = logit(np.clip(mean, 1e-12, 1 - 1e-12))
         return odds
 

@@ -380,22 +380,28 @@ class SpanTask(Task[ScoredSpans, Spans]):
             return Spans(none, candidates, found)
         return Spans(none, candidates, found & (self.decision_function(logits, values, hyper) >= threshold))
 
-    def average_logits(self, members: Sequence[tuple[ScoredSpans, RuleValues]]) -> ScoredSpans:
+    def average_logits(
+        self, members: Sequence[tuple[ScoredSpans, RuleValues]], weights: Sequence[float] | None = None
+    ) -> ScoredSpans:
         """Average the calibrated probabilities of equal spans and of no evidence, and return scores.
 
         Args:
             members: The spans of each model for the same n examples, and the values of its rule.
+            weights: The weight of each model; None for equal ones.
 
         Returns:
             The ten best spans of each example. Their scores are log odds against no evidence.
         """
         chances = [_chances(logits, values) for logits, values in members]
-        none = np.mean([each for each, _ in chances], axis=0).clip(np.finfo(np.float64).tiny)
+        shares = np.full(len(members), 1.0) if weights is None else np.array(weights, dtype=np.float64)
+        shares = shares / shares.sum()
+        none = np.average([each for each, _ in chances], axis=0, weights=shares).clip(np.finfo(np.float64).tiny)
         averaged: ScoredSpans = []
         for row, lists in enumerate(zip(*(candidates for _, candidates in chances), strict=True)):
             total: dict[tuple[int, int], float] = defaultdict(float)
-            for start, end, chance in (candidate for spans in lists for candidate in spans):
-                total[start, end] += chance / len(members)
+            for spans, share in zip(lists, shares.tolist(), strict=True):
+                for start, end, chance in spans:
+                    total[start, end] += share * chance
             ordered = sorted(total.items(), key=lambda item: (-item[1], item[0]))[:_BEST]
             averaged.append([(*span, float(np.log(max(p, 1e-300) / none[row]))) for span, p in ordered])
         return averaged

@@ -239,32 +239,44 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
             (n,) values, of which those at or above the threshold are yes.
         """
 
-    def fit_rule(
-        self, logits: LogitsT, examples: Examples, sample: WeightedSample, hyper: Hyperparameters
-    ) -> DecisionRule:
-        """Fit temperature, offsets and thresholds on examples with known answers.
+    def fit_rules(
+        self, logits: LogitsT, examples: Examples, sample: WeightedSample, each: Sequence[Hyperparameters]
+    ) -> list[DecisionRule]:
+        """Fit temperature, offsets and thresholds on examples with known answers, for several null policies at once.
 
         Args:
             logits: Of n examples.
             examples: All examples.
             sample: The n examples that the logits belong to, with their weights.
-            hyper: Gives the null policy. `threshold` and `ratio` have fitted thresholds. Others predict yes
-                where it is more probable than no.
+            each: Hyper-parameters that differ in their null policy. `threshold` and `ratio` have fitted thresholds.
+                Others predict yes where it is more probable than no.
 
         Returns:
-            The rule for the criteria of these examples.
+            The rule of each policy, for the criteria of these examples.
         """
-        known = np.flatnonzero(examples.annotated[sample.index])
         chosen = examples.main_population_index(sample.index)
         own, own_sample = self.select(logits, chosen), sample.select(chosen)
         criterion = [examples.criterion[i] for i in own_sample.index]
         truth = self.truth(examples, own_sample.index)
         temperature, offset = fit_calibration(self.log_odds_at(own), truth, criterion, own_sample.weight)
         rule = DecisionRule(temperature, offset, dict.fromkeys(offset, 0.0), 0.0)
-        if hyper.null_policy not in ("threshold", "ratio"):
-            return rule
+        return [
+            self._with_thresholds(rule, logits, examples, sample, hyper)
+            if hyper.null_policy in ("threshold", "ratio")
+            else rule
+            for hyper in each
+        ]
+
+    def _with_thresholds(
+        self, rule: DecisionRule, logits: LogitsT, examples: Examples, sample: WeightedSample, hyper: Hyperparameters
+    ) -> DecisionRule:
+        """Return a calibrated rule with fitted thresholds."""
+        chosen = examples.main_population_index(sample.index)
+        own, own_sample = self.select(logits, chosen), sample.select(chosen)
+        criterion = [examples.criterion[i] for i in own_sample.index]
         statistic = self.decision_function(own, RuleValues.of(rule, criterion), hyper)
         threshold = self.fit_thresholds(statistic, own, examples, own_sample)
+        known = np.flatnonzero(examples.annotated[sample.index])
         index = sample.index[known]
         values = RuleValues.of(
             rule.completed(sorted(set(examples.criterion))), [examples.criterion[i] for i in index]
@@ -306,11 +318,14 @@ class Task(ABC, Generic[LogitsT, PredictionsT]):
         """
 
     @abstractmethod
-    def average_logits(self, members: Sequence[tuple[LogitsT, RuleValues]]) -> LogitsT:
+    def average_logits(
+        self, members: Sequence[tuple[LogitsT, RuleValues]], weights: Sequence[float] | None = None
+    ) -> LogitsT:
         """Average the calibrated probabilities of several models, and return logits that have them.
 
         Args:
             members: The logits of each model for the same n examples, and the values of its rule.
+            weights: The weight of each model; None for equal ones.
 
         Returns:
             The logits of the n examples, to be used at temperature 1 without offsets.

@@ -18,7 +18,7 @@ from lib.devices.device import Device, peak_memory_mb
 from lib.devices.utilisation import measure_utilisation
 from lib.files.hashing import derive_seed
 from lib.modeling.layers import checkpoint_gradients, named_encoders
-from lib.settings.hyperparameters import Hyperparameters, NullPolicy
+from lib.settings.hyperparameters import NullPolicy
 from lib.tasks.task import Index
 from lib.training import checkpoints
 from lib.training.batches import training_batches
@@ -258,7 +258,7 @@ class _Training:
         agent, examples, hyper = training_data.agent, training_data.examples, training_data.hyper
         sample = training_data.validation
         logits = predict_logits(self.evaluated, agent, training_data.features, sample.index, hyper, self.device)
-        tried = {p: self._scores(logits, replace(hyper, null_policy=p)) for p in training_data.policies}
+        tried = self._scores_by_policy(logits)
         policy = max(tried, key=lambda name: tried[name]["objective"])
         scores, figures = tried[policy], {name: _figures(each) for name, each in tried.items()}
         result.history.append({"epoch": epoch, "loss": loss, **figures[policy], "by_policy": figures})
@@ -273,11 +273,15 @@ class _Training:
         self.collapsed = self.collapsed + 1 if agent.collapsed(logits) else 0
         self.clock.scoring += time.perf_counter() - began
 
-    def _scores(self, logits: Logits, hyper: Hyperparameters) -> dict[str, Any]:
-        """Score validation logits by rules that were fitted on the other half of the groups of posts."""
-        data = self.training_data
-        values = data.agent.cross_fit(logits, data.examples, data.validation, hyper)
-        return data.objective.added_to(data.agent.scores(logits, values, data.examples, data.validation, hyper))
+    def _scores_by_policy(self, logits: Logits) -> dict[NullPolicy, dict[str, Any]]:
+        """Score validation logits for each null policy, by rules fitted on the other half of the groups of posts."""
+        data, found = self.training_data, {}
+        hypers = {policy: replace(data.hyper, null_policy=policy) for policy in data.policies}
+        fitted = data.agent.cross_fit_each(logits, data.examples, data.validation, list(hypers.values()))
+        for (policy, hyper), values in zip(hypers.items(), fitted, strict=True):
+            scores = data.agent.scores(logits, values, data.examples, data.validation, hyper)
+            found[policy] = data.objective.added_to(scores)
+        return found
 
     def finish(self) -> None:
         """Load the weights that were evaluated into the model, and record the performance."""

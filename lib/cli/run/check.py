@@ -71,6 +71,8 @@ def _data(settings: Settings) -> str:
     from lib.cli.data.corpus import read_split_corpus
 
     read, _ = read_split_corpus(settings.config, Path(corpus.dir))
+    for fold in range(1, (settings.config.outer_folds or 0) + 1):
+        read_split_corpus(settings.config, Path(corpus.dir), fold)
     return f"{corpus.dir}: {len(read.posts)} posts, {len(read.annotations)} annotations"
 
 

@@ -37,19 +37,16 @@ def test_a_benchmark_explains_its_options(
 
 
 def made_up_training(rng: random.Random) -> dict[str, object]:
-    epochs = [{"objective": rng.uniform(0.4, 0.9), "calibration_error": rng.uniform(0.01, 0.2)} for _ in range(12)]
-    history = [{"epoch": epoch, "loss": 1.0, **each} for epoch, each in enumerate(epochs, 1)]
-    best = max(range(12), key=lambda epoch: epochs[epoch]["objective"])
-    scores = epochs[best] | {"f1_yes_no": rng.uniform(0.4, 0.9), "ece": rng.uniform(0.01, 0.2)}
-    return {
-        "history": history,
-        "best_epoch": best + 1,
-        "stopped": "epochs",
-        "scores": scores,
-        "test": scores,
-        "tokens": 1000,
-        "seconds": 1.0,
-    }
+    def figures() -> dict[str, float]:
+        return {"objective": rng.uniform(0.4, 0.9), "calibration_error": rng.uniform(0.01, 0.2)}
+
+    history = []
+    for epoch in range(1, 13):
+        by_policy = {"none": figures(), "threshold": figures()}
+        best = max(by_policy.values(), key=lambda each: each["objective"])
+        history.append({"epoch": epoch, **best, "by_policy": by_policy})
+    test = {policy: figures() for policy in ("none", "threshold")}
+    return {"history": history, "stopped": "epochs", "test": test, "tokens": 1000, "seconds": 1.0}
 
 
 def test_searches_run_on_a_table_of_trainings(tmp_path: Path) -> None:

@@ -1,8 +1,13 @@
 """Greedy ensemble selection (Caruana et al., 2004)."""
 
-import numpy as np
-from scipy.special import expit
+from types import SimpleNamespace
 
+import numpy as np
+import pytest
+from scipy.special import expit
+from support.tiny import tiny_settings
+
+from lib.evaluation import ensemble
 from lib.evaluation.ensemble import greedy_selection
 
 
@@ -39,3 +44,24 @@ def test_a_model_that_is_worth_more_is_picked_more_often() -> None:
     probability, truth = made(5000, [0.6, 2.0])
     picks = greedy_selection(probability, truth, most=2)
     assert picks.count(0) > picks.count(1)
+
+
+def test_a_fold_is_scored_by_a_selection_on_the_other_folds_of_its_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[list[int]] = []
+
+    def select(by_fold: object, folds: list[int], most: int) -> list[int]:
+        chosen.append(folds)
+        raise RuntimeError
+
+    monkeypatch.setattr(ensemble, "select_ensemble", select)
+    experiment = SimpleNamespace(
+        agent=None,
+        examples=None,
+        settings=tiny_settings(stage_c={"folds": 3, "repeats": 2}),
+        development=SimpleNamespace(criteria={}),
+    )
+    for number in range(6):
+        only = {number: {}, **{n: {} for n in range(6) if n != number}}
+        with pytest.raises(RuntimeError):
+            ensemble.score_selection(experiment, only, 2)
+    assert chosen == [[1, 2], [0, 2], [0, 1], [4, 5], [3, 5], [3, 4]]

@@ -31,3 +31,18 @@ def test_an_estimate_adds_up(copy_of_prepared: Path) -> None:
     work = {p.stage: p.trainings for p in estimate_stages(cold, MachineTimings(1.0, 10.0, 20.0, 5.0, 100.0, 4.0))}
     assert work["Stage B"] == stages["Stage B"].trainings + b.warm_start, "the others are kept from Stage A"
     assert list(stages) == ["Stage A", "Stage B", "Stage C", "baseline", "final model"]
+
+
+def test_outer_folds_cost_as_many_searches(copy_of_prepared: Path) -> None:
+    config = read_settings("results/settings.json").config
+    timings = MachineTimings(1.0, 10.0, 20.0, 5.0, 100.0, 4.0)
+    main = estimate_stages(config, timings)
+    *same, outer = estimate_stages(config.model_copy(update={"outer_folds": 5}), timings)
+    assert same == main and outer.stage == "5 outer folds"
+    assert outer.trainings == 5 * sum(each.trainings for each in main)
+    assert outer.hours == pytest.approx(4 * sum(each.hours for each in main)), "of four in five posts"
+    limited = config.model_copy(
+        update={"outer_folds": 5, "stage_a": config.stage_a.model_copy(update={"hours": 1e-4})}
+    )
+    *some, outer = estimate_stages(limited, timings)
+    assert outer.hours == pytest.approx(5 * some[0].hours + 4 * sum(each.hours for each in some[1:]))

@@ -45,9 +45,11 @@ def test_the_trainers_defaults_are_the_first_trial_and_other_recipes_come_early(
 def test_recipes_outside_of_the_space_are_left_out() -> None:
     settings = production(constraints={"optim.lr": {"low": 6e-5}, "model.pooling": {"choices": ["mean", "max"]}})
     space = agent_space(settings.space, "criteria")
-    (only,) = recipe_trials(settings, space, sobol_design(space, 4, 0))
-    assert only["optim.lr"] == 1e-4 and only["optim.layer_decay"] == 0.8
+    ((name, only),) = recipe_trials(settings, space, sobol_design(space, 4, 0)).items()
+    assert name == "electra" and only["optim.lr"] == 1e-4 and only["optim.layer_decay"] == 0.8
     assert "model.pooling" not in only, "the default is cls, so the sampler suggests another"
+    first = stage_a_strategy(settings, "criteria").enqueued[0]
+    assert first["optim.lr"] != 1e-4, "another recipe is not the very first trial, which no rung stops"
     assert stage_a_strategy(production(recipes=None), "criteria").enqueued[0]["optim.lr"] != 5e-5
 
 

@@ -83,8 +83,8 @@ def test_thresholds_of_spans_weigh_wrong_answers_against_missed_ones() -> None:
     """Half of the answers with a score of 1 are right, and most of those with a score of 3."""
     task, data = SpanTask(), make_examples(TEXT, [[(7, 18)], [], [], [(7, 18)], [(7, 18)], []] * 20, ["A"] * 120)
     logits = [[(7, 18, score)] for score in (1.0, 1.0, 1.0, 3.0, 3.0, -1.0)] * 20
-    rule = task.fit_rule(
-        logits, data, WeightedSample.uniform(np.arange(120)), hyper(**{"null_policy.name": "threshold"})
+    (rule,) = task.fit_rules(
+        logits, data, WeightedSample.uniform(np.arange(120)), [hyper(**{"null_policy.name": "threshold"})]
     )
     values = RuleValues.of(rule, data.criterion)
     decided = task.decide(logits, values, hyper(**{"null_policy.name": "threshold"}), values.threshold)
