@@ -103,6 +103,39 @@ def backbones(wildcards):
     )
 
 
+def outer_fold(wildcards):
+    """Return the option for the corpus of an outer fold; nothing for that of the main search."""
+    _, _, number = wildcards.results.partition("outer-")
+    return f"--outer-fold {number}" if number else ""
+
+
+def race_before(wildcards):
+    """Return the file with the candidates that are still trained in a fold's repeat."""
+    repeat = int(wildcards.fold) // STAGE_C.folds
+    if not STAGE_C.racing or repeat == 0:
+        return []
+    return f"{wildcards.results}/{wildcards.agent}/stage_c/race_{repeat}.json"
+
+
+def repeat_of_race(wildcards):
+    """Return the folds of the repeat that a race is decided after, and the race before it."""
+    repeat = int(wildcards.repeat)
+    folds = expand(
+        "{results}/{agent}/stage_c/{candidate}-{fold}.json",
+        results=wildcards.results,
+        agent=wildcards.agent,
+        candidate=range(STAGE_C.candidates),
+        fold=range((repeat - 1) * STAGE_C.folds, repeat * STAGE_C.folds),
+    )
+    before = (
+        [f"{wildcards.results}/{wildcards.agent}/stage_c/race_{repeat - 1}.json"]
+        if repeat > 1
+        else []
+    )
+    return folds + before
+
+
+STAGE_C = SETTINGS.config.stage_c
 OUTER_FOLDS = range(1, (SETTINGS.config.outer_folds or 0) + 1)
 THREADS = SETTINGS.config.training.threads
 

@@ -22,12 +22,6 @@ rule generate_corpus:
         "python -m lib generate-corpus --output results/generated --log {log}"
 
 
-def outer_fold(wildcards):
-    """Return the option for the corpus of an outer fold; nothing for that of the main search."""
-    _, _, number = wildcards.results.partition("/outer-")
-    return f"--outer-fold {number}" if number else ""
-
-
 rule corpus:
     """Check every row, find the sentences in their posts, split by author or near-duplicate, write the report."""
     input:
