@@ -106,7 +106,7 @@ bench-typed: .venv/installed  ## list the typed sentences that the final criteri
 
 # The Trainer needs accelerate. transformers would import it in every job, so it is installed apart.
 bench-throughput: .venv/installed  ## compare the engine with a plain loop and the Hugging Face Trainer (CORPUS=folder)
-	. .venv/bin/activate && uv pip install -q --no-deps -c $(PINS) --target .venv/benchmarks accelerate
+	. .venv/bin/activate && uv pip install -q --no-config --no-deps -c $(PINS) --target .venv/benchmarks accelerate
 	export TRAINER=$(CURDIR)/.venv/benchmarks && $(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS))
 	export TRAINER=$(CURDIR)/.venv/benchmarks && $(BENCH)/throughput.py $(if $(CORPUS),--corpus $(CORPUS)) --agent evidence
 
@@ -133,7 +133,7 @@ bench-search: .venv/installed  ## compare Stages A and B with other searches, by
 
 # AUTOGLUON is the Python of an environment with autogluon.multimodal. Each of the nine runs takes 20 minutes.
 bench-race: .venv/installed  ## race the pipeline against the Trainer's search and AutoGluon (CORPUS=folder AUTOGLUON=python)
-	. .venv/bin/activate && uv pip install -q --no-deps -c $(PINS) --target .venv/benchmarks accelerate
+	. .venv/bin/activate && uv pip install -q --no-config --no-deps -c $(PINS) --target .venv/benchmarks accelerate
 	export TRAINER=$(CURDIR)/.venv/benchmarks && $(BENCH)/race/race.py $(if $(CORPUS),--corpus $(CORPUS)) $(if $(AUTOGLUON),--autogluon $(AUTOGLUON))
 
 test-faults: .venv/installed  ## run the fault tests and print a table of their results

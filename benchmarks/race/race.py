@@ -93,7 +93,7 @@ def write_pairs(folder: Path, seed: int) -> None:
 def _table(examples: Examples, index: NDArray[np.int64]) -> pd.DataFrame:
     columns = {
         "id": [examples.ids[i] for i in index],
-        "criterion": [examples.criterion_text[examples.criterion[i]] for i in index],
+        "criterion": [examples.criterion_text[i] for i in index],
         "text": [examples.text[i] for i in index],
         "label": examples.label[index],
         "annotated": examples.annotated[index].astype(int),
