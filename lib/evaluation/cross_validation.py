@@ -141,7 +141,7 @@ def collect_stage_c(
             else compare_folds(objective[best], objective[runner_up], ratio)["significant"],
         },
         ensemble=_ensemble(experiment, by, finished, objective[best], ratio) if limits.ensemble > 1 else None,
-        bias_corrected=correct_for_choice(experiment, [[by[number, n] for n in range(count)] for number in finished]),
+        bias_corrected=correct_for_choice(experiment, [[by[number, n] for n in had[order[-1]]] for number in order]),
         baseline={
             "name": base.name,
             "objective": summarise_folds(base_objective, ratio),

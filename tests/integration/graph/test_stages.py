@@ -15,6 +15,7 @@ from lib.agents import agent_space
 from lib.augmentation.bank import variants_path
 from lib.cli.main import main
 from lib.errors import UserError
+from lib.evaluation.cross_validation import correct_for_choice
 from lib.experiment.experiment import Experiment
 from lib.schemas.evaluation import FoldResult, Race, StageCResult, read_fold
 from lib.schemas.search import StageAResult, StageBResult, read_stage
@@ -275,5 +276,8 @@ def test_a_race_gives_a_candidate_up_and_stage_c_goes_on_without_it(copy_of_fini
     assert [(entry["candidate"], entry["given_up_after"]) for entry in result.ranking] == [(1, None), (0, 2)]
     assert len(result.ranking[0]["objective"]["folds"]) == 4 and set(result.ensemble["picks"]) == {1}
     assert result.choice["candidate"] == 1 and result.choice["lead_of_best_is_significant"] is None
+    made = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
+    both = [[FoldResult.read(folder / f"{c}-{n}.json") for n in (0, 1)] for c in (1, 0)]
+    assert result.bias_corrected == correct_for_choice(made, both), "of the repeat that both had"
     assert main(["final", "criteria"]) == 0 and main(["report", "criteria"]) == 0
     assert "given up after 2 folds" in Path("results/criteria/report.html").read_text()
