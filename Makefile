@@ -134,7 +134,7 @@ bench-search: .venv/installed  ## compare Stages A and B with other searches, by
 # AUTOGLUON is the Python of an environment with autogluon.multimodal. Each of the nine runs takes 20 minutes.
 bench-race: .venv/installed  ## race the pipeline against the Trainer's search and AutoGluon (CORPUS=folder AUTOGLUON=python)
 	. .venv/bin/activate && uv pip install -q --no-config --no-deps -c $(PINS) --target .venv/benchmarks accelerate
-	export TRAINER=$(CURDIR)/.venv/benchmarks && $(BENCH)/race/race.py $(if $(CORPUS),--corpus $(CORPUS)) $(if $(AUTOGLUON),--autogluon $(AUTOGLUON))
+	export TRAINER=$(CURDIR)/.venv/benchmarks && $(BENCH)/race/comparison.py $(if $(CORPUS),--corpus $(CORPUS)) $(if $(AUTOGLUON),--autogluon $(AUTOGLUON))
 
 test-faults: .venv/installed  ## run the fault tests and print a table of their results
 	. .venv/bin/activate && pytest tests/integration/platforms/test_faults.py

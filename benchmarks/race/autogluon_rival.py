@@ -4,15 +4,9 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
+from race.rivals import drawn
 
-NEGATIVES, TRAINING = 5, 0.8
-
-
-def drawn(pairs: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return the annotated pairs, and unannotated negatives, five for each of them."""
-    known, others = pairs[pairs["annotated"] == 1], pairs[(pairs["annotated"] == 0) & (pairs["label"] == 0)]
-    count = min(len(others), NEGATIVES * len(known))
-    return pd.concat([known, others.sample(count, random_state=seed)])
+TRAINING = 0.8
 
 
 def main() -> None:

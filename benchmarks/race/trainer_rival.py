@@ -12,15 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from race.rivals import drawn
 
-NEGATIVES, LENGTH, SEARCH = 5, 256, 0.6
-
-
-def drawn(pairs: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return the annotated pairs, and unannotated negatives, five for each of them."""
-    known, others = pairs[pairs["annotated"] == 1], pairs[(pairs["annotated"] == 0) & (pairs["label"] == 0)]
-    count = min(len(others), NEGATIVES * len(known))
-    return pd.concat([known, others.sample(count, random_state=seed)])
+LENGTH, SEARCH = 256, 0.6
 
 
 def main() -> None:

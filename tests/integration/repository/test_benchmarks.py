@@ -13,7 +13,7 @@ import pytest
 from support.checkouts import ROOT
 
 BENCHMARKS = ROOT / "benchmarks"
-IMPORTED = {"common.py", "table.py", "variants.py"}  # imported by the programs
+IMPORTED = {"common.py", "rivals.py", "table.py", "variants.py"}  # imported by the programs
 PROGRAMS = [path for path in sorted(BENCHMARKS.rglob("*.py")) if path.name not in IMPORTED]
 
 
