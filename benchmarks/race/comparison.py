@@ -145,7 +145,9 @@ def run_rival(system: str, folder: Path, seed: int, minutes: float, python: str)
     program = Path(__file__).with_name(f"{system}_rival.py")
     encoder = Path("results/backbones").resolve() / BACKBONE
     words = [python, str(program), str(folder), str(encoder), "--minutes", str(minutes), "--seed", str(seed)]
-    subprocess.run(words, check=True)
+    # Not the Trainer's packages in AutoGluon's environment, which has its own.
+    paths = [str(ROOT / "benchmarks"), *([] if system == "autogluon" else sys.path)]
+    subprocess.run(words, env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)}, check=True)
     validation, tested = (pd.read_csv(folder / f"{name}_predictions.csv") for name in ("validation", "test"))
     examples = _test_examples(folder)
     probability = tested.set_index("id")["probability"].loc[list(examples.ids)].to_numpy()
