@@ -1,9 +1,9 @@
 """Search with the Hugging Face Trainer's hyperparameter_search, train with what it found, and predict.
 
 It searches what the Trainer's own space has (rate, epochs, seed and batch size), with rates up to those that small
-encoders need, and uses group_by_length, and bf16 where the device computes it: without such instructions the Trainer's
-bf16 is several times slower than fp32. Of the time, 0.6 is for the search; the training with the best setting follows,
-and what is left is for the predictions. Trainings end with their time, wherever they are.
+encoders need. It uses group_by_length, and bf16 where the device computes it: without such instructions the Trainer's
+bf16 is several times slower than fp32. Of the time, 0.6 is for the search; the training with the best setting
+follows, and what is left is for the predictions. Trainings end with their time, wherever they are.
 """
 
 import argparse
@@ -22,7 +22,7 @@ LENGTH, SEARCH, TRAINING = 256, 0.6, 0.9
 def computes_bf16() -> bool:
     """Return whether this device has instructions for bf16."""
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
@@ -85,7 +85,7 @@ def main() -> None:
                 control.should_training_stop = control.should_evaluate = True
 
     def left(share: float) -> float:
-        return share * 60 * options.minutes - (time.monotonic() - began)
+        return float(share * 60 * options.minutes) - (time.monotonic() - began)
 
     def trainer(share: float, more: dict[str, Any]) -> Any:
         arguments = TrainingArguments(

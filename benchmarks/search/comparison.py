@@ -27,7 +27,16 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 from scipy import stats
-from search.table import AGENT, LANDSCAPES, SEEDS, TabularBenchmark, lookup, read_trainings, train_grid
+from search.table import (
+    AGENT,
+    LANDSCAPES,
+    SEEDS,
+    TabularBenchmark,
+    lookup,
+    read_trainings,
+    train_grid,
+    training_key,
+)
 from search.variants import (
     STAGE_A_VARIANTS,
     STAGE_B_VARIANTS,
@@ -82,9 +91,12 @@ class TabularExperiment:
         objective: The names of the two numbers of a trial.
         identity: Settings that two runs must share, of which a table has none.
         tokens_left: The rest of the budget.
+        finished: The names of the trainings that need not be repeated, as in the store of finished runs.
     """
 
-    def __init__(self, settings: Settings, folder: Path, table: TabularBenchmark, tokens: float) -> None:
+    def __init__(
+        self, settings: Settings, folder: Path, table: TabularBenchmark, tokens: float, finished: set[str]
+    ) -> None:
         """Prepare an experiment for one search.
 
         Args:
@@ -92,8 +104,9 @@ class TabularExperiment:
             folder: Folder of the study.
             table: The trainings.
             tokens: The budget.
+            finished: The names of the trainings that need not be repeated; those of this search are added.
         """
-        self.settings, self.results, self.tokens_left = settings, folder, tokens
+        self.settings, self.results, self.tokens_left, self.finished = settings, folder, tokens, finished
         self.agent, self.splits = get_agent(AGENT), SeedSplits()
         self.objective = Objective.of(settings.config.objective)
         self.identity: dict[str, Any] = {}
@@ -124,18 +137,21 @@ class TabularExperiment:
         """
         found = lookup(self._table, params, split)
         pruned = replay_history(found["history"], on_epoch) if on_epoch is not None else None
-        self.tokens_left -= found["tokens"] * len(found["history"] if pruned is None else pruned.history)
+        name = training_key(self._table, params, split)
+        if name not in self.finished:
+            self.tokens_left -= found["tokens"] * len(found["history"] if pruned is None else pruned.history)
         if self.tokens_left < 0:
             raise BudgetSpentError
         if pruned is not None:
             raise TrialPruned(pruned)
+        self.finished.add(name)
         return SimpleNamespace(
             key="", **{name: found[name] for name in ("history", "best_epoch", "stopped", "scores")}
         )
 
 
 def run_search(
-    strategy: SearchStrategy, repetition: int, table: TabularBenchmark, tokens: float
+    strategy: SearchStrategy, repetition: int, table: TabularBenchmark, tokens: float, finished: set[str]
 ) -> list[FrozenTrial]:
     """Search until the tokens are spent.
 
@@ -144,31 +160,39 @@ def run_search(
         repetition: Determines the settings.
         table: The trainings.
         tokens: The budget.
+        finished: The names of the trainings that need not be repeated; those of this search are added.
 
     Returns:
         The completed and pruned trials, in order.
     """
     settings = repetition_settings(repetition)
     with tempfile.TemporaryDirectory() as folder:
-        experiment = TabularExperiment(settings, Path(folder), table, tokens)
+        experiment = TabularExperiment(settings, Path(folder), table, tokens, finished)
         with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(BudgetSpentError):
             run_worker(cast(Experiment, experiment), strategy)
         found = load_trials(study_location(settings, Path(folder), AGENT, strategy.stage)) or []
     return [trial for trial in found if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
 
 
-def trial_tokens(table: TabularBenchmark, trial: FrozenTrial) -> int:
+def trial_tokens(table: TabularBenchmark, trial: FrozenTrial, finished: set[str]) -> int:
     """Return the tokens that the trainings of a trial read.
 
     Args:
         table: The trainings.
         trial: A finished trial.
+        finished: The names of the trainings that were not repeated; those of this trial are added.
 
     Returns:
         The non-padding tokens of all epochs of all seeds.
     """
-    seeds = trial.user_attrs["seeds"]
-    return sum(lookup(table, trial.params, s["seed"])["tokens"] * s["epochs_run"] for s in seeds)
+    total = 0
+    for seed in trial.user_attrs["seeds"]:
+        name = training_key(table, trial.params, seed["seed"])
+        if name not in finished:
+            total += lookup(table, trial.params, seed["seed"])["tokens"] * seed["epochs_run"]
+        if seed["stopped"] != "pruned":
+            finished.add(name)
+    return total
 
 
 def mean_test_scores(table: TabularBenchmark, trial: FrozenTrial) -> tuple[float, float]:
@@ -197,9 +221,9 @@ def incumbent_trajectory(table: TabularBenchmark, trials: Sequence[FrozenTrial])
     Returns:
         One point for each completed trial that was the best so far.
     """
-    total, best, points = 0, -1.0, []
+    total, best, points, finished = 0, -1.0, [], set[str]()
     for trial in trials:
-        total += trial_tokens(table, trial)
+        total += trial_tokens(table, trial, finished)
         if trial.state == TrialState.COMPLETE and trial.values[0] > best:
             best = trial.values[0]
             points.append((total, best, mean_test_scores(table, trial)[0]))
@@ -236,18 +260,24 @@ def run_job(job: Job, trials_in_budget: int) -> dict[str, Any]:
     table = read_trainings(LANDSCAPES[job.landscape])
     budget = search_budget(table, trials_in_budget)
     if job.stage == "a":
-        trials = run_search(stage_a_variant(job.variant, job.repetition, table), job.repetition, table, budget)
+        strategy = stage_a_variant(job.variant, job.repetition, table)
+        trials = run_search(strategy, job.repetition, table, budget, set())
         complete = sum(trial.state == TrialState.COMPLETE for trial in trials)
         return {"trajectory": incumbent_trajectory(table, trials), "trials": len(trials), "complete": complete}
-    # Stage B starts from a Stage A that had a third of the budget.
-    best = run_search(stage_a_variant("stage A", job.repetition, table), job.repetition, table, budget / 3)
+    # Stage B starts from a Stage A that had a third of the budget, and need not repeat its trainings. It once had to,
+    # because each stage had an epoch limit of its own.
+    finished: set[str] = set()
+    strategy = stage_a_variant("stage A", job.repetition, table)
+    best = run_search(strategy, job.repetition, table, budget / 3, finished)
     first: Any = SimpleNamespace(trials=rank_trials([trial_result(trial) for trial in best]))
-    trials = run_search(stage_b_variant(job.variant, job.repetition, first), job.repetition, table, budget)
-    return {"trials": len(trials), "hypervolumes": hypervolume_curve(table, trials, budget)}
+    known = frozenset() if job.variant == "before" else frozenset(finished)
+    strategy = stage_b_variant(job.variant, job.repetition, first)
+    trials = run_search(strategy, job.repetition, table, budget, set(known))
+    return {"trials": len(trials), "hypervolumes": hypervolume_curve(table, trials, budget, set(known))}
 
 
 def hypervolume_curve(
-    table: TabularBenchmark, trials: Sequence[FrozenTrial], budget: float
+    table: TabularBenchmark, trials: Sequence[FrozenTrial], budget: float, finished: set[str]
 ) -> list[tuple[float, float]]:
     """Return the hypervolume at each tenth of the budget.
 
@@ -255,6 +285,7 @@ def hypervolume_curve(
         table: The trainings.
         trials: The completed and pruned trials of a search, in order.
         budget: The tokens of the search.
+        finished: The names of the trainings that were not repeated; those of the search are added.
 
     Returns:
         Ten pairs of hypervolumes, on development and on test posts, as shares of those of the whole table.
@@ -267,7 +298,7 @@ def hypervolume_curve(
         return hypervolume(found, REFERENCE) / whole[0], hypervolume(tested, REFERENCE) / whole[1]
 
     for trial in trials:
-        total += trial_tokens(table, trial)
+        total += trial_tokens(table, trial, finished)
         while len(marks) < 10 and total > budget * (len(marks) + 1) / 10:
             marks.append(shares())
         if trial.state == TrialState.COMPLETE:

@@ -143,6 +143,11 @@ def configuration(landscape: Landscape) -> dict[str, Any]:
     }
 
 
+def training_key(table: TabularBenchmark, params: dict[str, Any], seed: int) -> str:
+    """Return what names a training of a search; two searches of one repetition share the trainings with equal names."""
+    return json.dumps([seed, *(params[name] for name in table.landscape.grid), params.get(NULL_POLICY)])
+
+
 def lookup(table: TabularBenchmark, params: dict[str, Any], seed: int) -> dict[str, Any]:
     """Return a training for any hyper-parameters within the ranges of the grid.
 
