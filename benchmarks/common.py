@@ -1,5 +1,8 @@
 """Fixed hyper-parameters and the preparation of a project, for all benchmarks."""
 
+import json
+import os
+import subprocess
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -109,6 +112,24 @@ def prepare_project(corpus: str | None, backbones: Sequence[str] = ("minilm",), 
     commands = [f"corpus --input {corpus or 'results/generated'}", *(f"backbone {name}" for name in backbones)]
     for command in commands if corpus else ["generate-corpus --output results/generated", *commands]:
         assert main(command.split()) == 0, command
+
+
+def run_graph(overlay: dict[str, Any], target: str) -> None:
+    """Run the graph with the embedded default in the working directory, as a user does.
+
+    Args:
+        overlay: What differs from the embedded default; it is written to overlay.json.
+        target: The file or rule to make.
+
+    Raises:
+        subprocess.CalledProcessError: A job failed.
+    """
+    Path("overlay.json").write_text(json.dumps(overlay))
+    if not Path("config").exists():
+        Path("config").symlink_to(ROOT / "config")
+    command = ["snakemake", "--snakefile", str(ROOT / "workflow/Snakefile"), "--cores", "2", "--resources", "gpu=1"]
+    command += ["--configfile", str(ROOT / "config/config.yaml"), "overlay.json", "--", target]
+    subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
 
 
 def benchmark_experiment(agent: str, settings: Settings | None = None) -> Experiment:

@@ -4,8 +4,9 @@ The rivals are the Hugging Face Trainer's hyperparameter_search (Optuna, bf16, g
 MultiModalPredictor. They train as a careful user would make them: on the annotated pairs and five unannotated
 negatives for each, with posts kept together. They are scored at 0.5 and with a threshold that is fitted on their
 validation posts, at natural prevalence or on annotated pairs as the pipeline's is, and the better of the two counts.
-Finished runs are kept, so that the race can be run in parts. A run of the pipeline that takes longer than its time is
-not ahead.
+All runs share the split into development and test posts. The corpus and the encoder are there before the time begins.
+Finished runs are kept, so that the race can be run in parts. A run of the pipeline that
+takes longer than its time is not ahead.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from common import ROOT, prepare_project
+from common import ROOT, run_graph
 from numpy.typing import NDArray
 
 from lib.agents import get_agent
@@ -32,20 +33,20 @@ from lib.metrics.formatting import format_interval
 from lib.metrics.resampling import bootstrap, sum_by_group
 from lib.schemas.document import code_version, now
 from lib.schemas.evaluation import TestEvaluation, TestOpening
-from lib.settings.load import merge, read_yaml
+from lib.settings.load import merge
 from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.label import Labels
 
 SYSTEMS = {"pipeline": "this pipeline", "trainer": "Trainer, hyperparameter_search", "autogluon": "AutoGluon"}
 AGENT, BACKBONE, VALIDATION = "criteria", "minilm", 0.2
 # What the time of the race leaves to the stages: the rest is for the folds, the final model and the baselines.
-SHARES = {"stage_a": 0.35, "stage_b": 0.15}
+SHARES = {"stage_a": 0.2, "stage_b": 0.03}
 # The score of each level.
 LEVELS = {"natural": "f1_macro", "annotated": "f1_yes_no"}
 THRESHOLDS = np.linspace(0.02, 0.98, 49)
 
 
-def configuration(seed: int, minutes: float) -> dict[str, Any]:
+def configuration(seed: int, minutes: float, corpus: str | None) -> dict[str, Any]:
     """Return what the race changes in the embedded default."""
     stages = {name: {"hours": share * minutes / 60, "trials": 1000} for name, share in SHARES.items()}
     return merge(
@@ -59,23 +60,9 @@ def configuration(seed: int, minutes: float) -> dict[str, Any]:
             },
             "stage_a": {"startup_trials": 5},
             "tracking": {"uri": None},
+            "corpus": {"dir": corpus},
         },
     )
-
-
-def run_pipeline(folder: Path, seed: int, minutes: float, corpus: str | None) -> None:
-    """Run the real graph up to the final model, as a user does."""
-    overlay = configuration(seed, minutes)
-    if corpus is not None:
-        overlay["corpus"] = {
-            "dir": corpus,
-            "test_fraction": read_yaml(ROOT / "config/config.yaml")["corpus"]["test_fraction"],
-        }
-    (folder / "race.json").write_text(json.dumps(overlay))
-    target = f"results/{AGENT}/test.json"
-    command = ["snakemake", "--snakefile", str(ROOT / "workflow/Snakefile"), "--cores", "2", "--resources", "gpu=1"]
-    command += ["--configfile", str(ROOT / "config/config.yaml"), "race.json", "--", target]
-    subprocess.run(command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
 
 
 def write_pairs(folder: Path, seed: int) -> None:
@@ -162,8 +149,8 @@ def run_rival(system: str, folder: Path, seed: int, minutes: float, python: str)
 
 
 def run_one(system: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Run one system with one seed, in the current folder, unless its result is there."""
-    folder = Path(system, str(seed)).resolve()
+    """Run one system in the folder of its seed, unless its result is there."""
+    folder = Path(system).resolve()
     result = folder / "result.json"
     if result.exists():
         found: dict[str, Any] = json.loads(result.read_text())
@@ -171,12 +158,9 @@ def run_one(system: str, seed: int, options: argparse.Namespace) -> dict[str, An
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     if system == "pipeline":
-        if not (folder / "config").exists():
-            (folder / "config").symlink_to(ROOT / "config")
-        run_pipeline(folder, seed, options.minutes, options.corpus)
+        run_graph(configuration(seed, options.minutes, options.corpus), f"results/{AGENT}/test.json")
         taken = time.monotonic() - began
-        test = TestEvaluation.read(folder / f"results/{AGENT}/test.json")
-        model = test.models[0]
+        model = TestEvaluation.read(f"results/{AGENT}/test.json").models[0]
         scores = {"natural": model.f1_macro, "annotated": model.intervals["annotated"]["f1_yes_no"]}
         found = {"scores": scores}
     else:
@@ -218,15 +202,14 @@ def main() -> None:
     parser.add_argument("--autogluon", help="Python of an environment with autogluon.multimodal; null leaves it out")
     options = parser.parse_args()
     options.corpus = None if options.corpus is None else str(Path(options.corpus).resolve())
-    options.folder.mkdir(parents=True, exist_ok=True)
     systems = [name for name in options.systems if name != "autogluon" or options.autogluon]
-    with chdir(options.folder):
-        if not Path("config").exists():
-            Path("config").symlink_to(ROOT / "config")
-            test_fraction = read_yaml("config/config.yaml")["corpus"]["test_fraction"]
-            generator = read_yaml("config/config.yaml")["generator"]
-            prepare_project(options.corpus, [BACKBONE], corpus={"test_fraction": test_fraction}, generator=generator)
-        results = [run_one(system, seed, options) for seed in options.seeds for system in systems]
+    results = []
+    for seed in options.seeds:
+        folder = options.folder / str(seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        with chdir(folder):
+            run_graph(configuration(seed, options.minutes, options.corpus), "prepared")
+            results += [run_one(system, seed, options) for system in systems]
     print_table(results, options.minutes)
 
 

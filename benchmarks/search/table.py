@@ -144,7 +144,7 @@ def configuration(landscape: Landscape) -> dict[str, Any]:
 
 
 def training_key(table: TabularBenchmark, params: dict[str, Any], seed: int) -> str:
-    """Return what names a training of a search; two searches of one repetition share the trainings with equal names."""
+    """Return what names a training, so that two searches of a repetition can share it."""
     return json.dumps([seed, *(params[name] for name in table.landscape.grid), params.get(NULL_POLICY)])
 
 
