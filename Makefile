@@ -11,7 +11,7 @@ PINS = envs/constraints.txt
 export PYTHONDONTWRITEBYTECODE =
 BENCH = . .venv/bin/activate && PYTHONPATH=.:tests:benchmarks:$$TRAINER python benchmarks
 
-.PHONY: run test test-fast compatibility test-transformers5 check dag report bench-corpus bench-natural bench-fixed bench-rules bench-typed bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search bench-race test-faults test-slurm all stage-a stage-b stage-c supermax-all mlflow dashboard validate-supermax check-run estimate reproduce archive schema install help
+.PHONY: run test test-fast compatibility test-transformers5 check dag report bench-corpus bench-natural bench-fixed bench-rules bench-typed bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search bench-optimism bench-race test-faults test-slurm all stage-a stage-b stage-c supermax-all mlflow dashboard validate-supermax check-run estimate reproduce archive schema install help
 
 run: .venv/installed  ## run the embedded default up to results/criteria/report.html
 	$(SNAKEMAKE) -- results/$(AGENT)/report.html
@@ -129,7 +129,10 @@ bench-overhead: .venv/installed  ## measure the time of Stage A without its trai
 	$(BENCH)/overhead.py
 
 bench-search: .venv/installed  ## compare Stages A and B with other searches, by F1 against training tokens (CORPUS=folder trains new tables)
-	$(BENCH)/search/comparison.py $(if $(CORPUS),--corpus $(CORPUS)) --picture docs/search.svg
+	$(BENCH)/search/comparison.py $(if $(CORPUS),--corpus $(CORPUS)) $(if $(REPETITIONS),--repetitions $(REPETITIONS)) --picture docs/search.svg
+
+bench-optimism: .venv/installed  ## compare the bias-corrected score with the test score (CORPUS=folder)
+	$(BENCH)/winners_optimism.py $(CORPUS)
 
 # AUTOGLUON is the Python of an environment with autogluon.multimodal. Each of the nine runs takes 20 minutes.
 bench-race: .venv/installed  ## race the pipeline against the Trainer's search and AutoGluon (CORPUS=folder AUTOGLUON=python)

@@ -258,7 +258,10 @@ def stage_b_variant(name: str, repetition: int, first: StageAResult) -> SearchSt
         The strategy.
     """
     settings, before = repetition_settings(repetition), name == "before"
-    update = {"sampler": "tpe" if name.startswith("tpe") else "nsga2", "racing": before or "racing" in name}
+    update: dict[str, Any] = {
+        "sampler": "tpe" if name.startswith("tpe") else "nsga2",
+        "racing": before or "racing" in name,
+    }
     if "whole" in name:
         update["warm_start"] = sum(trial.state == "COMPLETE" for trial in first.trials)
     if name.endswith("5"):

@@ -356,6 +356,12 @@ class Agent(ABC):
             task.name: task.concatenate_logits([logits[task.name] for logits in all_logits]) for task in self.tasks
         }
 
+    def concatenate_values(self, all_values: Sequence[AllValues]) -> AllValues:
+        """Concatenate the values of rules for several sets of examples, in their order."""
+        return {
+            task.name: RuleValues.concatenated([values[task.name] for values in all_values]) for task in self.tasks
+        }
+
     def logits_from_log_odds(self, scored: Sequence[Sequence[tuple[Characters, float]]]) -> Logits:
         """Return logits from scored parts of each example's text.
 

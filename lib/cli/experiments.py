@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib.agents import check_agent
+from lib.errors import UserError
 from lib.settings.load import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ def open_experiment(settings: Settings, agent: str, results: Path, *, gpu: bool)
 
     Yields:
         The agent's experiment; the GPU is held until the block ends.
+
+    Raises:
+        UserError: A training that the block needs gives no result.
     """
     from lib.cli.gpu_processes import leased_gpu
 
@@ -56,10 +60,14 @@ def open_experiment(settings: Settings, agent: str, results: Path, *, gpu: bool)
         # torch is imported after the lease, so that it sees only the leased GPU.
         from lib.devices.process import keep_freed_memory, training_process
         from lib.experiment.experiment import Experiment
+        from lib.training.data import TrainingFailure
 
         keep_freed_memory()
         with training_process(settings.config.training.threads):
-            yield Experiment(settings, agent, results)
+            try:
+                yield Experiment(settings, agent, results)
+            except TrainingFailure as failure:
+                raise UserError(f"{agent}: a training that cannot be left out failed: {failure}") from failure
 
 
 def load_experiment(options: Namespace) -> "Experiment":

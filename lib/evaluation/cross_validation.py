@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lib.errors import UserError
 from lib.evaluation.ensemble import (
+    HeldOutPredictions,
     held_out_predictions,
     score_selection,
     select_ensemble,
@@ -17,10 +19,9 @@ from lib.files.hashing import derive_seed
 from lib.metrics.corrected_t_test import corrected_resampled_t_test, corrected_standard_error
 from lib.metrics.resampling import average_precision_of_samples, sum_by_group
 from lib.metrics.selection_bias import ScoreOfSamples, correct_selection_bias
-from lib.schemas.document import now
+from lib.schemas.document import now, training_versions
 from lib.schemas.evaluation import CrossValidatedBaseline, FoldResult, StageCResult
 from lib.schemas.search import Candidates
-from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import WeightedSample
 
 _SIGNIFICANT = 0.05
@@ -69,8 +70,9 @@ def collect_stage_c(
 ) -> StageCResult:
     """Rank the candidates by mean objective and choose one by the one-standard-error rule.
 
-    Candidates that racing gave up come last, with the folds that they had. They are neither chosen nor averaged, but
-    count for the bias-corrected score, which is that of the repeats that all candidates had.
+    Candidates that were given up, by racing or because a training failed, come last, with the folds that they had.
+    They are neither chosen nor averaged, but count for the bias-corrected score, which is that of the folds that all
+    candidates had. Those with fewer than two folds are left out.
 
     A candidate is as good as the best one if the mean difference of their objectives, fold by fold, is at most one
     corrected standard error of these differences. Of these candidates the one with the lowest mean calibration error
@@ -86,19 +88,30 @@ def collect_stage_c(
 
     Returns:
         The ranking, the choice, the ensemble, and the comparison with the baseline.
+
+    Raises:
+        UserError: No candidate has a result on every fold, or folds were trained with other packages or devices.
     """
     started = now()
     limits = experiment.settings.config.stage_c
+    _check_comparable(experiment.agent.name, results)
     by = {(result.candidate, result.fold): result for result in results}
+    predicted = {place: held_out_predictions(experiment, result) for place, result in by.items()}
     ratio, count = 1 / (limits.folds - 1), limits.folds * limits.repeats
     had = {c.number: [n for n in range(count) if (c.number, n) in by] for c in chosen.candidates}
+    had = {number: folds for number, folds in had.items() if len(folds) > 1}
     objective, error = (
         {c: np.array([by[c, n].scores[name] for n in numbers]) for c, numbers in had.items()}
         for name in ("objective", "calibration_error")
     )
     order = sorted(had, key=lambda number: (-len(had[number]), -objective[number].mean(), number))
     finished = [number for number in order if len(had[number]) == count]
-    best = order[0]
+    if not finished:
+        raise UserError(
+            f"stage C of {experiment.agent.name}: no candidate has a result on every fold, because trainings failed;"
+            " the folds' files in stage_c/ say why"
+        )
+    best, common = order[0], [n for n in range(count) if all(n in folds for folds in had.values())]
     tied = [number for number in finished if is_as_good(objective[number], objective[best], ratio)]
     choice = min(tied, key=lambda number: (error[number].mean(), order.index(number)))
     ranking = [
@@ -111,7 +124,7 @@ def collect_stage_c(
             "given_up_after": None if number in finished else len(had[number]),
             "against_best": None
             if number == best
-            else compare_folds(objective[best][: len(had[number])], objective[number], ratio),
+            else compare_folds(objective[best][had[number]], objective[number], ratio),
             "scores": average_scores([by[number, n].scores for n in had[number]]),
         }
         for number in order
@@ -140,8 +153,10 @@ def collect_stage_c(
             if runner_up is None
             else compare_folds(objective[best], objective[runner_up], ratio)["significant"],
         },
-        ensemble=_ensemble(experiment, by, finished, objective[best], ratio) if limits.ensemble > 1 else None,
-        bias_corrected=correct_for_choice(experiment, [[by[number, n] for n in had[order[-1]]] for number in order]),
+        ensemble=_ensemble(experiment, predicted, finished, objective[best], ratio) if limits.ensemble > 1 else None,
+        bias_corrected=correct_for_choice(experiment, [[predicted[number, n] for n in common] for number in order])
+        if common
+        else None,
         baseline={
             "name": base.name,
             "objective": summarise_folds(base_objective, ratio),
@@ -150,6 +165,22 @@ def collect_stage_c(
         },
         performance={"training_seconds": round(sum(r.performance["seconds"] for r in results), 1)},
     )
+
+
+def _check_comparable(agent: str, results: Sequence[FoldResult]) -> None:
+    """Refuse folds whose differences may come from other packages or another kind of device."""
+    found: dict[str, set[str]] = {}
+    for result in results:
+        device = result.provenance.device.partition(" ")[0].partition(":")[0]
+        for name, version in {**training_versions(result.provenance.packages), "device": device}.items():
+            found.setdefault(name, set()).add(version)
+    mixed = {name: versions for name, versions in found.items() if len(versions) > 1}
+    if mixed:
+        raise UserError(
+            f"stage C of {agent}: folds were trained with {name} {' and '.join(sorted(versions))}; their scores cannot"
+            f" be compared, so remove the files results/{agent}/stage_c/*-*.json of one of them to train them again"
+            for name, versions in mixed.items()
+        )
 
 
 def candidates_in_the_race(
@@ -227,61 +258,53 @@ def compare_folds(first: NDArray[np.float64], second: NDArray[np.float64], ratio
     return {"difference": test.difference, "t": test.t, "p": test.p, "significant": test.p < _SIGNIFICANT}
 
 
-def correct_for_choice(experiment: Experiment, candidates: Sequence[Sequence[FoldResult]]) -> dict[str, Any] | None:
+def correct_for_choice(
+    experiment: Experiment, candidates: Sequence[Sequence[HeldOutPredictions]]
+) -> dict[str, Any] | None:
     """Correct the objective of the best candidate for having been chosen on the folds that score it.
 
     Args:
         experiment: Gives agent, examples and objective.
-        candidates: The results of each candidate on all folds.
+        candidates: The predictions of each candidate for all folds.
 
     Returns:
         The corrected objective as {plain, value, low, high}, see `lib.metrics.selection_bias`, where `plain` is that
         of all held-out predictions together; None if it is undefined.
     """
-    index = np.concatenate([_scored_examples(experiment, fold)[1] for fold in candidates[0]])
+    scores = [_score_of_samples(experiment, folds) for folds in candidates]
+    index = np.concatenate([fold.index[_scored_places(experiment, fold)] for fold in candidates[0]])
     group = experiment.examples.group[index]
-    scores = [_score_of_samples(experiment, folds, group) for folds in candidates]
     seed = derive_seed(experiment.settings.config.seed, "bias correction")
     found = correct_selection_bias(scores, len(np.unique(group)), seed)
     return None if found is None else asdict(found)
 
 
-def _scored_examples(experiment: Experiment, fold: FoldResult) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the places in a fold of the examples that the objective scores, and the examples."""
+def _scored_places(experiment: Experiment, fold: HeldOutPredictions) -> NDArray[np.int64]:
+    """Return the places in a fold of the examples that the objective scores."""
     examples = experiment.examples
     scored = examples.natural if experiment.objective.population == "natural" else examples.annotated
-    index = examples.indices_of(fold.examples)
-    places = np.flatnonzero((scored & examples.counted)[index])
-    return places, index[places]
+    return np.flatnonzero((scored & examples.counted)[fold.index])
 
 
-def _score_of_samples(
-    experiment: Experiment, folds: Sequence[FoldResult], group: NDArray[np.int64]
-) -> ScoreOfSamples:
+def _score_of_samples(experiment: Experiment, folds: Sequence[HeldOutPredictions]) -> ScoreOfSamples:
     """Return a candidate's objective as a function of the groups that count."""
     agent, examples, objective = experiment.agent, experiment.examples, experiment.objective
-    hyper = Hyperparameters.of(folds[0].params)
     decide = agent.decide if objective.population == "natural" else agent.decide_annotated
-    statistics, rankings = [], []
-    for fold in folds:
-        whole = WeightedSample.uniform(examples.indices_of(fold.examples))
-        logits, (places, index) = agent.load_logits(fold.logits), _scored_examples(experiment, fold)
-        values = agent.cross_fit(logits, examples, whole, hyper)
-        predictions = decide(
-            agent.select(logits, places), {name: each.select(places) for name, each in values.items()}, hyper
-        )
-        found, score = agent.sufficient_statistics(predictions, examples, WeightedSample.uniform(index))
-        statistics.append(found)
-        rankings.append(
-            [(predictions[task.name].yes_probability, task.truth(examples, index)) for task in agent.tasks]
-        )
+    places = [_scored_places(experiment, fold) for fold in folds]
+    index = np.concatenate([fold.index[own] for fold, own in zip(folds, places, strict=True)])
+    logits = [agent.select(fold.logits, own) for fold, own in zip(folds, places, strict=True)]
+    values = [
+        {name: each.select(own) for name, each in fold.values.items()}
+        for fold, own in zip(folds, places, strict=True)
+    ]
+    # Decided together, since the columns of the statistics are those of the criteria that occur.
+    predictions = decide(agent.concatenate_logits(logits), agent.concatenate_values(values), folds[0].hyper)
+    group = examples.group[index]
     if objective.metric == "average_precision":
-        joined = [
-            (np.concatenate([p for p, _ in each]), np.concatenate([truth for _, truth in each]))
-            for each in zip(*rankings, strict=True)
-        ]
-        return lambda drawn: average_precision_of_samples(joined, group, drawn)
-    summed, place = sum_by_group(np.concatenate(statistics), group), agent.score_names.index(objective.metric)
+        ranked = [(predictions[task.name].yes_probability, task.truth(examples, index)) for task in agent.tasks]
+        return lambda drawn: average_precision_of_samples(ranked, group, drawn)
+    statistics, score = agent.sufficient_statistics(predictions, examples, WeightedSample.uniform(index))
+    summed, place = sum_by_group(statistics, group), agent.score_names.index(objective.metric)
     return lambda drawn: score(np.asarray(drawn @ summed))[:, place]
 
 
@@ -316,7 +339,7 @@ def _summed(values: Sequence[Any]) -> Any:
 
 def _ensemble(
     experiment: Experiment,
-    by: Mapping[tuple[int, int], FoldResult],
+    predicted: Mapping[tuple[int, int], HeldOutPredictions],
     candidates: Sequence[int],
     best: NDArray[np.float64],
     ratio: float,
@@ -326,7 +349,7 @@ def _ensemble(
     best: The objective of the best candidate on each fold.
     """
     numbers, most = range(len(best)), experiment.settings.config.stage_c.ensemble
-    by_fold = {n: {c: held_out_predictions(experiment, by[c, n]) for c in candidates} for n in numbers}
+    by_fold = {n: {c: predicted[c, n] for c in candidates} for n in numbers}
     objective, error = map(np.array, score_selection(experiment, by_fold, most))
     return {
         "picks": select_ensemble(by_fold, numbers, most),

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,7 @@ from lib.agents.agent import AllValues, Logits
 from lib.experiment.experiment import Experiment
 from lib.metrics.classification import Floats
 from lib.schemas.evaluation import FoldResult
-from lib.settings.default_params import default_params
-from lib.settings.hyperparameters import NULL_POLICY, Hyperparameters
+from lib.settings.hyperparameters import Hyperparameters, NullPolicy
 from lib.tasks.examples import WeightedSample
 
 # How often a candidate is picked, at most. A candidate that is picked twice has twice the weight.
@@ -26,6 +25,7 @@ class HeldOutPredictions:
     """What a candidate predicts for a fold that it did not learn from.
 
     Attributes:
+        hyper: The candidate's hyper-parameters.
         index: (n,) the examples.
         logits: Of the n examples, by task.
         values: The values of rules that were fitted on the other half of the groups, by task.
@@ -34,6 +34,7 @@ class HeldOutPredictions:
         truth: (tasks, main) 1 where yes is right, else 0.
     """
 
+    hyper: Hyperparameters
     index: NDArray[np.int64]
     logits: Logits
     values: AllValues
@@ -50,6 +51,7 @@ def held_out_predictions(experiment: Experiment, fold: FoldResult) -> HeldOutPre
     places = examples.main_population_index(index)
     places = places[examples.counted[index[places]]]
     return HeldOutPredictions(
+        hyper,
         index,
         logits,
         values,
@@ -134,7 +136,10 @@ def select_ensemble(by_fold: ByFold, folds: Sequence[int], most: int) -> list[in
 
 
 def score_selection(experiment: Experiment, by_fold: ByFold, most: int) -> tuple[list[float], list[float]]:
-    """Score ensembles that were selected on the other folds of the same repeat, whose rules were fitted there too.
+    """Score ensembles that were selected on the other folds of the same repeat.
+
+    As for a candidate, the rules for each half of a fold are fitted on its other half. A selection of one candidate
+    thus has the score of that candidate.
 
     Args:
         experiment: Gives agent, examples and settings.
@@ -145,28 +150,30 @@ def score_selection(experiment: Experiment, by_fold: ByFold, most: int) -> tuple
         The objective and the calibration error of each fold.
     """
     agent, examples = experiment.agent, experiment.examples
-    hyper, names = ensemble_hyper(experiment), list(experiment.development.criteria)
     k, found = experiment.settings.config.stage_c.folds, []
     for number in by_fold:
         others = [n for n in by_fold if n // k == number // k and n != number]
-        picks = select_ensemble(by_fold, others, most)
-        averages = [average_held_out(experiment, by_fold[n], picks) for n in others]
-        reference = WeightedSample.uniform(np.concatenate([index for _, index in averages]))
-        known = agent.concatenate_logits([own for own, _ in averages])
-        rules = agent.fit_rules(known, examples, reference, hyper, criteria=names)
-        logits, index = average_held_out(experiment, by_fold[number], picks)
-        values = agent.rule_values(rules, examples, index)
-        scores = agent.scores(logits, values, examples, WeightedSample.uniform(index), hyper)
+        members, picks = by_fold[number], select_ensemble(by_fold, others, most)
+        hyper = with_usual_policy([members[pick].hyper for pick in picks])
+        logits, index = average_held_out(experiment, members, picks)
+        sample = WeightedSample.uniform(index)
+        values = agent.cross_fit(logits, examples, sample, hyper)
+        scores = agent.scores(logits, values, examples, sample, hyper)
         found.append(experiment.objective.values(scores))
     objective, error = zip(*found, strict=True)
     return list(objective), list(error)
 
 
-def ensemble_hyper(experiment: Experiment) -> Hyperparameters:
-    """Return the hyper-parameters of an ensemble, of which only the null policy counts.
+def with_usual_policy(picks: Sequence[Hyperparameters]) -> Hyperparameters:
+    """Return hyper-parameters with the null policy by which an ensemble decides.
 
-    The policy is `threshold` if it is allowed, else the first one of `decision.null_policies`.
+    It is the one by which most of its picks were judged. Nothing else of an ensemble's hyper-parameters counts.
+
+    Args:
+        picks: The hyper-parameters of each pick; a candidate that is picked twice counts twice.
+
+    Returns:
+        Those of the first pick, with that policy.
     """
-    allowed = experiment.settings.config.decision.null_policies
-    policy = "threshold" if "threshold" in allowed else allowed[0]
-    return Hyperparameters.of({**default_params(experiment.settings), NULL_POLICY: policy})
+    policies: Counter[NullPolicy] = Counter(pick.null_policy for pick in picks)
+    return replace(picks[0], null_policy=policies.most_common(1)[0][0])

@@ -12,7 +12,7 @@ import numpy as np
 from lib.agents.agent import Logits, Rules
 from lib.evaluation.by_post import fit_post_rule, labelled_post_criterion_pairs
 from lib.evaluation.calibration_in_the_large import fit_calibration_in_the_large
-from lib.evaluation.ensemble import average_held_out, ensemble_hyper, held_out_predictions
+from lib.evaluation.ensemble import average_held_out, held_out_predictions, with_usual_policy
 from lib.evaluation.saved_model import SavedModel, save_model
 from lib.experiment.experiment import Experiment
 from lib.files.hashing import derive_seed
@@ -135,7 +135,8 @@ def ensemble_rules(experiment: Experiment, folds: Sequence[FoldResult], picks: S
         The rules.
     """
     by = {(fold.candidate, fold.fold): fold for fold in folds}
-    hyper = ensemble_hyper(experiment)
+    params = {fold.candidate: fold.params for fold in folds}
+    hyper = with_usual_policy([Hyperparameters.of(params[pick]) for pick in picks])
 
     def average(number: int) -> tuple[Logits, Index]:
         members = {pick: held_out_predictions(experiment, by[pick, number]) for pick in set(picks)}
@@ -233,7 +234,8 @@ def refitted_ensemble(
         The average, which predicts and can be saved as any model.
     """
     examples = _some_examples(experiment)
-    params = {**models[picks[0]].manifest.params, NULL_POLICY: ensemble_hyper(experiment).null_policy}
+    policy = with_usual_policy([models[pick].hyper for pick in picks]).null_policy
+    params = {**models[picks[0]].manifest.params, NULL_POLICY: policy}
     average = _average([f"candidate-{number}" for number in picks], [models[number] for number in picks], params)
     return _with_rules(experiment, average, rules, average.logits(examples), examples)
 

@@ -453,7 +453,7 @@ def _nested(data: ReportData) -> list[Section]:
         [f"outer fold {each['fold']}", each["backbone"], *(_score(each[name]) for name in _SEARCH_SCORES)]
         for each in nested.searches
     ]
-    heads = ["", "backbone", nested.objective, "cross-validated", "bias-corrected"]
+    heads = ["", "backbone", nested.objective, "cross-validated", "its best candidate, bias-corrected"]
     mean, error = nested.score["mean"], nested.score["standard_error"]
     text = (
         f"Each outer fold repeated the whole search on the other development posts. On their own posts the delivered"

@@ -94,7 +94,8 @@ def deviations(
     seeds, splits, searches = (stdev(each) if len(each) > 1 else None for each in (alone, folds, outer))
     of_splits = None if seeds is None or splits is None else max(0.0, splits**2 - seeds**2)
     of_searches = None
-    if seeds is not None and of_splits is not None and searches is not None:
+    # Seeds and splits are those of a single candidate, so of an ensemble they cannot be subtracted.
+    if not (seeds is None or of_splits is None or searches is None or test.delivers_ensemble):
         of_searches = max(0.0, searches**2 - of_splits * len(outer) / result.folds - seeds**2 / len(alone))
     return {
         "seeds": {"measured": seeds, "own": seeds},
@@ -121,7 +122,7 @@ def plot_nested(nested: NestedResult) -> str:
     """Draw the score of each search on its outer fold beside what its own cross-validation promised."""
     rows: list[Mapping[str, Any]] = list(nested.searches)
     figure, (axes,) = create_figure(height=0.45 * (len(rows) + 1) + 1.0)
-    kinds = (("cross_validated", GREY, "cross-validated"), ("bias_corrected", BLUE, "bias-corrected"))
+    kinds = (("cross_validated", GREY, "cross-validated"), ("bias_corrected", BLUE, "best candidate, bias-corrected"))
     for name, colour, label in (*kinds, ("score", ORANGE, "on its outer fold")):
         points = [(row[name], place) for place, row in enumerate(rows) if row[name] is not None]
         axes.plot([x for x, _ in points], [y for _, y in points], "o", color=colour, label=label)

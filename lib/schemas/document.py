@@ -34,6 +34,7 @@ PACKAGES = (
     "nltk",
     "optuna",
     "scikit-learn",
+    "scipy",
     "numpy",
     "snakemake",
 )
@@ -82,9 +83,13 @@ def versions() -> dict[str, str]:
     return dict(_package_versions())
 
 
-def training_versions() -> dict[str, str]:
-    """Return the versions of the packages that the numbers of a training depend on."""
-    return {name: found for name, found in versions().items() if name not in _NOT_TRAINING}
+def training_versions(packages: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the versions of the packages that the numbers of a training depend on.
+
+    Args:
+        packages: The packages of a document's provenance; None for those that are installed.
+    """
+    return {n: found for n, found in (packages or versions()).items() if n not in _NOT_TRAINING}
 
 
 @cache

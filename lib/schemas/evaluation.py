@@ -63,17 +63,23 @@ class Race(Document):
 
 
 class GivenUpFold(Document):
-    """stage_c/{candidate}-{fold}.json of a candidate that racing gave up before this fold."""
+    """stage_c/{candidate}-{fold}.json of a candidate that was given up.
+
+    Attributes:
+        reason: Why there is no result: racing, or a training that failed.
+    """
 
     KIND: ClassVar[str] = "stage_c_given_up"
+    VERSION: ClassVar[int] = 2
 
     agent: str
     candidate: int
     fold: int
+    reason: str
 
 
 def read_fold(path: Path) -> FoldResult | None:
-    """Return the result of a fold, or None if its candidate was given up before.
+    """Return the result of a fold, or None if its candidate was given up.
 
     Raises:
         UserError: The file is missing or broken.

@@ -4,7 +4,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -44,7 +43,7 @@ class Progress:
             best = f"{self._objective.name} {best}"
         else:
             scores = "  " + self._objective.describe(f"{result.objective:.3f}", f"{result.calibration_error:.3f}")
-        now = datetime.now()
+        now = time.time()
         print(
             f"{self._head}  {len(finished)}/{self._budget.trials}{self._budget.describe(finished, now)}"
             f"  trial {number} {result.state.lower()}{scores}"
@@ -56,14 +55,14 @@ class Progress:
         )
 
 
-def format_eta(each: float, budget: Budget, finished: Sequence[FrozenTrial], now: datetime) -> str:
+def format_eta(each: float, budget: Budget, finished: Sequence[FrozenTrial], now: float) -> str:
     """Return the time until the budget is spent.
 
     Args:
         each: Seconds from the end of a trial to that of the next.
         budget: The budget.
         finished: The trials that have ended.
-        now: The local time.
+        now: The time in seconds since the epoch.
     """
     seconds, hours = each * max(0, budget.trials - len(finished)), budget.remaining_hours(finished, now)
     return format_duration(seconds if hours is None else min(seconds, 3600 * hours))

@@ -66,7 +66,7 @@ def choose_candidates(trials: Sequence[TrialResult], n: int, band: float) -> lis
     if len(distinct) < n:
         raise UserError(
             f"stage_c.candidates is {n}, but Stage B has only {len(distinct)} distinct completed configurations;"
-            " lower it or raise stage_b.trials"
+            " lower it, or raise stage_b.trials or its hours"
         )
     least = (1 - band) * max(map(_objective, distinct.values()))
     inside = [trial for trial in distinct.values() if _objective(trial) >= least]

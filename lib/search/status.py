@@ -1,8 +1,8 @@
 """Describe the states of the trials of every study, its best trial so far, its throughput and the time left."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
@@ -14,6 +14,7 @@ from lib.search.study_results import stage_budget, study_location
 from lib.settings.load import Settings
 from lib.studies.budget import Budget
 from lib.studies.location import load_trials, select_finished
+from lib.studies.worker_registry import latest_sign_of_life
 
 # Throughput is measured over this many last trials.
 _LAST = 50
@@ -39,8 +40,11 @@ def _search_lines(settings: Settings, results: Path) -> Iterator[str]:
     outer = f"  {results.name}" if results.name.startswith("outer-") else ""
     for agent in config.agents:
         for stage in ("stage_a", "stage_b"):
-            trials, budget = load_trials(study_location(settings, results, agent, stage)), stage_budget(config, stage)
-            line = study_line(trials, budget, datetime.now(), objective) if trials else "not begun"
+            location, budget = study_location(settings, results, agent, stage), stage_budget(config, stage)
+            trials, alive = load_trials(location), latest_sign_of_life(location.processes)
+            # Trials of dead processes do not run.
+            now = time.time() if alive is None else alive
+            line = study_line(trials, budget, now, objective) if trials else "not begun"
             yield f"{agent:10s} {stage}{outer}  {line}"
         limits = config.stage_c
         folds = limits.candidates * limits.folds * limits.repeats
@@ -49,13 +53,13 @@ def _search_lines(settings: Settings, results: Path) -> Iterator[str]:
         yield f"{agent:10s} stage_c{outer}  {done}/{folds} folds{ready}"
 
 
-def study_line(trials: Sequence[FrozenTrial], budget: Budget, now: datetime, objective: Objective) -> str:
+def study_line(trials: Sequence[FrozenTrial], budget: Budget, now: float, objective: Objective) -> str:
     """Return a line with counts, the best trial, trials per hour, time left and the failure rate.
 
     Args:
         trials: All trials of the study, in any state.
         budget: Budget of the study.
-        now: The local time; while trials run, throughput is measured up to it.
+        now: The time in seconds since the epoch; while trials run, throughput is measured up to it.
         objective: Names the score of the best trial.
 
     Returns:
@@ -71,10 +75,10 @@ def study_line(trials: Sequence[FrozenTrial], budget: Budget, now: datetime, obj
         f"  {objective.name} {format_best_trial(finished)}"
     )
     # A rate needs at least two ends at different times.
-    ends = sorted(trial.datetime_complete for trial in finished if trial.datetime_complete is not None)[-_LAST:]
+    ends = sorted(t.datetime_complete.timestamp() for t in finished if t.datetime_complete is not None)[-_LAST:]
     if len(ends) >= 2 and ends[-1] > ends[0]:
-        until = now if not spent and states[TrialState.RUNNING] else ends[-1]
-        rate = (len(ends) - 1) / max(1e-9, (until - ends[0]).total_seconds())
+        until = max(now, ends[-1]) if not spent and states[TrialState.RUNNING] else ends[-1]
+        rate = (len(ends) - 1) / max(1e-9, until - ends[0])
         line += f"  {3600 * rate:.0f} trials/h"
         if not spent:
             line += f"  ETA {format_eta(1 / rate, budget, finished, now)}"

@@ -1,8 +1,8 @@
 """Read the results of a finished study, without torch."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -71,7 +71,7 @@ class AgentSearch:
         finished, budget, now = (
             load_finished_trials(location),
             stage_budget(self.settings.config, stage),
-            datetime.now(),
+            time.time(),
         )
         if not budget.is_spent(finished, now):
             raise UserError(

@@ -51,7 +51,7 @@ def run_worker(experiment: Experiment, strategy: SearchStrategy) -> WorkerReport
     progress = Progress(head, experiment.objective, budget, before)
     minutes = experiment.settings.config.trial_minutes
     watchdog = Watchdog(None if minutes is None else 60 * minutes)
-    registry = WorkerRegistry(study.location.folder / "processes")
+    registry = WorkerRegistry(study.location.processes)
     numbers, busy = [], 0.0
     try:
         for trial in study.claim_trials(budget, registry, strategy.sampler, strategy.enqueued):
@@ -62,6 +62,7 @@ def run_worker(experiment: Experiment, strategy: SearchStrategy) -> WorkerReport
             numbers.append(trial.number)
             progress.add(trial.number, study.finished_trials())
     finally:
+        study.leave()
         registry.close()
     performance = {"seconds": round(time.monotonic() - began, 1), "busy_seconds": round(busy, 1)}
     return WorkerReport(
@@ -78,7 +79,7 @@ def _abort(location: StudyLocation, trial: Trial, minutes: float | None) -> None
     reason = f"took longer than trial_minutes = {minutes:g}"
     print(f"{location}: trial {trial.number} {reason}; it is recorded as failed", file=sys.stderr, flush=True)
     # A new connection, because the hanging training may hold the lock of the other one.
-    fail_trial(location.storage(), trial, reason)
+    fail_trial(location.storage(), trial, reason, time.time())
     os.execv(sys.executable, sys.orig_argv)
 
 
@@ -87,11 +88,15 @@ def _identity(experiment: Experiment, strategy: SearchStrategy) -> dict[str, Any
 
     The budget may grow, and settings that only decide how new trials are drawn may change.
     """
+    config, training = experiment.settings.config, experiment.settings.config.training
     return {
         **experiment.identity,
         "epochs": strategy.epochs,
         "seeds": strategy.limits.seeds,
-        "validation_fraction": experiment.settings.config.training.validation_fraction,
+        # These decide which validation examples are scored.
+        "validation_fraction": training.validation_fraction,
+        "evaluated_unannotated": training.evaluated_unannotated,
+        "tfidf": config.tfidf.model_dump(mode="json"),
         "space": strategy.space.model_dump(mode="json")["parameters"],
     }
 

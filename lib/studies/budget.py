@@ -1,13 +1,15 @@
 """Say when a study has spent its budget of trials, hours or GPU hours. All of it follows from the study's trials."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
-# The system attribute with the time at which a process began or took over a trial.
-BEGUN = "begun"
+# System attributes of a trial: when a process began or took over the work on it (None while none works on it), and
+# the beginnings and ends of earlier work. Times are seconds since the epoch, because processes may be in different
+# time zones.
+BEGUN, WORKED = "begun", "worked"
 
 
 @dataclass(frozen=True)
@@ -26,16 +28,16 @@ class Budget:
     gpu_hours: float | None = None
     trials_per_gpu: int = 1
 
-    def is_spent(self, trials: Sequence[FrozenTrial], now: datetime) -> bool:
+    def is_spent(self, trials: Sequence[FrozenTrial], now: float) -> bool:
         """Return whether no further trial may begin.
 
         Args:
             trials: All trials of the study, in any state.
-            now: The local time, up to which running trials count.
+            now: The time in seconds since the epoch, up to which running trials count.
         """
         return len(trials) >= self.trials or self.remaining_hours(trials, now) == 0
 
-    def remaining_hours(self, trials: Sequence[FrozenTrial], now: datetime) -> float | None:
+    def remaining_hours(self, trials: Sequence[FrozenTrial], now: float) -> float | None:
         """Return the hours that are left while one trial runs at a time; None without a limit of hours."""
         left = []
         if self.hours is not None:
@@ -45,7 +47,7 @@ class Budget:
             left.append(self.trials_per_gpu * self.gpu_hours - spent)
         return max(0.0, min(left)) if left else None
 
-    def describe(self, trials: Sequence[FrozenTrial], now: datetime) -> str:
+    def describe(self, trials: Sequence[FrozenTrial], now: float) -> str:
         """Return how much of the hours is spent, as a phrase after the number of trials; '' without a limit."""
         parts = []
         if self.hours is not None:
@@ -56,15 +58,14 @@ class Budget:
         return "".join(f"  {part}" for part in parts)
 
 
-def used_hours(trials: Sequence[FrozenTrial], now: datetime) -> float:
+def used_hours(trials: Sequence[FrozenTrial], now: float) -> float:
     """Return the hours in which at least one trial ran.
 
-    Times without a running trial, such as between a kill and a restart, do not count. Of a trial that was taken over
-    from a dead process only the time since then counts.
+    Times without a process that works on a trial, such as between a kill and a restart, do not count.
 
     Args:
         trials: All trials of the study, in any state.
-        now: The local time, up to which running trials count.
+        now: The time in seconds since the epoch, up to which running trials count.
     """
     used, until = 0.0, float("-inf")
     for begin, end in sorted(_spans(trials, now)):
@@ -73,13 +74,18 @@ def used_hours(trials: Sequence[FrozenTrial], now: datetime) -> float:
     return used / 3600
 
 
-def _spans(trials: Sequence[FrozenTrial], now: datetime) -> list[tuple[float, float]]:
-    """Return the seconds at which each trial began and ended."""
-    spans = []
-    for trial in trials:
-        begun = trial.system_attrs.get(BEGUN)
-        start = trial.datetime_start if begun is None else datetime.fromisoformat(begun)
-        end = now if trial.state == TrialState.RUNNING else trial.datetime_complete
-        if start is not None and end is not None:
-            spans.append((start.timestamp(), end.timestamp()))
-    return spans
+def work_so_far(attributes: Mapping[str, Any], until: float) -> list[tuple[float, float]]:
+    """Return the beginnings and ends of the work on a trial.
+
+    Args:
+        attributes: The trial's system attributes.
+        until: End of the work that still goes on, in seconds since the epoch.
+    """
+    worked, begun = [(begin, end) for begin, end in attributes.get(WORKED, [])], attributes.get(BEGUN)
+    # The clock may have been set back.
+    return worked if begun is None else [*worked, (begun, max(begun, until))]
+
+
+def _spans(trials: Sequence[FrozenTrial], now: float) -> list[tuple[float, float]]:
+    """Return the beginnings and ends of the work on all trials."""
+    return [span for trial in trials for span in work_so_far(trial.system_attrs, now)]

@@ -36,6 +36,11 @@ class StudyLocation:
         """Path of the journal file."""
         return self.file("journal")
 
+    @property
+    def processes(self) -> Path:
+        """Folder of the locks of the processes that work on the study."""
+        return self.folder / "processes"
+
     def file(self, extension: str) -> Path:
         """Return the path of a file of this study."""
         return self.folder / f"{self.name.replace('/', '-')}.{extension}"

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal
 
 import optuna
@@ -18,7 +17,7 @@ from lib.files.locks import wait_for_lock
 from lib.settings.hyperparameters import is_used
 from lib.settings.space import Space
 from lib.studies.batched_writes import batched_writes
-from lib.studies.budget import BEGUN, Budget
+from lib.studies.budget import BEGUN, WORKED, Budget, work_so_far
 from lib.studies.location import StudyLocation, select_finished
 from lib.studies.optuna_internals import ENQUEUED_PARAMS, storage_id, suggest_value
 from lib.studies.samplers import distributions
@@ -70,6 +69,8 @@ class SharedStudy:
             UserError: The study was begun with another identity; a line names each difference.
         """
         self.location, self._pruner = location, pruner
+        # The trial that this process works on.
+        self._claimed: Trial | None = None
         self._storage = location.storage()
         with self._exclusive():
             study = optuna.create_study(
@@ -121,7 +122,13 @@ class SharedStudy:
             study = optuna.Study(
                 self.location.name, self._storage, sampler=sampler(upcoming.number), pruner=self._pruner
             )
-            yield Trial(study, upcoming.trial_id)
+            self._claimed = Trial(study, upcoming.trial_id)
+            yield self._claimed
+
+    def leave(self) -> None:
+        """Record until when this process worked on its trial, if it ends before the trial does."""
+        if self._claimed is not None and not self._storage.get_trial(storage_id(self._claimed)).state.is_finished():
+            _end_work(self._storage, self._claimed, time.time())
 
     def end_trial(
         self, trial: Trial, attributes: Mapping[str, Any], state: TrialState, values: Sequence[float] | None = None
@@ -137,7 +144,9 @@ class SharedStudy:
         with batched_writes(self._storage):
             for name, value in attributes.items():
                 trial.set_user_attr(name, value)
+            _end_work(self._storage, trial, time.time())
             trial.study.tell(trial, list(values) if values is not None else None, state)
+        self._claimed = None
 
     def _next(self, budget: Budget, registry: WorkerRegistry, enqueued: Sequence[dict[str, Any]]) -> NextAction:
         with self._exclusive():
@@ -145,28 +154,31 @@ class SharedStudy:
 
     def _claim(self, budget: Budget, registry: WorkerRegistry, enqueued: Sequence[dict[str, Any]]) -> NextAction:
         """Claim a trial while no other process claims one; a running trial without an owner is then an orphan."""
-        trials, now = self._trials(), datetime.now()
+        trials, now = self._trials(), time.time()
         running = [trial for trial in trials if trial.state == TrialState.RUNNING]
         for trial in running:
-            state = registry.state(trial.system_attrs.get(_OWNER, ""))
+            owner, attributes = trial.system_attrs.get(_OWNER, ""), trial.system_attrs
+            until = registry.last_sign_of_life(owner)
+            state = registry.state(owner)
             if state == "alive":
                 continue
-            deaths = trial.system_attrs.get(_DEATHS, 0) + (state == "died")
+            deaths = attributes.get(_DEATHS, 0) + (state == "died")
             if deaths >= MAX_DEATHS:
-                fail_trial(self._storage, trial, f"its process died {deaths} times")
+                fail_trial(self._storage, trial, f"its process died {deaths} times", until)
                 return self._claim(budget, registry, enqueued)
             trial_id = storage_id(trial)
             with batched_writes(self._storage):
+                _end_work(self._storage, trial, until)
                 self._storage.set_trial_system_attr(trial_id, _DEATHS, deaths)
                 self._storage.set_trial_system_attr(trial_id, _OWNER, registry.name)
-                self._storage.set_trial_system_attr(trial_id, BEGUN, now.isoformat())
+                self._storage.set_trial_system_attr(trial_id, BEGUN, now)
             return NextAction("run", trial_id, trial.number)
         if budget.is_spent(trials, now):
             return NextAction("wait" if running else "stop")
-        attributes: dict[str, Any] = {_OWNER: registry.name, BEGUN: now.isoformat()}
+        first: dict[str, Any] = {_OWNER: registry.name, BEGUN: now}
         if len(trials) < len(enqueued):
-            attributes[ENQUEUED_PARAMS] = enqueued[len(trials)]
-        template = create_trial(state=TrialState.RUNNING, system_attrs=attributes)
+            first[ENQUEUED_PARAMS] = enqueued[len(trials)]
+        template = create_trial(state=TrialState.RUNNING, system_attrs=first)
         return NextAction("run", self._storage.create_new_trial(self._id, template), len(trials))
 
     def _exclusive(self) -> AbstractContextManager[None]:
@@ -199,17 +211,27 @@ def suggest_params(trial: Trial, space: Space) -> dict[str, Any]:
         return params
 
 
-def fail_trial(storage: BaseStorage, trial: FrozenTrial | Trial, reason: str) -> None:
+def fail_trial(storage: BaseStorage, trial: FrozenTrial | Trial, reason: str, until: float | None) -> None:
     """Record a trial as failed, on behalf of its process.
 
     Args:
         storage: Storage of the trial's study.
         trial: A running trial.
         reason: Why it failed; kept as the user attribute 'reason'.
+        until: End of the work on it, in seconds since the epoch; None if it is unknown.
     """
     with batched_writes(storage):
+        _end_work(storage, trial, until)
         storage.set_trial_user_attr(storage_id(trial), "reason", reason)
         storage.set_trial_state_values(storage_id(trial), TrialState.FAIL)
+
+
+def _end_work(storage: BaseStorage, trial: FrozenTrial | Trial, until: float | None) -> None:
+    """Record that nobody works on a running trial any more; without a known end the last work does not count."""
+    attributes = storage.get_trial_system_attrs(storage_id(trial))
+    worked = attributes.get(WORKED, []) if until is None else work_so_far(attributes, until)
+    storage.set_trial_system_attr(storage_id(trial), WORKED, worked)
+    storage.set_trial_system_attr(storage_id(trial), BEGUN, None)
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -15,6 +15,15 @@ State = Literal["alive", "left", "died"]
 _BEAT, _SILENCE = 20.0, 90.0
 
 
+def latest_sign_of_life(folder: Path) -> float | None:
+    """Return when any process of a study was last known to be alive, in seconds since the epoch; None if all left.
+
+    Args:
+        folder: The folder of the locks.
+    """
+    return max((path.stat().st_mtime for path in folder.glob("*.lock")), default=None)
+
+
 class WorkerRegistry:
     """The processes that work on a study."""
 
@@ -58,6 +67,13 @@ class WorkerRegistry:
                 return "alive"
         path.unlink(missing_ok=True)
         return "died"
+
+    def last_sign_of_life(self, worker: str) -> float | None:
+        """Return when a process that has not left was last known to be alive, in seconds since the epoch."""
+        try:
+            return self._path(worker).stat().st_mtime
+        except FileNotFoundError:
+            return None
 
     def close(self) -> None:
         """Remove this process from the registry and stop its heartbeat."""

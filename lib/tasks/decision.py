@@ -126,6 +126,11 @@ class RuleValues:
         return type(self)(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
     @classmethod
+    def concatenated(cls, parts: Sequence[Self]) -> Self:
+        """Join the values for several sets of examples, in their order."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+    @classmethod
     def merged(cls, parts: Sequence[tuple[Self, NDArray[np.bool_]]]) -> Self:
         """Join values of disjoint parts of the examples, each with the (n,) mask of its part."""
         n = len(parts[0][1])

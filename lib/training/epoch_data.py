@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -85,7 +85,15 @@ def _append_features(base: Features, more: Features, index: Index) -> Features:
     """Append the windows of augmented examples, which are variants of the examples `index`."""
     device = base.tokens[0].ids.device
     more = more.to(device)
+    # A pair counts as much as it does without its augmented text, however many windows the augmented ones have.
+    factor = _weight_of_a_pair(base) / _weight_of_a_pair(more)
+    targets = replace(more.targets, weight=more.targets.weight * factor)
     concatenated = {id(old): old.followed_by(new, index) for old, new in zip(base.tokens, more.tokens, strict=True)}
-    return Features(
-        tuple(concatenated[id(old)] for old in base.tokens), Targets.concatenated(base.targets, more.targets)
-    )
+    return Features(tuple(concatenated[id(old)] for old in base.tokens), Targets.concatenated(base.targets, targets))
+
+
+def _weight_of_a_pair(features: Features) -> float:
+    """Return the mean weight of the pairs that teach anything, summed over their windows."""
+    weight = features.targets.weight.cpu().numpy()
+    pairs = np.unique(features.tokens[0].pair[weight > 0])
+    return float(weight.sum()) / max(1, len(pairs)) or 1.0

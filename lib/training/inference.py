@@ -10,6 +10,7 @@ from lib.devices.process import run_parallel
 from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.task import Index
 from lib.training.batches import evaluation_batches
+from lib.training.data import TrainingFailure
 from lib.training.memory import out_of_memory, window_does_not_fit
 
 # The tokens of a batch, until one does not fit.
@@ -36,7 +37,7 @@ def predict_logits(
         The logits of the n examples by task.
 
     Raises:
-        TrainingFailure: A single window does not fit into memory.
+        TrainingFailure: A single window does not fit into memory, or the model gives no numbers.
     """
     model.eval()
     windows = features.windows(index)
@@ -64,4 +65,7 @@ def predict_logits(
         budget //= 2
     back = np.argsort(np.concatenate(order), kind="stable")
     rows = {name: torch.cat([part[name] for part in parts]).cpu().numpy()[back] for name in parts[0]}
+    # Spans may be missing, which is −∞.
+    if any(np.isnan(values).any() for values in rows.values()):
+        raise TrainingFailure("the model's outputs are not numbers")
     return agent.combine_windows(rows, features.tokens[0], windows, index)

@@ -48,7 +48,7 @@ def run_trials(
 ) -> list[dict[str, Any]]:
     """Run trials until the study has spent its budget, or stop as if killed. Return the parameters of the trials."""
     params = []
-    registry = WorkerRegistry(study.location.folder / "processes")
+    registry = WorkerRegistry(study.location.processes)
     for done, trial in enumerate(study.claim_trials(Budget(budget), registry, make_sampler, **more)):
         params.append(suggest_params(trial, space))
         if (

@@ -18,13 +18,20 @@ def score_one_fold(options: Namespace) -> None:
     from lib.schemas.search import Candidates
 
     if _was_given_up(options):
+        _give_up(options, "racing found it significantly worse")
         return
     chosen = Candidates.read(agent_path(options, f"stage_c/{Candidates.FILE}"))
     with training_experiment(options) as experiment:
         from lib.evaluation.cross_validation import score_fold
         from lib.metrics.formatting import format_count
+        from lib.training.data import TrainingFailure
 
-        result = score_fold(experiment, chosen, options.candidate, options.fold)
+        try:
+            result = score_fold(experiment, chosen, options.candidate, options.fold)
+        except TrainingFailure as failure:
+            # It would fail again, and must not keep the other candidates from being compared.
+            _give_up(options, str(failure))
+            return
         result.write(agent_path(options, f"stage_c/{options.candidate}-{options.fold}.json"))
     score, error = (f"{result.scores[name]:.3f}" for name in ("objective", "calibration_error"))
     echo(
@@ -35,21 +42,27 @@ def score_one_fold(options: Namespace) -> None:
 
 
 def _was_given_up(options: Namespace) -> bool:
-    """Return whether the candidate is out of the race, and if so, write a file that says it."""
+    """Return whether the candidate is out of the race."""
+    limits = agent_search(options).settings.config.stage_c
+    repeat = options.fold // limits.folds
+    return bool(limits.racing and repeat) and options.candidate not in read_race(options, repeat).candidates
+
+
+def _give_up(options: Namespace, reason: str) -> None:
+    """Write a file that says why there is no result."""
     from lib.schemas.document import now
     from lib.schemas.evaluation import GivenUpFold
 
-    started, search = now(), agent_search(options)
-    limits = search.settings.config.stage_c
-    repeat = options.fold // limits.folds
-    if not (limits.racing and repeat) or options.candidate in read_race(options, repeat).candidates:
-        return False
+    path = agent_path(options, f"stage_c/{options.candidate}-{options.fold}.json")
     given_up = GivenUpFold(
-        provenance=search.provenance(started), agent=options.agent, candidate=options.candidate, fold=options.fold
+        provenance=agent_search(options).provenance(now()),
+        agent=options.agent,
+        candidate=options.candidate,
+        fold=options.fold,
+        reason=reason,
     )
-    given_up.write(agent_path(options, f"stage_c/{options.candidate}-{options.fold}.json"))
-    echo(f"stage_c {options.agent}  candidate {options.candidate}  was given up before fold {options.fold}")
-    return True
+    given_up.write(path)
+    echo(f"stage_c {options.agent}  candidate {options.candidate}  is given up at fold {options.fold}: {reason}")
 
 
 COMMAND = Command(

@@ -1,6 +1,7 @@
 """The command `stage-c-race`, which gives up candidates of Stage C after a repeat."""
 
 from argparse import ArgumentParser, Namespace
+from collections import Counter
 
 from lib.cli.command import Command, echo
 from lib.cli.experiments import load_experiment
@@ -21,8 +22,12 @@ def write_race(options: Namespace) -> None:
     started, experiment = now(), load_experiment(options)
     limits = experiment.settings.config.stage_c
     before = range(limits.candidates) if options.repeat == 1 else read_race(options, options.repeat - 1).candidates
-    results = read_results(options, before, range(limits.folds * options.repeat))
-    stay = candidates_in_the_race(experiment, before, results)
+    folds = range(limits.folds * options.repeat)
+    results = read_results(options, before, folds)
+    # A candidate whose training failed lacks a fold.
+    had = Counter(result.candidate for result in results)
+    whole = [candidate for candidate in before if had[candidate] == len(folds)]
+    stay = candidates_in_the_race(experiment, whole, results)
     race = Race(
         provenance=experiment.provenance(started), agent=options.agent, repeat=options.repeat, candidates=stay
     )
@@ -30,7 +35,7 @@ def write_race(options: Namespace) -> None:
     given_up = sorted(set(before) - set(stay))
     echo(
         f"stage_c {options.agent}  repeat {options.repeat}: {len(stay)} candidates stay"
-        + (f"; significantly worse: {', '.join(map(str, given_up))}" if given_up else "")
+        + (f"; significantly worse or failed: {', '.join(map(str, given_up))}" if given_up else "")
     )
 
 

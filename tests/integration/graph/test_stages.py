@@ -16,6 +16,7 @@ from lib.augmentation.bank import variants_path
 from lib.cli.main import main
 from lib.errors import UserError
 from lib.evaluation.cross_validation import correct_for_choice
+from lib.evaluation.ensemble import held_out_predictions
 from lib.experiment.experiment import Experiment
 from lib.schemas.evaluation import FoldResult, Race, StageCResult, read_fold
 from lib.schemas.search import StageAResult, StageBResult, read_stage
@@ -23,6 +24,7 @@ from lib.search.strategies import stage_a_strategy
 from lib.settings.load import Settings, read_settings, save_settings
 from lib.studies.location import StudyLocation, load_trials
 from lib.studies.pruners import min_trials_at_rung
+from lib.training.data import TrainingFailure
 from lib.training.engine import TrainingResult
 
 
@@ -277,7 +279,41 @@ def test_a_race_gives_a_candidate_up_and_stage_c_goes_on_without_it(copy_of_fini
     assert len(result.ranking[0]["objective"]["folds"]) == 4 and set(result.ensemble["picks"]) == {1}
     assert result.choice["candidate"] == 1 and result.choice["lead_of_best_is_significant"] is None
     made = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
-    both = [[FoldResult.read(folder / f"{c}-{n}.json") for n in (0, 1)] for c in (1, 0)]
+    both = [[held_out_predictions(made, FoldResult.read(folder / f"{c}-{n}.json")) for n in (0, 1)] for c in (1, 0)]
     assert result.bias_corrected == correct_for_choice(made, both), "of the repeat that both had"
     assert main(["final", "criteria"]) == 0 and main(["report", "criteria"]) == 0
     assert "given up after 2 folds" in Path("results/criteria/report.html").read_text()
+
+
+def test_a_candidate_whose_training_fails_is_given_up_and_the_others_are_compared(
+    copy_of_finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path("results/criteria/stage_c")
+
+    def fail(*_: object, **__: object) -> None:
+        raise TrainingFailure("the loss is not finite")
+
+    monkeypatch.setattr(Experiment, "run", fail)
+    assert main(["stage-c-fold", "criteria", "--candidate", "0", "--fold", "1"]) == 0
+    assert "candidate 0  is given up at fold 1: the loss is not finite" in capsys.readouterr().err
+    assert read_fold(folder / "0-1.json") is None
+    assert main(["stage-c", "criteria"]) == 0
+    result = StageCResult.read("results/criteria/stage_c.json")
+    assert [entry["candidate"] for entry in result.ranking] == [1] and result.choice["candidate"] == 1
+    assert main(["stage-c-fold", "criteria", "--candidate", "1", "--fold", "0"]) == 0
+    assert main(["stage-c", "criteria"]) == 1
+    assert "no candidate has a result on every fold, because trainings failed" in capsys.readouterr().err
+    monkeypatch.setattr(Experiment, "train_on_all", fail)
+    shutil.rmtree("results/cache/refits")
+    assert main(["final", "criteria"]) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "a training that cannot be left out failed: the loss is not finite" in error
+
+
+def test_folds_of_different_packages_are_not_compared(copy_of_finished: Path, capsys) -> None:
+    path = Path("results/criteria/stage_c/1-0.json")
+    fold = FoldResult.read(path)
+    other = fold.provenance.model_copy(update={"packages": {**fold.provenance.packages, "torch": "1.0"}})
+    fold.model_copy(update={"provenance": other}).write(path)
+    assert main(["stage-c", "criteria"]) == 1
+    assert "stage C of criteria: folds were trained with torch 1.0 and 2." in capsys.readouterr().err

@@ -3,9 +3,16 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
+from scipy.special import expit
+from support.made_examples import hyper, make_examples
 from support.tiny import tiny_settings
 
-from lib.evaluation.cross_validation import candidates_in_the_race, compare_folds, is_as_good
+from lib.agents import get_agent
+from lib.evaluation.cross_validation import candidates_in_the_race, compare_folds, correct_for_choice, is_as_good
+from lib.evaluation.ensemble import HeldOutPredictions
+from lib.metrics.classification import binary_scores
+from lib.metrics.objective import Objective
 
 
 def test_a_significantly_worse_candidate_is_not_as_good_as_the_best() -> None:
@@ -50,3 +57,29 @@ def test_racing_seldom_gives_up_the_candidate_that_is_best_in_truth() -> None:
             left = race({number: folds[number, : 5 * repeat].tolist() for number in left})
         lost += int(np.argmax(truth)) not in left
     assert lost / 200 <= 0.05 and trained / 200 <= 0.75 * 300
+
+
+@pytest.mark.parametrize("metric", ["f1_macro", "average_precision"])
+def test_the_score_before_the_correction_is_that_of_all_folds_though_each_lacks_a_criterion(metric: str) -> None:
+    rng, agent, size = np.random.default_rng(3), get_agent("criteria"), 40
+    criterion = [name for names in ("AB", "AC", "BC") for name in rng.choice(list(names), size)]
+    answers = [[(0, 4)] if yes else [] for yes in rng.random(3 * size) < 0.4]
+    examples = make_examples("Here.", answers, criterion)
+    objective = Objective.of(tiny_settings(objective={"metric": metric, "population": "annotated"}).config.objective)
+    experiment = SimpleNamespace(agent=agent, examples=examples, settings=tiny_settings(), objective=objective)
+    odds = rng.normal(2 * examples.label - 1, 1.5)
+    rules = agent.neutral_rules("ABC")
+    folds = [
+        HeldOutPredictions(
+            hyper(**{"null_policy.name": "threshold"}),
+            index,
+            {"label": odds[index]},
+            agent.rule_values(rules, examples, index),
+            expit(odds[index])[None],
+            examples.label[index][None],
+        )
+        for index in np.arange(3 * size).reshape(3, size)
+    ]
+    found = correct_for_choice(experiment, [folds])
+    every = binary_scores(expit(odds), odds >= 0, examples.label, criterion, np.ones(3 * size))
+    assert found is not None and found["plain"] == pytest.approx(every[metric])

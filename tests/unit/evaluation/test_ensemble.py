@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from scipy.special import expit
+from support.made_examples import hyper
 from support.tiny import tiny_settings
 
 from lib.evaluation import ensemble
-from lib.evaluation.ensemble import greedy_selection
+from lib.evaluation.ensemble import greedy_selection, with_usual_policy
 
 
 def made(n: int, noise: list[float], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -55,13 +56,16 @@ def test_a_fold_is_scored_by_a_selection_on_the_other_folds_of_its_repeat(monkey
 
     monkeypatch.setattr(ensemble, "select_ensemble", select)
     experiment = SimpleNamespace(
-        agent=None,
-        examples=None,
-        settings=tiny_settings(stage_c={"folds": 3, "repeats": 2}),
-        development=SimpleNamespace(criteria={}),
+        agent=None, examples=None, settings=tiny_settings(stage_c={"folds": 3, "repeats": 2})
     )
     for number in range(6):
         only = {number: {}, **{n: {} for n in range(6) if n != number}}
         with pytest.raises(RuntimeError):
             ensemble.score_selection(experiment, only, 2)
     assert chosen == [[1, 2], [0, 2], [0, 1], [4, 5], [3, 5], [3, 4]]
+
+
+def test_an_ensemble_decides_by_the_policy_by_which_most_of_it_was_judged() -> None:
+    ratio, none = (hyper(**{"null_policy.name": name}) for name in ("ratio", "none"))
+    assert with_usual_policy([none, ratio, ratio]).null_policy == "ratio"
+    assert with_usual_policy([none, ratio]).null_policy == "none"

@@ -47,6 +47,47 @@ def test_a_saved_model_gives_the_logits_of_the_trained_one(
     )
 
 
+@pytest.mark.parametrize("agent", ["evidence", "joint"])
+def test_an_ensemble_of_averages_predicts_after_it_was_written_as_before(
+    agent: str, backbones: Path, tmp_path: Path
+) -> None:
+    """Its first candidate counts twice, and is itself the average of two trainings."""
+    one, other = (
+        train_and_save(backbones, tmp_path / first, agent, first=first, second=first)[1:]
+        for first in ("bert", "electra")
+    )
+    data, (first, second) = one[0], (one[1], other[1])
+    both = first.manifest.model_copy(update={"members": ("training-1", "training-2")})
+    candidate = SavedModel.average(both, [first, second])
+    folders = ("candidate-0", "candidate-0", "candidate-1")
+    ensemble = SavedModel.average(both.model_copy(update={"members": folders}), [candidate, candidate, second])
+    ensemble.write(tmp_path / "written")
+    again = SavedModel.load(tmp_path / "written", CPU)
+    assert flat(again.logits(data.examples)) == pytest.approx(flat(ensemble.logits(data.examples)))
+    task = again.agent.tasks[-1].name
+    neutral = again.agent.rule_values(
+        again.agent.neutral_rules(list(again.manifest.criteria)), data.examples, np.arange(len(data.examples))
+    )
+    averaged, twice, once = (
+        again.agent.decide(logits, neutral, again.hyper)[task].yes_probability
+        for logits in (
+            again.logits(data.examples),
+            *(
+                again.agent.average_logits(
+                    [
+                        (
+                            each.logits(data.examples),
+                            again.agent.rule_values(each.rules, data.examples, np.arange(len(data.examples))),
+                        )
+                    ]
+                )
+                for each in (again.members[0], again.members[2])
+            ),
+        )
+    )
+    assert averaged == pytest.approx((2 * twice + once) / 3, abs=1e-3)
+
+
 def test_new_words_keep_their_pretrained_vectors(backbones: Path, tmp_path: Path) -> None:
     _, training_data, again = train_and_save(backbones, tmp_path, "criteria", first="bert")
     backbone = Backbones(backbones)

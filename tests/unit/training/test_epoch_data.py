@@ -38,6 +38,10 @@ def test_an_epoch_learns_augmented_texts_of_the_training_part_only(agent: str) -
         assert material.applied.total() >= len(set(extended.pair[new]))
         assert [len(t.pair) for t in material.features.tokens] == [len(extended.pair)] * len(features.tokens)
         assert len(material.features.targets.label) == len(extended.pair)
+        weight = material.features.targets.weight.numpy()
+        old = np.arange(len(tokens.pair))
+        of_new, of_old = (weight[w].sum() / len(set(extended.pair[w][weight[w] > 0])) for w in (new, old))
+        assert of_new == pytest.approx(of_old), "a pair counts as much as without its augmented text"
     zebra_augmentation = set(
         made.builder.backbones.tokenizer("tiny-bert")("zebra", add_special_tokens=False)["input_ids"]
     )

@@ -8,6 +8,7 @@ from support.planted import corpus, prepare_training
 from support.training import CPU, fetch_tiny, model_and_data, params
 
 from lib.settings.hyperparameters import Hyperparameters
+from lib.training.data import TrainingFailure
 from lib.training.inference import predict_logits
 
 
@@ -59,3 +60,11 @@ def test_the_memory_for_a_post_does_not_grow_with_its_length(folder: Path) -> No
         )["span"][0]
     assert set(sizes) == {10} and len(logits) == 10
     assert all(text[start:end].strip() == text[start:end] for start, end, _ in logits)
+
+
+def test_outputs_that_are_not_numbers_are_a_failed_training(experiment) -> None:
+    model, data = model_and_data(experiment, Hyperparameters.of(params()))
+    with torch.no_grad():
+        next(model.parameters()).fill_(float("nan"))
+    with pytest.raises(TrainingFailure, match="not numbers"):
+        predict_logits(model, data.agent, data.features, data.validation.index[:4], data.hyper, CPU)
