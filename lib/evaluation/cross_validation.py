@@ -171,14 +171,14 @@ def _check_comparable(agent: str, results: Sequence[FoldResult]) -> None:
     """Refuse folds whose differences may come from other packages or another kind of device."""
     found: dict[str, set[str]] = {}
     for result in results:
-        device = result.provenance.device.partition(" ")[0].partition(":")[0]
-        for name, version in {**training_versions(result.provenance.packages), "device": device}.items():
+        made = result.provenance
+        for name, version in {**training_versions(made.packages), "the device": made.device}.items():
             found.setdefault(name, set()).add(version)
     mixed = {name: versions for name, versions in found.items() if len(versions) > 1}
     if mixed:
         raise UserError(
-            f"stage C of {agent}: folds were trained with {name} {' and '.join(sorted(versions))}; their scores cannot"
-            f" be compared, so remove the files results/{agent}/stage_c/*-*.json of one of them to train them again"
+            f"stage C of {agent}: folds were trained with {name} {' and '.join(sorted(versions))}, so their scores"
+            f" cannot be compared; remove the files results/{agent}/stage_c/*-*.json of one of them to train them again"
             for name, versions in mixed.items()
         )
 
