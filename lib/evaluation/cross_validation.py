@@ -178,7 +178,7 @@ def _check_comparable(agent: str, results: Sequence[FoldResult]) -> None:
     if mixed:
         raise UserError(
             f"stage C of {agent}: folds were trained with {name} {' and '.join(sorted(versions))}, so their scores"
-            f" cannot be compared; remove the files results/{agent}/stage_c/*-*.json of one of them to train them again"
+            f" cannot be compared; remove results/{agent}/stage_c/*-*.json of one of them to train them again"
             for name, versions in mixed.items()
         )
 
