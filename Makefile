@@ -132,7 +132,7 @@ bench-search: .venv/installed  ## compare Stages A and B with other searches, by
 	$(BENCH)/search/comparison.py $(if $(CORPUS),--corpus $(CORPUS)) $(if $(REPETITIONS),--repetitions $(REPETITIONS)) --picture docs/search.svg
 
 bench-optimism: .venv/installed  ## compare the bias-corrected score with the test score (CORPUS=folder)
-	$(BENCH)/winners_optimism.py $(CORPUS)
+	$(BENCH)/search/winners_optimism.py $(CORPUS)
 
 # AUTOGLUON is the Python of an environment with autogluon.multimodal. Each of the nine runs takes 20 minutes.
 bench-race: .venv/installed  ## race the pipeline against the Trainer's search and AutoGluon (CORPUS=folder AUTOGLUON=python)

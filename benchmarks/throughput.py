@@ -361,7 +361,8 @@ def measure_way(way: str, options: argparse.Namespace, seed: int) -> dict[str, f
     command = [sys.executable, str(Path(__file__).resolve()), "--child", way, "--seed", str(seed)]
     for name in ("agent", "pairs", "epochs", "threads"):
         command += [f"--{name}", str(getattr(options, name))]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(options.threads)}
+    path = os.pathsep.join([str(ROOT), *sys.path])
+    environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": str(options.threads)}
     done = subprocess.run(
         command + (["--f1"] if options.f1 else []), env=environment, capture_output=True, text=True, check=False
     )

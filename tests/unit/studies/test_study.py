@@ -91,7 +91,7 @@ def test_a_trial_can_be_marked_as_failed_with_a_reason(tmp_path: Path) -> None:
     study = study_in(tmp_path)
     trial = next(study.claim_trials(Budget(1), WorkerRegistry(tmp_path / "processes"), sampler))
     suggest_params(trial, tiny_settings().space)
-    fail_trial(study.location.storage(), trial, "took too long")
+    fail_trial(study.location.storage(), trial, "took too long", until=None)
     assert [(t.state, t.user_attrs["reason"]) for t in study.finished_trials()] == [
         (TrialState.FAIL, "took too long")
     ]
