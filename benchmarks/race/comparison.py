@@ -5,8 +5,8 @@ MultiModalPredictor. They train as a careful user would make them: on the annota
 negatives for each, with posts kept together. They are scored at 0.5 and with a threshold that is fitted on their
 validation posts, at natural prevalence or on annotated pairs as the pipeline's is, and the better of the two counts.
 All runs share the split into development and test posts. The corpus and the encoder are there before the time begins.
-Finished runs are kept, so that the race can be run in parts. A run of the pipeline that
-takes longer than its time is not ahead.
+The pipeline's time includes its baselines. Finished runs are kept, so that the race can be run in parts. A run of the
+pipeline that takes longer than its time is not ahead.
 """
 
 import argparse
@@ -33,14 +33,13 @@ from lib.metrics.formatting import format_interval
 from lib.metrics.resampling import bootstrap, sum_by_group
 from lib.schemas.document import code_version, now
 from lib.schemas.evaluation import TestEvaluation, TestOpening
-from lib.settings.load import merge
 from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.label import Labels
 
 SYSTEMS = {"pipeline": "this pipeline", "trainer": "Trainer, hyperparameter_search", "autogluon": "AutoGluon"}
 AGENT, BACKBONE, VALIDATION = "criteria", "minilm", 0.2
-# What the time of the race leaves to the stages: the rest is for the folds, the final model and the baselines.
-SHARES = {"stage_a": 0.2, "stage_b": 0.03}
+# The share of the time for Stage A: the rest is for the folds, the final model and the baselines.
+SEARCH = 0.2
 # The score of each level.
 LEVELS = {"natural": "f1_macro", "annotated": "f1_yes_no"}
 THRESHOLDS = np.linspace(0.02, 0.98, 49)
@@ -48,21 +47,17 @@ THRESHOLDS = np.linspace(0.02, 0.98, 49)
 
 def configuration(seed: int, minutes: float, corpus: str | None) -> dict[str, Any]:
     """Return what the race changes in the embedded default."""
-    stages = {name: {"hours": share * minutes / 60, "trials": 1000} for name, share in SHARES.items()}
-    return merge(
-        stages,
-        {
-            "seed": seed,
-            "agents": [AGENT],
-            "constraints": {
-                "model.backbone": {"choices": [BACKBONE]},
-                "joint.backbone": {"choices": [BACKBONE]},
-            },
-            "stage_a": {"startup_trials": 5},
-            "tracking": {"uri": None},
-            "corpus": {"dir": corpus},
-        },
-    )
+    return {
+        "seed": seed,
+        "agents": [AGENT],
+        "constraints": {"model.backbone": {"choices": [BACKBONE]}, "joint.backbone": {"choices": [BACKBONE]}},
+        "stage_a": {"hours": SEARCH * minutes / 60, "trials": 1000, "startup_trials": 5},
+        # Stage B only takes Stage A's best trials over, whose trainings are there.
+        "stage_b": {"trials": 2, "warm_start": 2},
+        "baseline": {"epochs": 1},
+        "tracking": {"uri": None},
+        "corpus": {"dir": corpus},
+    }
 
 
 def write_pairs(folder: Path, seed: int) -> None:
