@@ -1,7 +1,7 @@
 """Race this pipeline against other searches on the same two cores, with the same encoder, corpus and time.
 
-The rivals are the Hugging Face Trainer's hyperparameter_search (Optuna, bf16, group_by_length) and AutoGluon's
-MultiModalPredictor. They train as a careful user would make them: on the annotated pairs and five unannotated
+The rivals are the Hugging Face Trainer's hyperparameter_search (Optuna, group_by_length, bf16 where native) and
+AutoGluon's MultiModalPredictor. They train as a careful user would make them: on the annotated pairs and five unannotated
 negatives for each, with posts kept together. They are scored at 0.5 and with a threshold that is fitted on their
 validation posts, at natural prevalence or on annotated pairs as the pipeline's is, and the better of the two counts.
 All runs share the split into development and test posts. The corpus and the encoder are there before the time begins.
@@ -12,6 +12,7 @@ pipeline that takes longer than its time is not ahead.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -153,6 +154,8 @@ def run_one(system: str, seed: int, options: argparse.Namespace) -> dict[str, An
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     if system == "pipeline":
+        # What an interrupted run has done would not be timed.
+        shutil.rmtree(f"results/{AGENT}", ignore_errors=True)
         run_graph(configuration(seed, options.minutes, options.corpus), f"results/{AGENT}/test.json")
         taken = time.monotonic() - began
         model = TestEvaluation.read(f"results/{AGENT}/test.json").models[0]

@@ -71,6 +71,20 @@ class Features:
         return [batch.inputs for batch in batches], self.targets.batch(batches[0]), batches[0]
 
 
+def halves(examples: Examples, index: Index) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return two halves of some examples; every other group of posts is in the second one.
+
+    Args:
+        examples: All examples.
+        index: (n,) which of them.
+
+    Returns:
+        (n,) masks of both halves.
+    """
+    second = np.unique(examples.group[index], return_inverse=True)[1] % 2 == 1
+    return ~second, second
+
+
 class Agent(ABC):
     """Builds examples and a model, and names the tasks that the model is trained for.
 
@@ -289,14 +303,12 @@ class Agent(ABC):
         Returns:
             The values for the n examples, by task, for each policy.
         """
-        place = {group: place for place, group in enumerate(np.unique(examples.group[sample.index]).tolist())}
-        half = np.array([place[group] % 2 for group in examples.group[sample.index].tolist()])
         names = sorted({examples.criterion[i] for i in sample.index})
         neutral = dict(self.neutral_rules(names))
         parts: list[dict[str, list[tuple[RuleValues, NDArray[np.bool_]]]]] = [
             {task.name: [] for task in self.tasks} for _ in each
         ]
-        for own in (half == 0, half == 1):
+        for own in halves(examples, sample.index):
             there, fitted = np.flatnonzero(~own), [neutral] * len(each)
             if len(there):
                 others, others_sample = self.select(logits, there), sample.select(there)

@@ -70,9 +70,9 @@ def collect_stage_c(
 ) -> StageCResult:
     """Rank the candidates by mean objective and choose one by the one-standard-error rule.
 
-    Candidates that were given up, by racing or because a training failed, come last, with the folds that they had.
-    They are neither chosen nor averaged, but count for the bias-corrected score, which is that of the folds that all
-    candidates had. Those with fewer than two folds are left out.
+    Candidates that were given up, by racing or because a training failed, come last, with their whole repeats. They
+    are neither chosen nor averaged, but count for the bias-corrected score, which is that of the repeats that all
+    candidates had. Those without a whole repeat are left out.
 
     A candidate is as good as the best one if the mean difference of their objectives, fold by fold, is at most one
     corrected standard error of these differences. Of these candidates the one with the lowest mean calibration error
@@ -82,8 +82,8 @@ def collect_stage_c(
     Args:
         experiment: Gives the examples and the settings; nothing is trained.
         chosen: All candidates.
-        results: The results of the candidates on the folds, in any order. A candidate that was given up has those of
-            the first repeats only.
+        results: The results of the candidates on the folds, in any order. Those of a candidate that was given up may
+            be missing.
         base: The TF-IDF baseline on the same folds.
 
     Returns:
@@ -98,8 +98,8 @@ def collect_stage_c(
     by = {(result.candidate, result.fold): result for result in results}
     predicted = {place: held_out_predictions(experiment, result) for place, result in by.items()}
     ratio, count = 1 / (limits.folds - 1), limits.folds * limits.repeats
-    had = {c.number: [n for n in range(count) if (c.number, n) in by] for c in chosen.candidates}
-    had = {number: folds for number, folds in had.items() if len(folds) > 1}
+    had = {c.number: _whole_repeats(by, c.number, limits.folds) for c in chosen.candidates}
+    had = {number: folds for number, folds in had.items() if folds}
     objective, error = (
         {c: np.array([by[c, n].scores[name] for n in numbers]) for c, numbers in had.items()}
         for name in ("objective", "calibration_error")
@@ -111,7 +111,7 @@ def collect_stage_c(
             f"stage C of {experiment.agent.name}: no candidate has a result on every fold, because trainings failed;"
             " the folds' files in stage_c/ say why"
         )
-    best, common = order[0], [n for n in range(count) if all(n in folds for folds in had.values())]
+    best = order[0]
     tied = [number for number in finished if is_as_good(objective[number], objective[best], ratio)]
     choice = min(tied, key=lambda number: (error[number].mean(), order.index(number)))
     ranking = [
@@ -124,7 +124,7 @@ def collect_stage_c(
             "given_up_after": None if number in finished else len(had[number]),
             "against_best": None
             if number == best
-            else compare_folds(objective[best][had[number]], objective[number], ratio),
+            else compare_folds(objective[best][: len(had[number])], objective[number], ratio),
             "scores": average_scores([by[number, n].scores for n in had[number]]),
         }
         for number in order
@@ -154,9 +154,9 @@ def collect_stage_c(
             else compare_folds(objective[best], objective[runner_up], ratio)["significant"],
         },
         ensemble=_ensemble(experiment, predicted, finished, objective[best], ratio) if limits.ensemble > 1 else None,
-        bias_corrected=correct_for_choice(experiment, [[predicted[number, n] for n in common] for number in order])
-        if common
-        else None,
+        bias_corrected=correct_for_choice(
+            experiment, [[predicted[number, n] for n in had[order[-1]]] for number in order]
+        ),
         baseline={
             "name": base.name,
             "objective": summarise_folds(base_objective, ratio),
@@ -165,6 +165,14 @@ def collect_stage_c(
         },
         performance={"training_seconds": round(sum(r.performance["seconds"] for r in results), 1)},
     )
+
+
+def _whole_repeats(by: Mapping[tuple[int, int], FoldResult], candidate: int, k: int) -> list[int]:
+    """Return the folds of a candidate up to the first repeat that lacks one."""
+    numbers = list[int]()
+    while all((candidate, n) in by for n in range(len(numbers), len(numbers) + k)):
+        numbers += range(len(numbers), len(numbers) + k)
+    return numbers
 
 
 def _check_comparable(agent: str, results: Sequence[FoldResult]) -> None:
@@ -178,7 +186,7 @@ def _check_comparable(agent: str, results: Sequence[FoldResult]) -> None:
     if mixed:
         raise UserError(
             f"stage C of {agent}: folds were trained with {name} {' and '.join(sorted(versions))}, so their scores"
-            f" cannot be compared; remove results/{agent}/stage_c/*-*.json of one of them to train them again"
+            " cannot be compared; remove the files in stage_c/ of one of them to train them again"
             for name, versions in mixed.items()
         )
 
@@ -204,6 +212,7 @@ def candidates_in_the_race(
     numbers = sorted({result.fold for result in results})
     scores = {candidate: np.array([by[candidate, number] for number in numbers]) for candidate in candidates}
     best = max(candidates, key=lambda candidate: (scores[candidate].mean(), -candidate))
+    _check_comparable(experiment.agent.name, results)
     ratio = 1 / (experiment.settings.config.stage_c.folds - 1)
 
     def stays(candidate: int) -> bool:

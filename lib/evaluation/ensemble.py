@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.agents.agent import AllValues, Logits
+from lib.agents.agent import AllValues, Logits, halves
 from lib.experiment.experiment import Experiment
 from lib.metrics.classification import Floats
 from lib.schemas.evaluation import FoldResult
@@ -138,8 +139,7 @@ def select_ensemble(by_fold: ByFold, folds: Sequence[int], most: int) -> list[in
 def score_selection(experiment: Experiment, by_fold: ByFold, most: int) -> tuple[list[float], list[float]]:
     """Score ensembles that were selected on the other folds of the same repeat.
 
-    As for a candidate, the rules for each half of a fold are fitted on its other half. A selection of one candidate
-    thus has the score of that candidate.
+    As for a candidate, all rules for a half of a fold are fitted on its other half, those of the members too.
 
     Args:
         experiment: Gives agent, examples and settings.
@@ -149,19 +149,50 @@ def score_selection(experiment: Experiment, by_fold: ByFold, most: int) -> tuple
     Returns:
         The objective and the calibration error of each fold.
     """
-    agent, examples = experiment.agent, experiment.examples
     k, found = experiment.settings.config.stage_c.folds, []
     for number in by_fold:
         others = [n for n in by_fold if n // k == number // k and n != number]
-        members, picks = by_fold[number], select_ensemble(by_fold, others, most)
-        hyper = with_usual_policy([members[pick].hyper for pick in picks])
-        logits, index = average_held_out(experiment, members, picks)
-        sample = WeightedSample.uniform(index)
-        values = agent.cross_fit(logits, examples, sample, hyper)
-        scores = agent.scores(logits, values, examples, sample, hyper)
-        found.append(experiment.objective.values(scores))
+        picks = select_ensemble(by_fold, others, most)
+        found.append(experiment.objective.values(_scores_of_average(experiment, by_fold[number], picks)))
     objective, error = zip(*found, strict=True)
     return list(objective), list(error)
+
+
+def _scores_of_average(
+    experiment: Experiment, members: Mapping[int, HeldOutPredictions], picks: Sequence[int]
+) -> dict[str, Any]:
+    """Return the scores of an average of candidates on a fold."""
+    agent, hyper = experiment.agent, with_usual_policy([members[pick].hyper for pick in picks])
+    masks = halves(experiment.examples, members[picks[0]].index)
+    parts = [_half_of_average(experiment, members, Counter(picks), hyper, own) for own in masks if own.any()]
+    index, logits, values = zip(*parts, strict=True)
+    sample = WeightedSample.uniform(np.concatenate(index))
+    averaged, joined = agent.concatenate_logits(logits), agent.concatenate_values(values)
+    return agent.scores(averaged, joined, experiment.examples, sample, hyper)
+
+
+def _half_of_average(
+    experiment: Experiment,
+    members: Mapping[int, HeldOutPredictions],
+    weights: Mapping[int, int],
+    hyper: Hyperparameters,
+    own: NDArray[np.bool_],
+) -> tuple[NDArray[np.int64], Logits, AllValues]:
+    """Return the examples of a half, their averaged logits, and the values of rules fitted on the other half."""
+    agent, examples, names = experiment.agent, experiment.examples, list(experiment.development.criteria)
+    index = members[next(iter(weights))].index
+    here, there = np.flatnonzero(own), np.flatnonzero(~own)
+    other = WeightedSample.uniform(index[there])
+
+    def values(logits: Logits, hyper: Hyperparameters, index: NDArray[np.int64]) -> AllValues:
+        if not len(there):
+            return agent.rule_values(agent.neutral_rules(names), examples, index)
+        rules = agent.fit_rules(agent.select(logits, there), examples, other, hyper, criteria=names)
+        return agent.rule_values(rules, examples, index)
+
+    own_rules = [(members[pick].logits, values(members[pick].logits, members[pick].hyper, index)) for pick in weights]
+    averaged = agent.average_logits(own_rules, list(weights.values()))
+    return index[here], agent.select(averaged, here), values(averaged, hyper, index[here])
 
 
 def with_usual_policy(picks: Sequence[Hyperparameters]) -> Hyperparameters:

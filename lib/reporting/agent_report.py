@@ -395,10 +395,8 @@ def _trial_counts(data: ReportData) -> Table:
 
 def _lead_of_best(result: StageCResult) -> str:
     significant = result.choice["lead_of_best_is_significant"]
-    if len(result.ranking) == 1:
-        return "There was only one candidate."
     if significant is None:
-        return "All other candidates were given up, because the best one leads them significantly."
+        return "No other candidate has a result on every fold."
     return f"The lead of the best candidate over the next is {'' if significant else 'not '}significant."
 
 

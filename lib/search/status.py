@@ -1,6 +1,5 @@
 """Describe the states of the trials of every study, its best trial so far, its throughput and the time left."""
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -41,9 +40,8 @@ def _search_lines(settings: Settings, results: Path) -> Iterator[str]:
     for agent in config.agents:
         for stage in ("stage_a", "stage_b"):
             location, budget = study_location(settings, results, agent, stage), stage_budget(config, stage)
-            trials, alive = load_trials(location), latest_sign_of_life(location.processes)
             # Trials of dead processes do not run.
-            now = time.time() if alive is None else alive
+            trials, now = load_trials(location), latest_sign_of_life(location.processes)
             line = study_line(trials, budget, now, objective) if trials else "not begun"
             yield f"{agent:10s} {stage}{outer}  {line}"
         limits = config.stage_c
@@ -59,7 +57,8 @@ def study_line(trials: Sequence[FrozenTrial], budget: Budget, now: float, object
     Args:
         trials: All trials of the study, in any state.
         budget: Budget of the study.
-        now: The time in seconds since the epoch; while trials run, throughput is measured up to it.
+        now: When a process was last known to be alive, in seconds since the epoch; while trials run, throughput is
+            measured up to it.
         objective: Names the score of the best trial.
 
     Returns:

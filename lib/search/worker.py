@@ -62,8 +62,10 @@ def run_worker(experiment: Experiment, strategy: SearchStrategy) -> WorkerReport
             numbers.append(trial.number)
             progress.add(trial.number, study.finished_trials())
     finally:
-        study.leave()
-        registry.close()
+        try:
+            study.leave()
+        finally:
+            registry.close()
     performance = {"seconds": round(time.monotonic() - began, 1), "busy_seconds": round(busy, 1)}
     return WorkerReport(
         provenance=experiment.provenance(started),

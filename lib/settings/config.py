@@ -257,7 +257,7 @@ class _SearchBudget(StrictSchema):
     hours: float | None = Field(
         default=None,
         gt=0,
-        description="hours, in which at least one trial runs, after which no trial begins; null sets no limit",
+        description="hours in which a process works on a trial, after which no trial begins; null sets no limit",
     )
     gpu_hours: float | None = Field(
         default=None, gt=0, description="GPU hours of all trials after which no trial begins; null sets no limit"

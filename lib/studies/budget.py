@@ -6,10 +6,9 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-# System attributes of a trial: when a process began or took over the work on it (None while none works on it), and
-# the beginnings and ends of earlier work. Times are seconds since the epoch, because processes may be in different
-# time zones.
-BEGUN, WORKED = "begun", "worked"
+# The system attribute with the beginnings and ends of the work on a trial, in seconds since the epoch, because
+# processes may be in different time zones. The last end is None while a process works on it.
+WORK = "work"
 
 
 @dataclass(frozen=True)
@@ -74,18 +73,18 @@ def used_hours(trials: Sequence[FrozenTrial], now: float) -> float:
     return used / 3600
 
 
-def work_so_far(attributes: Mapping[str, Any], until: float) -> list[tuple[float, float]]:
+def ended_work(attributes: Mapping[str, Any], until: float | None) -> list[tuple[float, float]]:
     """Return the beginnings and ends of the work on a trial.
 
     Args:
         attributes: The trial's system attributes.
-        until: End of the work that still goes on, in seconds since the epoch.
+        until: End of the work that still goes on; None if it is unknown, so that this work does not count.
     """
-    worked, begun = [(begin, end) for begin, end in attributes.get(WORKED, [])], attributes.get(BEGUN)
+    spans = [(begin, until if end is None else end) for begin, end in attributes.get(WORK, [])]
     # The clock may have been set back.
-    return worked if begun is None else [*worked, (begun, max(begun, until))]
+    return [(begin, max(begin, end)) for begin, end in spans if end is not None]
 
 
 def _spans(trials: Sequence[FrozenTrial], now: float) -> list[tuple[float, float]]:
     """Return the beginnings and ends of the work on all trials."""
-    return [span for trial in trials for span in work_so_far(trial.system_attrs, now)]
+    return [span for trial in trials for span in ended_work(trial.system_attrs, now)]

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from lib.files.locks import wait_for_lock
 from lib.settings.hyperparameters import is_used
 from lib.settings.space import Space
 from lib.studies.batched_writes import batched_writes
-from lib.studies.budget import BEGUN, WORKED, Budget, work_so_far
+from lib.studies.budget import WORK, Budget, ended_work
 from lib.studies.location import StudyLocation, select_finished
 from lib.studies.optuna_internals import ENQUEUED_PARAMS, storage_id, suggest_value
 from lib.studies.samplers import distributions
@@ -69,8 +69,8 @@ class SharedStudy:
             UserError: The study was begun with another identity; a line names each difference.
         """
         self.location, self._pruner = location, pruner
-        # The trial that this process works on.
-        self._claimed: Trial | None = None
+        # The trial that this process works on, and its name.
+        self._claimed: tuple[Trial, str] | None = None
         self._storage = location.storage()
         with self._exclusive():
             study = optuna.create_study(
@@ -122,13 +122,22 @@ class SharedStudy:
             study = optuna.Study(
                 self.location.name, self._storage, sampler=sampler(upcoming.number), pruner=self._pruner
             )
-            self._claimed = Trial(study, upcoming.trial_id)
-            yield self._claimed
+            trial = Trial(study, upcoming.trial_id)
+            self._claimed = trial, registry.name
+            yield trial
 
     def leave(self) -> None:
-        """Record until when this process worked on its trial, if it ends before the trial does."""
-        if self._claimed is not None and not self._storage.get_trial(storage_id(self._claimed)).state.is_finished():
-            _end_work(self._storage, self._claimed, time.time())
+        """Record until when this process worked on its trial, if it ends before the trial does.
+
+        If this fails, the work does not count.
+        """
+        if self._claimed is None:
+            return
+        trial, name = self._claimed
+        with suppress(Exception):  # such as a full disk or a lost server, which must not hide why the process ends
+            found = self._storage.get_trial(storage_id(trial))
+            if not found.state.is_finished() and found.system_attrs.get(_OWNER) == name:
+                _end_work(self._storage, trial, time.time())
 
     def end_trial(
         self, trial: Trial, attributes: Mapping[str, Any], state: TrialState, values: Sequence[float] | None = None
@@ -168,14 +177,13 @@ class SharedStudy:
                 return self._claim(budget, registry, enqueued)
             trial_id = storage_id(trial)
             with batched_writes(self._storage):
-                _end_work(self._storage, trial, until)
                 self._storage.set_trial_system_attr(trial_id, _DEATHS, deaths)
                 self._storage.set_trial_system_attr(trial_id, _OWNER, registry.name)
-                self._storage.set_trial_system_attr(trial_id, BEGUN, now)
+                self._storage.set_trial_system_attr(trial_id, WORK, [*ended_work(attributes, until), (now, None)])
             return NextAction("run", trial_id, trial.number)
         if budget.is_spent(trials, now):
             return NextAction("wait" if running else "stop")
-        first: dict[str, Any] = {_OWNER: registry.name, BEGUN: now}
+        first: dict[str, Any] = {_OWNER: registry.name, WORK: [(now, None)]}
         if len(trials) < len(enqueued):
             first[ENQUEUED_PARAMS] = enqueued[len(trials)]
         template = create_trial(state=TrialState.RUNNING, system_attrs=first)
@@ -229,9 +237,7 @@ def fail_trial(storage: BaseStorage, trial: FrozenTrial | Trial, reason: str, un
 def _end_work(storage: BaseStorage, trial: FrozenTrial | Trial, until: float | None) -> None:
     """Record that nobody works on a running trial any more; without a known end the last work does not count."""
     attributes = storage.get_trial_system_attrs(storage_id(trial))
-    worked = attributes.get(WORKED, []) if until is None else work_so_far(attributes, until)
-    storage.set_trial_system_attr(storage_id(trial), WORKED, worked)
-    storage.set_trial_system_attr(storage_id(trial), BEGUN, None)
+    storage.set_trial_system_attr(storage_id(trial), WORK, ended_work(attributes, until))
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -15,13 +15,21 @@ State = Literal["alive", "left", "died"]
 _BEAT, _SILENCE = 20.0, 90.0
 
 
-def latest_sign_of_life(folder: Path) -> float | None:
-    """Return when any process of a study was last known to be alive, in seconds since the epoch; None if all left.
+def latest_sign_of_life(folder: Path) -> float:
+    """Return when any process of a study was last known to be alive, in seconds since the epoch; 0 if all left.
 
     Args:
         folder: The folder of the locks.
     """
-    return max((path.stat().st_mtime for path in folder.glob("*.lock")), default=None)
+    return max((sign for path in folder.glob("*.lock") if (sign := _modified(path)) is not None), default=0.0)
+
+
+def _modified(path: Path) -> float | None:
+    """Return when a file was last modified; None if it is gone."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return None
 
 
 class WorkerRegistry:
@@ -70,10 +78,7 @@ class WorkerRegistry:
 
     def last_sign_of_life(self, worker: str) -> float | None:
         """Return when a process that has not left was last known to be alive, in seconds since the epoch."""
-        try:
-            return self._path(worker).stat().st_mtime
-        except FileNotFoundError:
-            return None
+        return _modified(self._path(worker))
 
     def close(self) -> None:
         """Remove this process from the registry and stop its heartbeat."""

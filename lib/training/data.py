@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lib.agents.agent import Agent, Features
+from lib.errors import UserError
 from lib.metrics.objective import Objective
 from lib.settings.hyperparameters import Hyperparameters, NullPolicy
 from lib.tasks.examples import Examples, WeightedSample
@@ -13,8 +14,12 @@ if TYPE_CHECKING:  # augmentation needs packages that the engine does not
     from lib.training.epoch_data import EpochAugmentation
 
 
-class TrainingFailure(Exception):
+class TrainingFailure(UserError):
     """A training that cannot give a result, with the reason as message; the search continues with other trials."""
+
+
+class DoesNotFitError(TrainingFailure):
+    """A training that does not fit into memory, which may be because something else uses it."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from lib.settings.hyperparameters import NullPolicy
 from lib.tasks.task import Index
 from lib.training import checkpoints
 from lib.training.batches import training_batches
-from lib.training.data import TrainingData, TrainingFailure
+from lib.training.data import DoesNotFitError, TrainingData, TrainingFailure
 from lib.training.epoch_sampler import EpochSampler
 from lib.training.gradients import Gradients
 from lib.training.inference import predict_logits
@@ -154,7 +154,7 @@ def train(
     except RuntimeError as error:
         if not out_of_memory(error):
             raise
-        raise TrainingFailure("out of memory: the model and the optimizer's state do not fit") from error
+        raise DoesNotFitError("out of memory: the model and the optimizer's state do not fit") from error
     finally:
         if training_data.augmentation is not None:
             training_data.augmentation.close()

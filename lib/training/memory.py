@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lib.files.atomic import write_json
 from lib.files.json_files import read_json
-from lib.training.data import TrainingFailure
+from lib.training.data import DoesNotFitError
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -19,9 +19,9 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def window_does_not_fit(tokens: int) -> TrainingFailure:
+def window_does_not_fit(tokens: int) -> DoesNotFitError:
     """Return the failure of a training in which a single window, of so many tokens, does not fit into memory."""
-    return TrainingFailure(f"out of memory: a window of {tokens} tokens does not fit")
+    return DoesNotFitError(f"out of memory: a window of {tokens} tokens does not fit")
 
 
 class MicroBatches:

@@ -18,16 +18,18 @@ def score_one_fold(options: Namespace) -> None:
     from lib.schemas.search import Candidates
 
     if _was_given_up(options):
-        _give_up(options, "racing found it significantly worse")
+        _give_up(options, "it is out of the race")
         return
     chosen = Candidates.read(agent_path(options, f"stage_c/{Candidates.FILE}"))
     with training_experiment(options) as experiment:
         from lib.evaluation.cross_validation import score_fold
         from lib.metrics.formatting import format_count
-        from lib.training.data import TrainingFailure
+        from lib.training.data import DoesNotFitError, TrainingFailure
 
         try:
             result = score_fold(experiment, chosen, options.candidate, options.fold)
+        except DoesNotFitError:
+            raise
         except TrainingFailure as failure:
             # It would fail again, and must not keep the other candidates from being compared.
             _give_up(options, str(failure))

@@ -27,7 +27,7 @@ def write_race(options: Namespace) -> None:
     # A candidate whose training failed lacks a fold.
     had = Counter(result.candidate for result in results)
     whole = [candidate for candidate in before if had[candidate] == len(folds)]
-    stay = candidates_in_the_race(experiment, whole, results)
+    stay = candidates_in_the_race(experiment, whole, results) if whole else []
     race = Race(
         provenance=experiment.provenance(started), agent=options.agent, repeat=options.repeat, candidates=stay
     )

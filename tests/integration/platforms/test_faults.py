@@ -230,7 +230,7 @@ def test_a_clock_that_goes_back(checkout: Path, record_fault: RecordFault) -> No
     assert done.returncode == 0 and "10/10" in done.stderr, done.stderr
     output = status(checkout)
     assert "stage_a  10/10" in output and "-" not in output.split("best")[1].split("failure")[0]
-    record_fault("clock goes back", "budget met; nothing asks the clock of the day")
+    record_fault("clock goes back", "budget of trials met; hours that would be negative count as none")
 
 
 @pytest.fixture

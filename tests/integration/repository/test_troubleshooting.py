@@ -24,6 +24,7 @@ from lib.cli.main import main
 from lib.corpus.reader import read_corpus
 from lib.devices.device import choose_device
 from lib.errors import UserError
+from lib.evaluation.cross_validation import candidates_in_the_race, collect_stage_c
 from lib.evaluation.saved_model import SavedModel
 from lib.experiment.experiment import Experiment
 from lib.files.atomic import write_json
@@ -206,6 +207,37 @@ def hang() -> None:
 def fail_every_trial() -> None:
     failed = create_trial(state=TrialState.FAIL, user_attrs={"reason": "the loss is not finite"})
     collect_stage_a(AgentSearch(tiny_settings(), "criteria", RESULTS), [failed])
+
+
+def fail(*_: object, **__: object) -> None:
+    raise TrainingFailure("the loss is not finite")
+
+
+@provokes("a training that cannot be left out failed")
+def fail_a_baseline() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Experiment, "run", fail)
+        main(["baseline", "criteria"])
+
+
+@provokes("no candidate has a result on every fold")
+def fail_every_candidate() -> None:
+    made = Experiment(read_settings(SETTINGS), "criteria", RESULTS)
+    collect_stage_c(made, SimpleNamespace(candidates=[SimpleNamespace(number=0)]), [], None)
+
+
+@provokes("folds were trained with")
+def update_torch_between_folds() -> None:
+    folds = [
+        SimpleNamespace(
+            candidate=0,
+            fold=number,
+            scores={"objective": 0.5},
+            provenance=empty_provenance().model_copy(update={"packages": {"torch": f"2.{number}"}}),
+        )
+        for number in range(2)
+    ]
+    candidates_in_the_race(Experiment(read_settings(SETTINGS), "criteria", RESULTS), [0], folds)
 
 
 @provokes("has only … distinct completed configurations")

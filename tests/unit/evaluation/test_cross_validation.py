@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from scipy.special import expit
 from support.made_examples import hyper, make_examples
-from support.tiny import tiny_settings
+from support.tiny import empty_provenance, tiny_settings
 
 from lib.agents import get_agent
 from lib.evaluation.cross_validation import candidates_in_the_race, compare_folds, correct_for_choice, is_as_good
 from lib.evaluation.ensemble import HeldOutPredictions
 from lib.metrics.classification import binary_scores
 from lib.metrics.objective import Objective
+
+PROVENANCE = empty_provenance()
 
 
 def test_a_significantly_worse_candidate_is_not_as_good_as_the_best() -> None:
@@ -27,9 +29,9 @@ def test_a_significantly_worse_candidate_is_not_as_good_as_the_best() -> None:
 
 def race(scores: dict[int, list[float]]) -> list[int]:
     """Return the candidates that stay after folds with these scores, of repeats of five folds."""
-    experiment = SimpleNamespace(settings=tiny_settings(stage_c={"folds": 5}))
+    experiment = SimpleNamespace(agent=get_agent("criteria"), settings=tiny_settings(stage_c={"folds": 5}))
     results = [
-        SimpleNamespace(candidate=candidate, fold=fold, scores={"objective": score})
+        SimpleNamespace(candidate=candidate, fold=fold, scores={"objective": score}, provenance=PROVENANCE)
         for candidate, values in scores.items()
         for fold, score in enumerate(values)
     ]

@@ -64,14 +64,12 @@ def test_an_ensemble_of_averages_predicts_after_it_was_written_as_before(
     ensemble.write(tmp_path / "written")
     again = SavedModel.load(tmp_path / "written", CPU)
     assert flat(again.logits(data.examples)) == pytest.approx(flat(ensemble.logits(data.examples)))
-    task = again.agent.tasks[-1].name
-    every = np.arange(len(data.examples))
+    every, task = np.arange(len(data.examples)), again.agent.tasks[-1].name
 
     def probability(member: SavedModel) -> np.ndarray:
         values = again.agent.rule_values(member.rules, data.examples, every)
         return again.agent.decide(member.logits(data.examples), values, member.hyper)[task].yes_probability
 
-    task = again.agent.tasks[-1].name
     twice, once = (probability(member) for member in (again.members[0], again.members[2]))
     # Only the ten best spans of each average are kept.
     assert probability(again) == pytest.approx((2 * twice + once) / 3, abs=1e-2)

@@ -7,7 +7,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from support.studies import study_in
 from support.tiny import tiny_settings
 
-from lib.studies.budget import BEGUN, WORKED, Budget, used_hours
+from lib.studies.budget import WORK, Budget, used_hours
 from lib.studies.samplers import StaticSpaceTPESampler
 from lib.studies.study import MAX_DEATHS, suggest_params
 from lib.studies.worker_registry import WorkerRegistry
@@ -20,7 +20,7 @@ def trial(*work: tuple[float, float], still: float | None = None) -> FrozenTrial
     worked = [[START + 3600 * hour for hour in span] for span in work]
     return create_trial(
         state=TrialState.PRUNED if still is None else TrialState.RUNNING,
-        system_attrs={WORKED: worked, BEGUN: None if still is None else START + 3600 * still},
+        system_attrs={WORK: worked if still is None else [*worked, [START + 3600 * still, None]]},
     )
 
 
