@@ -24,7 +24,6 @@ from lib.search.strategies import stage_a_strategy
 from lib.settings.load import Settings, read_settings, save_settings
 from lib.studies.location import StudyLocation, load_trials
 from lib.studies.pruners import min_trials_at_rung
-from lib.training.data import TrainingFailure
 from lib.training.engine import TrainingResult
 
 
@@ -293,6 +292,12 @@ def test_a_candidate_whose_training_fails_is_given_up_and_the_others_are_compare
     def fail(*_: object, **__: object) -> None:
         raise TrainingFailure("the loss is not finite")
 
+    def does_not_fit(*_: object, **__: object) -> None:
+        raise DoesNotFitError("out of memory")
+
+    monkeypatch.setattr(Experiment, "run", does_not_fit)
+    assert main(["stage-c-fold", "criteria", "--candidate", "0", "--fold", "1"]) == 1, "it may fit next time"
+    assert read_fold(folder / "0-1.json") is not None
     monkeypatch.setattr(Experiment, "run", fail)
     assert main(["stage-c-fold", "criteria", "--candidate", "0", "--fold", "1"]) == 0
     assert "candidate 0  is given up at fold 1: the loss is not finite" in capsys.readouterr().err
@@ -300,7 +305,11 @@ def test_a_candidate_whose_training_fails_is_given_up_and_the_others_are_compare
     assert main(["stage-c", "criteria"]) == 0
     result = StageCResult.read("results/criteria/stage_c.json")
     assert [entry["candidate"] for entry in result.ranking] == [1] and result.choice["candidate"] == 1
+    assert main(["stage-c-race", "criteria", "--repeat", "1"]) == 0
+    assert Race.read(folder / "race_1.json").candidates == [1]
     assert main(["stage-c-fold", "criteria", "--candidate", "1", "--fold", "0"]) == 0
+    assert main(["stage-c-race", "criteria", "--repeat", "1"]) == 0
+    assert Race.read(folder / "race_1.json").candidates == []
     assert main(["stage-c", "criteria"]) == 1
     assert "no candidate has a result on every fold, because trainings failed" in capsys.readouterr().err
     monkeypatch.setattr(Experiment, "train_on_all", fail)

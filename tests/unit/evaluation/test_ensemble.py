@@ -5,11 +5,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from scipy.special import expit
-from support.made_examples import hyper
+from support.made_examples import hyper, make_examples
 from support.tiny import tiny_settings
 
+from lib.agents import get_agent
 from lib.evaluation import ensemble
-from lib.evaluation.ensemble import greedy_selection, with_usual_policy
+from lib.evaluation.ensemble import HeldOutPredictions, greedy_selection, score_selection, with_usual_policy
+from lib.metrics.objective import Objective
+from lib.tasks.examples import WeightedSample
 
 
 def made(n: int, noise: list[float], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -69,3 +72,29 @@ def test_an_ensemble_decides_by_the_policy_by_which_most_of_it_was_judged() -> N
     ratio, none = (hyper(**{"null_policy.name": name}) for name in ("ratio", "none"))
     assert with_usual_policy([none, ratio, ratio]).null_policy == "ratio"
     assert with_usual_policy([none, ratio]).null_policy == "none"
+
+
+def test_a_selection_of_one_candidate_has_its_score() -> None:
+    rng, agent, size = np.random.default_rng(5), get_agent("criteria"), 900
+    answers = [[(0, 4)] if yes else [] for yes in rng.random(size) < 0.3]
+    examples = make_examples("Here.", answers, rng.choice(["A", "B"], size).tolist())
+    settings = tiny_settings(stage_c={"folds": 3})
+    experiment = SimpleNamespace(
+        agent=agent,
+        examples=examples,
+        settings=settings,
+        objective=Objective.of(settings.config.objective),
+        development=SimpleNamespace(criteria=["A", "B"]),
+    )
+    # Overconfident and biased, so that the rules matter.
+    odds, chosen = 4 * rng.normal(2 * examples.label - 1, 1.0) + 3, hyper(**{"null_policy.name": "threshold"})
+    by_fold, own = {}, []
+    for number, index in enumerate(np.split(rng.permutation(size), 3)):
+        sample, logits = WeightedSample.uniform(index), {"label": odds[index]}
+        values = agent.cross_fit(logits, examples, sample, chosen)
+        own.append(experiment.objective.values(agent.scores(logits, values, examples, sample, chosen)))
+        probability = agent.decide(logits, values, chosen)["label"].probability
+        predicted = HeldOutPredictions(chosen, index, logits, values, probability[None], examples.label[index][None])
+        by_fold[number] = {7: predicted}
+    found = zip(*score_selection(experiment, by_fold, most=1), strict=True)
+    assert np.array(list(found)) == pytest.approx(np.array(own), abs=0.02)
