@@ -24,6 +24,7 @@ from lib.search.strategies import stage_a_strategy
 from lib.settings.load import Settings, read_settings, save_settings
 from lib.studies.location import StudyLocation, load_trials
 from lib.studies.pruners import min_trials_at_rung
+from lib.training.data import DoesNotFitError, TrainingFailure
 from lib.training.engine import TrainingResult
 
 
@@ -204,8 +205,6 @@ def test_a_warm_start_tries_the_best_of_earlier_agents_early(copy_of_finished: P
 def test_failed_trials_are_recorded_with_their_reason_and_the_study_goes_on(
     copy_of_finished, monkeypatch, capsys
 ) -> None:
-    from lib.training.data import TrainingFailure
-
     def fails(*_: object, **__: object) -> None:
         raise TrainingFailure("the loss is not finite")
 
