@@ -57,6 +57,7 @@ def configuration(seed: int, minutes: float, corpus: str | None) -> dict[str, An
         # Stage B only takes Stage A's best trials over, whose trainings are there.
         "stage_b": {"trials": 2, "warm_start": 2},
         "baseline": {"epochs": 1},
+        "final": {"seeds": 1},
         "tracking": {"uri": None},
         "corpus": {"dir": corpus},
     }
