@@ -52,10 +52,6 @@ STAGE_B_VARIANTS = {
     "nsga2 racing": "NSGA-II, racing",
     "tpe": "multi-objective TPE",
     "tpe racing": "multi-objective TPE, racing",
-    "nsga2 racing, whole": "NSGA-II, racing, starts from all of Stage A's trials",
-    "tpe racing, whole": "multi-objective TPE, racing, starts from all of Stage A's trials",
-    "tpe racing, whole, 5": "multi-objective TPE, racing, starts from all of Stage A's trials, 5",
-    "tpe racing, 5": "multi-objective TPE, racing, 5",
 }
 
 
@@ -262,10 +258,6 @@ def stage_b_variant(name: str, repetition: int, first: StageAResult) -> SearchSt
         "sampler": "tpe" if name.startswith("tpe") else "nsga2",
         "racing": before or "racing" in name,
     }
-    if "whole" in name:
-        update["warm_start"] = sum(trial.state == "COMPLETE" for trial in first.trials)
-    if name.endswith("5"):
-        update["population_size"] = 5
     limits = settings.config.stage_b.model_copy(update=update)
     settings = settings.model_copy(update={"config": settings.config.model_copy(update={"stage_b": limits})})
     if not before:

@@ -149,7 +149,9 @@ def stage_b_strategy(settings: Settings, agent: str, best: StageAResult) -> Sear
     def sampler(number: int) -> BaseSampler:
         seed = derive_seed(config.seed, agent, "stage b", number)
         if limits.sampler == "tpe":
-            return StaticSpaceTPESampler(space, seed=seed, n_startup_trials=limits.population_size)
+            # It learns from the best of Stage A at once, and else from a population of random trials.
+            known = limits.warm_start or limits.population_size
+            return StaticSpaceTPESampler(space, seed=seed, n_startup_trials=known)
         return StaticSpaceNSGAIISampler(space, seed=seed, population_size=limits.population_size)
 
     return SearchStrategy(
