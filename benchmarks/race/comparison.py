@@ -5,6 +5,7 @@ AutoGluon's MultiModalPredictor. They train as a careful user would make them: o
 unannotated negatives for each, with posts kept together. They are scored at 0.5 and with a threshold that is fitted
 on their validation posts, at natural prevalence or on annotated pairs as the pipeline's is, and the better of the two
 counts.
+
 All runs share the split into development and test posts. The corpus and the encoder are there before the time begins.
 The pipeline's time includes its baselines. Finished runs are kept, so that the race can be run in parts. A run of the
 pipeline that takes longer than its time is not ahead.

@@ -299,13 +299,10 @@ def _score_of_samples(experiment: Experiment, folds: Sequence[HeldOutPredictions
     """Return a candidate's objective as a function of the groups that count."""
     agent, examples, objective = experiment.agent, experiment.examples, experiment.objective
     decide = agent.decide if objective.population == "natural" else agent.decide_annotated
-    places = [_scored_places(experiment, fold) for fold in folds]
-    index = np.concatenate([fold.index[own] for fold, own in zip(folds, places, strict=True)])
-    logits = [agent.select(fold.logits, own) for fold, own in zip(folds, places, strict=True)]
-    values = [
-        {name: each.select(own) for name, each in fold.values.items()}
-        for fold, own in zip(folds, places, strict=True)
-    ]
+    parts = [(fold, _scored_places(experiment, fold)) for fold in folds]
+    index = np.concatenate([fold.index[own] for fold, own in parts])
+    logits = [agent.select(fold.logits, own) for fold, own in parts]
+    values = [{name: each.select(own) for name, each in fold.values.items()} for fold, own in parts]
     # Decided together, since the columns of the statistics are those of the criteria that occur.
     predictions = decide(agent.concatenate_logits(logits), agent.concatenate_values(values), folds[0].hyper)
     group = examples.group[index]

@@ -44,7 +44,7 @@ class EpochAugmentation:
             tokenize: Returns the features of augmented examples, in the vocabularies of `base`.
         """
         self._augmenter, self._base, self._train, self._tokenize = augmenter, base, train, tokenize
-        self._windows = base.windows(train)
+        self._windows, self._weight = base.windows(train), _weight_of_a_pair(base)
         self._ahead = {1: self._submit(1)}
 
     def epoch_data(self, epoch: int, *, last: bool) -> EpochData:
@@ -75,6 +75,9 @@ class EpochAugmentation:
         if not len(drawn.index):
             return EpochData(self._base, self._windows, drawn.applied)
         base, more = self._base, self._tokenize(drawn.examples)
+        # A pair counts as much as it does without its augmented text, however many windows the augmented ones have.
+        weight = more.targets.weight * (self._weight / _weight_of_a_pair(more))
+        more = replace(more, targets=replace(more.targets, weight=weight))
         kept = self._windows[~np.isin(base.tokens[0].pair[self._windows], drawn.index)]
         first = len(base.tokens[0].pair)
         added = np.arange(first, first + len(more.tokens[0].pair))
@@ -85,11 +88,10 @@ def _append_features(base: Features, more: Features, index: Index) -> Features:
     """Append the windows of augmented examples, which are variants of the examples `index`."""
     device = base.tokens[0].ids.device
     more = more.to(device)
-    # A pair counts as much as it does without its augmented text, however many windows the augmented ones have.
-    factor = _weight_of_a_pair(base) / _weight_of_a_pair(more)
-    targets = replace(more.targets, weight=more.targets.weight * factor)
     concatenated = {id(old): old.followed_by(new, index) for old, new in zip(base.tokens, more.tokens, strict=True)}
-    return Features(tuple(concatenated[id(old)] for old in base.tokens), Targets.concatenated(base.targets, targets))
+    return Features(
+        tuple(concatenated[id(old)] for old in base.tokens), Targets.concatenated(base.targets, more.targets)
+    )
 
 
 def _weight_of_a_pair(features: Features) -> float:

@@ -1,6 +1,7 @@
 """The command `stage-c-fold`, which trains and scores one candidate on one fold."""
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from lib.cli.command import Command, echo
 from lib.cli.experiments import agent_search, training_experiment
@@ -34,7 +35,7 @@ def score_one_fold(options: Namespace) -> None:
             # It would fail again, and must not keep the other candidates from being compared.
             _give_up(options, str(failure))
             return
-        result.write(agent_path(options, f"stage_c/{options.candidate}-{options.fold}.json"))
+        result.write(_path(options))
     score, error = (f"{result.scores[name]:.3f}" for name in ("objective", "calibration_error"))
     echo(
         f"stage_c {options.agent}  candidate {options.candidate}  {result.split}"
@@ -55,7 +56,6 @@ def _give_up(options: Namespace, reason: str) -> None:
     from lib.schemas.document import now
     from lib.schemas.evaluation import GivenUpFold
 
-    path = agent_path(options, f"stage_c/{options.candidate}-{options.fold}.json")
     given_up = GivenUpFold(
         provenance=agent_search(options).provenance(now()),
         agent=options.agent,
@@ -63,8 +63,12 @@ def _give_up(options: Namespace, reason: str) -> None:
         fold=options.fold,
         reason=reason,
     )
-    given_up.write(path)
+    given_up.write(_path(options))
     echo(f"stage_c {options.agent}  candidate {options.candidate}  is given up at fold {options.fold}: {reason}")
+
+
+def _path(options: Namespace) -> Path:
+    return agent_path(options, f"stage_c/{options.candidate}-{options.fold}.json")
 
 
 COMMAND = Command(
