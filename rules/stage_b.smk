@@ -1,4 +1,4 @@
-"""Stage B searches with NSGA-II for high F1-macro and low calibration error."""
+"""Stage B searches with multi-objective TPE for high F1-macro and low calibration error."""
 
 
 rule stage_b_worker:

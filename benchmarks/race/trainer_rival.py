@@ -97,8 +97,7 @@ def main() -> None:
             report_to=[],
             disable_tqdm=True,
             use_cpu=not torch.cuda.is_available(),
-            seed=options.seed,
-            **more,
+            **{"seed": options.seed, **more},
         )
         return Trainer(
             None,
@@ -119,9 +118,8 @@ def main() -> None:
         timeout=left(SEARCH),
         compute_objective=lambda found: found["eval_f1"],
     )
-    chosen = {name: value for name, value in best.hyperparameters.items() if name != "seed"}
     # Not on the validation posts, on which its threshold is fitted.
-    final = trainer(TRAINING, chosen)
+    final = trainer(TRAINING, best.hyperparameters)
     final.train()
     print(f"best of the search: F1 {best.objective:.3f}, {best.hyperparameters}")
     for name in ("validation", "test"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -16,7 +17,13 @@ from search.table import AGENT, SEEDS, TabularBenchmark, lookup
 from lib.files.hashing import derive_seed
 from lib.schemas.run import SeedResult
 from lib.schemas.search import StageAResult
-from lib.search.strategies import SearchStrategy, stage_a_strategy, stage_b_strategy, with_warm_start
+from lib.search.strategies import (
+    SearchStrategy,
+    dominated_by_completed,
+    stage_a_strategy,
+    stage_b_strategy,
+    with_warm_start,
+)
 from lib.settings.hyperparameters import NULL_POLICY, NullPolicy
 from lib.settings.load import Settings, read_settings
 from lib.settings.space import Choices, Space
@@ -272,7 +279,9 @@ def stage_b_variant(name: str, repetition: int, first: StageAResult) -> SearchSt
 
     policies = {trial.number: {**trial.params, NULL_POLICY: trial.policy} for trial in first.trials}
     enqueued = [policies[trial.number] for trial in first.trials[: limits.warm_start]]
-    return replace(ours, sampler=sampler, enqueued=enqueued)
+    # The rule for stopping dominated trials was stricter, too.
+    after_seed = partial(dominated_by_completed, lead=1.645)
+    return replace(ours, sampler=sampler, after_seed=after_seed, enqueued=enqueued)
 
 
 def stage_a_variant(name: str, repetition: int, table: TabularBenchmark) -> SearchStrategy:

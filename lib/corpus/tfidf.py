@@ -1,6 +1,7 @@
 """The TF-IDF cache, which is fitted once for the same development texts and can be read by nlpaug's TfIdfAug."""
 
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def fit_cached(texts: list[str], settings: TfidfSettings, cache: Path) -> tuple[
     Returns:
         The folder, whose name is the key of the fit, and whether it is an earlier fit.
     """
-    kept = cache / hash_value([sorted(texts), settings.model_dump(mode="json"), 1])
+    kept = cache / hash_value([sorted(texts), settings.model_dump(mode="json"), version("scikit-learn"), 1])
     reused = (kept / "facts.json").exists()
     if not reused:
         _fit(texts, settings, kept)

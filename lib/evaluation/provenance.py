@@ -7,6 +7,7 @@ from lib.files.hashing import hash_file
 from lib.schemas.evaluation import Baselines, ModelManifest, StageCResult, TestEvaluation, TrialProvenance
 from lib.schemas.run import Run
 from lib.schemas.search import Candidates, StageAResult, StageBResult
+from lib.search.study_results import outer_fold
 from lib.settings.load import Settings
 
 _RESULTS = (
@@ -45,6 +46,7 @@ def trial_provenance(experiment: Experiment, started: str) -> TrialProvenance:
         params=trial.params,
         seeds=trial.seeds,
         files={name: hash_file(folder / name) for name in _RESULTS if (folder / name).exists()},
+        outer_fold=outer_fold(experiment.results),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from threading import Lock
@@ -233,7 +234,9 @@ def tokenize(
         The windows, on the CPU, with the vocabulary of all tokens that occur in the pairs or in `words`.
     """
     texts = [list(first), list(second), list(words)]
-    path = cache.folder / f"{hash_value([cache.fingerprint, layout.max_length, layout.overlap, *texts, _FORMAT])}.npz"
+    packages = [version(name) for name in ("tokenizers", "transformers")]
+    parts = [_FORMAT, packages, cache.fingerprint, layout.max_length, layout.overlap, *texts]
+    path = cache.folder / f"{hash_value(parts)}.npz"
     if not path.exists():
         arrays = _encode(tokenizer, first, second, layout.max_length, _stride(tokenizer, first, layout))
         arrays |= _trim_vocabulary(arrays["ids"], _ids_of_words(tokenizer, words), tokenizer)

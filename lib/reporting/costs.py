@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lib.settings.config import CostSettings
@@ -52,7 +52,7 @@ def read_costs(folder: Path, rates: CostSettings, *, gpu: bool) -> list[Cost]:
         gpu: Whether the jobs that train had a GPU.
 
     Returns:
-        The costs of each stage that has any finished job, in the order of STAGES.
+        The costs of each stage that has any finished job, in the order of STAGES, and those of the outer folds.
     """
     found = []
     files = {**_files(folder.parent / "benchmarks", "shared/"), **_files(folder / "benchmarks")}
@@ -71,6 +71,10 @@ def read_costs(folder: Path, rates: CostSettings, *, gpu: bool) -> list[Cost]:
                     memory=max((_number(row.get("max_rss")) for row in rows), default=0.0),
                 )
             )
+    each = [read_costs(outer / folder.name, rates, gpu=gpu) for outer in sorted(folder.parent.glob("outer-*"))]
+    if any(each):
+        whole = total_cost([part for parts in each for part in parts])
+        found.append(replace(whole, stage=f"{len(each)} outer folds"))
     return found
 
 

@@ -369,6 +369,7 @@ class TrialProvenance(Document):
         params: Hyper-parameters of the trial.
         seeds: Scores of each seed of the trial.
         files: Hash of each result file.
+        outer_fold: The number of the outer fold that searched; None for the main search.
     """
 
     KIND: ClassVar[str] = "provenance"
@@ -382,6 +383,7 @@ class TrialProvenance(Document):
     params: dict[str, Any]
     seeds: list[SeedResult]
     files: dict[str, str]
+    outer_fold: int | None = None
 
 
 class ModelManifest(Document):

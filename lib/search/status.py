@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 from lib.metrics.objective import Objective
 from lib.schemas.evaluation import StageCResult
 from lib.search.progress import format_best_trial, format_eta
-from lib.search.study_results import stage_budget, study_location
+from lib.search.study_results import outer_fold, search_folders, stage_budget, study_location
 from lib.settings.load import Settings
 from lib.studies.budget import Budget
 from lib.studies.location import load_trials, select_finished
@@ -29,14 +29,14 @@ def describe_progress(settings: Settings, results: Path) -> str:
     Returns:
         The lines, joined by line breaks.
     """
-    outer = [results / f"outer-{fold}" for fold in range(1, (settings.config.outer_folds or 0) + 1)]
-    return "\n".join(line for folder in (results, *outer) for line in _search_lines(settings, folder))
+    folders = search_folders(settings.config, results)
+    return "\n".join(line for folder in folders for line in _search_lines(settings, folder))
 
 
 def _search_lines(settings: Settings, results: Path) -> Iterator[str]:
     """Yield the lines of the main search, or of that of an outer fold."""
     config, objective = settings.config, Objective.of(settings.config.objective)
-    outer = f"  {results.name}" if results.name.startswith("outer-") else ""
+    outer = "" if outer_fold(results) is None else f"  {results.name}"
     for agent in config.agents:
         for stage in ("stage_a", "stage_b"):
             location, budget = study_location(settings, results, agent, stage), stage_budget(config, stage)

@@ -1,9 +1,9 @@
 """Define how Stages A and B search.
 
 Stage A maximises the objective with multivariate TPE (or a Gaussian process). ASHA can stop a trial early in its
-first seed, and again after each seed. Stage B trades it against the calibration error with NSGA-II (or
-multi-objective TPE) and starts from the best of Stage A. It stops a trial as soon as its first seeds show that a
-completed trial dominates it.
+first seed, and again after each seed. Stage B trades it against the calibration error with multi-objective TPE (or
+NSGA-II) and starts from the best of Stage A. It stops a trial as soon as its first seeds show that a completed trial
+dominates it.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ from lib.search.recipes import recipe_trials
 from lib.settings.config import StageASettings, StageBSettings
 from lib.settings.load import Settings
 from lib.settings.space import Space
-from lib.studies.pruners import AshaPruner, is_dominated, min_trials_at_rung, rung_steps
+from lib.studies.pruners import LEAD, AshaPruner, is_dominated, min_trials_at_rung, rung_steps
 from lib.studies.samplers import StaticSpaceGPSampler, StaticSpaceNSGAIISampler, StaticSpaceTPESampler
 from lib.studies.sobol import sobol_design
 from lib.studies.study import Direction
@@ -145,13 +145,14 @@ def stage_b_strategy(settings: Settings, agent: str, best: StageAResult) -> Sear
         The strategy, with two objectives (the score and the calibration error).
     """
     config, limits, space = settings.config, settings.config.stage_b, agent_space(settings.space, agent)
+    # Of a pruned trial some seeds are missing, which would have to be trained.
+    known = [trial.params for trial in best.trials if trial.state == "COMPLETE"][: limits.warm_start]
 
     def sampler(number: int) -> BaseSampler:
         seed = derive_seed(config.seed, agent, "stage b", number)
         if limits.sampler == "tpe":
             # It learns from the best of Stage A at once, and else from a population of random trials.
-            known = limits.warm_start or limits.population_size
-            return StaticSpaceTPESampler(space, seed=seed, n_startup_trials=known)
+            return StaticSpaceTPESampler(space, seed=seed, n_startup_trials=len(known) or limits.population_size)
         return StaticSpaceNSGAIISampler(space, seed=seed, population_size=limits.population_size)
 
     return SearchStrategy(
@@ -164,21 +165,24 @@ def stage_b_strategy(settings: Settings, agent: str, best: StageAResult) -> Sear
         sampler=sampler,
         values=mean_over_seeds,
         after_epoch=None,
-        after_seed=_is_dominated if limits.racing else lambda trial, seeds: False,
-        enqueued=[trial.params for trial in best.trials[: limits.warm_start]],
+        after_seed=dominated_by_completed if limits.racing else lambda trial, seeds: False,
+        enqueued=known,
     )
 
 
-def _is_dominated(trial: Trial, seeds: list[SeedResult]) -> bool:
+def dominated_by_completed(trial: Trial, seeds: list[SeedResult], lead: float = LEAD) -> bool:
     """Return whether a completed trial leads in both objectives by more than the noise of the missing seeds.
 
-    The margin is one-sided 95 %, as `is_dominated` describes it.
+    Args:
+        trial: The running trial.
+        seeds: The results of its seeds so far.
+        lead: As in `is_dominated`.
     """
     completed = trial.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
     if not completed:
         return False
     finished = np.array([_losses([SeedResult(**seed) for seed in t.user_attrs["seeds"]]) for t in completed])
-    return is_dominated(np.array(_losses(seeds)), finished)
+    return is_dominated(np.array(_losses(seeds)), finished, lead)
 
 
 def _losses(seeds: list[SeedResult]) -> list[tuple[float, float]]:

@@ -295,13 +295,13 @@ class StageASettings(_SearchBudget):
 
 
 class StageBSettings(_SearchBudget):
-    """Stage B, which searches with NSGA-II for high F1-macro and low calibration error."""
+    """Stage B, which searches for high F1-macro and low calibration error."""
 
-    population_size: int = Field(default=50, ge=2)
+    population_size: int = Field(default=50, ge=2, description="trials of a generation of NSGA-II")
     warm_start: int = Field(
-        default=20, ge=0, description="number of best configurations of Stage A that are tried first"
+        default=20, ge=0, description="number of best completed configurations of Stage A that are tried first"
     )
-    sampler: Literal["nsga2", "tpe"] = Field(default="nsga2", description="tpe is multi-objective TPE")
+    sampler: Literal["tpe", "nsga2"] = Field(default="tpe", description="multi-objective TPE, or NSGA-II")
     racing: bool = Field(
         default=True,
         description="whether to stop a trial once a completed one dominates it by more than its further seeds"

@@ -12,8 +12,8 @@ from optuna.trial import FrozenTrial
 # In multiples of `reduction`: how many trials a rung compares, and how many must have reached it before it stops any.
 # docs/performance.md lists the values that were tried.
 _COMPARED, _REQUIRED = 4, 2
-# One-sided 95 % of the normal distribution.
-_Z_ONE_SIDED_95 = 1.645
+# By how many standard deviations of the noise a completed trial must lead; docs/performance.md lists other values.
+LEAD = 1.0
 
 
 def rung_steps(first: int, epochs: int, seeds: int, reduction: int) -> list[int]:
@@ -94,18 +94,19 @@ def _value_at(trial: FrozenTrial, step: int) -> float | None:
     return trial.intermediate_values[max(s for s in trial.intermediate_values if s <= step)]
 
 
-def is_dominated(costs: NDArray[np.float64], finished: NDArray[np.float64]) -> bool:
+def is_dominated(costs: NDArray[np.float64], finished: NDArray[np.float64], lead: float = LEAD) -> bool:
     """Return whether a finished trial dominates this one by more than its missing seeds are likely to change.
 
     This is a racing rule after Birattari et al. (2002). Trials share their splits, so they are compared seed by seed.
     The noise of one seed is the residual standard deviation s of the finished trials after the effects of trial and
     seed are removed. The difference of two means over all n seeds then varies around the difference over the first k
     seeds with standard deviation s √(2 (1/k − 1/n)). A trial is dominated if one finished trial leads by more than
-    1.645 of these standard deviations in every objective.
+    `lead` of these standard deviations in every objective. A lead of 1 is 84 %, one-sided.
 
     Args:
         costs: Objectives of the trial's first k seeds, (k, objectives); less is better.
         finished: Objectives of the completed trials, (trials, seeds, objectives).
+        lead: By how many standard deviations a trial must be ahead.
 
     Returns:
         True if the trial is dominated; False if fewer than two trials have finished or no seed is missing.
@@ -116,6 +117,6 @@ def is_dominated(costs: NDArray[np.float64], finished: NDArray[np.float64]) -> b
         return False
     residual = finished - finished.mean(1, keepdims=True) - finished.mean(0, keepdims=True) + finished.mean((0, 1))
     noise = np.sqrt((residual**2).sum((0, 1)) / ((trials - 1) * (seeds - 1)))
-    margin = _Z_ONE_SIDED_95 * noise * math.sqrt(2 * (1 / k - 1 / seeds))
-    lead = costs.mean(0) - finished[:, :k].mean(1)
-    return bool((lead > margin).all(1).any())
+    margin = lead * noise * math.sqrt(2 * (1 / k - 1 / seeds))
+    ahead = costs.mean(0) - finished[:, :k].mean(1)
+    return bool((ahead > margin).all(1).any())

@@ -16,7 +16,7 @@ from lib.schemas.document import Provenance
 from lib.schemas.evaluation import Baselines, FoldResult, StageCResult, TestEvaluation, read_fold
 from lib.schemas.run import Run
 from lib.schemas.search import StageAResult, StageBResult
-from lib.search.study_results import study_location
+from lib.search.study_results import outer_prefix, study_location
 from lib.settings.load import Settings
 from lib.studies.location import load_finished_trials
 
@@ -70,7 +70,7 @@ def stage_records(settings: Settings, results: Path, agent: str) -> Iterator[Sta
 
     Args:
         settings: The settings of the run.
-        results: The results folder.
+        results: The results folder, or that of an outer fold.
         agent: Name of the agent.
 
     Yields:
@@ -79,16 +79,16 @@ def stage_records(settings: Settings, results: Path, agent: str) -> Iterator[Sta
     Raises:
         UserError: A result file is broken.
     """
-    folder = results / agent
+    folder, name = results / agent, f"{outer_prefix(results)}{agent}"
     named = objective_tags(Objective.of(settings.config.objective))
     for stage, kind in (("stage_a", StageAResult), ("stage_b", StageBResult)):
         if finished := load_finished_trials(study_location(settings, results, agent, stage)):
             limits = getattr(settings.config, stage).model_dump()
-            yield _search(f"{agent}/{stage}", finished, limits, folder / kind.FILE, kind, named)
+            yield _search(f"{name}/{stage}", finished, limits, folder / kind.FILE, kind, named)
     if (path := folder / StageCResult.FILE).exists():
-        yield _folds(folder, StageCResult.read(path), agent, named)
+        yield _folds(folder, StageCResult.read(path), name, named)
     if (path := folder / TestEvaluation.FILE).exists():
-        yield _final(folder, TestEvaluation.read(path), agent)
+        yield _final(folder, TestEvaluation.read(path), name)
 
 
 def objective_tags(objective: Objective) -> dict[str, str]:
@@ -116,7 +116,7 @@ def _search(
         experiment=name,
         parent=MlflowRun(head, f"study {begun}", params=limits, points=counts, tags=named | _tags(made)),
         children=[_trial(f"{head}/{t.number}", t, runs, named) for t in trials],
-        files=[p for p in (path, path.with_name(f"{name.split('/')[1]}.svg")) if p.exists()],
+        files=[p for p in (path, path.with_name(f"{Path(name).name}.svg")) if p.exists()],
     )
 
 
@@ -162,8 +162,8 @@ def _epochs(history: list[dict[str, Any]], prefix: str = "") -> list[MetricPoint
     return points
 
 
-def _folds(folder: Path, result: StageCResult, agent: str, named: dict[str, str]) -> StageRecords:
-    head = f"{agent}/stage_c/{result.provenance.finished}"
+def _folds(folder: Path, result: StageCResult, search: str, named: dict[str, str]) -> StageRecords:
+    head = f"{search}/stage_c/{result.provenance.finished}"
     children = []
     for path in sorted((folder / "stage_c").glob("[0-9]*-[0-9]*.json")):
         if (fold := read_fold(path)) is None:
@@ -179,7 +179,7 @@ def _folds(folder: Path, result: StageCResult, agent: str, named: dict[str, str]
         head, "cross-validation", params=choice["params"], points=points, tags=named | _tags(result.provenance)
     )
     files = [path for path in (folder / StageCResult.FILE, folder / "stage_c.svg") if path.exists()]
-    return StageRecords(f"{agent}/stage_c", parent, children, files)
+    return StageRecords(f"{search}/stage_c", parent, children, files)
 
 
 def _fold_scores(fold: FoldResult) -> Iterator[MetricPoint]:
@@ -191,7 +191,7 @@ def _fold_scores(fold: FoldResult) -> Iterator[MetricPoint]:
             yield f"{population}/{name}", scores[name], fold.fold
 
 
-def _final(folder: Path, test: TestEvaluation, agent: str) -> StageRecords:
+def _final(folder: Path, test: TestEvaluation, search: str) -> StageRecords:
     chosen = test.models[0]
     points: list[MetricPoint] = [
         (f"test/{level}/{name}", interval["value"], 0)
@@ -203,14 +203,14 @@ def _final(folder: Path, test: TestEvaluation, agent: str) -> StageRecords:
         for m in test.models[1:]
     ]
     parent = MlflowRun(
-        f"{agent}/final/{test.provenance.finished}",
+        f"{search}/final/{test.provenance.finished}",
         "final model",
         params=test.chosen,
         points=points,
         tags=_tags(test.provenance) | {"openings": str(len(test.openings))},
     )
     names = (TestEvaluation.FILE, Baselines.FILE, "report.html")
-    return StageRecords(f"{agent}/final", parent, [], [p for n in names if (p := folder / n).exists()])
+    return StageRecords(f"{search}/final", parent, [], [p for n in names if (p := folder / n).exists()])
 
 
 def _tags(made: Provenance | None) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import sys
 import time
 from argparse import ArgumentParser, Namespace
+from itertools import product
 from pathlib import Path
 
 from lib.cli.command import Command
@@ -58,6 +59,7 @@ def sync(options: Namespace) -> None:
 
 
 def _upload(settings: Settings, results: Path, agents: list[str]) -> dict[str, int]:
+    from lib.search.study_results import search_folders
     from lib.tracking.records import stage_records
     from lib.tracking.uploading import Tracker, configure_mlflow
 
@@ -68,11 +70,12 @@ def _upload(settings: Settings, results: Path, agents: list[str]) -> dict[str, i
     # One upload at a time, because another would upload the same runs again, and SQLite has one writer.
     with wait_for_lock(results / ".tracking.lock"):
         tracker = Tracker(uri, results)
-        for agent in agents:
-            for stage in stage_records(settings, results, agent):
+        for folder, agent in product(search_folders(settings.config, results), agents):
+            for stage in stage_records(settings, folder, agent):
                 uploaded[stage.experiment] = tracker.upload(stage)
-                if stage.experiment.endswith("/final") and (folder := results / agent / "model").exists():
-                    tracker.register(folder, agent, stage.parent.key)
+                # The model of an outer fold is no product.
+                if stage.experiment == f"{agent}/final" and (model := folder / agent / "model").exists():
+                    tracker.register(model, agent, stage.parent.key)
     print(f"{uri}: {sum(uploaded.values())} new runs in {len(uploaded)} experiments", file=sys.stderr, flush=True)
     return uploaded
 

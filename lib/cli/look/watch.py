@@ -102,15 +102,16 @@ def read_state(settings: Settings, results: Path) -> PipelineState:
     import psutil
     from optuna.trial import TrialState
 
-    from lib.search.study_results import study_location
+    from lib.search.study_results import search_folders, study_location
     from lib.studies.location import load_finished_trials
 
     jobs = [p for p in psutil.process_iter(["cmdline", "memory_info"]) if _is_job(p)]
     trials = [
         trial
+        for folder in search_folders(settings.config, results)
         for agent in settings.config.agents
         for stage in ("stage_a", "stage_b")
-        for trial in load_finished_trials(study_location(settings, results, agent, stage))
+        for trial in load_finished_trials(study_location(settings, folder, agent, stage))
         if trial.datetime_complete is not None
     ]
     now = datetime.now()

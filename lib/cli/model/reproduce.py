@@ -70,10 +70,11 @@ def reproduce(options: Namespace) -> None:
 
 def _steps(found: "TrialProvenance", corpus: str | None, results: Path) -> Iterator[tuple[Command, list[str]]]:
     """Yield the commands that prepare a trial's corpus, backbones and augmentation, with their arguments."""
+    outer = [] if found.outer_fold is None else ["--outer-fold", str(found.outer_fold)]
     if corpus is None:
         corpus = str(results / "generated")
         yield generate_corpus.COMMAND, ["--output", corpus]
-    yield data_corpus.COMMAND, ["--input", corpus]
+    yield data_corpus.COMMAND, ["--input", corpus, *outer]
     yield from ((backbone.COMMAND, [name]) for name in found.backbones)
     if found.params["aug.enabled"]:
         yield tfidf.COMMAND, [found.agent]

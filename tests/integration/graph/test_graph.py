@@ -138,7 +138,9 @@ def test_a_warm_start_waits_for_earlier_agents(checkout: Path) -> None:
         assert planned == {"stage_a": jobs, "stage_a_worker": jobs}
 
 
-def test_each_outer_fold_repeats_the_search_and_no_post_of_it_is_seen_before(tmp_path: Path) -> None:
+def test_each_outer_fold_repeats_the_search_and_no_post_of_it_is_seen_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     checkout = tmp_path / "checkout"
     copy_repository(checkout)
     small = {
@@ -176,9 +178,25 @@ def test_each_outer_fold_repeats_the_search_and_no_post_of_it_is_seen_before(tmp
     assert [each["score"] for each in nested.searches] == scores and nested.score["mean"] == pytest.approx(
         sum(scores) / 2
     )
-    assert "Nested cross-validation" in (results / "criteria/report.html").read_text()
-    main = StageCResult.read(results / "criteria/stage_c.json"), TestEvaluation.read(results / "criteria/test.json")
-    check_deviations(nested, *main)
+    page = (results / "criteria/report.html").read_text()
+    assert "Nested cross-validation" in page and "2 outer folds" in page, "with their costs"
+    chosen = StageCResult.read(results / "criteria/stage_c.json"), TestEvaluation.read(results / "criteria/test.json")
+    check_deviations(nested, *chosen)
+    monkeypatch.chdir(checkout)
+    check_commands_know_outer_folds(capsys)
+
+
+def check_commands_know_outer_folds(capsys: pytest.CaptureFixture[str]) -> None:
+    """Check that a fold's trial is reproduced, and that all searches are watched and uploaded."""
+    assert main(["provenance", "criteria", "--results", "results/outer-2"]) == 0
+    assert main(["reproduce", "results/outer-2/criteria/provenance.json"]) == 0
+    assert "The scores are equal." in capsys.readouterr().out
+    assert main(["watch", "--once"]) == 0
+    assert f"{3 * (3 + 2)} trials ended" in capsys.readouterr().out
+    assert main(["sync", "--output", "tracking.json"]) == 0
+    uploaded = json.loads(Path("tracking.json").read_text())["runs"]
+    stages = ("stage_a", "stage_b", "stage_c", "final")
+    assert set(uploaded) == {f"{fold}criteria/{stage}" for fold in ("", "outer-1/", "outer-2/") for stage in stages}
 
 
 def check_deviations(nested: NestedResult, result: StageCResult, test: TestEvaluation) -> None:

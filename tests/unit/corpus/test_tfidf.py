@@ -10,13 +10,16 @@ from lib.settings.config import TfidfSettings
 TEXTS = ["the cat sat on the mat", "a dog ran over the mat", "cats and dogs sleep"]
 
 
-def test_tfidf_is_fitted_once_for_the_same_content(tmp_path: Path) -> None:
+def test_tfidf_is_fitted_once_for_the_same_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = build_tfidf(TEXTS, TfidfSettings(), cache=tmp_path / "cache", folder=tmp_path / "a")
     again = build_tfidf(TEXTS[::-1], TfidfSettings(), cache=tmp_path / "cache", folder=tmp_path / "b")
     other = build_tfidf(TEXTS, TfidfSettings(max_features=5), cache=tmp_path / "cache", folder=tmp_path / "c")
     assert not first["performance"]["reused"] and again["performance"]["reused"]
     assert first["key"] == again["key"] != other["key"]
     assert other["features"] == 5
+    monkeypatch.setattr("lib.corpus.tfidf.version", lambda package: "0.1")
+    older = build_tfidf(TEXTS, TfidfSettings(), cache=tmp_path / "cache", folder=tmp_path / "d")
+    assert not older["performance"]["reused"], "another scikit-learn may weigh other words"
     vectorizer = joblib.load(tmp_path / "b" / MODEL)
     assert vectorizer.transform(["cat mat"]).nnz == 2
 

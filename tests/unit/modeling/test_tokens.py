@@ -146,3 +146,14 @@ def test_the_criterion_is_never_truncated(experiment) -> None:
     check_criteria_fit(tokenizer, criteria, 64, "tiny-bert")
     with pytest.raises(UserError, match=r"criterion '.*' needs .* tokens of backbone 'tiny-bert'"):
         check_criteria_fit(tokenizer, criteria, 12, "tiny-bert")
+
+
+def test_tokens_of_another_version_are_not_reused(
+    tokenizer: PreTrainedTokenizerBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        encode(tokenizer, tmp_path, ["I am tired."], None)
+    assert len(list(tmp_path.glob("*.npz"))) == 1
+    monkeypatch.setattr("lib.modeling.tokens.version", lambda package: "0.1")
+    encode(tokenizer, tmp_path, ["I am tired."], None)
+    assert len(list(tmp_path.glob("*.npz"))) == 2

@@ -27,6 +27,11 @@ def test_costs_by_hand(tmp_path: Path) -> None:
     assert (inputs.jobs, inputs.hours, inputs.gpu_hours) == (3, pytest.approx(0.01), 0)
     assert (a.stage, a.jobs, a.hours, a.gpu_hours) == ("Stage A", 2, 1.5, 1.5)
     assert (a.kwh, a.money) == (pytest.approx(0.6), pytest.approx(3.3)) and final.hours == pytest.approx(0.1)
+    outer = tmp_path / "outer-1/criteria/benchmarks/stage_b/worker-0.tsv"
+    outer.parent.mkdir(parents=True)
+    outer.write_text("s\th:m:s\tmax_rss\n7200\t-\tNA\n")
+    fold = read_costs(tmp_path / "criteria", rates, gpu=True)[-1]
+    assert (fold.stage, fold.jobs, fold.hours, fold.gpu_hours) == ("1 outer folds", 1, 2.0, 2.0)
     whole = total_cost([a, final])
     assert whole.hours == pytest.approx(1.6) and whole.money == pytest.approx(a.money + final.money)
     assert total_cost(read_costs(tmp_path / "criteria", rates, gpu=False)).gpu_hours == 0
