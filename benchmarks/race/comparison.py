@@ -55,7 +55,7 @@ def configuration(seed: int, minutes: float, corpus: str | None) -> dict[str, An
         "agents": [AGENT],
         "constraints": {"model.backbone": {"choices": [BACKBONE]}, "joint.backbone": {"choices": [BACKBONE]}},
         "stage_a": {"hours": SEARCH * minutes / 60, "trials": 1000, "startup_trials": 5},
-        # Stage B only takes Stage A's best trials over, whose trainings are there.
+        # Stage B only takes Stage A's best trials over, whose trainings are there unless fewer were completed.
         "stage_b": {"trials": 2, "warm_start": 2},
         "baseline": {"epochs": 1},
         "final": {"seeds": 1},

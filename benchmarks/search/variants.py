@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -19,7 +18,7 @@ from lib.schemas.run import SeedResult
 from lib.schemas.search import StageAResult
 from lib.search.strategies import (
     SearchStrategy,
-    dominated_by_completed,
+    losses,
     stage_a_strategy,
     stage_b_strategy,
     with_warm_start,
@@ -28,7 +27,7 @@ from lib.settings.hyperparameters import NULL_POLICY, NullPolicy
 from lib.settings.load import Settings, read_settings
 from lib.settings.space import Choices, Space
 from lib.studies.optuna_internals import ENQUEUED_PARAMS
-from lib.studies.pruners import AshaPruner, is_dominated, min_trials_at_rung, rung_steps
+from lib.studies.pruners import AshaPruner, is_dominated, min_trials_at_rung, noise_of_lead, rung_steps
 from lib.studies.samplers import StaticSpaceNSGAIISampler
 
 # (a), (b) and (c) search the null policy, as most scripts do.
@@ -54,7 +53,7 @@ STAGE_A_VARIANTS = {
     "rungs: knowing": "  rungs that know each trial's end (a bound)",
 }
 STAGE_B_VARIANTS = {
-    "before": "NSGA-II, racing, as before (no child of Stage A's best, the null policy is searched)",
+    "before": "as before (NSGA-II without children of Stage A's best, the null policy is searched)",
     "nsga2": "NSGA-II",
     "nsga2 racing": "NSGA-II, racing",
     "tpe": "multi-objective TPE",
@@ -279,9 +278,17 @@ def stage_b_variant(name: str, repetition: int, first: StageAResult) -> SearchSt
 
     policies = {trial.number: {**trial.params, NULL_POLICY: trial.policy} for trial in first.trials}
     enqueued = [policies[trial.number] for trial in first.trials[: limits.warm_start]]
-    # The rule for stopping dominated trials was stricter, too.
-    after_seed = partial(dominated_by_completed, lead=1.645)
-    return replace(ours, sampler=sampler, after_seed=after_seed, enqueued=enqueued)
+    return replace(ours, sampler=sampler, after_seed=_led_by_completed, enqueued=enqueued)
+
+
+def _led_by_completed(trial: Trial, seeds: list[SeedResult]) -> bool:
+    """Return whether any completed trial leads in both objectives by 1.645 standard deviations of the noise."""
+    done = trial.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    finished = np.array([losses([SeedResult(**seed) for seed in t.user_attrs["seeds"]]) for t in done])
+    if len(done) < 2:
+        return False
+    lead = np.mean(losses(seeds), axis=0) - finished[:, : len(seeds)].mean(1)
+    return bool((lead > 1.645 * noise_of_lead(finished, len(seeds))).all(1).any())
 
 
 def stage_a_variant(name: str, repetition: int, table: TabularBenchmark) -> SearchStrategy:

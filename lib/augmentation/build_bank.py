@@ -42,7 +42,7 @@ from lib.augmentation.negation import groups_that_negate, join_groups_that_negat
 from lib.augmentation.reserved import ReservedTerms
 from lib.devices.garbage import collect_garbage_less_often
 from lib.files.atomic import replacing, write_json
-from lib.files.hashing import derive_seed, hash_value
+from lib.files.hashing import derive_seed, hash_file, hash_value
 from lib.files.json_files import read_json
 from lib.schemas.augmentation import BankEntry
 
@@ -240,6 +240,7 @@ def bank_key(config: MethodConfig, texts: Sequence[str], *, tfidf: str, lexicon:
     Returns:
         24 hexadecimal digits.
     """
+    ner = config.resources.ner
     parts = [
         FORMAT,
         config.method,
@@ -247,10 +248,10 @@ def bank_key(config: MethodConfig, texts: Sequence[str], *, tfidf: str, lexicon:
         config.variants,
         config.terms,
         config.resources.equivalents,
-        str(config.resources.ner),
+        "" if ner is None else [hash_file(ner) if ner.is_file() else str(ner), version("flair")],
         tfidf,
         lexicon,
-        [version(name) for name in ("nlpaug", "textattack", "nltk")],
+        [version(name) for name in ("nlpaug", "textattack", "nltk", "numpy")],
         list(texts),
     ]
     return hash_value(parts, 24)

@@ -7,8 +7,8 @@ from lib.files.hashing import hash_file
 from lib.schemas.evaluation import Baselines, ModelManifest, StageCResult, TestEvaluation, TrialProvenance
 from lib.schemas.run import Run
 from lib.schemas.search import Candidates, StageAResult, StageBResult
-from lib.search.study_results import outer_fold
 from lib.settings.load import Settings
+from lib.settings.outer_folds import outer_fold
 
 _RESULTS = (
     StageAResult.FILE,

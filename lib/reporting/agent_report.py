@@ -34,6 +34,7 @@ from lib.schemas.evaluation import ModelScores, StageCResult, TestEvaluation
 from lib.schemas.run import Run
 from lib.settings.config import CostSettings
 from lib.settings.hyperparameters import Hyperparameters
+from lib.settings.outer_folds import search_folders
 from lib.tasks.examples import WeightedSample
 
 
@@ -466,9 +467,9 @@ _SEARCH_SCORES = ("score", "cross_validated", "bias_corrected")
 
 def _costs(data: ReportData) -> Table:
     rates: CostSettings = data.settings.config.costs
-    parts = read_costs(
-        data.folder, rates, gpu=data.stage_c.provenance.device.startswith("cuda") or _on_gpu(data.runs)
-    )
+    gpu = data.stage_c.provenance.device.startswith("cuda") or _on_gpu(data.runs)
+    _, *outer = search_folders(data.settings.config, data.folder.parent)
+    parts = read_costs(data.folder, rates, gpu=gpu, outer=[fold / data.folder.name for fold in outer])
     rows = [_cost_row(part, rates) for part in [*parts, total_cost(parts)]] if parts else []
     return Table(["", "jobs", "hours", "GPU hours", "memory, MB", "kWh", rates.currency], rows)
 

@@ -1,7 +1,7 @@
 """The costs of a search in hours, energy and money."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,13 +43,14 @@ class Cost:
     money: float
 
 
-def read_costs(folder: Path, rates: CostSettings, *, gpu: bool) -> list[Cost]:
+def read_costs(folder: Path, rates: CostSettings, *, gpu: bool, outer: Sequence[Path] = ()) -> list[Cost]:
     """Return the costs of each stage from Snakemake's benchmark files.
 
     Args:
         folder: The agent's folder of results; the jobs of the folder around it serve all agents.
         rates: Power and prices.
         gpu: Whether the jobs that train had a GPU.
+        outer: The agent's folders in the outer folds.
 
     Returns:
         The costs of each stage that has any finished job, in the order of STAGES, and those of the outer folds.
@@ -71,10 +72,9 @@ def read_costs(folder: Path, rates: CostSettings, *, gpu: bool) -> list[Cost]:
                     memory=max((_number(row.get("max_rss")) for row in rows), default=0.0),
                 )
             )
-    each = [read_costs(outer / folder.name, rates, gpu=gpu) for outer in sorted(folder.parent.glob("outer-*"))]
-    if any(each):
-        whole = total_cost([part for parts in each for part in parts])
-        found.append(replace(whole, stage=f"{len(each)} outer folds"))
+    each = [read_costs(fold, rates, gpu=gpu) for fold in outer if (fold / "benchmarks").exists()]
+    if each:
+        found.append(replace(total_cost([part for parts in each for part in parts]), stage="outer folds"))
     return found
 
 

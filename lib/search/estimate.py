@@ -12,6 +12,7 @@ from lib.agents import agent_space
 from lib.experiment.experiment import Experiment
 from lib.experiment.splits import Split
 from lib.files.hashing import derive_seed
+from lib.search.collect import TOP_TRIALS
 from lib.settings.config import Config, StageASettings, StageBSettings
 from lib.settings.hyperparameters import Hyperparameters
 from lib.studies.pruners import min_trials_at_rung, rung_steps
@@ -155,7 +156,7 @@ def estimate_stages(config: Config, timings: MachineTimings) -> list[StageEstima
     limited = {name for name, own in limits.items() if own.hours is not None or own.gpu_hours is not None}
     hours = sum((k if each.stage in limited else k - 1) * each.hours for each in main)
     work = k * sum(each.trainings for each in main), k * sum(each.epochs for each in main)
-    return [*main, StageEstimate(f"{k} outer folds", *work, hours)]
+    return [*main, StageEstimate("outer folds", *work, hours)]
 
 
 def _stages(config: Config, timings: MachineTimings) -> Iterator[StageEstimate]:
@@ -181,13 +182,13 @@ def _stages(config: Config, timings: MachineTimings) -> Iterator[StageEstimate]:
         return StageEstimate(found.stage, *work, share * found.hours)
 
     horizon = config.training.epochs
-    trainings, epochs = stage_a_work(a, horizon)
+    trainings, epochs, completed = stage_a_work(a, horizon)
     whole_a = part("Stage A", trainings, epochs, timings.development_epoch, start(config.workers, light=1))
     yield limited(whole_a, a)
     share = _RACING if b.racing and b.seeds > 1 else 1.0
-    # Stage B begins with the best of Stage A, whose trainings are reused.
-    known = min(b.warm_start, b.trials) * min(a.seeds, b.seeds)
-    seeds = max(0.0, b.trials * b.seeds * share - known)
+    # Stage B begins with completed trials of Stage A, whose trainings are reused.
+    known = min(b.warm_start, b.trials, TOP_TRIALS, int(completed))
+    seeds = (b.trials - known) * b.seeds * share + known * max(0, b.seeds - a.seeds)
     whole_b = part("Stage B", seeds, seeds * horizon, timings.development_epoch, start(config.workers, light=2))
     yield limited(whole_b, b)
     folds = c.candidates * c.folds * c.repeats
@@ -205,8 +206,8 @@ def _refits(config: Config) -> int:
     return min(members + 1, config.stage_c.candidates) * config.final.seeds
 
 
-def stage_a_work(limits: StageASettings, horizon: int) -> tuple[float, float]:
-    """Return the expected number of trainings and epochs of Stage A, whose trainings have `horizon` epochs.
+def stage_a_work(limits: StageASettings, horizon: int) -> tuple[float, float, float]:
+    """Return the expected trainings, epochs and completed trials of Stage A, whose trainings have `horizon` epochs.
 
     The first few trials pass each rung without comparison; of the others, one in `reduction` continues.
     """
@@ -226,7 +227,7 @@ def stage_a_work(limits: StageASettings, horizon: int) -> tuple[float, float]:
         epochs += trials * horizon
     else:
         epochs += trials * (horizon - done)
-    return trainings, epochs
+    return trainings, epochs, trials
 
 
 def disk_mb(

@@ -9,8 +9,9 @@ from optuna.trial import FrozenTrial, TrialState
 from lib.metrics.objective import Objective
 from lib.schemas.evaluation import StageCResult
 from lib.search.progress import format_best_trial, format_eta
-from lib.search.study_results import outer_fold, search_folders, stage_budget, study_location
+from lib.search.study_results import stage_budget, study_location
 from lib.settings.load import Settings
+from lib.settings.outer_folds import outer_fold, search_folders
 from lib.studies.budget import Budget
 from lib.studies.location import load_trials, select_finished
 from lib.studies.worker_registry import latest_sign_of_life

@@ -23,7 +23,7 @@ from lib.search.recipes import recipe_trials
 from lib.settings.config import StageASettings, StageBSettings
 from lib.settings.load import Settings
 from lib.settings.space import Space
-from lib.studies.pruners import LEAD, AshaPruner, is_dominated, min_trials_at_rung, rung_steps
+from lib.studies.pruners import AshaPruner, is_dominated, min_trials_at_rung, rung_steps
 from lib.studies.samplers import StaticSpaceGPSampler, StaticSpaceNSGAIISampler, StaticSpaceTPESampler
 from lib.studies.sobol import sobol_design
 from lib.studies.study import Direction
@@ -165,27 +165,21 @@ def stage_b_strategy(settings: Settings, agent: str, best: StageAResult) -> Sear
         sampler=sampler,
         values=mean_over_seeds,
         after_epoch=None,
-        after_seed=dominated_by_completed if limits.racing else lambda trial, seeds: False,
+        after_seed=_is_dominated if limits.racing else lambda trial, seeds: False,
         enqueued=known,
     )
 
 
-def dominated_by_completed(trial: Trial, seeds: list[SeedResult], lead: float = LEAD) -> bool:
-    """Return whether a completed trial leads in both objectives by more than the noise of the missing seeds.
-
-    Args:
-        trial: The running trial.
-        seeds: The results of its seeds so far.
-        lead: As in `is_dominated`.
-    """
+def _is_dominated(trial: Trial, seeds: list[SeedResult]) -> bool:
+    """Return whether a completed trial leads in both objectives by more than the noise of the missing seeds."""
     completed = trial.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
     if not completed:
         return False
-    finished = np.array([_losses([SeedResult(**seed) for seed in t.user_attrs["seeds"]]) for t in completed])
-    return is_dominated(np.array(_losses(seeds)), finished, lead)
+    finished = np.array([losses([SeedResult(**seed) for seed in t.user_attrs["seeds"]]) for t in completed])
+    return is_dominated(np.array(losses(seeds)), finished)
 
 
-def _losses(seeds: list[SeedResult]) -> list[tuple[float, float]]:
+def losses(seeds: list[SeedResult]) -> list[tuple[float, float]]:
     """Return what Stage B minimises, for each seed, by the null policy that is best over the seeds."""
     policy = best_policy(seeds)
     own = [seed.by_policy[policy] for seed in seeds]

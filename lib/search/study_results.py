@@ -1,6 +1,5 @@
 """Read the results of a finished study, without torch."""
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from lib.schemas.run import SeedResult, best_policy, mean_over_seeds
 from lib.schemas.search import TrialCounts, TrialResult
 from lib.settings.config import Config
 from lib.settings.load import Settings
+from lib.settings.outer_folds import outer_prefix
 from lib.settings.space import Space
 from lib.studies.budget import Budget
 from lib.studies.location import StudyLocation, load_finished_trials
@@ -99,27 +99,6 @@ def study_location(settings: Settings, results: Path, agent: str, stage: str) ->
     # Outer folds share a database with the main search.
     name = f"{outer_prefix(results)}{agent}/{stage}"
     return StudyLocation(name, results / agent / "studies", settings.config.storage)
-
-
-def search_folders(config: Config, results: Path) -> list[Path]:
-    """Return the folders of all searches, which are that of the main search and those of the outer folds.
-
-    Args:
-        config: The configuration.
-        results: Folder of all results.
-    """
-    return [results, *(results / f"outer-{fold}" for fold in range(1, (config.outer_folds or 0) + 1))]
-
-
-def outer_fold(results: Path) -> int | None:
-    """Return the number of the outer fold whose folder this is; None for that of the main search."""
-    found = re.fullmatch(r"outer-(\d+)", results.name)
-    return None if found is None else int(found[1])
-
-
-def outer_prefix(results: Path) -> str:
-    """Return what the names of an outer fold's studies begin with; '' for those of the main search."""
-    return "" if outer_fold(results) is None else f"{results.name}/"
 
 
 def stage_budget(config: Config, stage: str) -> Budget:

@@ -297,7 +297,11 @@ class StageASettings(_SearchBudget):
 class StageBSettings(_SearchBudget):
     """Stage B, which searches for high F1-macro and low calibration error."""
 
-    population_size: int = Field(default=50, ge=2, description="trials of a generation of NSGA-II")
+    population_size: int = Field(
+        default=50,
+        ge=2,
+        description="trials of a generation of NSGA-II; random trials of TPE if none of Stage A come first",
+    )
     warm_start: int = Field(
         default=20, ge=0, description="number of best completed configurations of Stage A that are tried first"
     )
@@ -305,7 +309,7 @@ class StageBSettings(_SearchBudget):
     racing: bool = Field(
         default=True,
         description="whether to stop a trial once a completed one dominates it by more than its further seeds"
-        " can change",
+        " are likely to change",
     )
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,8 @@ from optuna.trial import FrozenTrial
 # In multiples of `reduction`: how many trials a rung compares, and how many must have reached it before it stops any.
 # docs/performance.md lists the values that were tried.
 _COMPARED, _REQUIRED = 4, 2
-# By how many standard deviations of the noise a completed trial must lead; docs/performance.md lists other values.
-LEAD = 1.0
+# The probability with which racing may stop a trial that equals the front.
+_RISK = 0.05
 
 
 def rung_steps(first: int, epochs: int, seeds: int, reduction: int) -> list[int]:
@@ -94,29 +95,48 @@ def _value_at(trial: FrozenTrial, step: int) -> float | None:
     return trial.intermediate_values[max(s for s in trial.intermediate_values if s <= step)]
 
 
-def is_dominated(costs: NDArray[np.float64], finished: NDArray[np.float64], lead: float = LEAD) -> bool:
+def is_dominated(costs: NDArray[np.float64], finished: NDArray[np.float64]) -> bool:
     """Return whether a finished trial dominates this one by more than its missing seeds are likely to change.
 
-    This is a racing rule after Birattari et al. (2002). Trials share their splits, so they are compared seed by seed.
-    The noise of one seed is the residual standard deviation s of the finished trials after the effects of trial and
-    seed are removed. The difference of two means over all n seeds then varies around the difference over the first k
-    seeds with standard deviation s √(2 (1/k − 1/n)). A trial is dominated if one finished trial leads by more than
-    `lead` of these standard deviations in every objective. A lead of 1 is 84 %, one-sided.
+    This is a racing rule after Birattari et al. (2002). Trials share their splits, so they are compared seed by seed,
+    and only with the front of the finished trials, which has one that dominates if any does. A trial is dominated if
+    one of the m trials of the front leads by more than z standard deviations of `noise_of_lead` in every one of the d
+    objectives. If the noises of the objectives are independent, z is such that a trial that equals the front is
+    stopped with a probability of at most 5 %: 1 − Φ(z) = (0.05 / m)^(1/d).
 
     Args:
         costs: Objectives of the trial's first k seeds, (k, objectives); less is better.
         finished: Objectives of the completed trials, (trials, seeds, objectives).
-        lead: By how many standard deviations a trial must be ahead.
 
     Returns:
         True if the trial is dominated; False if fewer than two trials have finished or no seed is missing.
     """
-    trials, seeds, _ = finished.shape
+    trials, seeds, objectives = finished.shape
     k = len(costs)
     if trials < 2 or k >= seeds:
         return False
+    means = finished.mean(1)
+    front = finished[[not ((means <= own).all(1) & (means < own).any(1)).any() for own in means]]
+    z = -NormalDist().inv_cdf((_RISK / len(front)) ** (1 / objectives))
+    lead = costs.mean(0) - front[:, :k].mean(1)
+    return bool((lead > z * noise_of_lead(finished, k)).all(1).any())
+
+
+def noise_of_lead(finished: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """Return by how much the lead of one trial over another can change with its further seeds.
+
+    The noise of one seed is the residual standard deviation s of the finished trials after the effects of trial and
+    seed are removed. The difference of two means over all n seeds then varies around the difference over the first k
+    seeds with standard deviation s √(2 (1/k − 1/n)).
+
+    Args:
+        finished: Objectives of the completed trials, (trials, seeds, objectives), at least two of each.
+        k: The number of seeds so far, at least 1.
+
+    Returns:
+        (objectives,) the standard deviations.
+    """
+    trials, seeds, _ = finished.shape
     residual = finished - finished.mean(1, keepdims=True) - finished.mean(0, keepdims=True) + finished.mean((0, 1))
-    noise = np.sqrt((residual**2).sum((0, 1)) / ((trials - 1) * (seeds - 1)))
-    margin = lead * noise * math.sqrt(2 * (1 / k - 1 / seeds))
-    ahead = costs.mean(0) - finished[:, :k].mean(1)
-    return bool((ahead > margin).all(1).any())
+    noise: NDArray[np.float64] = np.sqrt((residual**2).sum((0, 1)) / ((trials - 1) * (seeds - 1)))
+    return noise * math.sqrt(2 * (1 / k - 1 / seeds))

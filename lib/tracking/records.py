@@ -16,8 +16,9 @@ from lib.schemas.document import Provenance
 from lib.schemas.evaluation import Baselines, FoldResult, StageCResult, TestEvaluation, read_fold
 from lib.schemas.run import Run
 from lib.schemas.search import StageAResult, StageBResult
-from lib.search.study_results import outer_prefix, study_location
+from lib.search.study_results import study_location
 from lib.settings.load import Settings
+from lib.settings.outer_folds import outer_prefix
 from lib.studies.location import load_finished_trials
 
 MetricPoint = tuple[str, float, int]

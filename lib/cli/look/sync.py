@@ -59,7 +59,7 @@ def sync(options: Namespace) -> None:
 
 
 def _upload(settings: Settings, results: Path, agents: list[str]) -> dict[str, int]:
-    from lib.search.study_results import search_folders
+    from lib.settings.outer_folds import search_folders
     from lib.tracking.records import stage_records
     from lib.tracking.uploading import Tracker, configure_mlflow
 

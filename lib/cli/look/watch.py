@@ -102,7 +102,8 @@ def read_state(settings: Settings, results: Path) -> PipelineState:
     import psutil
     from optuna.trial import TrialState
 
-    from lib.search.study_results import search_folders, study_location
+    from lib.search.study_results import study_location
+    from lib.settings.outer_folds import search_folders
     from lib.studies.location import load_finished_trials
 
     jobs = [p for p in psutil.process_iter(["cmdline", "memory_info"]) if _is_job(p)]

@@ -78,9 +78,11 @@ def _data(settings: Settings) -> str:
 
 def _backbone(settings: Settings, results: Path, name: str) -> str:
     from lib.schemas.backbone import BackboneManifest
+    from lib.settings.outer_folds import search_folders
 
     folder, source = results / "backbones" / name, settings.backbones[name]
-    if (folder / BackboneManifest.FILE).exists():
+    searches = search_folders(settings.config, results)
+    if all((each / "backbones" / name / BackboneManifest.FILE).exists() for each in searches):
         return f"{BackboneManifest.read(folder / BackboneManifest.FILE).parameters:,} parameters in {folder}"
     if isinstance(source, PackageBackbone):
         if importlib.util.find_spec(source.package) is None:
@@ -120,10 +122,11 @@ def _optimizers(settings: Settings) -> str:
 
 def _lexicon(settings: Settings, results: Path) -> str:
     from lib.schemas.augmentation import Lexicon
+    from lib.settings.outer_folds import search_folders
 
     if not settings.space.augments:
         return "not needed: the space does not augment"
-    if (results / "lexicon" / Lexicon.FILE).exists():
+    if all((each / "lexicon" / Lexicon.FILE).exists() for each in search_folders(settings.config, results)):
         return f"in {results / 'lexicon'}"
     given = settings.config.augmentation.lexicon or os.environ.get("NLTK_DATA", "")
     places = [place for place in given.split(os.pathsep) if place]

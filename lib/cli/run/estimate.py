@@ -33,6 +33,7 @@ def estimate(options: Namespace) -> None:
     from lib.reporting.costs import cost_of, read_costs, total_cost
     from lib.schemas.corpus import CorpusManifest
     from lib.search.estimate import disk_mb, estimate_stages, measure_machine
+    from lib.settings.outer_folds import search_folders
 
     check_agent(options.agent)
     settings = read_settings(options.settings)
@@ -45,7 +46,8 @@ def estimate(options: Namespace) -> None:
         timings = measure_machine(experiment, options.seconds, job)
         gpu = experiment.device.torch.type == "cuda"
     rates = settings.config.costs
-    actual = {c.stage: c.hours for c in read_costs(options.results / options.agent, rates, gpu=gpu)}
+    own, *outer = (folder / options.agent for folder in search_folders(settings.config, options.results))
+    actual = {c.stage: c.hours for c in read_costs(own, rates, gpu=gpu, outer=outer)}
     stages = estimate_stages(settings.config, timings)
     rows = [cost_of(part.stage, part.trainings, part.hours, rates, gpu=gpu) for part in stages]
     names = ("trainings", "epochs", "hours", "GPU h", "kWh", rates.currency, "actual h")

@@ -30,8 +30,9 @@ def test_costs_by_hand(tmp_path: Path) -> None:
     outer = tmp_path / "outer-1/criteria/benchmarks/stage_b/worker-0.tsv"
     outer.parent.mkdir(parents=True)
     outer.write_text("s\th:m:s\tmax_rss\n7200\t-\tNA\n")
-    fold = read_costs(tmp_path / "criteria", rates, gpu=True)[-1]
-    assert (fold.stage, fold.jobs, fold.hours, fold.gpu_hours) == ("1 outer folds", 1, 2.0, 2.0)
+    folds = [tmp_path / f"outer-{number}/criteria" for number in (1, 2)]
+    fold = read_costs(tmp_path / "criteria", rates, gpu=True, outer=folds)[-1]
+    assert (fold.stage, fold.jobs, fold.hours, fold.gpu_hours) == ("outer folds", 1, 2.0, 2.0)
     whole = total_cost([a, final])
     assert whole.hours == pytest.approx(1.6) and whole.money == pytest.approx(a.money + final.money)
     assert total_cost(read_costs(tmp_path / "criteria", rates, gpu=False)).gpu_hours == 0
