@@ -25,7 +25,7 @@ from lib.training.inference import predict_logits
 from lib.training.memory import MicroBatches
 
 # Share of Stage B's trainings that racing leaves if a trial has several seeds (docs/performance.md).
-_RACING = 0.83
+_RACING = 0.7
 # Examples of a measured training, and the least and greatest number of configurations to train.
 _EXAMPLES, _MIN_CONFIGURATIONS, _MAX_CONFIGURATIONS = 160, 3, 60
 # Seconds that Snakemake adds to a job, and seconds of a job that trains nothing and loads no torch.

@@ -193,13 +193,12 @@ def check_commands_know_outer_folds(capsys: pytest.CaptureFixture[str]) -> None:
     assert "The scores are equal." in capsys.readouterr().out
     assert main(["watch", "--once"]) == 0
     assert f"{3 * (3 + 2)} trials ended" in capsys.readouterr().out
-    assert main(["sync", "--output", "tracking.json"]) == 0
+    # In a process of its own, because MLflow keeps the database of an earlier folder open.
+    command = [sys.executable, "-m", "lib", "sync", "--output", "tracking.json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "version '2'" not in done.stderr, done.stderr
     uploaded = json.loads(Path("tracking.json").read_text())["runs"]
     stages = ("stage_a", "stage_b", "stage_c", "final")
-    import mlflow
-
-    client = mlflow.MlflowClient(uri := read_settings("results/settings.json").config.tracking.uri, uri)
-    assert len(client.search_model_versions("name='clinical-criteria'")) == 1, "that of the main search"
     assert set(uploaded) == {f"{fold}criteria/{stage}" for fold in ("", "outer-1/", "outer-2/") for stage in stages}
 
 
