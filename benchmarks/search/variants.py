@@ -16,13 +16,7 @@ from search.table import AGENT, SEEDS, TabularBenchmark, lookup
 from lib.files.hashing import derive_seed
 from lib.schemas.run import SeedResult
 from lib.schemas.search import StageAResult
-from lib.search.strategies import (
-    SearchStrategy,
-    losses,
-    stage_a_strategy,
-    stage_b_strategy,
-    with_warm_start,
-)
+from lib.search.strategies import SearchStrategy, losses, stage_a_strategy, stage_b_strategy, with_warm_start
 from lib.settings.hyperparameters import NULL_POLICY, NullPolicy
 from lib.settings.load import Settings, read_settings
 from lib.settings.space import Choices, Space
@@ -284,9 +278,9 @@ def stage_b_variant(name: str, repetition: int, first: StageAResult) -> SearchSt
 def _led_by_completed(trial: Trial, seeds: list[SeedResult]) -> bool:
     """Return whether any completed trial leads in both objectives by 1.645 standard deviations of the noise."""
     done = trial.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-    finished = np.array([losses([SeedResult(**seed) for seed in t.user_attrs["seeds"]]) for t in done])
     if len(done) < 2:
         return False
+    finished = np.array([losses([SeedResult(**seed) for seed in t.user_attrs["seeds"]]) for t in done])
     lead = np.mean(losses(seeds), axis=0) - finished[:, : len(seeds)].mean(1)
     return bool((lead > 1.645 * noise_of_lead(finished, len(seeds))).all(1).any())
 

@@ -80,16 +80,16 @@ def stage_records(settings: Settings, results: Path, agent: str) -> Iterator[Sta
     Raises:
         UserError: A result file is broken.
     """
-    folder, name = results / agent, f"{outer_prefix(results)}{agent}"
+    folder, search = results / agent, f"{outer_prefix(results)}{agent}"
     named = objective_tags(Objective.of(settings.config.objective))
     for stage, kind in (("stage_a", StageAResult), ("stage_b", StageBResult)):
         if finished := load_finished_trials(study_location(settings, results, agent, stage)):
             limits = getattr(settings.config, stage).model_dump()
-            yield _search(f"{name}/{stage}", finished, limits, folder / kind.FILE, kind, named)
+            yield _search(f"{search}/{stage}", finished, limits, folder / kind.FILE, kind, named)
     if (path := folder / StageCResult.FILE).exists():
-        yield _folds(folder, StageCResult.read(path), name, named)
+        yield _folds(folder, StageCResult.read(path), search, named)
     if (path := folder / TestEvaluation.FILE).exists():
-        yield _final(folder, TestEvaluation.read(path), name)
+        yield _final(folder, TestEvaluation.read(path), search)
 
 
 def objective_tags(objective: Objective) -> dict[str, str]:

@@ -120,7 +120,7 @@ def test_the_margin_grows_with_the_front() -> None:
     rng = np.random.default_rng(0)
     for size, stopped in ((1, True), (20, False)):
         place = np.linspace(0, 1, size)
-        done = trial_scores(size + 1, rng, 0.02, np.stack([place, 1 - place], axis=1)[[*range(size), 0]] + 0.0)
+        done = trial_scores(size + 1, rng, 0.02, np.stack([place, 1 - place], axis=1)[[*range(size), 0]])
         done[-1] += 5.0  # another trial, so that there is noise to measure
         own = done[0, :1] + 1.1 * noise_of_lead(done, 1)
         assert is_dominated(own, done) is stopped
