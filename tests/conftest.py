@@ -138,6 +138,12 @@ def zebra_augmentation(monkeypatch: pytest.MonkeyPatch, copy_of_prepared: Path) 
     monkeypatch.setattr(build_bank, "make_augmenter", zebra)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker("no_cover")  # tracing adds two fifths to their time, and other tests run the same lines
+
+
 MODULES_FROZEN = pytest.StashKey[int]()
 
 

@@ -48,7 +48,7 @@ from search.variants import (
 from lib.agents import get_agent
 from lib.experiment.experiment import Experiment, TrialPruned
 from lib.metrics.objective import Objective
-from lib.metrics.pareto import hypervolume
+from lib.metrics.pareto import hypervolume, non_dominated_ranks
 from lib.schemas.document import NO_TRAINING, Provenance, make_provenance
 from lib.schemas.run import SeedResult, best_policy
 from lib.search.collect import rank_trials
@@ -271,7 +271,7 @@ def run_job(job: Job, trials_in_budget: int) -> dict[str, Any]:
     best = run_search(strategy, job.repetition, table, budget / 3, finished)
     first: Any = SimpleNamespace(trials=rank_trials([trial_result(trial) for trial in best]))
     known = frozenset() if job.variant == "before" else frozenset(finished)
-    strategy = stage_b_variant(job.variant, job.repetition, first)
+    strategy = stage_b_variant(job.variant, job.repetition, first, table)
     trials = run_search(strategy, job.repetition, table, budget, set(known))
     return {"trials": len(trials), "hypervolumes": hypervolume_curve(table, trials, budget, set(known))}
 
@@ -288,14 +288,17 @@ def hypervolume_curve(
         finished: The names of the trainings that were not repeated; those of the search are added.
 
     Returns:
-        Ten pairs of hypervolumes, on development and on test posts, as shares of those of the whole table.
+        Ten pairs of hypervolumes, on development posts and of that front on test posts, as shares of those of the
+        whole table.
     """
     marks: list[tuple[float, float]] = []
     total, found, tested = 0, [(0.0, 1.0)], [(0.0, 1.0)]
     whole = whole_front(table, "scores"), whole_front(table, "test")
 
     def shares() -> tuple[float, float]:
-        return hypervolume(found, REFERENCE) / whole[0], hypervolume(tested, REFERENCE) / whole[1]
+        # A user who sees the development front chooses from it, and not among all trials by their test scores.
+        front = [point for point, rank in zip(tested, non_dominated_ranks(found), strict=True) if rank == 0]
+        return hypervolume(found, REFERENCE) / whole[0], hypervolume(front, REFERENCE) / whole[1]
 
     for trial in trials:
         total += trial_tokens(table, trial, finished)
@@ -446,7 +449,7 @@ def print_stage_b(found: dict[Job, dict[str, Any]], landscape: str, repetitions:
         repetitions: The number of repetitions.
     """
     print(
-        "\n| Stage B | trials | hypervolume at 30 % of the tokens | at the end | on test posts |"
+        "\n| Stage B | trials | hypervolume at 30 % of the tokens | at the end | of this front on test posts |"
         "\n|---|---|---|---|---|"
     )
     for variant in variants_run(found, "b"):

@@ -52,6 +52,7 @@ STAGE_B_VARIANTS = {
     "nsga2 racing": "NSGA-II, racing",
     "tpe": "multi-objective TPE",
     "tpe racing": "multi-objective TPE, racing",
+    "tpe knowing": "multi-objective TPE, racing that knows each trial's end (a bound)",
 }
 
 
@@ -242,13 +243,14 @@ class ChildlessNSGAIISampler(StaticSpaceNSGAIISampler):
         return super().sample_relative(study, trial, search_space)
 
 
-def stage_b_variant(name: str, repetition: int, first: StageAResult) -> SearchStrategy:
+def stage_b_variant(name: str, repetition: int, first: StageAResult, table: TabularBenchmark) -> SearchStrategy:
     """Return a variant of Stage B.
 
     Args:
         name: A key of `STAGE_B_VARIANTS`.
         repetition: Determines the settings.
         first: The result of Stage A, from which it starts.
+        table: The trainings.
 
     Returns:
         The strategy.
@@ -261,7 +263,8 @@ def stage_b_variant(name: str, repetition: int, first: StageAResult) -> SearchSt
     limits = settings.config.stage_b.model_copy(update=update)
     settings = settings.model_copy(update={"config": settings.config.model_copy(update={"stage_b": limits})})
     if not before:
-        return stage_b_strategy(settings, AGENT, first)
+        ours = stage_b_strategy(settings, AGENT, first)
+        return replace(ours, after_seed=_ends_dominated(table)) if name == "tpe knowing" else ours
     space = _with_policies(settings.space)
     ours = stage_b_strategy(settings.model_copy(update={"space": space}), AGENT, first)
     size = limits.population_size
@@ -273,6 +276,18 @@ def stage_b_variant(name: str, repetition: int, first: StageAResult) -> SearchSt
     policies = {trial.number: {**trial.params, NULL_POLICY: trial.policy} for trial in first.trials}
     enqueued = [policies[trial.number] for trial in first.trials[: limits.warm_start]]
     return replace(ours, sampler=sampler, after_seed=_led_by_completed, enqueued=enqueued)
+
+
+def _ends_dominated(table: TabularBenchmark) -> Callable[[Trial, list[SeedResult]], bool]:
+    """Return a rule that stops a trial after its first seed if a completed trial will dominate it."""
+
+    def rule(trial: Trial, _: list[SeedResult]) -> bool:
+        found = [lookup(table, trial.params, seed)["scores"] for seed in range(SEEDS)]
+        f1, error = (np.mean([each[name] for each in found]) for name in ("objective", "calibration_error"))
+        completed = trial.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+        return any(t.values[0] > f1 and t.values[1] < error for t in completed)
+
+    return rule
 
 
 def _led_by_completed(trial: Trial, seeds: list[SeedResult]) -> bool:

@@ -9,11 +9,11 @@ if TYPE_CHECKING:  # the engine runs where pydantic, which the space needs, is n
     from lib.agents.agent import Agent
     from lib.settings.space import Space
 
-# A new agent needs a module with an AGENT and an entry here. The list gives the names without importing torch.
+# A new agent needs a module with an AGENT and its name here. The lists give the names without importing torch.
 AGENTS = ("criteria", "evidence", "share", "joint")
 POST_AGENTS = ("evidence", "share", "joint")  # they read whole posts
 _SECOND_ENCODER = frozenset({"joint.backbone", "joint.fusion", "joint.dropout"})
-# Hyper-parameters that change nothing about an agent.
+# Hyper-parameters that change nothing about an agent. One without an entry uses all of them.
 _UNUSED = {
     "criteria": _SECOND_ENCODER | {"data.overlap", "loss.span_weight", "span.max_answer"},
     "evidence": _SECOND_ENCODER | {"model.pooling", "loss.span_weight"},
@@ -41,7 +41,7 @@ def get_agent(name: str) -> "Agent":
 
 def unused_parameters(agent: str) -> frozenset[str]:
     """Return the hyper-parameters that an agent does not use, named as in the search space."""
-    return _UNUSED[agent]
+    return _UNUSED.get(agent, frozenset())
 
 
 def agent_space(space: "Space", agent: str) -> "Space":

@@ -68,6 +68,7 @@ from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.examples import Examples, WeightedSample
 from lib.tasks.label import Labels
 from lib.tasks.task import Index, TaskPredictions
+from lib.training.data import DoesNotFitError, TrainingFailure
 
 CHOSEN, ENSEMBLE = "chosen", "ensemble"
 # The least relative gain in F1-macro over the strongest baseline, in %, and the greatest ECE on annotated pairs.
@@ -102,7 +103,7 @@ def evaluate_on_test_set(
         delivered model come first.
 
     Raises:
-        TrainingFailure: A refit gives no result.
+        TrainingFailure: A refit gives no result without which no model can be delivered or compared.
     """
     started, clock = now(), time.perf_counter()
     models = _fit_models(experiment, result, folds, baselines, progress)
@@ -133,7 +134,7 @@ def evaluate_on_test_set(
             "candidate": result.choice["candidate"],
             "backbone": result.choice["params"]["model.backbone"],
             "delivered": experiment.settings.config.final.deliver,
-            "ensemble": result.ensemble["picks"] if result.ensemble is not None else [],
+            "ensemble": result.ensemble["picks"] if result.ensemble is not None and ENSEMBLE in models.refits else [],
         },
         population=scored[0].scores["population"],
         sizes={
@@ -267,7 +268,13 @@ def _refit_models(
     baselines: Baselines,
     progress: Callable[[str], None],
 ) -> dict[int | str, SavedModel]:
-    """Return the refitted candidates by number, the ensemble if there is one, and the default transformer."""
+    """Return the refitted candidates by number, the ensemble if there is one, and the default transformer.
+
+    A candidate that is only needed to compare the ensemble with the model that is delivered may fail.
+    """
+    optional = set(result.members) - {result.choice["candidate"]}
+    if experiment.settings.config.final.deliver == "ensemble":
+        optional = set()
     wanted = dict.fromkeys([result.choice["candidate"], *result.members])
     configs: dict[int | str, RefitConfig] = {
         number: refit_config(experiment, [fold for fold in folds if fold.candidate == number]) for number in wanted
@@ -282,13 +289,21 @@ def _refit_models(
     for number, config in configs.items():
         clock = time.perf_counter()
         seeds = 1 if number == DEFAULT else experiment.settings.config.final.seeds
-        models[number] = refit(experiment, config, seeds)
         name = number if number == DEFAULT else f"candidate {number}"
+        try:
+            models[number] = refit(experiment, config, seeds)
+        except DoesNotFitError:
+            raise
+        except TrainingFailure as failure:
+            if number not in optional:
+                raise
+            progress(f"{name} cannot be trained on all development posts, so the ensemble is left out: {failure}")
+            continue
         seconds, epochs = time.perf_counter() - clock, format_count(config.last_epoch, "epoch")
         times = f", {seeds} times" if seeds > 1 else ""
         progress(f"{len(models)}/{len(configs)}  {name} trained for {epochs}{times}  {seconds:.1f} s")
         _report_calibration(models[number], name, progress)
-    if result.ensemble is not None:
+    if result.ensemble is not None and models.keys() >= set(result.members):
         picks = result.ensemble["picks"]
         own = [fold for fold in folds if fold.candidate in picks]
         candidates = {number: models[number] for number in result.members}

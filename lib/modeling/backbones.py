@@ -60,7 +60,10 @@ def fetch(name: str, source: BackboneSource, folder: Path, *, texts: list[str], 
             build_random_backbone(source.architecture, size, texts, staged, seed)
             origin, resolved = staged, f"random weights of {size} size, seed {seed}"
         layers = getattr(source, "layers", None)
-        model, tokenizer = _load(name, origin, layers)
+        model, tokenizer = (
+            _load(name, origin, layers),
+            _load_tokenizer(name, origin, getattr(source, "lowercase", None)),
+        )
         model.save_pretrained(staged, safe_serialization=True)
         tokenizer.save_pretrained(staged)
         folder.mkdir(parents=True, exist_ok=True)
@@ -120,13 +123,13 @@ def _from_package(name: str, source: PackageBackbone) -> tuple[Path, str]:
     return path, f"{distribution}=={version(distribution)}"
 
 
-def _load(name: str, folder: Path, layers: int | None) -> tuple[Any, "PreTrainedTokenizerBase"]:
-    """Load a model with its first `layers` encoder layers (all for None), and its tokenizer."""
+def _load(name: str, folder: Path, layers: int | None) -> Any:
+    """Load a model with its first `layers` encoder layers (all for None)."""
     if not (folder / "config.json").exists():
         raise UserError(
             f"backbone '{name}': {folder / 'config.json'} is missing; the folder must be as save_pretrained writes it"
         )
-    from transformers import AutoConfig, AutoModel, AutoTokenizer
+    from transformers import AutoConfig, AutoModel
 
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
@@ -135,10 +138,29 @@ def _load(name: str, folder: Path, layers: int | None) -> tuple[Any, "PreTrained
         config.num_hidden_layers = layers or config.num_hidden_layers
         if hasattr(config, "reference_compile"):
             config.reference_compile = False  # ModernBERT would compile parts of itself; training.compile decides
-        model = AutoModel.from_pretrained(folder, config=config, local_files_only=True, dtype=torch.float32)
-        return model, AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        return AutoModel.from_pretrained(folder, config=config, local_files_only=True, dtype=torch.float32)
     except (OSError, ValueError) as error:
         raise UserError(f"backbone '{name}': {folder} cannot be loaded: {str(error).splitlines()[0]}") from None
+
+
+def _load_tokenizer(name: str, folder: Path, lowercase: bool | None) -> "PreTrainedTokenizerBase":
+    from transformers import AutoTokenizer
+
+    options = {} if lowercase is None else {"do_lower_case": lowercase}
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, local_files_only=True, **options)
+    except (OSError, ValueError) as error:
+        raise UserError(f"backbone '{name}': {folder} cannot be loaded: {str(error).splitlines()[0]}") from None
+    if lowercase not in (None, _lowercases(tokenizer)):  # such as one of bytes, which ignores the option
+        raise UserError(
+            f"backbone '{name}': lowercase is {lowercase}, but its tokenizer cannot be told so; remove it"
+        )
+    return tokenizer
+
+
+def _lowercases(tokenizer: Any) -> bool:
+    normalizer = tokenizer.backend_tokenizer.normalizer
+    return normalizer is not None and bool(normalizer.normalize_str("A") == "a")
 
 
 def without_pooler(model: Any) -> nn.Module:

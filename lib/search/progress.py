@@ -49,23 +49,10 @@ class Progress:
             f"  trial {number} {result.state.lower()}{scores}"
             f"  {result.params['model.backbone']}  {best}"
             f"  pruned {states[TrialState.PRUNED]}  failed {states[TrialState.FAIL]}"
-            f"  {each:.1f} s/trial  ETA {format_eta(each, self._budget, finished, now)}",
+            f"  {each:.1f} s/trial  ETA {format_duration(self._budget.remaining_seconds(finished, each, now))}",
             file=sys.stderr,
             flush=True,
         )
-
-
-def format_eta(each: float, budget: Budget, finished: Sequence[FrozenTrial], now: float) -> str:
-    """Return the time until the budget is spent.
-
-    Args:
-        each: Seconds from the end of a trial to that of the next.
-        budget: The budget.
-        finished: The trials that have ended.
-        now: The time in seconds since the epoch.
-    """
-    seconds, hours = each * max(0, budget.trials - len(finished)), budget.remaining_hours(finished, now)
-    return format_duration(seconds if hours is None else min(seconds, 3600 * hours))
 
 
 def format_best_trial(finished: Sequence[FrozenTrial]) -> str:

@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lib.metrics.objective import Objective
 from lib.schemas.evaluation import StageCResult
-from lib.search.progress import format_best_trial, format_eta
+from lib.search.progress import format_best_trial, format_duration
 from lib.search.study_results import stage_budget, study_location
 from lib.settings.load import Settings
 from lib.settings.outer_folds import outer_fold, search_folders
@@ -81,5 +81,5 @@ def study_line(trials: Sequence[FrozenTrial], budget: Budget, now: float, object
         rate = (len(ends) - 1) / max(1e-9, until - ends[0])
         line += f"  {3600 * rate:.0f} trials/h"
         if not spent:
-            line += f"  ETA {format_eta(1 / rate, budget, finished, now)}"
+            line += f"  ETA {format_duration(budget.remaining_seconds(finished, 1 / rate, now))}"
     return line + (f"  failure rate {states[TrialState.FAIL] / len(finished):.1%}" if finished else "")

@@ -485,6 +485,9 @@ class _PretrainedBackbone(StrictSchema):
     layers: Count | None = Field(
         default=None, description="number of encoder layers to keep, counted from the input; null keeps all"
     )
+    lowercase: bool | None = Field(
+        default=None, description="whether the tokenizer lower-cases, if its files do not say so; null asks them"
+    )
 
 
 class HubBackbone(_PretrainedBackbone):

@@ -20,6 +20,7 @@ from lib.settings.hyperparameters import SEARCHED, Optimizer, value_problems
 from lib.settings.space import (
     Space,
     apply_constraints,
+    backbone_problems,
     check_space,
     drop_unused_parameters,
     flatten,
@@ -66,7 +67,7 @@ def load_settings(raw: Mapping[str, Any], files: Sequence[str | Path] = ()) -> S
         raise UserError(problems)
     backbones, backbone_problems = _backbones(config.backbones)
     optimizers, optimizer_problems = _optimizers(config.optimizers)
-    recipes, recipe_problems = ({}, []) if config.recipes is None else _recipes(config.recipes)
+    recipes, recipe_problems = ({}, []) if config.recipes is None else _recipes(config.recipes, backbones)
     words, word_problems = _words(config.augmentation.words)
     flat = flatten(read_yaml(config.search_space))
     space_problems = [
@@ -280,7 +281,7 @@ def _optimizers(path: str) -> tuple[dict[str, OptimizerSettings], list[str]]:
     return found, problems
 
 
-def _recipes(path: str) -> tuple[dict[str, Recipe], list[str]]:
+def _recipes(path: str, backbones: Mapping[str, Any]) -> tuple[dict[str, Recipe], list[str]]:
     found: dict[str, Recipe] = {}
     problems: list[str] = []
     for name, value in read_yaml(path).items():
@@ -293,7 +294,8 @@ def _recipes(path: str) -> tuple[dict[str, Recipe], list[str]]:
             if parameter not in SEARCHED:
                 problems.append(f"{path}: {name}: {parameter}: unknown parameter{did_you_mean(parameter, SEARCHED)}")
                 continue
-            problems += [f"{path}: {name}: {parameter}: {text}" for text in value_problems(parameter, given)]
+            texts = [*value_problems(parameter, given), *backbone_problems(parameter, given, backbones)]
+            problems += [f"{path}: {name}: {parameter}: {text}" for text in texts]
         found[str(name)] = recipe
     return found, problems
 

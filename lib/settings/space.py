@@ -220,10 +220,14 @@ def _range_problems(
             yield from value_problems(name, value)
     if name in ("aug.enabled", "aug.max_replace") and not isinstance(parameter, Choices):
         yield "must be of type categorical, because augmented texts are made in advance for each value"
-    if name in BACKBONES:
-        for value in values:
-            if value not in backbones:
-                yield f"backbone '{value}' is unknown{did_you_mean(str(value), backbones)}"
+    for value in values:
+        yield from backbone_problems(name, value, backbones)
+
+
+def backbone_problems(name: str, value: Any, backbones: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with a value of a parameter that names a backbone."""
+    if name in BACKBONES and value not in backbones:
+        yield f"backbone '{value}' is unknown{did_you_mean(str(value), backbones)}"
 
 
 class Space(FrozenSchema):

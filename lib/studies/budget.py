@@ -34,17 +34,30 @@ class Budget:
             trials: All trials of the study, in any state.
             now: The time in seconds since the epoch, up to which running trials count.
         """
-        return len(trials) >= self.trials or self.remaining_hours(trials, now) == 0
+        return (
+            len(trials) >= self.trials
+            or (self.hours is not None and used_hours(trials, now) >= self.hours)
+            or (self.gpu_hours is not None and self._used_gpu_hours(trials, now) >= self.gpu_hours)
+        )
 
-    def remaining_hours(self, trials: Sequence[FrozenTrial], now: float) -> float | None:
-        """Return the hours that are left while one trial runs at a time; None without a limit of hours."""
-        left = []
+    def remaining_seconds(self, finished: Sequence[FrozenTrial], each: float, now: float) -> float:
+        """Return the time until the budget is spent, if the further trials are like the finished ones.
+
+        Args:
+            finished: The trials that have ended, at least one.
+            each: Seconds from the end of a trial to that of the next, all processes together.
+            now: The time in seconds since the epoch.
+        """
+        left = [each * (self.trials - len(finished))]
         if self.hours is not None:
-            left.append(self.hours - used_hours(trials, now))
-        if self.gpu_hours is not None:
-            spent = sum(end - begin for begin, end in _spans(trials, now)) / 3600
-            left.append(self.trials_per_gpu * self.gpu_hours - spent)
-        return max(0.0, min(left)) if left else None
+            left.append(3600 * (self.hours - used_hours(finished, now)))
+        if self.gpu_hours is not None and (used := self._used_gpu_hours(finished, now)) > 0:
+            # So many further trials, of which several may run at once.
+            left.append(each * len(finished) * (self.gpu_hours / used - 1))
+        return max(0.0, min(left))
+
+    def _used_gpu_hours(self, trials: Sequence[FrozenTrial], now: float) -> float:
+        return sum(end - begin for begin, end in _spans(trials, now)) / 3600 / self.trials_per_gpu
 
     def describe(self, trials: Sequence[FrozenTrial], now: float) -> str:
         """Return how much of the hours is spent, as a phrase after the number of trials; '' without a limit."""
@@ -52,8 +65,7 @@ class Budget:
         if self.hours is not None:
             parts.append(f"{used_hours(trials, now):.2f}/{self.hours:g} h")
         if self.gpu_hours is not None:
-            spent = sum(end - begin for begin, end in _spans(trials, now)) / 3600 / self.trials_per_gpu
-            parts.append(f"{spent:.2f}/{self.gpu_hours:g} GPU h")
+            parts.append(f"{self._used_gpu_hours(trials, now):.2f}/{self.gpu_hours:g} GPU h")
         return "".join(f"  {part}" for part in parts)
 
 

@@ -1,5 +1,6 @@
 """Let many processes work on one Optuna study with an exact budget; trials of dead processes are taken over."""
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -109,7 +110,8 @@ class SharedStudy:
             registry: The processes that work on the study.
             sampler: Returns the sampler for a trial number. A resumed study then suggests the same values as an
                 uninterrupted one.
-            enqueued: Parameters of the first trials; the sampler suggests the others.
+            enqueued: Parameters of trials that come before those of the sampler. Those that no trial has had yet are
+                next, also in a study that was begun with others.
 
         Yields:
             A running trial that this process owns; end it with `end_trial`.
@@ -184,8 +186,8 @@ class SharedStudy:
         if budget.is_spent(trials, now):
             return NextAction("wait" if running else "stop")
         first: dict[str, Any] = {_OWNER: registry.name, WORK: [(now, None)]}
-        if len(trials) < len(enqueued):
-            first[ENQUEUED_PARAMS] = enqueued[len(trials)]
+        if (params := _next_enqueued(trials, enqueued)) is not None:
+            first[ENQUEUED_PARAMS] = params
         template = create_trial(state=TrialState.RUNNING, system_attrs=first)
         return NextAction("run", self._storage.create_new_trial(self._id, template), len(trials))
 
@@ -194,6 +196,13 @@ class SharedStudy:
 
     def _trials(self) -> list[FrozenTrial]:
         return self._storage.get_all_trials(self._id, deepcopy=False)
+
+
+def _next_enqueued(trials: Sequence[FrozenTrial], enqueued: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the first enqueued parameters that no trial was given, or None."""
+    # As text, because a storage returns tuples as lists.
+    given = {json.dumps(trial.system_attrs.get(ENQUEUED_PARAMS), sort_keys=True) for trial in trials}
+    return next((params for params in enqueued if json.dumps(params, sort_keys=True) not in given), None)
 
 
 def suggest_params(trial: Trial, space: Space) -> dict[str, Any]:

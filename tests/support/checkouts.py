@@ -31,7 +31,7 @@ print(json.dumps(found))
 def copy_repository(folder: Path, **overlays: Mapping[str, Any]) -> Path:
     """Copy what a pipeline needs into a folder, write each overlay as {name}.yaml, and return the folder."""
     for name in ("config", "envs", "lib", "rules", "workflow"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / name)
     for name, overlay in overlays.items():
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(dict(overlay)))
     return folder

@@ -1,12 +1,18 @@
-"""An evaluation on a small test set, for tests of everything that shows its scores."""
+"""Made-up evaluations for tests of everything that shows scores, and a check of real ones."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pytest
 
+from lib.agents import get_agent
+from lib.corpus.store import load_development
 from lib.metrics.classification import binary_scores
 from lib.metrics.objective import Objective
-from lib.metrics.spans import span_scores
+from lib.metrics.spans import best_over_gold_answers, span_scores
 from lib.schemas.evaluation import (
     CalibrationInTheLarge,
     ModelManifest,
@@ -15,7 +21,9 @@ from lib.schemas.evaluation import (
     StageCResult,
     TestEvaluation,
 )
+from lib.settings.hyperparameters import Hyperparameters
 from lib.tasks.decision import DecisionRule
+from lib.tasks.examples import WeightedSample
 from support.tiny import empty_provenance
 
 CRITERIA = ["A", "A", "A", "B", "B", "C"]
@@ -153,3 +161,47 @@ def manifest(agent: str = "criteria", population: str = "natural") -> ModelManif
         trained={"posts": 3, "examples": 6, "annotated": 4, "epochs": 2, "of": 2},
         performance={},
     )
+
+
+def check_stage_c(agent: str) -> None:
+    """Check the scores of an agent that reads posts, and that a fold's answers, put back into the posts, give them.
+
+    The working directory holds the results.
+    """
+    result = json.loads(Path(f"results/{agent}/stage_c.json").read_text())
+    names = [task.name for task in get_agent(agent).tasks]
+    scores = result["ranking"][0]["scores"]
+    parts = [scores[name] for name in names] if len(names) > 1 else [scores]
+    for each in parts:
+        assert {"f1_macro", "ece", "auroc", "log_loss", "confusion", "per_criterion"} <= set(each)
+    span = scores["span"] if len(names) > 1 else scores
+    assert 0 <= span["no_answer"] <= 1 and 0 <= span["has_answer"] <= 1 and 0 < span["prevalence"] < 0.5
+    assert scores["population"] == "natural" and scores["annotated"]["f1_macro"] >= 0
+    if len(names) > 1:
+        assert scores["f1_macro"] == pytest.approx(sum(part["f1_macro"] for part in parts) / 2)
+    assert len(result["baseline"]["objective"]["folds"]) == 2
+
+    # The fold's answers, put back into the posts, give the fold's scores.
+    fold = json.loads(Path(f"results/{agent}/stage_c/0-0.json").read_text())
+    posts = pd.read_parquet("results/corpus/posts.parquet").set_index("post_id")["text"]
+    rows = pd.read_parquet("results/corpus/annotations.parquet").query("status == 1")
+    values: dict[str, list[float]] = {}
+    golds_of: dict[str, list[str]] = {}
+    reader, hyper = get_agent(agent), Hyperparameters.of(fold["params"])
+    examples = reader.examples(load_development(Path("results/corpus")))
+    logits, sample = reader.load_logits(fold["logits"]), WeightedSample.uniform(examples.indices_of(fold["examples"]))
+    answers = reader.decide(logits, reader.cross_fit(logits, examples, sample, hyper), hyper)["span"]
+    for example, spans, yes in zip(fold["examples"], answers.candidates, answers.yes, strict=True):
+        post, criterion = example.split(" ")
+        mine = rows[(rows["post_id"] == post) & (rows["criterion"] == criterion)]
+        golds = [posts[post][start:end] for start, end in zip(mine["start"], mine["end"], strict=True)]
+        assert golds == mine["sentence"].tolist()
+        golds_of[example] = golds
+        answer = posts[post][slice(*spans[0][:2])] if yes else ""
+        values.setdefault(criterion, []).append(best_over_gold_answers(golds, answer)[0])
+    positive = {example.split(" ")[1] for example in fold["examples"] if golds_of[example]}
+    means = [sum(f1s) / len(f1s) for criterion, f1s in values.items() if criterion in positive]
+    expected = sum(means) / len(means)
+    span = fold["scores"]["span"] if len(names) > 1 else fold["scores"]
+    assert span["token_f1"] == pytest.approx(expected)
+    assert str(posts.iloc[0])[:40] not in json.dumps(fold)

@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from support.evaluations import check_stage_c
 from support.tiny import agent_commands, change_settings, commands
 
 from lib.cli.main import main
@@ -65,6 +66,7 @@ def test_no_word_of_a_post_leaves_the_corpus(
         "stage_c": {"candidates": 1},
         "training": {"epochs": 1},
         "baseline": {"seeds": 1},
+        "final": {"seeds": 1},
     }
     change_settings(agents=["share"], corpus={"dir": "data"}, **stages)
     log = "results/share/logs/all.log"
@@ -78,6 +80,7 @@ def test_no_word_of_a_post_leaves_the_corpus(
     ]
     for command in all_commands:
         assert main([*command.split(), *([] if "--log" in command else ["--log", log])]) == 0, command
+    check_stage_c("share")
     # An error names the place of a problem but never quotes the text.
     with (project / "data/annotations.csv").open(newline="") as file:
         rows = list(csv.reader(file))

@@ -18,7 +18,7 @@ from lib.agents.agent import Rules
 from lib.cli.main import main
 from lib.corpus.store import open_test_set
 from lib.errors import UserError
-from lib.evaluation.refit import publish_model, refit, refit_config
+from lib.evaluation.refit import RefitConfig, publish_model, refit, refit_config
 from lib.evaluation.saved_model import WEIGHTS, SavedModel
 from lib.evaluation.test_set import evaluate_on_test_set
 from lib.experiment.experiment import Experiment
@@ -33,6 +33,7 @@ from lib.schemas.evaluation import (
     TestEvaluation,
 )
 from lib.settings.load import read_settings, save_settings
+from lib.training.data import TrainingFailure
 
 
 def test_the_test_result_compares_the_chosen_model_with_an_ensemble_and_three_baselines(
@@ -209,6 +210,32 @@ def test_the_ensemble_can_be_delivered_and_predicts_as_it_was_judged(copy_of_fin
     assert mean == pytest.approx((2 * heavy + light) / 3, abs=1e-6)
     with pytest.raises(UserError, match=r"final\.deliver: 'ensemble' needs stage_c\.ensemble above 1"):
         tiny_settings(final={"deliver": "ensemble"}, stage_c={"ensemble": 1})
+
+
+def test_a_member_of_the_ensemble_that_diverges_does_not_cost_the_chosen_model(
+    copy_of_finished: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = StageCResult.read(f"results/criteria/{StageCResult.FILE}")
+    other = 1 - result.choice["candidate"]
+    entry = next(entry for entry in result.ranking if entry["candidate"] == other)
+    result = result.model_copy(update={"ensemble": {**result.ensemble, "picks": [0, 1]}})
+    result.write(f"results/criteria/{StageCResult.FILE}")
+
+    def diverge(experiment: Experiment, config: RefitConfig, seeds: int = 1) -> SavedModel:
+        if config.params == entry["params"]:
+            raise TrainingFailure("the loss is not finite")
+        return refit(experiment, config, seeds)
+
+    monkeypatch.setattr("lib.evaluation.test_set.refit", diverge)
+    assert main(["final", "criteria"]) == 0
+    left_out = f"candidate {other} cannot be trained on all development posts, so the ensemble is left out: the loss"
+    assert left_out in capsys.readouterr().err
+    test = TestEvaluation.read("results/criteria/test.json")
+    assert test.models[0].name == "chosen" and "ensemble" not in {model.name for model in test.models}
+    assert test.chosen["ensemble"] == []
+    change_settings(final={"deliver": "ensemble"})
+    assert main(["final", "criteria"]) == 1
+    assert "a training that cannot be left out failed" in capsys.readouterr().err
 
 
 def test_repeats_of_the_cross_validation_do_not_count_a_sentence_twice(copy_of_finished: Path) -> None:

@@ -32,7 +32,7 @@ RecordFault = Callable[[str, str], None]
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository with a tiny overlay and with everything that Stage A needs."""
     folder = copy_repository(tmp_path_factory.mktemp("prepared") / "repository", tiny=merge(TINY, OVERLAY))
     code, output = run(
@@ -43,9 +43,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def checkout(prepared: Path, tmp_path: Path) -> Path:
-    """A copy of `prepared` that a test may change."""
-    return shutil.copytree(prepared, tmp_path / "copy")
+def checkout(prepared_checkout: Path, tmp_path: Path) -> Path:
+    """A copy of `prepared_checkout` that a test may change."""
+    return shutil.copytree(prepared_checkout, tmp_path / "copy")
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -160,6 +160,7 @@ def test_kill_9_at_random_moments(checkout: Path, record_fault: RecordFault) -> 
     record_fault(f"kill -9, {moments.total()} times ({by_stage})", f"budgets met, {len(kept)} finished runs kept")
 
 
+@pytest.mark.long
 def test_two_pipelines_on_one_folder(tmp_path: Path, record_fault: RecordFault) -> None:
     checkout = copy_repository(tmp_path / "repository", tiny=merge(TINY, OVERLAY))
     first = pipeline(checkout)
@@ -235,8 +236,8 @@ def test_a_clock_that_goes_back(checkout: Path, record_fault: RecordFault) -> No
 
 @pytest.fixture
 def interrupted_study(copy_of_prepared: Path) -> Path:
-    """A folder in which a worker of Stage A was killed, after its first of six trials."""
-    change_settings(stage_a={"trials": 6})
+    """A folder in which a worker of Stage A was killed, after its first of four trials."""
+    change_settings(stage_a={"trials": 4, "seeds": 1})
     command = [sys.executable, "-m", "lib", *worker_command("a").split()]
     with subprocess.Popen(command, env=environment(ROOT), stderr=subprocess.DEVNULL) as process:
         while not list(Path("results/criteria/runs").glob("*.json")):
@@ -261,7 +262,7 @@ def test_a_torn_and_a_damaged_journal(interrupted_study: Path, record_fault: Rec
     whole = journal.read_bytes()
     journal.write_bytes(whole + whole.splitlines()[-1][:37])
     code, output = continue_search(capfd)
-    assert code == 0 and "6/6" in output, output
+    assert code == 0 and "4/4" in output, output
     record_fault("journal with a torn tail", "the tail is dropped, budget met")
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join([*lines[:5], b"\0" * len(lines[5][:-1]) + b"\n", *lines[6:]]))
@@ -292,7 +293,7 @@ def test_a_full_disk(interrupted_study: Path, record_fault: RecordFault, capfd: 
         assert "Traceback" not in output
         (results / "ballast").unlink()
         code, output = continue_search(capfd)
-        assert code == 0 and "6/6" in output, output
+        assert code == 0 and "4/4" in output, output
         record_fault("disk full", "one line; with space again the budget is met")
     finally:
         subprocess.run(["umount", str(results)], check=True)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from huggingface_hub.errors import GatedRepoError
 from support.tiny_backbones import TEXTS, tiny_backbone
-from transformers import AutoModel
+from transformers import AutoModel, AutoTokenizer
 
 from lib.errors import UserError
 from lib.modeling.backbones import fetch
@@ -61,6 +61,21 @@ def test_a_backbone_can_keep_its_first_layers_only(project: Path, architecture: 
     assert torch.allclose(cut, middle, atol=1e-5)
     with pytest.raises(UserError, match="layers is 3, but the model has 2"):
         fetch("x", source.model_copy(update={"layers": 3}), project / "more", texts=[], seed=0)
+
+
+def test_a_cased_vocabulary_without_a_tokenizer_config_keeps_its_cases(project: Path) -> None:
+    fetch("x", TinyBackbone(source="tiny", architecture="bert"), project / "x", texts=TEXTS, seed=1)
+    for file in (project / "x").glob("*token*"):
+        file.unlink()
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "Sleep", "sleep"]
+    (project / "x/vocab.txt").write_text("\n".join(words))
+    for lowercase, expected in ((None, ["sleep", "sleep"]), (False, ["Sleep", "sleep"])):
+        source = FolderBackbone(source="folder", path="x", lowercase=lowercase)
+        fetch("y", source, project / f"{lowercase}", texts=[], seed=0)
+        assert AutoTokenizer.from_pretrained(project / f"{lowercase}").tokenize("Sleep sleep") == expected
+    fetch("z", TinyBackbone(source="tiny", architecture="roberta"), project / "z", texts=TEXTS, seed=1)
+    with pytest.raises(UserError, match="lowercase is True, but its tokenizer cannot be told so"):
+        fetch("w", FolderBackbone(source="folder", path="z", lowercase=True), project / "w", texts=[], seed=0)
 
 
 def test_a_package_backbone_records_its_version(project: Path) -> None:

@@ -3,7 +3,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
@@ -48,6 +48,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, folder: Path, texts: list[str], o
     return tokenize(tokenizer, [QUESTION] * len(texts), texts, layout=WindowLayout(48, overlap), cache=cache)
 
 
+@settings(max_examples=30)  # for each of nine tokenizers
 @given(text=TEXT, places=st.tuples(st.floats(0, 1), st.floats(0, 1)))
 def test_spans_are_characters_of_the_text_and_windows_cover_all_of_it(
     tokenizer: PreTrainedTokenizerBase,

@@ -55,9 +55,12 @@ def test_recipes_outside_of_the_space_are_left_out() -> None:
 
 def test_a_wrong_recipe_is_refused_by_name(tmp_path: Path) -> None:
     file = tmp_path / "recipes.yaml"
-    wrong = {"source": "me", "params": {"optim.name": "adam_w", "optim.rl": 1e-4}}
+    wrong = {"source": "me", "params": {"optim.name": "adam_w", "optim.rl": 1e-4, "model.backbone": "mental-brt"}}
     file.write_text(yaml.safe_dump({"mine": wrong}))
     with pytest.raises(UserError) as error:
         production(recipes=str(file))
     assert error.value.lines[0].startswith(f"{file}: mine: optim.name: 'adam_w' is not possible")
     assert error.value.lines[1].startswith(f"{file}: mine: optim.rl: unknown parameter; did you mean 'optim.lr'?")
+    assert error.value.lines[2] == f"{file}: mine: model.backbone: backbone 'mental-brt' is unknown; did you mean"(
+        " 'mental-bert'?"
+    )

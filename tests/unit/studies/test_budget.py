@@ -33,10 +33,18 @@ def test_hours_count_while_a_process_works_on_a_trial_and_gpu_hours_for_each() -
     assert Budget(6, gpu_hours=3.25, trials_per_gpu=2).is_spent(trials, now)
     assert not Budget(6, gpu_hours=3.3, trials_per_gpu=2).is_spent(trials, now)
     assert Budget(5).is_spent(trials, now) and not Budget(6).is_spent(trials, now)
-    assert Budget(6).remaining_hours(trials, now) is None
-    assert Budget(6, hours=8, gpu_hours=4).remaining_hours(trials, now) == 0
     assert Budget(6, hours=8, gpu_hours=4).describe(trials, now) == "  5.50/8 h  6.50/4 GPU h"
     assert used_hours([trial(still=13)], now) == 0, "the clock was set back"
+
+
+def test_the_time_left_counts_trials_that_run_at_once() -> None:
+    """Four trials of two hours, two at a time on one GPU, end one hour apart."""
+    trials, now = [trial((0, 2)), trial((0, 2)), trial((2, 4)), trial((2, 4))], START + 3600 * 4
+    assert Budget(10).remaining_seconds(trials, 3600, now) == 3600 * 6
+    assert Budget(10, hours=5).remaining_seconds(trials, 3600, now) == 3600 * 1
+    # Of six GPU hours four are spent, so two hours are left on this GPU.
+    assert Budget(10, gpu_hours=6, trials_per_gpu=2).remaining_seconds(trials, 3600, now) == 3600 * 2
+    assert Budget(10, hours=3, gpu_hours=6).remaining_seconds(trials, 3600, now) == 0
 
 
 @pytest.mark.parametrize("killed", [True, False])

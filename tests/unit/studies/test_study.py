@@ -13,6 +13,7 @@ from support.tiny import tiny_settings
 
 from lib.errors import UserError
 from lib.studies.budget import Budget
+from lib.studies.optuna_internals import ENQUEUED_PARAMS
 from lib.studies.study import MAX_DEATHS, fail_trial, suggest_params
 from lib.studies.worker_registry import WorkerRegistry
 
@@ -36,6 +37,17 @@ def test_fixed_trials_come_first_and_once(tmp_path: Path) -> None:
     killed = run_trials(study, 4, space, enqueued=wanted, stop_after=0)
     rest = run_trials(study, 4, space, enqueued=wanted)
     assert killed == wanted[:1] and rest[:2] == wanted and len(rest) == 4
+
+
+def test_a_study_that_is_extended_tries_what_has_been_found_since(tmp_path: Path) -> None:
+    """A longer Stage A hands better trials over to a Stage B that has begun."""
+    space = tiny_settings().space
+    wanted = run_trials(study_in(tmp_path / "a"), 3, space)
+    study = study_in(tmp_path / "b")
+    run_trials(study, 4, space, enqueued=wanted[:2])
+    assert run_trials(study, 6, space, enqueued=[wanted[2], *wanted[:2]])[0] == wanted[2]
+    given = [trial.system_attrs.get(ENQUEUED_PARAMS) for trial in study.finished_trials()]
+    assert given == [*wanted[:2], None, None, wanted[2], None]
 
 
 @pytest.mark.parametrize("seed", range(3))
