@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -146,7 +147,7 @@ def run_planned(overlay: str, target: str) -> None:
     assert main(["settings", "--config", "config/config.yaml", "--config", f"{overlay}.yaml"]) == 0
     # The profile is quiet about shell commands too.
     planned = snakemake(Path.cwd(), "-n", "-p", "--quiet", "host", "--", target, overlay=overlay)
-    commands = re.findall(r"^ *python -m lib (.+)$", planned.stdout + planned.stderr, re.MULTILINE)
+    commands = re.findall(r"^Shell command: python -m lib (.+)$", planned.stdout + planned.stderr, re.MULTILINE)
     assert commands, planned.stderr
     for command in commands:
         assert main(shlex.split(command)) == 0, command
@@ -169,10 +170,11 @@ def test_each_outer_fold_repeats_the_search_and_no_post_of_it_is_seen_before(
     }
     (checkout / "nested.yaml").write_text(yaml.safe_dump(merge(TINY, small)))
     monkeypatch.chdir(checkout)
-    # What Snakemake measures of a job.
+    # What Snakemake measures of a job. It would repeat the job if this were older than the job's input.
     measured = Path("results/outer-1/criteria/benchmarks/stage_a/worker-0.tsv")
     measured.parent.mkdir(parents=True)
     measured.write_text("s\th:m:s\tmax_rss\tcpu_time\n7.25\t0:00:07\t500.0\t6.5\n")
+    os.utime(measured, (later := time.time() + 3600, later))
     run_planned("nested", "results/criteria/report.html")
     results = checkout / "results"
     whole, *outer = (pd.read_parquet(results / name / "corpus/splits.parquet") for name in ("", "outer-1", "outer-2"))
