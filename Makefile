@@ -11,7 +11,7 @@ PINS = envs/constraints.txt
 export PYTHONDONTWRITEBYTECODE =
 BENCH = . .venv/bin/activate && PYTHONPATH=.:tests:benchmarks:$$TRAINER python benchmarks
 
-.PHONY: run test test-fast compatibility test-transformers5 check dag report bench-corpus bench-natural bench-fixed bench-rules bench-typed bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search bench-optimism bench-race test-faults test-slurm all stage-a stage-b stage-c supermax-all mlflow dashboard validate-supermax check-run estimate reproduce archive schema install help
+.PHONY: run test test-fast bytecode compatibility test-transformers5 check dag report bench-corpus bench-natural bench-fixed bench-rules bench-typed bench-throughput bench-f1 bench-trial bench-augmentation bench-gpu bench-storage bench-overhead bench-search bench-optimism bench-race test-faults test-slurm all stage-a stage-b stage-c supermax-all mlflow dashboard validate-supermax check-run estimate reproduce archive schema install help
 
 run: .venv/installed  ## run the embedded default up to results/criteria/report.html
 	$(SNAKEMAKE) -- results/$(AGENT)/report.html
@@ -31,6 +31,9 @@ test-transformers5: .venv/installed  ## test models and training on transformers
 
 check: .venv/installed  ## run the checks of CI and pre-commit, without the tests
 	. .venv/bin/activate && ruff format --check . && ruff check . && mypy && snakefmt --check workflow rules && snakemake --lint
+
+bytecode: .venv/installed  ## compile what the tests import, which else takes half a minute of their time
+	. .venv/bin/activate && pytest --collect-only -m "not long" > /dev/null
 
 install: .venv/installed  ## install into .venv
 

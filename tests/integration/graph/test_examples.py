@@ -75,11 +75,10 @@ def open_to_others(file: Path, root: Path) -> bool:
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the repository in which the first example was killed in Stages A and C, and then ran to its end."""
+    """A copy of the repository in which the first example was killed in Stage C, and then ran to its end."""
     folder = copy_repository(tmp_path_factory.mktemp("examples") / "repository")
     shutil.copytree(EXAMPLES, folder / "examples")
-    for pattern in ("runs/*.json", "stage_c/0-*.json"):
-        kill_once_there_is(pattern, folder)
+    kill_once_there_is("stage_c/0-*.json", folder)
     kept = {path: path.stat().st_mtime_ns for path in (folder / RESULTS / "runs").iterdir()}
     done = run(folder, command_of("own_corpus"))
     assert done.returncode == 0, done.stderr

@@ -30,6 +30,7 @@ def test_the_names_of_agents_that_read_posts_are_known_without_torch() -> None:
     assert tuple(name for name in AGENTS if get_agent(name).reads_posts) == POST_AGENTS
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", AGENTS)
 @pytest.mark.parametrize("architecture", get_args(Architecture))
 def test_an_agent_runs_on_every_architecture_and_packing_changes_nothing(

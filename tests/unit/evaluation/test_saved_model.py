@@ -32,6 +32,7 @@ def flat(logits: dict) -> list[float]:
     return found
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("agent", AGENTS)
 @pytest.mark.parametrize("architecture", get_args(Architecture))
 def test_a_saved_model_gives_the_logits_of_the_trained_one(

@@ -208,7 +208,7 @@ def test_any_backbone_is_one_line_and_constraints_may_choose_it(project: Path) -
     more = {"backbones": str(own), "constraints": {"model.backbone": {"choices": names}}}
     found = tiny_settings(**more)
     assert found.space.parameters["model.backbone"].choices == tuple(names)
-    sources = [found.backbones[name].model_dump(exclude={"layers", "architecture"}) for name in names]
+    sources = [found.backbones[name].model_dump(exclude={"layers", "lowercase", "architecture"}) for name in names]
     assert sources == [
         {"source": "hub", "repo": "mental/mental-bert-base-uncased", "revision": "main"},
         {"source": "hub", "repo": "owner/name", "revision": "v2"},

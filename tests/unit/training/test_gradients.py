@@ -29,6 +29,7 @@ def test_accumulated_batches_are_one_large_batch(experiment) -> None:
     assert (results[0] - results[1]).abs().mean() < 1e-6
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("architecture", get_args(Architecture))
 def test_two_threads_give_the_same_numbers_as_one(experiment, architecture: str) -> None:
     """Dropout is on. Each part of a batch has its own noise, which does not depend on its thread."""
