@@ -30,9 +30,9 @@ from scipy import stats
 from search.table import (
     AGENT,
     LANDSCAPES,
-    SEEDS,
     TabularBenchmark,
     lookup,
+    mean_scores,
     read_trainings,
     train_grid,
     training_key,
@@ -207,8 +207,7 @@ def mean_test_scores(table: TabularBenchmark, trial: FrozenTrial) -> tuple[float
         policy that is best over the seeds.
     """
     policy = best_policy([SeedResult(**seed) for seed in trial.user_attrs["seeds"]])
-    found = [lookup(table, {**trial.params, NULL_POLICY: policy}, seed)["test"] for seed in range(SEEDS)]
-    return float(np.mean([e["objective"] for e in found])), float(np.mean([e["calibration_error"] for e in found]))
+    return mean_scores(table, {**trial.params, NULL_POLICY: policy}, "test")
 
 
 def incumbent_trajectory(table: TabularBenchmark, trials: Sequence[FrozenTrial]) -> Trajectory:
@@ -315,13 +314,8 @@ def whole_front(table: TabularBenchmark, part: str) -> float:
 
     part: 'scores' for development posts, 'test' for test posts.
     """
-    points = []
-    for point in table.trainings:
-        params = dict(zip(table.landscape.grid, point, strict=True))
-        found = [lookup(table, params, seed)[part] for seed in range(SEEDS)]
-        f1, error = (float(np.mean([e[n] for e in found])) for n in ("objective", "calibration_error"))
-        points.append((f1, error))
-    return hypervolume(points, REFERENCE)
+    grid = [dict(zip(table.landscape.grid, point, strict=True)) for point in table.trainings]
+    return hypervolume([mean_scores(table, params, part) for params in grid], REFERENCE)
 
 
 def search_budget(table: TabularBenchmark, trials: int) -> float:

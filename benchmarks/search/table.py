@@ -182,6 +182,19 @@ def lookup(table: TabularBenchmark, params: dict[str, Any], seed: int) -> dict[s
     return {**found, "history": history, **own_figures}
 
 
+def mean_scores(table: TabularBenchmark, params: dict[str, Any], part: str) -> tuple[float, float]:
+    """Return objective and calibration error as means over the seeds.
+
+    Args:
+        table: The trainings.
+        params: Hyper-parameters, as in `lookup`.
+        part: 'scores' for development posts, 'test' for test posts.
+    """
+    found = [lookup(table, params, seed)[part] for seed in range(SEEDS)]
+    f1, error = (float(np.mean([each[name] for each in found])) for name in ("objective", "calibration_error"))
+    return f1, error
+
+
 def _draw_neighbour(landscape: Landscape, name: str, value: Any, drawn: float) -> Any:
     """Return one of the two values of the grid around a value, the nearer one with the higher probability.
 

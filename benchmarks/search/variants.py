@@ -11,7 +11,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from scipy import stats
-from search.table import AGENT, SEEDS, TabularBenchmark, lookup
+from search.table import AGENT, TabularBenchmark, mean_scores
 
 from lib.files.hashing import derive_seed
 from lib.schemas.run import SeedResult
@@ -170,10 +170,7 @@ def warm_started_strategy(repetition: int, table: TabularBenchmark, *, good: boo
     strategy = stage_a_strategy(settings, AGENT)
     points = [dict(zip(table.landscape.grid, point, strict=True)) for point in table.trainings]
 
-    def tested(point: dict[str, Any]) -> float:
-        return float(np.mean([lookup(table, point, seed)["test"]["objective"] for seed in range(SEEDS)]))
-
-    order = sorted(points, key=tested, reverse=True)
+    order = sorted(points, key=lambda point: mean_scores(table, point, "test")[0], reverse=True)
     chosen = order[:5] if good else order[-5:]
     base = strategy.enqueued[-1]
     first = [{**base, **point} for point in chosen]
@@ -203,8 +200,7 @@ def oracle_strategy(repetition: int, table: TabularBenchmark) -> SearchStrategy:
     """
 
     def report_final_score(trial: Trial, step: int) -> bool:
-        ends = [lookup(table, trial.params, seed)["scores"]["objective"] for seed in range(SEEDS)]
-        trial.report(float(np.mean(ends)), step)
+        trial.report(mean_scores(table, trial.params, "scores")[0], step)
         return trial.should_prune()
 
     strategy = stage_a_strategy(repetition_settings(repetition), AGENT)
@@ -282,8 +278,7 @@ def _ends_dominated(table: TabularBenchmark) -> Callable[[Trial, list[SeedResult
     """Return a rule that stops a trial after its first seed if a completed trial will dominate it."""
 
     def rule(trial: Trial, _: list[SeedResult]) -> bool:
-        found = [lookup(table, trial.params, seed)["scores"] for seed in range(SEEDS)]
-        f1, error = (np.mean([each[name] for each in found]) for name in ("objective", "calibration_error"))
+        f1, error = mean_scores(table, trial.params, "scores")
         completed = trial.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
         return any(t.values[0] > f1 and t.values[1] < error for t in completed)
 

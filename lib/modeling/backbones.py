@@ -60,10 +60,8 @@ def fetch(name: str, source: BackboneSource, folder: Path, *, texts: list[str], 
             build_random_backbone(source.architecture, size, texts, staged, seed)
             origin, resolved = staged, f"random weights of {size} size, seed {seed}"
         layers = getattr(source, "layers", None)
-        model, tokenizer = (
-            _load(name, origin, layers),
-            _load_tokenizer(name, origin, getattr(source, "lowercase", None)),
-        )
+        model = _load(name, origin, layers)
+        tokenizer = _load_tokenizer(name, origin, getattr(source, "lowercase", None))
         model.save_pretrained(staged, safe_serialization=True)
         tokenizer.save_pretrained(staged)
         folder.mkdir(parents=True, exist_ok=True)
