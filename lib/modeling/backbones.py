@@ -82,6 +82,50 @@ def _fingerprint(folder: Path) -> str:
     return hash_value({file: hash_file(folder / file) for file in files})
 
 
+def hub_status(name: str, source: HubBackbone) -> str:
+    """Tell where a backbone of the hub will come from. Nothing is fetched but its configuration.
+
+    Args:
+        name: The backbone's name in the backbones file.
+        source: The repository and its revision.
+
+    Returns:
+        A phrase about the cache or the hub.
+
+    Raises:
+        UserError: The repository is gated, or is neither in the cache nor on the hub.
+    """
+    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
+
+    cached = [
+        try_to_load_from_cache(source.repo, f, revision=source.revision) for f in (_WEIGHTS_FILE, _OLD_WEIGHTS_FILE)
+    ]
+    if any(isinstance(path, str) for path in cached):
+        return f"{source.repo} is in the cache {constants.HF_HUB_CACHE}"
+    try:
+        hf_hub_download(source.repo, "config.json", revision=source.revision)
+    except GatedRepoError:
+        raise _gated_error(name, source) from None
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise UserError(
+            f"{source.repo} at {source.revision} is not in {constants.HF_HUB_CACHE}, and {constants.ENDPOINT} did not"
+            f" give it ({type(error).__name__}); run 'hf download {source.repo} --revision {source.revision}"
+            " --local-dir DIR' on a machine with network access, copy DIR here and declare it with 'source: folder'"
+        ) from None
+    return f"{source.repo} will be fetched from {constants.ENDPOINT}"
+
+
+def _gated_error(name: str, source: HubBackbone) -> UserError:
+    """Return the error that says how to get a backbone whose terms have to be accepted."""
+    from huggingface_hub import constants
+
+    return UserError(
+        f"backbone '{name}': {source.repo} is gated; accept its terms at {constants.ENDPOINT}/{source.repo} with"
+        " your account, and run 'hf auth login' or set HF_TOKEN to one of its tokens"
+    )
+
+
 def _from_hub(name: str, source: HubBackbone) -> tuple[Path, str]:
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
@@ -91,10 +135,7 @@ def _from_hub(name: str, source: HubBackbone) -> tuple[Path, str]:
         if not (path / _WEIGHTS_FILE).exists():
             snapshot_download(source.repo, revision=path.name, allow_patterns=[_OLD_WEIGHTS_FILE])
     except GatedRepoError:
-        raise UserError(
-            f"backbone '{name}': {source.repo} is gated; accept its terms at {constants.ENDPOINT}/{source.repo} with"
-            " your account, and run 'hf auth login' or set HF_TOKEN to one of its tokens"
-        ) from None
+        raise _gated_error(name, source) from None
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise UserError(
             f"backbone '{name}': {source.repo} at {source.revision} cannot be fetched from the hub"

@@ -3,11 +3,9 @@
 import importlib.util
 import os
 import shutil
-import socket
 import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from lib.cli.command import Command, add_configuration, add_results
@@ -16,8 +14,6 @@ from lib.settings.config import FolderBackbone, HubBackbone, PackageBackbone
 from lib.settings.load import Settings
 from lib.settings.load import resolve_settings as resolve
 
-# Address of the hub, and seconds to wait for it.
-_HUB, _PATIENCE = ("huggingface.co", 443), 3.0
 # Name of the check, whether it passed, and the text to print.
 CheckResult = tuple[str, bool, str]
 
@@ -95,22 +91,10 @@ def _backbone(settings: Settings, results: Path, name: str) -> str:
             raise UserError(f"{source.path}/config.json is missing; the folder must be as save_pretrained writes it")
         return f"from {source.path}"
     if isinstance(source, HubBackbone):
-        return _hub(source)
+        from lib.modeling.backbones import hub_status
+
+        return hub_status(name, source)
     return f"random weights ({source.architecture})"
-
-
-def _hub(source: HubBackbone) -> str:
-    from huggingface_hub import constants, try_to_load_from_cache
-
-    if isinstance(try_to_load_from_cache(source.repo, "config.json", revision=source.revision), str):
-        return f"{source.repo} is in the cache {constants.HF_HUB_CACHE}"
-    with suppress(OSError), socket.create_connection(_HUB, _PATIENCE):
-        return f"{source.repo} will be fetched from {_HUB[0]}"
-    raise UserError(
-        f"{source.repo} is not in {constants.HF_HUB_CACHE} and {_HUB[0]} cannot be reached; run"
-        f" 'hf download {source.repo} --revision {source.revision} --local-dir DIR' on a machine with network access,"
-        " copy DIR here and declare it with 'source: folder'"
-    )
 
 
 def _optimizers(settings: Settings) -> str:

@@ -10,7 +10,7 @@ from support.tiny_backbones import TEXTS, tiny_backbone
 from transformers import AutoModel, AutoTokenizer
 
 from lib.errors import UserError
-from lib.modeling.backbones import fetch
+from lib.modeling.backbones import fetch, hub_status
 from lib.modeling.tokens import TokenCache, WindowLayout, tokenize
 from lib.settings.config import Architecture, FolderBackbone, HubBackbone, PackageBackbone, TinyBackbone
 
@@ -108,14 +108,28 @@ def test_a_broken_folder_is_named(project: Path) -> None:
         fetch("x", FolderBackbone(source="folder", path="m"), project / "x", texts=[], seed=0)
 
 
-def test_a_gated_backbone_says_how_to_get_in(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: object, **__: object) -> None:
-        response = SimpleNamespace(status_code=403, headers={}, request=None)
-        raise GatedRepoError("gated", response=response)
+MENTAL_BERT = HubBackbone(source="hub", repo="mental/mental-bert-base-uncased", revision="main")
 
-    monkeypatch.setattr("huggingface_hub.snapshot_download", refused)
-    source = HubBackbone(source="hub", repo="mental/mental-bert-base-uncased", revision="main")
-    with pytest.raises(
-        UserError, match=r"is gated; accept its terms at https://.*/mental/mental-bert-base-uncased .* HF_TOKEN"
-    ):
-        fetch("x", source, project / "x", texts=[], seed=0)
+
+def refuse_gated(*_: object, **__: object) -> None:
+    response = SimpleNamespace(status_code=403, headers={}, request=None)
+    raise GatedRepoError("gated", response=response)
+
+
+def test_a_gated_backbone_says_how_to_get_in(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse_gated)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse_gated)
+    expected = r"is gated; accept its terms at https://.*/mental/mental-bert-base-uncased .* HF_TOKEN"
+    with pytest.raises(UserError, match=expected):
+        fetch("x", MENTAL_BERT, project / "x", texts=[], seed=0)
+    with pytest.raises(UserError, match=expected):
+        hub_status("x", MENTAL_BERT)
+
+
+def test_before_a_run_a_backbone_is_looked_for_in_the_cache_and_on_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=r"did not give it \(LocalEntryNotFoundError\); run 'hf download mental/"):
+        hub_status("x", MENTAL_BERT)  # tests are offline
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_, **__: "config.json")
+    assert "will be fetched from https://" in hub_status("x", MENTAL_BERT)
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_, **__: "pytorch_model.bin")
+    assert "is in the cache" in hub_status("x", MENTAL_BERT)
