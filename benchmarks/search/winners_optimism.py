@@ -24,7 +24,14 @@ def configuration(seed: int, corpus: Path, share: float) -> dict[str, Any]:
     return {
         "seed": seed,
         "agents": [AGENT],
-        "corpus": {"dir": str(corpus), "share": share, "test_fraction": 0.5, "test_seed": seed},
+        "corpus": {
+            "dir": str(corpus),
+            "share": share,
+            "test_fraction": 0.5,
+            "test_seed": seed,
+            "unannotated_means": "unknown",
+        },
+        "objective": {"population": "annotated"},
         "constraints": {"optim.lr": {"low": 5.0e-5, "high": 5.0e-4}, "head.dropout": {"low": 0.0, "high": 0.5}},
         "training": {"epochs": 3, "threads": 1},
         "stage_a": {"trials": 6, "startup_trials": 6},
@@ -39,7 +46,7 @@ def main() -> None:
     """Run what is missing, and print a row for each seed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("corpus", type=Path, help="folder of a corpus")
-    parser.add_argument("--share", type=float, default=0.2, help="share of its posts")
+    parser.add_argument("--share", type=float, default=0.5, help="share of its posts")
     parser.add_argument("--folder", type=Path, default=Path(".bench/optimism"), help="keeps finished runs")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     options = parser.parse_args()

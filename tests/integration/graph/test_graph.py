@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,9 @@ from support.tiny import TINY
 
 from lib.augmentation.augmenter import AugmentableTexts
 from lib.augmentation.bank import MethodVariants, variants_path
+from lib.augmentation.edits import Edit
 from lib.cli.main import main
+from lib.experiment import model_builder
 from lib.experiment.experiment import Experiment
 from lib.reporting.nested import deviations
 from lib.schemas.evaluation import NestedResult, StageCResult, TestEvaluation
@@ -70,7 +73,7 @@ def test_a_search_that_augments_makes_its_bank_first_and_reports_each_methods_ef
     assert "| keyboard | " in shown and "no person wrote them" in shown and "| deletion |" not in shown
 
     monkeypatch.chdir(checkout)
-    check_that_tfidf_replaces_by_words_of_the_training_part()
+    check_that_a_split_augments_by_words_of_its_training_part()
     words = ["augment", "--method", "keyboard", "--text", "I sleep badly and depression follows", "--variants", "2"]
     command = [sys.executable, "-m", "lib", *words]
     shown = subprocess.check_output(command, cwd=checkout, env=environment, text=True)
@@ -83,11 +86,12 @@ def test_a_search_that_augments_makes_its_bank_first_and_reports_each_methods_ef
     assert main(["augment"]) == 0 and len(capsys.readouterr().out.splitlines()) == 17
 
 
-def check_that_tfidf_replaces_by_words_of_the_training_part() -> None:
+def check_that_a_split_augments_by_words_of_its_training_part() -> None:
+    """Check the method `tfidf`, which inserts words, and the antonym guard, which weighs the words of a text."""
     made = Experiment(read_settings("results/settings.json"), "criteria", Path("results"))
     bank, examples = made.builder.bank, made.examples
     texts = AugmentableTexts(examples, whole=True)
-    brought = set()
+    brought, every = set(), {word for text in examples.text for word in re.findall(r"\w+", text.lower())}
     for name, train in made.splits.training_parts().items():
         seen = {word for i in train for word in re.findall(r"\w+", examples.text[i].lower())}
         file = variants_path(Path("results/cache/augmentation"), bank.splits[name].variants)
@@ -96,6 +100,14 @@ def check_that_tfidf_replaces_by_words_of_the_training_part() -> None:
         edits = variants.variants(rows, bank.levels[0], np.zeros_like(rows))
         inserted = {word for row in edits for e in row for word in re.findall(r"\w+", e.text.lower())}
         assert len(inserted) > 20 and inserted <= seen, name
+        with (
+            patch.object(model_builder, "Augmenter") as made_for_split,
+            patch.object(model_builder, "EpochAugmentation"),
+        ):
+            made.builder.augmentation(None, None, train, name, seed=0)
+        weights = made_for_split.call_args.args[3]
+        known = {word for word in every if weights.is_low(word, [Edit(0, 0, len(word), "x")])[0]}
+        assert known <= seen and len(known) > 20, "a word that the split's TF-IDF does not know is never low"
         brought.add(frozenset(inserted))
     assert len(brought) == 1 + 2 + 1, "a development split, two folds, and all posts"
 
