@@ -160,8 +160,8 @@ def warm_started_strategy(repetition: int, table: TabularBenchmark, *, good: boo
     Args:
         repetition: Determines the settings.
         table: The trainings.
-        good: Whether the first trials are the five best points of the table, by test F1, or the five worst to see
-            the harm.
+        good: Whether the first trials are the five best points of the table, by development F1, or the five worst to
+            see the harm.
 
     Returns:
         The strategy.
@@ -170,7 +170,7 @@ def warm_started_strategy(repetition: int, table: TabularBenchmark, *, good: boo
     strategy = stage_a_strategy(settings, AGENT)
     points = [dict(zip(table.landscape.grid, point, strict=True)) for point in table.trainings]
 
-    order = sorted(points, key=lambda point: mean_scores(table, point, "test")[0], reverse=True)
+    order = sorted(points, key=lambda point: mean_scores(table, point, "scores")[0], reverse=True)
     chosen = order[:5] if good else order[-5:]
     base = strategy.enqueued[-1]
     first = [{**base, **point} for point in chosen]

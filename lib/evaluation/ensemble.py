@@ -19,6 +19,8 @@ from lib.tasks.examples import WeightedSample
 _PICKS = 20
 # Keeps the log loss of a confident error finite.
 _LEAST = 1e-6
+# Differences of the log loss that come from rounding.
+_TIE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def greedy_selection(probability: Floats, truth: NDArray[np.int64], most: int) -
         total = total + probability[:, best]
         picks.append(best)
         losses.append(min(tried))
-    return picks[: int(np.argmin(losses)) + 1]
+    lowest = np.array(losses) <= min(losses) + _TIE
+    return picks[: int(np.argmax(lowest)) + 1]
 
 
 def _log_loss(probability: Floats, truth: NDArray[np.int64]) -> float:

@@ -13,6 +13,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 Count = Annotated[int, Field(ge=1)]
 Tolerable = Literal["contradiction", "unknown_post", "unknown_criterion", "empty_text"]
+# A model of the hub, with or without its owner.
+HUB_ID = r"[^/\s]+(/[^/\s]+)?"
 Architecture = Literal[
     "bert", "roberta", "deberta-v2", "electra", "albert", "distilbert", "convbert", "xlnet", "modernbert"
 ]
@@ -447,8 +449,8 @@ class Config(StrictSchema):
                     f"{self.stage_c.candidates} is above stage_b.trials {self.stage_b.trials}",
                 )
             )
-        if self.final.deliver == "ensemble" and self.stage_c.ensemble == 1:
-            problems.append(("final.deliver", "'ensemble' needs stage_c.ensemble above 1"))
+        if self.final.deliver == "ensemble" and min(self.stage_c.ensemble, self.stage_c.candidates) == 1:
+            problems.append(("final.deliver", "'ensemble' needs stage_c.ensemble and stage_c.candidates above 1"))
         epochs = self.training.epochs
         if self.stage_a.first_rung(epochs) > epochs:
             problems.append(("stage_a.min_epochs", f"{self.stage_a.min_epochs} is above training.epochs {epochs}"))
@@ -460,6 +462,9 @@ class Config(StrictSchema):
                     " process can use it; use null (a journal), a PostgreSQL or MySQL URL, or workers: 1",
                 )
             )
+        for stage, limits in (("stage_a", self.stage_a), ("stage_b", self.stage_b)):
+            if limits.gpu_hours is not None and self.training.device == "cpu":
+                problems.append((f"{stage}.gpu_hours", "needs a GPU, but training.device is 'cpu'; use hours"))
         if self.trials_per_gpu > 1 and self.training.device == "cpu":
             problems.append(("trials_per_gpu", "must be 1 where training.device is 'cpu'; use workers"))
         if self.corpus.files is not None and self.corpus.dir is None:
@@ -494,7 +499,7 @@ class HubBackbone(_PretrainedBackbone):
     """A model from the Hugging Face hub at a pinned revision."""
 
     source: Literal["hub"]
-    repo: str = Field(pattern=r"^[^/\s]+(/[^/\s]+)?$")
+    repo: str = Field(pattern=f"^{HUB_ID}$")
     revision: str = Field(description="commit, tag or branch; the commit that it resolves to is recorded")
     architecture: Architecture | None = Field(
         default=None, description="architecture that --random-init builds instead"

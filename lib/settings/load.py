@@ -15,7 +15,7 @@ from lib.files.hashing import hash_value
 from lib.files.json_files import read_json
 from lib.files.yaml_files import load_yaml
 from lib.pydantic_base import FrozenSchema
-from lib.settings.config import AugmentationWords, BackboneSource, Config, OptimizerSettings, Recipe
+from lib.settings.config import HUB_ID, AugmentationWords, BackboneSource, Config, OptimizerSettings, Recipe
 from lib.settings.hyperparameters import SEARCHED, Optimizer, value_problems
 from lib.settings.space import (
     Space,
@@ -251,6 +251,8 @@ def _backbones(path: str) -> tuple[dict[str, BackboneSource], list[str]]:
             continue
         try:
             backbones[str(name)] = adapter.validate_python(_backbone_source(value))
+        except UserError as error:
+            problems += [f"{path}: {name}: {line}" for line in error.lines]
         except ValidationError as error:
             problems += [
                 f"{path}: {_path([name, *e['loc'][1:]])}: {format_validation_error(e)}" for e in error.errors()
@@ -260,11 +262,21 @@ def _backbones(path: str) -> tuple[dict[str, BackboneSource], list[str]]:
 
 def _backbone_source(value: Any) -> Any:
     """Return the mapping that the short form of a backbone stands for: a folder, or a hub id, perhaps @revision."""
-    if not isinstance(value, str):
+    if isinstance(value, dict):
         return value
+    if not isinstance(value, str):
+        raise UserError(f"{value!r} is no model; give OWNER/NAME of the hub, ./FOLDER or a mapping with 'source'")
     if value.startswith((".", "/", "~")):
         return {"source": "folder", "path": str(Path(value).expanduser())}
+    if Path(value).is_dir():
+        raise UserError(
+            f"'{value}' is a folder, but may also be a model of the hub; write './{value}' for the folder"
+        )
     repo, _, revision = value.partition("@")
+    if re.fullmatch(HUB_ID, repo) is None:
+        raise UserError(
+            f"'{value}' is no model; give OWNER/NAME or OWNER/NAME@REVISION of the hub, ./FOLDER or a mapping"
+        )
     return {"source": "hub", "repo": repo, "revision": revision or "main"}
 
 

@@ -4,17 +4,17 @@ pyproject.toml limits Optuna's version because of them, and a test uses each of 
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from copy import copy
 from functools import partial
 from typing import Any, cast
 
 from optuna.distributions import BaseDistribution
-from optuna.samplers import NSGAIISampler, TPESampler
+from optuna.samplers import GPSampler, NSGAIISampler, TPESampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages._cached_storage import _CachedStorage
 from optuna.storages.journal import BaseJournalBackend
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 # The system attribute in which `optuna.Study.enqueue_trial` keeps the parameters of a trial.
@@ -63,6 +63,45 @@ def _as_pruned(trial: FrozenTrial) -> FrozenTrial:
     pruned = copy(trial)
     pruned.state, pruned.intermediate_values = TrialState.PRUNED, {}
     return pruned
+
+
+class FailuresAsWorst:
+    """A study of one objective in which failed trials count as completed ones with the worst value of any."""
+
+    def __init__(self, study: Study, parameters: Collection[str]) -> None:
+        self._study, self._parameters = study, parameters
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._study, name)
+
+    def _get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:
+        """Return the trials in these states, and the failed ones that got the parameters."""
+        trials = self._study._get_trials(deepcopy, states, use_cache)
+        values = [trial.value for trial in trials if trial.state == TrialState.COMPLETE and trial.value is not None]
+        if not values:
+            return trials
+        worst = min(values) if self._study.direction == StudyDirection.MAXIMIZE else max(values)
+        failed = self._study._get_trials(deepcopy=False, states=(TrialState.FAIL,), use_cache=use_cache)
+        completed = [_as_completed(t, worst) for t in failed if all(name in t.params for name in self._parameters)]
+        return sorted([*trials, *completed], key=lambda trial: trial.number)
+
+
+def _as_completed(trial: FrozenTrial, value: float) -> FrozenTrial:
+    completed = copy(trial)
+    completed.state, completed.values = TrialState.COMPLETE, [value]
+    return completed
+
+
+class FailureAwareGPSampler(GPSampler):
+    """A Gaussian process for which failed trials are the worst. Optuna's does not see them."""
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Suggest all parameters of a trial; `study` passes its trials."""
+        return super().sample_relative(cast("Study", FailuresAsWorst(study, search_space)), trial, search_space)
 
 
 class GroupwiseTPESampler(TPESampler):

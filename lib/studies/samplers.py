@@ -8,13 +8,19 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.samplers import GPSampler, NSGAIISampler
+from optuna.samplers import NSGAIISampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from lib.settings.hyperparameters import is_used
 from lib.settings.space import Parameter, Space
-from lib.studies.optuna_internals import ENQUEUED_PARAMS, Breed, GroupwiseTPESampler, wrap_child_generation
+from lib.studies.optuna_internals import (
+    ENQUEUED_PARAMS,
+    Breed,
+    FailureAwareGPSampler,
+    GroupwiseTPESampler,
+    wrap_child_generation,
+)
 
 # Completed trials that a Gaussian process needs. Most trials are pruned, so startup_trials would be too many.
 _GP_STARTUP = 6
@@ -88,10 +94,11 @@ class StaticSpaceTPESampler(_StaticSpace, GroupwiseTPESampler):
                 yield group
 
 
-class StaticSpaceGPSampler(_StaticSpace, GPSampler):
+class StaticSpaceGPSampler(_StaticSpace, FailureAwareGPSampler):
     """A Gaussian process over completed trials for one objective, with log expected improvement (Jones et al., 1998).
 
-    It takes the running trials of other processes into account. Its time grows with the cube of the completed trials.
+    It takes the running trials of other processes into account, and failed trials for the worst. Its time grows with
+    the cube of these trials.
     Parameters that only some trials use are random.
     """
 

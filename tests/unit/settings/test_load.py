@@ -72,6 +72,11 @@ def test_an_old_key_is_answered_with_its_new_name_where_the_nearest_key_means_so
     [
         ({"stage_c": {"candidates": 999}}, "stage_c.candidates: 999 is above stage_b.trials"),
         ({"stage_a": {"min_epochs": 99}}, "stage_a.min_epochs: 99 is above training.epochs 4"),
+        ({"stage_a": {"gpu_hours": 2}, "training": {"device": "cpu"}}, "stage_a.gpu_hours: needs a GPU"),
+        (
+            {"stage_c": {"candidates": 1, "ensemble": 5}, "final": {"deliver": "ensemble"}},
+            "'ensemble' needs stage_c.ensemble and stage_c.candidates above 1",
+        ),
         ({"agents": ["criteria", "criteria"]}, "agents: an agent is listed twice"),
         ({"tfidf": {"ngram_range": [3, 1]}}, "ngram_range"),
         ({"corpus": {"test_fraction": 1.5}}, "corpus.test_fraction"),
@@ -152,11 +157,18 @@ def test_wrong_backbones_are_refused_by_name(project: Path) -> None:
     backbones = read_yaml("config/backbones.yaml") | {
         "a b": {"source": "folder", "path": "x"},
         "y": {"source": "hubb"},
+        "url": "https://huggingface.co/owner/name",
+        "number": 5,
+        "folder": "models/mine",
     }
+    Path("models/mine").mkdir(parents=True)
     Path("backbones.yaml").write_text(yaml.safe_dump(backbones))
     found = lines(changed(backbones="backbones.yaml"))
     assert any("a b: a backbone's name may hold" in line for line in found)
     assert any(line.startswith("backbones.yaml: y") and "hub" in line for line in found)
+    assert "backbones.yaml: url: 'https://huggingface.co/owner/name' is no model; give OWNER/NAME" in "\n".join(found)
+    assert "backbones.yaml: number: 5 is no model" in "\n".join(found)
+    assert "backbones.yaml: folder: 'models/mine' is a folder" in "\n".join(found)
 
 
 def test_scientific_notation_without_a_dot_is_a_number(project: Path) -> None:

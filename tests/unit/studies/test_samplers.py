@@ -1,16 +1,20 @@
 """The samplers of the stages."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import optuna
 import pytest
+from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 from support.studies import study_in
 from support.tiny import tiny_settings
 
+from lib.settings.space import Space
 from lib.studies.budget import Budget
-from lib.studies.samplers import StaticSpaceGPSampler, StaticSpaceNSGAIISampler, StaticSpaceTPESampler
+from lib.studies.optuna_internals import suggest_value
+from lib.studies.samplers import StaticSpaceGPSampler, StaticSpaceNSGAIISampler, StaticSpaceTPESampler, distributions
 from lib.studies.sobol import sobol_design
 from lib.studies.study import suggest_params
 from lib.studies.worker_registry import WorkerRegistry
@@ -103,17 +107,39 @@ def test_nsga_ii_breeds_from_trials_with_given_parameters(tmp_path: Path) -> Non
     assert sum(inherited) >= size, "most rates are a parent's, unless they mutated"
 
 
-@pytest.mark.parametrize("fail", [True, False])
-def test_tpe_avoids_where_trials_fail(fail: bool) -> None:
+def share_that_fails(make_sampler: Callable[[Space, int], BaseSampler], seeds: range, trials: int) -> float:
+    """Return the share of the later half of trials whose dropout is in the half of its range in which all fail."""
     space = tiny_settings().space
-    study = optuna.create_study(
-        direction="maximize", sampler=StaticSpaceTPESampler(space, seed=3, n_startup_trials=10)
-    )
-    high = []
-    for _ in range(60):
-        trial = study.ask()
-        dropout = suggest_params(trial, space)["head.dropout"]
-        high.append(dropout > 0.1)
-        # Above 0.1 training diverges, or, for comparison, ends like the others.
-        study.tell(trial, state=TrialState.FAIL) if fail and high[-1] else study.tell(trial, 0.5)
-    assert (sum(high[30:]) < 10) == fail
+    space = Space(parameters={n: p for n, p in space.parameters.items() if n in ("head.dropout", "optim.lr")})
+    middle = sum(space.parameters["head.dropout"].bounds) / 2
+    failed = []
+    for seed in seeds:
+        study = optuna.create_study(direction="maximize", sampler=make_sampler(space, seed))
+        for number in range(trials):
+            trial = study.ask()
+            values = {n: suggest_value(trial, n, d) for n, d in distributions(space.parameters).items()}
+            fails = values["head.dropout"] > middle
+            study.tell(trial, state=TrialState.FAIL) if fails else study.tell(trial, values["optim.lr"])
+            failed.append(fails and number >= trials / 2)
+    return sum(failed) / len(failed) * 2
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "make_sampler", "seeds", "trials"),
+    [
+        ("FailuresAsPruned", lambda s, n: StaticSpaceTPESampler(s, seed=n, n_startup_trials=10), range(6), 40),
+        ("FailuresAsWorst", lambda s, n: StaticSpaceGPSampler(s, seed=n), range(2), 24),
+    ],
+    ids=["tpe", "gp"],
+)
+def test_a_sampler_avoids_where_trials_fail(
+    monkeypatch: pytest.MonkeyPatch,
+    wrapper: str,
+    make_sampler: Callable[[Space, int], BaseSampler],
+    seeds: range,
+    trials: int,
+) -> None:
+    seen = share_that_fails(make_sampler, seeds, trials)
+    monkeypatch.setattr(f"lib.studies.optuna_internals.{wrapper}", lambda study, *_: study)
+    unseen = share_that_fails(make_sampler, seeds, trials)
+    assert seen < 0.3 and unseen > 0.8

@@ -76,7 +76,7 @@ def test_a_collapsed_model_stops_early(experiment) -> None:
     assert outcome.stopped == "collapsed" and len(outcome.history) == 4
 
 
-@pytest.mark.parametrize(("warmup", "epochs"), [(0.0, 2), (0.5, 7)])
+@pytest.mark.parametrize(("warmup", "epochs"), [(0.0, 3), (0.5, 8)])
 def test_patience_counts_from_the_end_of_the_warm_up(experiment, monkeypatch, warmup: float, epochs: int) -> None:
     hyper = Hyperparameters.of(params(**{"schedule.name": "linear", "schedule.warmup": warmup}))
     model, training_data = model_and_data(experiment, hyper)
@@ -87,7 +87,7 @@ def test_patience_counts_from_the_end_of_the_warm_up(experiment, monkeypatch, wa
         "lib.metrics.objective.Objective.added_to", lambda _, scores: real(scores) | {"objective": next(objectives)}
     )
     monkeypatch.setattr(type(training_data.agent), "collapsed", lambda *_: False)
-    outcome = train(model, training_data, CPU, TrainingOptions(epochs=12, patience=1), seed=0)
+    outcome = train(model, training_data, CPU, TrainingOptions(epochs=12, patience=2), seed=0)
     assert outcome.stopped == "patience" and len(outcome.history) == epochs
 
 
