@@ -32,7 +32,7 @@ from lib.training.optimizers import OptimizerScale, check_optimizers
 
 # Increase it when the engine gives other numbers for the same hyper-parameters, or when sentences are cut in another
 # way, so that old runs are not reused.
-ENGINE_VERSION = 20
+ENGINE_VERSION = 21
 
 
 class TrialPruned(Exception):

@@ -91,7 +91,9 @@ def make_optimizer(
 
     The highest layer of an encoder has the learning rate `lr`. Each lower layer has `layer_decay` times the rate of
     the layer above it, and everything outside of the encoders has `head_lr_factor` times `lr`. Weight decay applies
-    to matrices only, not to norms and biases. Some biases have two dimensions, such as XLNet's `r_w_bias`.
+    to matrices only, not to norms and biases. Some biases have two dimensions, such as XLNet's `r_w_bias`. With Adam
+    it does not apply to embeddings: most rows have no gradient in most steps, and Adam would divide their L2 term by
+    its own root mean square, so that each such step moves a weight by the whole rate.
 
     Args:
         model: Its trainable parameters are optimized.
@@ -103,12 +105,15 @@ def make_optimizer(
     """
     scale = scale or OptimizerScale()
     rate, decay = hyper.lr * scale.rate, hyper.weight_decay * scale.decay
+    spared = {module.weight for module in model.modules() if isinstance(module, nn.Embedding)}
+    spared = spared if hyper.optimizer == "adam" else set()
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for path, parameter, factor in _learning_rate_factors(model, hyper):
-        groups.setdefault((factor, parameter.ndim > 1 and not path.endswith("bias")), []).append(parameter)
+        decays = parameter.ndim > 1 and not path.endswith("bias") and parameter not in spared
+        groups.setdefault((factor, decays), []).append(parameter)
     options = [
-        {"params": members, "lr": rate * factor, "weight_decay": decay if matrix else 0.0}
-        for (factor, matrix), members in groups.items()
+        {"params": members, "lr": rate * factor, "weight_decay": decay if decays else 0.0}
+        for (factor, decays), members in groups.items()
     ]
     kind, fast = _optimizer_class(hyper.optimizer)
     return kind(options, lr=rate, **fast)  # type: ignore[call-arg]
