@@ -25,6 +25,7 @@ from lib.settings.space import (
     drop_unused_parameters,
     flatten,
     format_validation_error,
+    unknown_parameter,
 )
 
 VERSION = 2
@@ -304,7 +305,7 @@ def _recipes(path: str, backbones: Mapping[str, Any]) -> tuple[dict[str, Recipe]
             continue
         for parameter, given in recipe.params.items():
             if parameter not in SEARCHED:
-                problems.append(f"{path}: {name}: {parameter}: unknown parameter{did_you_mean(parameter, SEARCHED)}")
+                problems.append(f"{path}: {name}: {parameter}: {unknown_parameter(parameter)}")
                 continue
             texts = [*value_problems(parameter, given), *backbone_problems(parameter, given, backbones)]
             problems += [f"{path}: {name}: {parameter}: {text}" for text in texts]

@@ -172,7 +172,7 @@ def check_space(flat: Mapping[str, Any], backbones: Mapping[str, Any]) -> Iterat
     """
     for name in flat:
         if name not in SEARCHED:
-            yield name, _unknown(name)
+            yield name, unknown_parameter(name)
     for name in SEARCHED:
         if name not in flat:
             yield name, "is missing; declare every parameter (a single choice fixes one)"
@@ -187,7 +187,8 @@ def check_space(flat: Mapping[str, Any], backbones: Mapping[str, Any]) -> Iterat
         yield from ((name, problem) for problem in _range_problems(name, parameter, backbones))
 
 
-def _unknown(name: str) -> str:
+def unknown_parameter(name: str) -> str:
+    """Return what is wrong with a name that is no searched parameter."""
     if name == NULL_POLICY:
         return "is decided after training and not searched; list the policies in decision.null_policies"
     return f"unknown parameter{did_you_mean(name, SEARCHED)}"
@@ -331,7 +332,7 @@ def apply_constraints(
     parameters, problems = dict(space.parameters), []
     for name, constraint in constraints.items():
         if name not in parameters:
-            problems.append((name, _unknown(name)))
+            problems.append((name, unknown_parameter(name)))
             continue
         try:
             parameters[name] = _narrowed(_with_choices(name, parameters[name], backbones), constraint)

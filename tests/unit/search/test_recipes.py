@@ -55,11 +55,12 @@ def test_recipes_outside_of_the_space_are_left_out() -> None:
 
 def test_a_wrong_recipe_is_refused_by_name(tmp_path: Path) -> None:
     file = tmp_path / "recipes.yaml"
-    wrong = {"source": "me", "params": {"optim.name": "adam_w", "optim.rl": 1e-4, "model.backbone": "mental-brt"}}
-    file.write_text(yaml.safe_dump({"mine": wrong}))
+    names = {"optim.name": "adam_w", "optim.rl": 1e-4, "model.backbone": "mental-brt", "null_policy.name": "none"}
+    file.write_text(yaml.safe_dump({"mine": {"source": "me", "params": names}}))
     with pytest.raises(UserError) as error:
         production(recipes=str(file))
-    backbone, optimizer, unknown = error.value.lines
+    backbone, policy, optimizer, unknown = error.value.lines
+    assert policy.startswith(f"{file}: mine: null_policy.name: is decided after training")
     assert backbone == f"{file}: mine: model.backbone: backbone 'mental-brt' is unknown; did you mean 'mental-bert'?"
     assert optimizer.startswith(f"{file}: mine: optim.name: 'adam_w' is not possible")
     assert unknown.startswith(f"{file}: mine: optim.rl: unknown parameter; did you mean 'optim.lr'?")
