@@ -17,7 +17,7 @@ run: .venv/installed  ## run the embedded default up to results/criteria/report.
 	$(SNAKEMAKE) -- results/$(AGENT)/report.html
 
 test: .venv/installed  ## run all tests except the long ones (test-faults, test-slurm), with coverage
-	. .venv/bin/activate && pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not long" --durations=15 --cov --cov-report=term-missing
+	. .venv/bin/activate && pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not long" --durations=15 --cov --cov-report=term-missing
 
 test-fast: .venv/installed  ## run the fast unit tests (90 s on two cores)
 	. .venv/bin/activate && pytest -n 2 -m "not slow" tests/unit
