@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLES = 1000
-# Maps how often each sample holds each group, (samples, groups), to a score, (samples,), NaN where it is undefined.
+# Maps how often each sample holds each group, (samples, groups), to a score in [0, 1], (samples,), NaN where it is
+# undefined.
 ScoreOfSamples = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 
 
@@ -57,5 +58,6 @@ def correct_selection_bias(candidates: Sequence[ScoreOfSamples], groups: int, se
         return None
     chosen, plain = chosen[defined], float(np.nanmax(everything))
     moved = plain - of_best[defined].mean()
-    low, high = np.percentile(chosen, [2.5, 97.5]) + moved
-    return CorrectedScore(plain, float(chosen.mean() + moved), float(low), float(high))
+    spread = np.array([chosen.mean(), *np.percentile(chosen, [2.5, 97.5])])
+    value, low, high = np.clip(spread + moved, 0.0, 1.0)
+    return CorrectedScore(plain, float(value), float(low), float(high))

@@ -175,7 +175,7 @@ def test_each_outer_fold_repeats_the_search_and_no_post_of_it_is_seen_before(
     copy_repository(checkout)
     small = {
         "outer_folds": 2,
-        "generator": {"posts": 90},
+        "generator": {"posts": 60},
         "stage_a": {"trials": 3, "seeds": 1},
         "stage_b": {"trials": 2, "seeds": 1, "warm_start": 1},
         "stage_c": {"candidates": 1, "ensemble": 1},

@@ -208,7 +208,7 @@ def test_the_ensemble_can_be_delivered_and_predicts_as_it_was_judged(copy_of_fin
     )
     mean = loaded.agent.decide(loaded.logits(own), neutral, loaded.hyper)["label"].probability
     assert mean == pytest.approx((2 * heavy + light) / 3, abs=1e-6)
-    with pytest.raises(UserError, match=r"final\.deliver: 'ensemble' needs stage_c\.ensemble above 1"):
+    with pytest.raises(UserError, match=r"final\.deliver: 'ensemble' needs stage_c\.ensemble and stage_c"):
         tiny_settings(final={"deliver": "ensemble"}, stage_c={"ensemble": 1})
 
 
