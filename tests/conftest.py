@@ -144,6 +144,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("no_cover")  # tracing adds two fifths to their time, and other tests run the same lines
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest) -> object:
+    """Let what a module without coverage prepares for its tests go untraced too."""
+    controller = getattr(request.config.pluginmanager.getplugin("_cov"), "cov_controller", None)
+    if controller is None or fixturedef.scope != "module" or request.node.get_closest_marker("no_cover") is None:
+        return (yield)
+    controller.pause()
+    try:
+        return (yield)
+    finally:
+        controller.resume()
+
+
 MODULES_FROZEN = pytest.StashKey[int]()
 
 

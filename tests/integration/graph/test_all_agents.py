@@ -12,8 +12,8 @@ from lib.cli.main import main
 @pytest.mark.no_cover
 @pytest.mark.parametrize("agent", ["evidence", "joint"])  # test_privacy does the same for share
 def test_a_post_agent_runs_through_all_stages(agent: str, copy_of_finished: Path) -> None:
-    small = {"trials": 2, "seeds": 1}
     candidates = 2 if agent == "joint" else 1  # so one agent averages candidates, and it has both kinds of tasks
+    small = {"trials": candidates, "seeds": 1}
     change_settings(
         stage_a=small,
         stage_b=small,

@@ -97,7 +97,7 @@ def test_swapping_the_criterion_changes_the_answer(
         assert np.mean(found) > 0.9
 
 
-@pytest.mark.parametrize("name", ["criteria", "joint"])  # joint has both tasks of the others
+@pytest.mark.parametrize("name", ["criteria", "share"])  # share has both tasks
 def test_shuffled_labels_give_chance_scores_on_new_posts(name: str, folder: Path) -> None:
     development = corpus(POSTS)
     rows = development.annotations
@@ -112,7 +112,7 @@ def test_shuffled_labels_give_chance_scores_on_new_posts(name: str, folder: Path
     assert np.mean([entry["objective"] for entry in outcome.history[-6:]]) < 0.68
 
 
-@pytest.mark.parametrize("name", ["criteria", "joint"])
+@pytest.mark.parametrize("name", ["criteria", "share"])
 def test_an_agent_overfits_32_examples(name: str, folder: Path) -> None:
     model, training_data = prepare_training(folder, name, corpus(60), **{"optim.batch_size": 8, "optim.lr": 3e-3})
     few = training_data.train[:32]
