@@ -54,22 +54,22 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(".bench/optimism"), help="keeps finished runs")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     options = parser.parse_args()
-    corpus, rows = options.corpus.resolve(), []
+    corpus, rows, table = options.corpus.resolve(), [], list[str]()
     for seed in options.seeds:
         folder = options.folder / str(seed)
         folder.mkdir(parents=True, exist_ok=True)
         with chdir(folder):
             run_graph(configuration(seed, corpus, options.share), f"results/{AGENT}/test.json")
             result = StageCResult.read(f"results/{AGENT}/stage_c.json")
-            tested = TestEvaluation.read(f"results/{AGENT}/test.json").models[0].scores["f1_macro"]
+            tested = TestEvaluation.read(f"results/{AGENT}/test.json").models[0].f1_macro
         found = result.bias_corrected
         assert found is not None
         [chosen] = [each for each in result.ranking if each["candidate"] == result.choice["candidate"]]
-        rows.append((found["plain"], found["value"], chosen["scores"]["f1_macro"], tested))
+        rows.append((found["plain"], found["value"], chosen["scores"]["f1_macro"], tested["value"]))
+        corrected, test = (f"{each['value']:.3f} [{each['low']:.3f}, {each['high']:.3f}]" for each in (found, tested))
+        table.append(f"| {seed} | {rows[-1][0]:.3f} | {corrected} | {rows[-1][2]:.3f} | {test} |")
     print("| seed | best candidate, plain | bias-corrected | chosen candidate, plain | on the test set |")
-    print("|---|---|---|---|---|")
-    for seed, scores in zip(options.seeds, rows, strict=True):
-        print(f"| {seed} | {' | '.join(f'{score:.3f}' for score in scores)} |")
+    print("|---|---|---|---|---|", *table, sep="\n")
     lead = np.array(rows)[:, :3] - np.array(rows)[:, 3:]
     errors = stats.sem(lead, axis=0)
     for name, mean, error in zip(

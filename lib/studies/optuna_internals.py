@@ -36,11 +36,8 @@ def storage_id(trial: FrozenTrial | Trial) -> int:
     return trial._trial_id
 
 
-class FailuresAsPruned:
-    """A study in which failed trials count as pruned before their first report, which TPE takes for the worst.
-
-    Optuna's TPE does not see failed trials, and would try the same corner again.
-    """
+class _FailuresShown:
+    """A study that shows failed trials to a sampler that would not see them, and would try the same corner again."""
 
     def __init__(self, study: Study) -> None:
         self._study = study
@@ -51,47 +48,50 @@ class FailuresAsPruned:
     def _get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
     ) -> list[FrozenTrial]:
-        """Return the trials in these states, and the failed ones where pruned ones are asked for."""
+        """Return the trials in these states and those that failed, if they are shown there, by number."""
         trials = self._study._get_trials(deepcopy, states, use_cache)
-        if states is None or TrialState.PRUNED not in states:
-            return trials
         failed = self._study._get_trials(deepcopy=False, states=(TrialState.FAIL,), use_cache=use_cache)
-        return sorted([*trials, *map(_as_pruned, failed)], key=lambda trial: trial.number)
+        return sorted([*trials, *self._shown(failed, trials, states)], key=lambda trial: trial.number)
+
+    @abstractmethod
+    def _shown(
+        self, failed: list[FrozenTrial], trials: list[FrozenTrial], states: Container[TrialState] | None
+    ) -> list[FrozenTrial]:
+        """Return changed copies of the failed trials, or nothing where these states do not show them."""
 
 
-def _as_pruned(trial: FrozenTrial) -> FrozenTrial:
-    pruned = copy(trial)
-    pruned.state, pruned.intermediate_values = TrialState.PRUNED, {}
-    return pruned
+class FailuresAsPruned(_FailuresShown):
+    """A study in which failed trials count as pruned before their first report, which TPE takes for the worst."""
+
+    def _shown(
+        self, failed: list[FrozenTrial], trials: list[FrozenTrial], states: Container[TrialState] | None
+    ) -> list[FrozenTrial]:
+        if states is None or TrialState.PRUNED not in states:
+            return []
+        shown = [copy(trial) for trial in failed]
+        for trial in shown:
+            trial.state, trial.intermediate_values = TrialState.PRUNED, {}
+        return shown
 
 
-class FailuresAsWorst:
+class FailuresAsWorst(_FailuresShown):
     """A study of one objective in which failed trials count as completed ones with the worst value of any."""
 
     def __init__(self, study: Study, parameters: Collection[str]) -> None:
-        self._study, self._parameters = study, parameters
+        super().__init__(study)
+        self._parameters = parameters
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._study, name)
-
-    def _get_trials(
-        self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
+    def _shown(
+        self, failed: list[FrozenTrial], trials: list[FrozenTrial], states: Container[TrialState] | None
     ) -> list[FrozenTrial]:
-        """Return the trials in these states, and the failed ones that got the parameters."""
-        trials = self._study._get_trials(deepcopy, states, use_cache)
         values = [trial.value for trial in trials if trial.state == TrialState.COMPLETE and trial.value is not None]
         if not values:
-            return trials
+            return []
         worst = min(values) if self._study.direction == StudyDirection.MAXIMIZE else max(values)
-        failed = self._study._get_trials(deepcopy=False, states=(TrialState.FAIL,), use_cache=use_cache)
-        completed = [_as_completed(t, worst) for t in failed if all(name in t.params for name in self._parameters)]
-        return sorted([*trials, *completed], key=lambda trial: trial.number)
-
-
-def _as_completed(trial: FrozenTrial, value: float) -> FrozenTrial:
-    completed = copy(trial)
-    completed.state, completed.values = TrialState.COMPLETE, [value]
-    return completed
+        shown = [copy(trial) for trial in failed if all(name in trial.params for name in self._parameters)]
+        for trial in shown:
+            trial.state, trial.values = TrialState.COMPLETE, [worst]
+        return shown
 
 
 class FailureAwareGPSampler(GPSampler):
